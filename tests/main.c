@@ -1,0 +1,41 @@
+/* Runs the suites listed in suites.h, or those named on the command line, and prints Check's result and, last, a line
+ * "N passed, N failed". */
+#include "suites.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    Suite *(*make)(void);
+} suites[] = {
+#define SUITE_ROW(name) {#name, ct_suite_##name},
+    SUITES(SUITE_ROW)
+#undef SUITE_ROW
+};
+
+enum { SUITE_COUNT = sizeof(suites) / sizeof(suites[0]) };
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+    /* Check's 4 seconds a test are too few on a busy machine, and far too few under valgrind. */
+    setenv("CK_DEFAULT_TIMEOUT", "600", 0);
+    SRunner *runner = srunner_create(NULL);
+    for (int i = 0; i < SUITE_COUNT; i++)
+        if (wanted(suites[i].name, argc, argv))
+            srunner_add_suite(runner, suites[i].make());
+    srunner_run_all(runner, CK_ENV);
+    int run = srunner_ntests_run(runner), failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    printf("%d passed, %d failed\n", run - failed, failed);
+    return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,79 @@
+/* The table of reference cases: a row of reference_cases.def becomes a function and a line of the table. */
+#include "reference_cases.h"
+#include <cotan/cotan.h>
+#include <math.h>
+
+/* A number in x's dtype, to be broadcast. */
+static ct_tensor *number_like(const ct_tensor *x, double value)
+{
+    return ct_scalar(ct_dtype_of(x), value);
+}
+
+/* q k^T / 2, as both attention cases have it. */
+static ct_tensor *attention_scores(ct_tensor *q, ct_tensor *k)
+{
+    return ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), 0.5);
+}
+
+/* Above the diagonal minus infinity: row i sees columns 0..i only. */
+static ct_tensor *causal(ct_tensor *scores)
+{
+    int64_t n = ct_size(scores, -1);
+    ct_tensor *position = ct_arange(CT_INT64, 0, 1, n);
+    ct_tensor *later = ct_gt(position, ct_unsqueeze(position, 1));
+    return ct_where(later, number_like(scores, -INFINITY), scores);
+}
+
+static ct_tensor *one_minus_x_sign_t(ct_tensor *x, ct_tensor *t)
+{
+    return ct_add_scalar(ct_neg(ct_mul(x, ct_sign(t))), 1);
+}
+
+/* w0 x0 + w1 x1 + w2: the circuit of the lecture notes. */
+static ct_tensor *circuit(ct_tensor *w, ct_tensor *x)
+{
+    return ct_add(ct_sum(ct_mul(ct_slice(w, 0, 0, 2, 1), x)), ct_select(w, 0, 2));
+}
+
+static ct_tensor *residual(ct_tensor *x, ct_tensor *w, ct_tensor *t)
+{
+    return ct_sub(ct_matmul(x, w), t);
+}
+
+static ct_tensor *fork_and_join(ct_tensor *x, ct_tensor *w)
+{
+    ct_tensor *product = ct_mul(x, w);
+    return ct_mul(ct_add(product, x), product);
+}
+
+/* s (|s|^2 / (1 + |s|^2)) / |s| along the last axis. */
+static ct_tensor *squash(ct_tensor *s)
+{
+    ct_tensor *n2 = ct_sum(ct_square(s), CT_AXES(-1), .keepdim = true);
+    return ct_div(ct_mul(s, ct_div(n2, ct_add_scalar(n2, 1))), ct_sqrt(n2));
+}
+
+/* The inputs of a case. */
+#define A in[0]
+#define B in[1]
+#define C in[2]
+#define D in[3]
+#define E in[4]
+#define F in[5]
+#define G in[6]
+
+#define CASE(name, ...)                                 \
+    static ct_tensor *case_##name(ct_tensor *const *in) \
+    {                                                   \
+        return __VA_ARGS__;                             \
+    }
+#include "reference_cases.def"
+#undef CASE
+
+#define CASE(name, ...) {#name, case_##name},
+const reference_case reference_cases[] = {
+#include "reference_cases.def"
+};
+#undef CASE
+
+const int reference_case_count = sizeof(reference_cases) / sizeof(reference_cases[0]);

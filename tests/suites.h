@@ -1,0 +1,20 @@
+/* The suites, in the order in which they run: one line each, and one in meson.build. Suite <name> is
+ * ct_suite_<name>() in test_<name>.c. */
+#ifndef COTAN_TESTS_SUITES_H
+#define COTAN_TESTS_SUITES_H
+
+#include <check.h>
+
+/* clang-format off */
+#define SUITES(SUITE) \
+    SUITE(reference) \
+    SUITE(bench) \
+    SUITE(memory) \
+    SUITE(graph_depth)
+/* clang-format on */
+
+#define SUITE_PROTOTYPE(name) Suite *ct_suite_##name(void);
+SUITES(SUITE_PROTOTYPE)
+#undef SUITE_PROTOTYPE
+
+#endif

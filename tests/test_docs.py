@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Compiles, and where it can be run runs, every C sample of README.md and docs/**/*.md.
+
+    ```c            a translation unit; one with a main() is linked and run, and must exit with 0
+    ```c fragment   statements, compiled inside a function; <!-- declare: ct_tensor *x; --> on the line above the fence
+                    declares what the surrounding text has introduced
+    ```output       what the program just above prints, exactly
+
+usage: test_docs.py TOP LIBRARY COMPILER...
+"""
+import os, pathlib, re, subprocess, sys, tempfile
+
+FENCE = re.compile(r"(?:^<!-- declare: (?P<declare>.*?) -->\n)?^```(?P<kind>c|c fragment|output)\n(?P<text>.*?)^```$",
+                   re.M | re.S)
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused"]
+
+
+def samples(path):
+    """(line, kind, text, declare, expected output or None) of each C sample in a file."""
+    page, found = path.read_text(), []
+    for m in FENCE.finditer(page):
+        if m["kind"] == "output":
+            found[-1][-1] = m["text"]
+        else:
+            line = page.count("\n", 0, m.start("text")) + 1
+            found.append([line, m["kind"], m["text"], m["declare"] or "", None])
+    return found
+
+
+def source_of(kind, text, declare, name, line):
+    if kind == "c":
+        return f'#line {line} "{name}"\n{text}'
+    includes = "".join(re.findall(r"^#include.*\n", text, re.M))
+    body = re.sub(r"^#include.*$", "", text, flags=re.M)
+    return f'#include <cotan/cotan.h>\n#include <stdio.h>\n{includes}{declare}\nvoid fragment(void);\nvoid fragment(void)\n' \
+           f'{{\n#line {line} "{name}"\n{body}}}\n'
+
+
+def check(top, library, compiler, folder, name, sample):
+    """An error message, or None."""
+    line, kind, text, declare, expected = sample
+    program = kind == "c" and re.search(r"^int main\(", text, re.M)
+    source, binary = folder / "sample.c", folder / "sample"
+    source.write_text(source_of(kind, text, declare, name, line))
+    command = compiler + ["-std=c17", "-D_DEFAULT_SOURCE", *WARNINGS, *(f"-I{top / f}/include" for f in ("core", "autograd", "ops", "nn"))]
+    command += ["-o", str(binary), str(source), str(library), f"-Wl,-rpath,{library.parent}", "-lm"] if program \
+        else ["-c", "-o", str(folder / "sample.o"), str(source)]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode:
+        return built.stderr
+    if not program:
+        return None
+    ran = subprocess.run([str(binary)], capture_output=True, text=True, cwd=folder, timeout=300)
+    if ran.returncode:
+        return f"exit status {ran.returncode}\n{ran.stdout}{ran.stderr}"
+    if expected is not None and ran.stdout != expected:
+        return f"printed\n{ran.stdout}instead of\n{expected}"
+    return None
+
+
+def main():
+    top, library, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), sys.argv[3:]
+    passed = failed = 0
+    for path in [top / "README.md", *sorted((top / "docs").rglob("*.md"))]:
+        name = os.path.relpath(path, top)
+        for sample in samples(path):
+            with tempfile.TemporaryDirectory() as folder:
+                error = check(top, library, compiler, pathlib.Path(folder), name, sample)
+            if error:
+                print(f"{name}:{sample[0]}: {error}")
+            passed, failed = passed + (not error), failed + bool(error)
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+sys.exit(main())

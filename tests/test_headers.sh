@@ -1,0 +1,26 @@
+#!/bin/sh
+# Compiles every public header alone, as C17 and as C++17, with all warnings as errors.
+# usage: test_headers.sh TOP "C COMPILER" "C++ COMPILER"
+set -u
+cd "$1" || exit 1
+passed=0 failed=0
+
+# compiles COMPILER LANGUAGE STANDARD HEADER
+compiles()
+{
+    if printf '#include <%s>\n' "$4" | $1 -x "$2" -std="$3" -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+        -Icore/include -Iautograd/include -Iops/include -Inn/include -; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "$4 does not compile alone as $3"
+    fi
+}
+
+for path in */include/cotan/*.h; do
+    header=${path#*/include/}
+    compiles "$2" c c17 "$header"
+    compiles "$3" c++ c++17 "$header"
+done
+echo "$passed passed, $failed failed"
+[ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]
