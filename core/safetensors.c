@@ -1,0 +1,517 @@
+/* Named tensors in .safetensors files (https://github.com/huggingface/safetensors, "Format"): the header's length in 8 bytes,
+ * the header (JSON: each tensor's dtype, shape and place), the tensors' bytes in row-major order.
+ *
+ * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that is saved
+ * takes its name only when all of it is on the disk. */
+#include "core_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian and go to memory as they are");
+
+#define LENGTH_BYTES 8
+#define HEADER_LIMIT 100000000 /* bytes, as in the format's own reader */
+
+static const char *const dtype_codes[] = {
+    [CT_FLOAT32] = "F32", [CT_FLOAT64] = "F64", [CT_INT64] = "I64", [CT_INT32] = "I32", [CT_UINT8] = "U8",
+};
+
+/* "<what>: <path>: <the reason>: <the system's words>" */
+static ct_status io_error(const char *what, const char *path, const char *reason)
+{
+    return ct__error(CT_ERROR_IO, "%s: %.300s: %s: %s", what, path, reason, strerror(errno));
+}
+
+/* ---- saving: the header ---- */
+
+/* Adds {name: {dtype, shape, data_offsets}} for tensor i, whose bytes end at *end. */
+static ct_status describe(json_t *header, const char *name, const ct_tensor *t, size_t *end)
+{
+    const char *code = dtype_codes[ct_dtype_of(t)];
+    size_t begin = *end;
+    *end += (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
+    if (json_object_get(header, name) || strcmp(name, "__metadata__") == 0)
+        return ct__error(CT_ERROR_ARGUMENT, "safetensors_save: the name '%.100s' is %s", name,
+                         json_object_get(header, name) ? "given twice" : "the format's own");
+    json_error_t error;
+    json_t *shape = json_array(), *entry = NULL;
+    bool complete = shape != NULL;
+    for (int i = 0; complete && i < ct_rank(t); i++)
+        complete = json_array_append_new(shape, json_integer(ct_shape(t)[i])) == 0;
+    if (complete)
+        entry = json_pack_ex(&error, 0, "{s:{s:s, s:O, s:[I, I]}}", name, "dtype", code, "shape", shape, "data_offsets",
+                             (json_int_t)begin, (json_int_t)*end);
+    json_decref(shape);
+    if (complete && !entry && json_error_code(&error) == json_error_invalid_utf8)
+        return ct__error(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
+    int failed = entry ? json_object_update(header, entry) : -1;
+    json_decref(entry);
+    return failed ? ct__no_memory("safetensors_save") : CT_OK;
+}
+
+/* The first bytes of the file: the length, and the header padded with blanks to a multiple of 8. */
+typedef struct head {
+    char *data;
+    size_t bytes;
+} head;
+
+static ct_status write_head(const json_t *header, head *h)
+{
+    size_t used = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    if (used == 0)
+        return ct__no_memory("safetensors_save");
+    uint64_t length = (used + 7) / 8 * 8;
+    h->bytes = LENGTH_BYTES + length;
+    h->data = ct__alloc(h->bytes);
+    if (!h->data)
+        return ct__no_memory("safetensors_save");
+    memcpy(h->data, &length, LENGTH_BYTES);
+    memset(h->data + LENGTH_BYTES, ' ', length);
+    /* jansson counts first, so that only lack of memory can change the outcome */
+    return json_dumpb(header, h->data + LENGTH_BYTES, used, JSON_COMPACT) == used ? CT_OK
+                                                                                  : ct__no_memory("safetensors_save");
+}
+
+static ct_status make_head(const char *const *names, ct_tensor *const *tensors, int64_t n, head *h)
+{
+    json_t *header = json_object();
+    ct_status status = header ? CT_OK : ct__no_memory("safetensors_save");
+    size_t end = 0;
+    for (int64_t i = 0; status == CT_OK && i < n; i++)
+        status = describe(header, names[i], tensors[i], &end);
+    if (status == CT_OK)
+        status = write_head(header, h);
+    json_decref(header);
+    return status;
+}
+
+/* ---- saving: the file ---- */
+
+static bool write_all(int fd, const char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t written = write(fd, data, bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        data += written;
+        bytes -= (size_t)written;
+    }
+    return true;
+}
+
+static ct_status write_tensor(int fd, const ct_tensor *t, const char *path)
+{
+    size_t bytes = (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
+    if (bytes == 0)
+        return CT_OK;
+    char *copy = NULL;
+    ct_status status = CT_OK;
+    if (!ct_is_contiguous(t)) {
+        copy = ct__alloc(bytes);
+        status = copy ? ct_to_array(t, copy, ct_numel(t)) : ct__no_memory("safetensors_save");
+    }
+    if (status == CT_OK && !write_all(fd, copy ? copy : ct_data(t), bytes))
+        status = io_error("safetensors_save", path, "cannot write");
+    ct__free(copy, bytes);
+    return status;
+}
+
+/* Where a file is to appear: an open directory and a name in it. */
+typedef struct place {
+    const char *path, *name;
+    int directory;
+    char temporary[64];
+} place;
+
+static ct_status open_directory(place *p)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(p->path, '/');
+    size_t length = slash ? (size_t)(slash - p->path) + 1 : 0;
+    p->name = p->path + length;
+    if (length >= sizeof directory) {
+        errno = ENAMETOOLONG;
+        return io_error("safetensors_save", p->path, "cannot open the directory");
+    }
+    memcpy(directory, p->path, length);
+    directory[length] = '\0';
+    p->directory = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return p->directory >= 0 ? CT_OK : io_error("safetensors_save", p->path, "cannot open the directory");
+}
+
+/* A new file under a name that nobody else uses; -1 with errno. A file to be replaced hands on its permissions. */
+static int create_temporary(place *p)
+{
+    static atomic_uint counter;
+    int fd;
+    do {
+        snprintf(p->temporary, sizeof p->temporary, ".cotan-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&counter, 1));
+        fd = openat(p->directory, p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EEXIST);
+    struct stat old;
+    if (fd >= 0 && fstatat(p->directory, p->name, &old, 0) == 0)
+        (void)!fchmod(fd, old.st_mode & 0777);
+    return fd;
+}
+
+/* Fills, syncs and closes the temporary file. */
+static ct_status write_temporary(int fd, const place *p, const head *h, ct_tensor *const *tensors, int64_t n)
+{
+    ct_status status = write_all(fd, h->data, h->bytes) ? CT_OK : io_error("safetensors_save", p->path, "cannot write");
+    for (int64_t i = 0; status == CT_OK && i < n; i++)
+        status = write_tensor(fd, tensors[i], p->path);
+    if (status == CT_OK && fsync(fd) != 0)
+        status = io_error("safetensors_save", p->path, "cannot sync");
+    if (close(fd) != 0 && status == CT_OK)
+        status = io_error("safetensors_save", p->path, "cannot close");
+    return status;
+}
+
+static ct_status write_file(const char *path, const head *h, ct_tensor *const *tensors, int64_t n)
+{
+    place p = {.path = path};
+    ct_status status = open_directory(&p);
+    if (status != CT_OK)
+        return status;
+    int fd = create_temporary(&p);
+    if (fd < 0) {
+        status = io_error("safetensors_save", path, "cannot create a file beside it");
+    } else {
+        status = write_temporary(fd, &p, h, tensors, n);
+        if (status == CT_OK && renameat(p.directory, p.temporary, p.directory, p.name) != 0)
+            status = io_error("safetensors_save", path, "cannot replace it");
+        if (status != CT_OK)
+            unlinkat(p.directory, p.temporary, 0);
+        else if (fsync(p.directory) != 0 && errno != EINVAL) /* EINVAL: a file system that has no such thing */
+            status = io_error("safetensors_save", path, "written, but cannot sync its directory");
+    }
+    close(p.directory);
+    return status;
+}
+
+ct_status ct_safetensors_save(const char *path, const char *const *names, ct_tensor *const *tensors, int64_t n)
+{
+    if (n < 0)
+        return ct__error(CT_ERROR_ARGUMENT, "safetensors_save: %lld tensors", (long long)n);
+    if (!path || (n > 0 && (!names || !tensors)))
+        return ct__error(CT_ERROR_NULL, "safetensors_save: %s is NULL", !path ? "path" : !names ? "names" : "tensors");
+    for (int64_t i = 0; i < n; i++) {
+        if (!names[i])
+            return ct__error(CT_ERROR_NULL, "safetensors_save: the name of tensor %lld is NULL", (long long)i);
+        ct_status status = ct__check_tensor(tensors[i], "safetensors_save");
+        if (status != CT_OK)
+            return status;
+    }
+    head h = {.data = NULL};
+    ct_status status = make_head(names, tensors, n, &h);
+    if (status == CT_OK)
+        status = write_file(path, &h, tensors, n);
+    ct__free(h.data, h.bytes);
+    return status;
+}
+
+/* ---- loading: what the header says ---- */
+
+typedef struct reader {
+    const char *path;
+    int fd;
+    uint64_t data, bytes; /* where the tensors' bytes begin, and how many there are */
+} reader;
+
+static ct_status format_error(const reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static ct_status format_error(const reader *r, const char *format, ...)
+{
+    char reason[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return ct__error(CT_ERROR_FORMAT, "safetensors_load: %.300s: %s", r->path, reason);
+}
+
+/* Bytes from ... from + bytes - 1 of the file. */
+static ct_status read_at(const reader *r, uint64_t from, char *data, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t got = pread(r->fd, data, bytes, (off_t)from);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return io_error("safetensors_load", r->path, "cannot read");
+        if (got == 0)
+            return format_error(r, "truncated while it was read");
+        data += got;
+        from += (uint64_t)got;
+        bytes -= (size_t)got;
+    }
+    return CT_OK;
+}
+
+/* Reads and parses the header; *header is the caller's. */
+static ct_status read_header(reader *r, json_t **header)
+{
+    uint64_t length = 0;
+    struct stat info;
+    if (fstat(r->fd, &info) != 0)
+        return io_error("safetensors_load", r->path, "cannot tell its size");
+    if (!S_ISREG(info.st_mode))
+        return ct__error(CT_ERROR_IO, "safetensors_load: %.300s: not a regular file", r->path);
+    uint64_t size = (uint64_t)info.st_size;
+    if (size < LENGTH_BYTES)
+        return format_error(r, "truncated: %llu bytes, the header's length alone takes 8", (unsigned long long)size);
+    ct_status status = read_at(r, 0, (char *)&length, LENGTH_BYTES);
+    if (status != CT_OK)
+        return status;
+    if (length > HEADER_LIMIT)
+        return format_error(r, "a header of %llu bytes, more than %d", (unsigned long long)length, HEADER_LIMIT);
+    if (length > size - LENGTH_BYTES)
+        return format_error(r, "truncated: %llu bytes, the header alone has %llu", (unsigned long long)size,
+                            (unsigned long long)length);
+    r->data = LENGTH_BYTES + length;
+    r->bytes = size - r->data;
+    char *text = ct__alloc(length);
+    if (!text)
+        return ct__no_memory("safetensors_load");
+    status = read_at(r, LENGTH_BYTES, text, length);
+    if (status == CT_OK && (length == 0 || text[0] != '{'))
+        status = format_error(r, "the header does not begin with '{'");
+    if (status == CT_OK) {
+        json_error_t error;
+        *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+        if (!*header)
+            status = json_error_code(&error) == json_error_out_of_memory
+                         ? ct__no_memory("safetensors_load")
+                         : format_error(r, "the header is not JSON as it should be, byte %d: %s", error.position,
+                                        error.text);
+    }
+    ct__free(text, length);
+    return status;
+}
+
+/* Where one tensor lies, as the header says. */
+typedef struct span {
+    const char *name; /* belongs to the header */
+    ct_dtype dtype;
+    int rank;
+    int64_t shape[CT_MAX_RANK];
+    uint64_t begin, end; /* bytes after the header */
+    int64_t index;       /* in the header */
+} span;
+
+static ct_status read_dtype(const reader *r, const json_t *value, span *s)
+{
+    const char *code = json_string_value(value);
+    for (size_t i = 0; code && i < sizeof dtype_codes / sizeof *dtype_codes; i++)
+        if (strcmp(code, dtype_codes[i]) == 0) {
+            s->dtype = (ct_dtype)i;
+            return CT_OK;
+        }
+    return code ? format_error(r, "tensor '%.100s' has dtype %.20s, which cotan does not have", s->name, code)
+                : format_error(r, "tensor '%.100s' has no dtype", s->name);
+}
+
+/* The shape, and the bytes that it and the dtype need. */
+static ct_status read_shape(const reader *r, const json_t *value, span *s, uint64_t *bytes)
+{
+    if (!json_is_array(value))
+        return format_error(r, "tensor '%.100s' has no shape", s->name);
+    if (json_array_size(value) > CT_MAX_RANK)
+        return format_error(r, "tensor '%.100s' has %zu axes, more than %d", s->name, json_array_size(value),
+                            CT_MAX_RANK);
+    s->rank = (int)json_array_size(value);
+    int64_t most = (int64_t)ct_dtype_size(s->dtype); /* bytes, were no size 0 */
+    bool too_large = false, empty = false;
+    for (int i = 0; i < s->rank; i++) {
+        const json_t *size = json_array_get(value, (size_t)i);
+        s->shape[i] = json_integer_value(size);
+        if (!json_is_integer(size) || s->shape[i] < 0)
+            return format_error(r, "tensor '%.100s' has a size that is no count, axis %d", s->name, i);
+        empty = empty || s->shape[i] == 0;
+        too_large = __builtin_mul_overflow(most, s->shape[i] > 0 ? s->shape[i] : 1, &most) || too_large;
+    }
+    *bytes = empty ? 0 : (uint64_t)most;
+    return too_large ? format_error(r, "tensor '%.100s' has more bytes than can be counted", s->name) : CT_OK;
+}
+
+static ct_status read_span(const reader *r, const json_t *entry, span *s)
+{
+    uint64_t bytes;
+    ct_status status = read_dtype(r, json_object_get(entry, "dtype"), s);
+    if (status == CT_OK)
+        status = read_shape(r, json_object_get(entry, "shape"), s, &bytes);
+    if (status != CT_OK)
+        return status;
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
+        return format_error(r, "tensor '%.100s' has no data_offsets [begin, end]", s->name);
+    s->begin = (uint64_t)json_integer_value(begin); /* a negative offset is one far outside */
+    s->end = (uint64_t)json_integer_value(end);
+    if (s->begin > s->end || s->end > r->bytes)
+        return format_error(r,
+                            "tensor '%.100s' lies outside the file: offsets [%lld, %lld] in %llu bytes, or truncated",
+                            s->name, (long long)s->begin, (long long)s->end, (unsigned long long)r->bytes);
+    if (s->end - s->begin != bytes)
+        return format_error(r, "tensor '%.100s' has offsets for %llu bytes, its shape and dtype need %llu", s->name,
+                            (unsigned long long)(s->end - s->begin), (unsigned long long)bytes);
+    return CT_OK;
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const span *a = left, *b = right;
+    if (a->begin != b->begin)
+        return a->begin < b->begin ? -1 : 1;
+    if (a->end != b->end)
+        return a->end < b->end ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* Fills spans with the header's tensors, in the order of their places: each begins where the one before ends. */
+static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_t n)
+{
+    const char *name;
+    json_t *entry;
+    int64_t i = 0;
+    json_object_foreach(header, name, entry)
+    {
+        if (strcmp(name, "__metadata__") == 0)
+            continue;
+        spans[i] = (span){.name = name, .index = i};
+        ct_status status = read_span(r, entry, &spans[i++]);
+        if (status != CT_OK)
+            return status;
+    }
+    if (n > 0)
+        qsort(spans, (size_t)n, sizeof *spans, by_place);
+    uint64_t end = 0;
+    for (i = 0; i < n; i++) {
+        if (spans[i].begin != end)
+            return format_error(r, "tensor '%.100s' begins at byte %llu; the one before ends at %llu", spans[i].name,
+                                (unsigned long long)spans[i].begin, (unsigned long long)end);
+        end = spans[i].end;
+    }
+    return end == r->bytes ? CT_OK
+                           : format_error(r, "the tensors have %llu bytes, the file has %llu for them",
+                                          (unsigned long long)end, (unsigned long long)r->bytes);
+}
+
+/* ---- loading: the tensors ---- */
+
+/* One block: this, the entries, the names. */
+struct ct_tensor_file {
+    size_t bytes;
+    int64_t count;
+    struct file_entry {
+        const char *name;
+        ct_tensor *tensor; /* kept */
+    } entries[];
+};
+
+static ct_tensor_file *file_new(const span *spans, int64_t n)
+{
+    size_t fixed = sizeof(ct_tensor_file) + (size_t)n * sizeof(struct file_entry), bytes = fixed;
+    for (int64_t i = 0; i < n; i++)
+        bytes += strlen(spans[i].name) + 1;
+    ct_tensor_file *file = ct__alloc(bytes);
+    if (!file)
+        return NULL;
+    file->bytes = bytes;
+    file->count = n;
+    char *names = (char *)file + fixed;
+    for (int64_t i = 0; i < n; i++) {
+        file->entries[i] = (struct file_entry){.name = strcpy(names, spans[i].name)};
+        names += strlen(names) + 1;
+    }
+    return file;
+}
+
+static ct_status read_tensors(const reader *r, const span *spans, ct_tensor_file *file)
+{
+    for (int64_t i = 0; i < file->count; i++) {
+        const span *s = &spans[i];
+        ct_tensor *t = ct_keep(ct__tensor_new(s->dtype, s->shape, s->rank, "safetensors_load"));
+        if (!t)
+            return CT_ERROR_MEMORY;
+        file->entries[i].tensor = t;
+        ct_status status = read_at(r, r->data + s->begin, ct__ptr(t), s->end - s->begin);
+        if (status != CT_OK)
+            return status;
+    }
+    return CT_OK;
+}
+
+static ct_tensor_file *load(const reader *r, json_t *header)
+{
+    int64_t n = (int64_t)json_object_size(header) - (json_object_get(header, "__metadata__") != NULL);
+    size_t bytes = (size_t)n * sizeof(span);
+    span *spans = ct__alloc(bytes);
+    ct_status status = spans ? read_spans(r, header, spans, n) : ct__no_memory("safetensors_load");
+    ct_tensor_file *file = NULL;
+    if (status == CT_OK) {
+        file = file_new(spans, n);
+        status = file ? read_tensors(r, spans, file) : ct__no_memory("safetensors_load");
+    }
+    if (status != CT_OK) {
+        ct_tensor_file_free(file);
+        file = NULL;
+    }
+    ct__free(spans, bytes);
+    return file;
+}
+
+ct_tensor_file *ct_safetensors_load(const char *path)
+{
+    if (!path) {
+        ct__error(CT_ERROR_NULL, "safetensors_load: path is NULL");
+        return NULL;
+    }
+    reader r = {.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    if (r.fd < 0) {
+        io_error("safetensors_load", path, "cannot open");
+        return NULL;
+    }
+    json_t *header = NULL;
+    ct_tensor_file *file = read_header(&r, &header) == CT_OK ? load(&r, header) : NULL;
+    json_decref(header);
+    close(r.fd);
+    return file;
+}
+
+int64_t ct_tensor_file_count(const ct_tensor_file *file)
+{
+    return file ? file->count : 0;
+}
+
+const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index)
+{
+    return file && index >= 0 && index < file->count ? file->entries[index].name : NULL;
+}
+
+ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name)
+{
+    for (int64_t i = 0; file && name && i < file->count; i++)
+        if (strcmp(file->entries[i].name, name) == 0)
+            return file->entries[i].tensor;
+    return NULL;
+}
+
+void ct_tensor_file_free(ct_tensor_file *file)
+{
+    if (!file)
+        return;
+    for (int64_t i = 0; i < file->count; i++)
+        ct_release(file->entries[i].tensor);
+    ct__free(file, file->bytes);
+}
