@@ -131,8 +131,8 @@ static double rational_at(const rational *f, double r)
 }
 
 /* The inverse of the normal distribution function to about 1e-16 (M. J. Wichura, Algorithm AS 241, PPND16, Applied Statistics 37,
- * 1988): the z >= 0 that a standard normal number exceeds with probability tail, 0 < tail <= 1/2. */
-static double normal_quantile(double tail)
+ * 1988). */
+double ct__normal_quantile(double tail)
 {
     static const rational centre = {
         {2.5090809287301226727e+3, 3.3430575583588128105e+4, 6.7265770927008700853e+4, 4.5921953931549871457e+4,
@@ -162,7 +162,7 @@ static double normal_quantile(double tail)
 /* The high bit is the sign, the 52 below it the tail's probability, (2 i + 1) 2^-54: never 0, never 1/2, all exact. */
 static double standard_normal(uint64_t word)
 {
-    double z = normal_quantile((2 * (double)(word << 1 >> 12) + 1) * 0x1p-54);
+    double z = ct__normal_quantile((2 * (double)(word << 1 >> 12) + 1) * 0x1p-54);
     return word >> 63 ? -z : z;
 }
 

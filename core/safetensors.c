@@ -346,7 +346,7 @@ static ct_status read_shape(const reader *r, const json_t *value, span *s, uint6
 
 static ct_status read_span(const reader *r, const json_t *entry, span *s)
 {
-    uint64_t bytes;
+    uint64_t bytes = 0;
     ct_status status = read_dtype(r, json_object_get(entry, "dtype"), s);
     if (status == CT_OK)
         status = read_shape(r, json_object_get(entry, "shape"), s, &bytes);

@@ -1,0 +1,375 @@
+/* The door: every operation, the library's or a user's, goes through ct_apply().
+ *
+ * Invariant: outputs leave here complete, or not at all: a failed call gives back what it made and records one error. */
+#include "autograd_internal.h"
+#include <stdarg.h>
+#include <string.h>
+
+static _Thread_local int no_grad_depth;
+
+void ct_no_grad_begin(void)
+{
+    no_grad_depth++;
+}
+
+void ct_no_grad_end(void)
+{
+    if (no_grad_depth > 0)
+        no_grad_depth--;
+}
+
+bool ct_grad_enabled(void)
+{
+    return no_grad_depth == 0;
+}
+
+int ct__no_grad_depth(int depth)
+{
+    int before = no_grad_depth;
+    no_grad_depth = depth;
+    return before;
+}
+
+/* ---- the call, from inside an operation's functions ---- */
+
+int ct_call_inputs(const ct_call *call)
+{
+    return call->n_inputs;
+}
+
+ct_tensor *ct_call_input(ct_call *call, int i)
+{
+    if (i < 0 || i >= call->n_inputs)
+        return NULL;
+    return call->node ? ct__node_saved_input(call->node, i) : call->inputs[i];
+}
+
+const void *ct_call_attributes(const ct_call *call)
+{
+    return call->attributes;
+}
+
+ct_tensor *ct_call_output(ct_call *call, int i)
+{
+    if (i < 0 || i >= call->n_outputs)
+        return NULL;
+    return call->node ? ct__node_saved_output(call->node, i) : call->outputs[i];
+}
+
+const void *ct_call_input_data(ct_call *call, int i)
+{
+    ct_tensor *t = ct_call_input(call, i);
+    if (!t || t->contiguous)
+        return t ? ct__ptr(t) : NULL;
+    ct_tensor *copy = ct__tensor_new((ct_dtype)t->dtype, t->shape, t->rank, call->op->name);
+    if (!copy)
+        return NULL;
+    ct__copy_strided((ct_dtype)t->dtype, ct__ptr(copy), copy->strides, (ct_dtype)t->dtype, ct__ptr(t), t->strides,
+                     t->shape, t->rank);
+    return ct__ptr(copy);
+}
+
+void *ct_call_output_data(ct_call *call, int i)
+{
+    return i >= 0 && i < call->n_outputs && !call->node ? ct__ptr(call->outputs[i]) : NULL;
+}
+
+ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
+{
+    if (i < 0 || i >= call->n_outputs || call->node || call->outputs[i])
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared here", i);
+    ct_status status = ct__check_shape(dtype, shape, rank, call->op->name);
+    if (status != CT_OK)
+        return status;
+    call->outputs[i] = ct__tensor_new(dtype, shape, rank, call->op->name);
+    return call->outputs[i] ? CT_OK : CT_ERROR_MEMORY;
+}
+
+ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t)
+{
+    ct_status status = ct__check_tensor(t, call->op->name);
+    return status == CT_OK ? ct_call_output_shape(call, i, (ct_dtype)t->dtype, t->shape, t->rank) : status;
+}
+
+/* The elements that a view can reach must lie inside the storage. */
+static bool view_fits(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank)
+{
+    int64_t low = offset, high = offset, count = (int64_t)(t->storage->bytes / ct_dtype_size((ct_dtype)t->dtype));
+    for (int i = 0; i < rank; i++) {
+        int64_t span;
+        if (shape[i] == 0)
+            return true;
+        if (__builtin_mul_overflow(shape[i] - 1, strides[i], &span) ||
+            __builtin_add_overflow(span < 0 ? low : high, span, span < 0 ? &low : &high))
+            return false;
+    }
+    return low >= 0 && high < count;
+}
+
+ct_status ct_call_output_view(ct_call *call, int i, int input, int64_t offset, const int64_t *shape,
+                              const int64_t *strides, int rank)
+{
+    ct_tensor *t = ct_call_input(call, input);
+    if (!t || i < 0 || i >= call->n_outputs || call->node || call->outputs[i])
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared a view here", i);
+    ct_status status = ct__check_shape((ct_dtype)t->dtype, shape, rank, call->op->name);
+    if (status != CT_OK)
+        return status;
+    if (!view_fits(t, offset, shape, strides, rank)) {
+        char text[CT_SHAPE_TEXT];
+        return ct_call_error(call, CT_ERROR_SHAPE, "a view of shape %s leaves its tensor's storage",
+                             ct__shape_text(shape, rank, text));
+    }
+    call->outputs[i] = ct__tensor_view(t, offset, shape, strides, rank, call->op->name);
+    return call->outputs[i] ? CT_OK : CT_ERROR_MEMORY;
+}
+
+ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return ct__error(code, "%s: %s", call->op->name, message);
+}
+
+const char *ct_call_shapes(const ct_call *call)
+{
+    static _Thread_local char text[384];
+    char shape[CT_SHAPE_TEXT];
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < call->n_inputs && used < sizeof text; i++) {
+        const ct_tensor *t = call->inputs[i];
+        const char *one = t ? ct__shape_text(t->shape, t->rank, shape) : "NULL";
+        used += (size_t)snprintf(text + used, sizeof text - used, i ? ", %s" : "%s", one);
+    }
+    return text;
+}
+
+bool ct_call_needs_grad(const ct_call *call, int i)
+{
+    return call->node && i >= 0 && i < call->n_inputs && call->needs[i];
+}
+
+ct_tensor *ct_call_grad_output(ct_call *call, int i)
+{
+    return call->node && i >= 0 && i < call->n_outputs ? call->grad_outputs[i] : NULL;
+}
+
+ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
+{
+    if (!call->node || i < 0 || i >= call->n_inputs)
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "there is no input %d to set a gradient for", i);
+    if (!grad) {
+        ct_status status = ct_error_code();
+        return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "the gradient of input %d is NULL", i);
+    }
+    call->grad_inputs[i] = grad;
+    return CT_OK;
+}
+
+/* ---- the door ---- */
+
+static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n)
+{
+    if (n < op->min_inputs || n > op->max_inputs || n > CT_MAX_INPUTS)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs,
+                         op->max_inputs < CT_MAX_INPUTS ? op->max_inputs : CT_MAX_INPUTS);
+    for (int i = 0; i < n; i++) {
+        if (CT_LIKELY(inputs[i] != NULL)) {
+            ct_status status = ct__check_tensor(inputs[i], op->name);
+            if (CT_UNLIKELY(status != CT_OK))
+                return status;
+        } else if (i < op->min_inputs) {
+            return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", op->name, i);
+        } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
+            return ct_error_code();
+        }
+    }
+    return CT_OK;
+}
+
+static bool wants_node(const ct_op *op, ct_tensor *const *inputs, int n)
+{
+    if (!op->backward || no_grad_depth > 0)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (inputs[i] && inputs[i]->requires_grad)
+            return true;
+    return false;
+}
+
+/* Leaves a node behind, if a gradient is wanted. */
+static ct_status record(ct_call *call)
+{
+    if (!wants_node(call->op, call->inputs, call->n_inputs))
+        return CT_OK;
+    struct ct_node *node = ct__node_new(call);
+    if (!node)
+        return CT_ERROR_MEMORY;
+    for (int i = 0; i < call->n_outputs; i++) {
+        ct_tensor *output = call->outputs[i];
+        if (!ct_dtype_is_float((ct_dtype)output->dtype))
+            continue;
+        output->node = node;
+        output->output = i;
+        output->requires_grad = true;
+        node->refs++;
+    }
+    ct__node_release(node); /* ours; the outputs have theirs */
+    return CT_OK;
+}
+
+static ct_status run(ct_call *call)
+{
+    const ct_op *op = call->op;
+    ct_status status = op->infer(call);
+    for (int i = 0; status == CT_OK && i < call->n_outputs; i++)
+        if (!call->outputs[i])
+            status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
+    if (status == CT_OK && op->forward)
+        status = op->forward(call);
+    if (status == CT_OK)
+        status = record(call);
+    if (status != CT_OK && ct_error_code() == CT_OK)
+        ct_call_error(call, status, "failed without saying why");
+    return status;
+}
+
+static ct_status run_expression(ct_call *call)
+{
+    call->outputs[0] = call->op->expression(call);
+    if (call->outputs[0])
+        return CT_OK;
+    ct_status status = ct_error_code();
+    return status != CT_OK ? status : ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
+}
+
+static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
+{
+    static const _Alignas(max_align_t) char zeros[CT_MAX_ATTRIBUTES];
+    if (!op || !op->name || !(op->expression || op->infer) || op->outputs > CT_MAX_OUTPUTS ||
+        op->attributes_size > CT_MAX_ATTRIBUTES || (n > 0 && !inputs))
+        return ct__error(CT_ERROR_ARGUMENT, "apply: %s",
+                         !op || !op->name   ? "the operation is NULL or has no name"
+                         : n > 0 && !inputs ? "inputs is NULL"
+                                            : "the operation's record is not complete");
+    ct_call call = {
+        .op = op,
+        .attributes = attributes ? attributes : zeros,
+        .inputs = inputs,
+        .n_inputs = n,
+        .n_outputs = op->outputs ? op->outputs : 1,
+        .outputs = outputs,
+    };
+    for (int i = 0; i < call.n_outputs; i++)
+        outputs[i] = NULL;
+    ct_status status = check_inputs(op, inputs, n);
+    if (status != CT_OK)
+        return status;
+    if (op->expression)
+        return run_expression(&call);
+    status = run(&call);
+    for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
+        ct_release(outputs[i]);
+        outputs[i] = NULL;
+    }
+    return status;
+}
+
+ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes)
+{
+    ct_tensor *outputs[CT_MAX_OUTPUTS];
+    if (apply(op, inputs, n, attributes, outputs) != CT_OK)
+        return NULL;
+    for (int i = 1; i < op->outputs; i++)
+        ct_release(outputs[i]);
+    return outputs[0];
+}
+
+ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
+{
+    if (!outputs)
+        return ct__error(CT_ERROR_NULL, "apply_multi: outputs is NULL");
+    return apply(op, inputs, n, attributes, outputs);
+}
+
+ct_status ct_at_outputs(const char *file, int line, ct_status status, ct_tensor *const *outputs)
+{
+    if (status == CT_OK && outputs && outputs[0])
+        ct_at(file, line, outputs[0]);
+    return ct_at_status(file, line, status);
+}
+
+/* ---- leaves ---- */
+
+bool ct_requires_grad(const ct_tensor *t)
+{
+    return t && t->requires_grad;
+}
+
+bool ct_is_leaf(const ct_tensor *t)
+{
+    return t && !t->node;
+}
+
+ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad)
+{
+    if (ct__check_tensor(t, "set_requires_grad") != CT_OK)
+        return NULL;
+    if (!ct_dtype_is_float((ct_dtype)t->dtype)) {
+        ct__error(CT_ERROR_DTYPE, "set_requires_grad: %s has no gradient", ct_dtype_name((ct_dtype)t->dtype));
+        return NULL;
+    }
+    if (t->node) {
+        ct__error(CT_ERROR_STATE, "set_requires_grad: the result of '%s' is no leaf; ct_detach() it", t->made_by);
+        return NULL;
+    }
+    t->requires_grad = requires_grad;
+    return t;
+}
+
+ct_tensor *ct_parameter(ct_tensor *t)
+{
+    t = ct_set_requires_grad(t, true);
+    return t ? ct_keep(t) : NULL;
+}
+
+ct_tensor *ct_grad_of(const ct_tensor *t)
+{
+    return t ? t->grad : NULL;
+}
+
+ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad)
+{
+    ct_status status = ct__check_tensor(t, "set_grad");
+    if (status == CT_OK && grad)
+        status = ct__check_tensor(grad, "set_grad");
+    if (status != CT_OK)
+        return status;
+    if (grad && (!ct__same_shape(t, grad) || t->dtype != grad->dtype)) {
+        char of[CT_SHAPE_TEXT], with[CT_SHAPE_TEXT];
+        return ct__error(CT_ERROR_SHAPE, "set_grad: a gradient of %s %s for a tensor of %s %s",
+                         ct_dtype_name((ct_dtype)grad->dtype), ct__shape_text(grad->shape, grad->rank, with),
+                         ct_dtype_name((ct_dtype)t->dtype), ct__shape_text(t->shape, t->rank, of));
+    }
+    if (grad)
+        ct__tensor_ref(grad);
+    ct_tensor *before = t->grad;
+    t->grad = grad;
+    ct__tensor_unref(before);
+    return CT_OK;
+}
+
+void ct_zero_grad(ct_tensor *t)
+{
+    if (t)
+        ct_set_grad(t, NULL);
+}
+
+ct_tensor *(ct_detach)(ct_tensor *t)
+{
+    return ct__check_tensor(t, "detach") == CT_OK ? ct__tensor_alias(t, "detach") : NULL;
+}

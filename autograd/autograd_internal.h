@@ -1,0 +1,104 @@
+/* The call and the node, as the door, the engine and the checker see them. */
+#ifndef CT_AUTOGRAD_INTERNAL_H
+#define CT_AUTOGRAD_INTERNAL_H
+
+#include "core_internal.h"
+#include <cotan/autograd.h>
+
+struct ct_call {
+    const ct_op *op;
+    const void *attributes;
+    ct_tensor *const *inputs;
+    int n_inputs, n_outputs;
+    ct_tensor **outputs;
+    struct ct_node *node;     /* in backward */
+    ct_tensor **grad_outputs; /* in backward */
+    ct_tensor **grad_inputs;  /* in backward */
+    const bool *needs;        /* in backward: whether each input's gradient is wanted */
+};
+
+/* Where an input came from: the output of a node, or a leaf, or nothing that wants a gradient. */
+typedef struct ct_edge {
+    struct ct_node *node;
+    ct_tensor *leaf;
+    int32_t output;
+} ct_edge;
+
+/* A tensor that a node keeps for backward, and the version it had. */
+typedef struct ct_saved {
+    ct_tensor *tensor;
+    int64_t version;
+} ct_saved;
+
+typedef struct ct_output_info {
+    int64_t shape[CT_MAX_RANK];
+    uint8_t rank, dtype;
+} ct_output_info;
+
+typedef struct ct_hook_entry {
+    struct ct_hook_entry *next;
+    int64_t handle;
+    int32_t output;
+    ct_hook hook; /* NULL: retain the gradient in tensor */
+    void *user;
+    ct_tensor *tensor; /* not a reference: the tensor unlinks the entry when it goes */
+} ct_hook_entry;
+
+struct ct_node {
+    const ct_op *op;
+    const char *file;
+    int32_t line;
+    int32_t refs;
+    int32_t n_inputs, n_outputs;
+    bool freed;           /* what was saved is gone */
+    bool needed;          /* by the backward that is running: its backward must run */
+    bool captured;        /* by the ct_grad that is running: the gradient of one of its outputs is asked for */
+    int32_t pending;      /* gradients still to come, in the backward that is running */
+    size_t bytes;         /* of this block */
+    const void *run;      /* the backward that is running over this node */
+    struct ct_node *link; /* a list of nodes to visit or to free */
+    void *attributes;
+    ct_edge *edges;              /* n_inputs */
+    ct_saved *saved;             /* n_inputs, then n_outputs */
+    ct_output_info *output_info; /* n_outputs */
+    ct_tensor **grads;           /* n_outputs; gradients gathered so far */
+    ct_hook_entry *hooks;
+};
+
+/* A node for a call whose outputs are filled, with everything it needs saved; NULL with an error (memory). */
+struct ct_node *ct__node_new(const ct_call *call);
+void ct__node_free_saved(struct ct_node *node);
+/* The tensor saved for input or output i, checked for in-place changes; NULL with an error (state). */
+ct_tensor *ct__node_saved_input(struct ct_node *node, int i);
+ct_tensor *ct__node_saved_output(struct ct_node *node, int i);
+/* " (file:line)" or "", for messages; buffer has room for CT_PLACE_TEXT bytes. */
+const char *ct__node_place(const struct ct_node *node, char *buffer);
+#define CT_PLACE_TEXT 200
+/* Shape and dtype of what input i was, for an input that wants a gradient. */
+void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank, ct_dtype *dtype);
+
+/* Nodes reachable from roots, in the order in which backward runs them. */
+typedef struct ct_order {
+    struct ct_node **nodes;
+    int64_t count, room;
+} ct_order;
+/* On success every node in the order has node->run = run and ct__order_end() must follow. Errors: memory; state (another
+ * backward runs over these nodes). */
+ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots, const void *run);
+void ct__order_end(ct_order *order);
+
+/* Sets how many no-grad sections are open; returns how many were. */
+int ct__no_grad_depth(int depth);
+
+/* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
+bool ct__record_all_inputs(bool on);
+
+/* The three things the engine does to gradients; ops fills this in when it is loaded. */
+typedef struct ct_engine_ops {
+    ct_tensor *(*add)(ct_tensor *a, ct_tensor *b);                      /* recorded */
+    ct_tensor *(*sum_to)(ct_tensor *t, const int64_t *shape, int rank); /* recorded; shape is t's before broadcasting */
+    void (*add_in_place)(ct_tensor *sum, const ct_tensor *t);           /* same shape, float; sum is contiguous */
+} ct_engine_ops;
+extern ct_engine_ops ct__engine_ops;
+
+#endif

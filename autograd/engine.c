@@ -1,0 +1,605 @@
+/* The engine: runs a graph backwards.
+ *
+ * Invariants: a node runs when every gradient that flows into it has come, once; leaves change only after everything has
+ * succeeded. Order: topological from the roots, found iteratively by counting, so depth costs no stack. */
+#include "autograd_internal.h"
+#include <string.h>
+
+ct_engine_ops ct__engine_ops;
+
+/* ---- the order ---- */
+
+static ct_status order_push(ct_order *order, struct ct_node *node)
+{
+    if (order->count == order->room) {
+        int64_t room = order->room ? order->room * 2 : 256;
+        struct ct_node **nodes = ct__alloc(sizeof *nodes * (size_t)room);
+        if (!nodes)
+            return ct__no_memory("backward");
+        if (order->count)
+            memcpy(nodes, order->nodes, sizeof *nodes * (size_t)order->count);
+        ct__free(order->nodes, sizeof *nodes * (size_t)order->room);
+        order->nodes = nodes;
+        order->room = room;
+    }
+    order->nodes[order->count++] = node;
+    return CT_OK;
+}
+
+/* Counts one more gradient to come for node; the first time, joins it to the order. */
+static ct_status discover(ct_order *order, struct ct_node *node, const void *run)
+{
+    if (node->run != run) {
+        if (node->run)
+            return ct__error(CT_ERROR_STATE, "backward: '%s' is in a graph that another backward is running over",
+                             node->op->name);
+        ct_status status = order_push(order, node);
+        if (status != CT_OK)
+            return status;
+        node->run = run;
+        node->pending = 0;
+        node->needed = node->captured = false;
+    }
+    node->pending++;
+    return CT_OK;
+}
+
+static void settle(struct ct_node *node, struct ct_node **ready)
+{
+    if (--node->pending == 0) {
+        node->link = *ready;
+        *ready = node;
+    }
+}
+
+ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots, const void *run)
+{
+    *order = (ct_order){0};
+    ct_status status = CT_OK;
+    for (int i = 0; status == CT_OK && i < n_roots; i++)
+        if (roots[i])
+            status = discover(order, roots[i], run);
+    for (int64_t k = 0; status == CT_OK && k < order->count; k++) {
+        struct ct_node *node = order->nodes[k];
+        for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
+            if (node->edges[i].node)
+                status = discover(order, node->edges[i].node, run);
+    }
+    if (status != CT_OK) {
+        ct__order_end(order);
+        return status;
+    }
+    /* Kahn's algorithm; the list is rewritten in order, from the same nodes. */
+    struct ct_node *ready = NULL;
+    for (int i = 0; i < n_roots; i++)
+        if (roots[i])
+            settle(roots[i], &ready);
+    for (int64_t count = 0; ready; count++) {
+        struct ct_node *node = ready;
+        ready = node->link;
+        order->nodes[count] = node;
+        for (int i = 0; i < node->n_inputs; i++)
+            if (node->edges[i].node)
+                settle(node->edges[i].node, &ready);
+    }
+    return CT_OK;
+}
+
+void ct__order_end(ct_order *order)
+{
+    for (int64_t k = 0; k < order->count; k++)
+        order->nodes[k]->run = NULL;
+    ct__free(order->nodes, sizeof *order->nodes * (size_t)order->room);
+    *order = (ct_order){0};
+}
+
+/* ---- one run ---- */
+
+typedef struct ct_run {
+    ct_order order;
+    bool chosen; /* ct_grad: only what leads to wanted tensors runs, and leaves accumulate nothing */
+    bool retain, create;
+    ct_tensor *const *inputs; /* ct_grad's */
+    ct_tensor **results;
+    int n_inputs;
+    ct_tensor *touched; /* leaves with an incoming gradient; ends with themselves */
+} ct_run;
+
+/* Whether only this pointer holds t, and nothing else its elements, so that they may be changed. */
+static bool is_ours(const ct_tensor *t)
+{
+    return t->refs == 1 && t->storage->refs == 1 && t->contiguous && !t->node;
+}
+
+/* Adds grad to *sum, which is NULL or holds a reference. */
+static ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
+{
+    if (!*sum) {
+        ct__tensor_ref(grad);
+        *sum = grad;
+        return CT_OK;
+    }
+    if (is_ours(*sum) && !grad->node) {
+        ct__engine_ops.add_in_place(*sum, grad);
+        return CT_OK;
+    }
+    ct_tensor *total = ct__engine_ops.add(*sum, grad);
+    if (!total)
+        return ct_error_code();
+    ct__tensor_ref(total);
+    ct__tensor_unref(*sum);
+    *sum = total;
+    return CT_OK;
+}
+
+static ct_status deliver(ct_run *run, const ct_edge *edge, ct_tensor *grad)
+{
+    if (edge->node)
+        return accumulate(&edge->node->grads[edge->output], grad);
+    ct_tensor *leaf = edge->leaf;
+    if (!leaf->incoming) {
+        ct__tensor_ref(leaf);
+        leaf->touched = run->touched ? run->touched : leaf;
+        run->touched = leaf;
+    }
+    return accumulate(&leaf->incoming, grad);
+}
+
+static bool edge_wanted(const ct_run *run, const ct_edge *edge)
+{
+    if (!run->chosen)
+        return edge->node || edge->leaf;
+    return edge->leaf ? edge->leaf->wanted : edge->node && (edge->node->needed || edge->node->captured);
+}
+
+/* Whether a gradient of grad's shape can be summed down to shape. */
+static bool reducible(const ct_tensor *grad, const int64_t *shape, int rank)
+{
+    int64_t joint[CT_MAX_RANK];
+    int joint_rank;
+    if (!ct__broadcast_shapes(grad->shape, grad->rank, shape, rank, joint, &joint_rank) || joint_rank != grad->rank)
+        return false;
+    return memcmp(joint, grad->shape, sizeof *joint * (size_t)joint_rank) == 0;
+}
+
+/* The gradient that a backward gave for input i, brought to the input's shape. */
+static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
+{
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    ct__node_input_info(node, i, &shape, &rank, &dtype);
+    if (grad->rank == rank && (ct_dtype)grad->dtype == dtype &&
+        (rank == 0 || memcmp(grad->shape, shape, sizeof *shape * (size_t)rank) == 0))
+        return grad;
+    if ((ct_dtype)grad->dtype == dtype && reducible(grad, shape, rank))
+        return ct__engine_ops.sum_to(grad, shape, rank);
+    char given[CT_SHAPE_TEXT], wanted[CT_SHAPE_TEXT], place[CT_PLACE_TEXT];
+    ct__error((ct_dtype)grad->dtype == dtype ? CT_ERROR_SHAPE : CT_ERROR_DTYPE,
+              "backward of '%s'%s: gradient of input %d is %s %s, the input is %s %s", node->op->name,
+              ct__node_place(node, place), i, ct_dtype_name((ct_dtype)grad->dtype),
+              ct__shape_text(grad->shape, grad->rank, given), ct_dtype_name(dtype),
+              ct__shape_text(shape, rank, wanted));
+    return NULL;
+}
+
+/* Runs the node's hooks over *grad, the complete gradient of its output; likewise for a leaf's. */
+static ct_status run_hooks(ct_hook_entry *entries, int output, ct_tensor **grad)
+{
+    for (ct_hook_entry *entry = entries; entry; entry = entry->next) {
+        if (entry->output != output || !entry->hook)
+            continue;
+        ct_tensor *other = entry->hook(*grad, entry->user);
+        if (!other || other == *grad)
+            continue;
+        ct_status status = ct__check_tensor(other, "hook");
+        if (status != CT_OK)
+            return status;
+        if (!ct__same_shape(other, *grad) || other->dtype != (*grad)->dtype)
+            return ct__error(CT_ERROR_SHAPE, "hook: returned a gradient of another shape or dtype");
+        ct__tensor_ref(other);
+        ct__tensor_unref(*grad);
+        *grad = other;
+    }
+    for (ct_hook_entry *entry = entries; entry; entry = entry->next)
+        if (entry->output == output && entry->tensor && ct_set_grad(entry->tensor, *grad) != CT_OK)
+            return ct_error_code();
+    return CT_OK;
+}
+
+static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++) {
+        if (!node->grads[i])
+            continue;
+        ct_status status = node->hooks ? run_hooks(node->hooks, i, &node->grads[i]) : CT_OK;
+        if (status != CT_OK)
+            return status;
+        for (int k = 0; node->captured && k < run->n_inputs; k++) {
+            const ct_tensor *input = run->inputs[k];
+            if (input->node == node && input->output == i) {
+                ct__tensor_ref(node->grads[i]);
+                run->results[k] = node->grads[i];
+            }
+        }
+    }
+    return CT_OK;
+}
+
+static ct_status call_backward(ct_run *run, struct ct_node *node)
+{
+    char place[CT_PLACE_TEXT];
+    if (node->freed)
+        return ct__error(CT_ERROR_STATE,
+                         "backward of '%s'%s: the graph was freed by an earlier backward; pass .retain_graph = true to "
+                         "the first one to run it again",
+                         node->op->name, ct__node_place(node, place));
+    bool needs[CT_MAX_INPUTS];
+    ct_tensor *grad_inputs[CT_MAX_INPUTS];
+    for (int i = 0; i < node->n_inputs; i++) {
+        needs[i] = edge_wanted(run, &node->edges[i]);
+        grad_inputs[i] = NULL;
+    }
+    ct_call call = {.op = node->op,
+                    .attributes = node->attributes,
+                    .n_inputs = node->n_inputs,
+                    .n_outputs = node->n_outputs,
+                    .node = node,
+                    .grad_outputs = node->grads,
+                    .grad_inputs = grad_inputs,
+                    .needs = needs};
+    ct_status status = node->op->backward(&call);
+    for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
+        if (!needs[i] || !grad_inputs[i])
+            continue;
+        ct_tensor *grad = reduce(node, i, grad_inputs[i]);
+        status = grad ? deliver(run, &node->edges[i], grad) : ct_error_code();
+    }
+    if (status != CT_OK && ct_error_code() == CT_OK)
+        ct__error(status, "backward of '%s'%s: failed without saying why", node->op->name, ct__node_place(node, place));
+    return status;
+}
+
+static ct_status run_node(ct_run *run, struct ct_node *node)
+{
+    bool any = false;
+    for (int i = 0; i < node->n_outputs; i++)
+        any |= node->grads[i] != NULL;
+    if (!any)
+        return CT_OK;
+    ct_scope inner;
+    ct__scope_push(&inner);
+    ct_status status = CT_OK;
+    if (node->hooks || node->captured)
+        status = hook_and_capture(run, node);
+    if (status == CT_OK && node->needed)
+        status = call_backward(run, node);
+    ct__scope_pop(&inner);
+    for (int i = 0; i < node->n_outputs; i++) {
+        ct__tensor_unref(node->grads[i]);
+        node->grads[i] = NULL;
+    }
+    if (status == CT_OK && node->needed && !run->retain)
+        ct__node_free_saved(node);
+    return status;
+}
+
+/* From the leaves' end: which nodes lead to something wanted. */
+static void mark_needed(ct_run *run)
+{
+    for (int k = 0; run->chosen && k < run->n_inputs; k++) {
+        ct_tensor *input = run->inputs[k];
+        if (!input->node)
+            input->wanted = true;
+        else if (input->node->run == run)
+            input->node->captured = true;
+    }
+    for (int64_t k = run->order.count - 1; k >= 0; k--) {
+        struct ct_node *node = run->order.nodes[k];
+        node->needed = !run->chosen;
+        for (int i = 0; !node->needed && i < node->n_inputs; i++)
+            node->needed = edge_wanted(run, &node->edges[i]);
+    }
+}
+
+/* ---- leaves, once all has succeeded ---- */
+
+/* A gradient that a leaf can own: nobody else's elements, row-major. */
+static ct_status make_own(ct_tensor **grad)
+{
+    if (is_ours(*grad))
+        return CT_OK;
+    ct_tensor *own = ct__tensor_new((ct_dtype)(*grad)->dtype, (*grad)->shape, (*grad)->rank, "backward");
+    if (!own)
+        return CT_ERROR_MEMORY;
+    ct__scope_move(own, NULL);
+    ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(*grad),
+                     (*grad)->strides, own->shape, own->rank);
+    ct__tensor_unref(*grad);
+    *grad = own;
+    return CT_OK;
+}
+
+static bool adds_in_place(const ct_run *run, const ct_tensor *leaf)
+{
+    return leaf->grad && !run->create && leaf->grad->contiguous && !leaf->grad->node;
+}
+
+/* Everything that can fail: hooks, and the memory for the new gradients. */
+static ct_status prepare_leaf(const ct_run *run, ct_tensor *leaf)
+{
+    ct_status status = leaf->hooks ? run_hooks(leaf->hooks, 0, &leaf->incoming) : CT_OK;
+    if (status != CT_OK || run->chosen)
+        return status;
+    if (leaf->grad && !adds_in_place(run, leaf)) {
+        ct_tensor *total = ct__engine_ops.add(leaf->grad, leaf->incoming);
+        if (!total)
+            return ct_error_code();
+        ct__tensor_ref(total);
+        ct__tensor_unref(leaf->incoming);
+        leaf->incoming = total;
+    }
+    return run->create || adds_in_place(run, leaf) ? CT_OK : make_own(&leaf->incoming);
+}
+
+static ct_status prepare_leaves(const ct_run *run)
+{
+    ct_scope inner;
+    ct__scope_push(&inner);
+    ct_status status = CT_OK;
+    for (ct_tensor *leaf = run->touched; leaf && status == CT_OK; leaf = leaf->touched == leaf ? NULL : leaf->touched)
+        status = prepare_leaf(run, leaf);
+    ct__scope_pop(&inner);
+    return status;
+}
+
+static void commit_leaf(ct_run *run, ct_tensor *leaf)
+{
+    if (run->chosen) {
+        for (int k = 0; k < run->n_inputs; k++) {
+            if (run->inputs[k] == leaf) {
+                ct__tensor_ref(leaf->incoming);
+                run->results[k] = leaf->incoming;
+            }
+        }
+    } else if (adds_in_place(run, leaf)) {
+        ct__engine_ops.add_in_place(leaf->grad, leaf->incoming);
+        ct__tensor_written(leaf->grad, "backward");
+    } else {
+        ct_set_grad(leaf, leaf->incoming);
+    }
+}
+
+/* Hands the gathered gradients over, if commit, and clears the list. */
+static void finish_leaves(ct_run *run, bool commit)
+{
+    ct_tensor *leaf = run->touched;
+    run->touched = NULL;
+    while (leaf) {
+        ct_tensor *next = leaf->touched == leaf ? NULL : leaf->touched;
+        if (commit)
+            commit_leaf(run, leaf);
+        ct__tensor_unref(leaf->incoming);
+        leaf->incoming = NULL;
+        leaf->touched = NULL;
+        ct__tensor_unref(leaf);
+        leaf = next;
+    }
+}
+
+/* ---- the whole run ---- */
+
+static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, const char *what)
+{
+    char shape[CT_SHAPE_TEXT], other[CT_SHAPE_TEXT];
+    ct_status status = ct__check_tensor(root, what);
+    if (status == CT_OK && gradient)
+        status = ct__check_tensor(gradient, what);
+    if (status != CT_OK)
+        return status;
+    ct__shape_text(root->shape, root->rank, shape);
+    if (!root->requires_grad)
+        return ct__error(CT_ERROR_STATE, "%s: nothing that asks for a gradient leads to the result of '%s' %s", what,
+                         root->made_by, shape);
+    if (!gradient && root->numel != 1)
+        return ct__error(CT_ERROR_STATE,
+                         "%s: a root of shape %s needs a gradient given with it; only one of one element does not",
+                         what, shape);
+    if (gradient && (!ct__same_shape(root, gradient) || root->dtype != gradient->dtype))
+        return ct__error(gradient->dtype == root->dtype ? CT_ERROR_SHAPE : CT_ERROR_DTYPE,
+                         "%s: gradient is %s %s, the root is %s %s", what, ct_dtype_name((ct_dtype)gradient->dtype),
+                         ct__shape_text(gradient->shape, gradient->rank, other), ct_dtype_name((ct_dtype)root->dtype),
+                         shape);
+    return CT_OK;
+}
+
+static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
+{
+    if (!gradient)
+        gradient = ct_ones_like(root);
+    if (!gradient)
+        return ct_error_code();
+    ct_edge edge = {.node = root->node, .leaf = root->node ? NULL : root, .output = root->output};
+    return deliver(run, &edge, gradient);
+}
+
+static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
+{
+    struct ct_node *nodes[CT_MAX_INPUTS] = {NULL};
+    for (int i = 0; i < n; i++)
+        nodes[i] = roots[i]->node;
+    ct_status status = ct__order_begin(&run->order, nodes, n, run);
+    if (status != CT_OK)
+        return status;
+    int depth = ct__no_grad_depth(run->create ? 0 : 1);
+    ct_scope outer;
+    ct__scope_push(&outer);
+    mark_needed(run);
+    for (int i = 0; status == CT_OK && i < n; i++)
+        status = seed(run, roots[i], gradients ? gradients[i] : NULL);
+    ct__scope_pop(&outer);
+    for (int64_t k = 0; k < run->order.count; k++) {
+        struct ct_node *node = run->order.nodes[k];
+        if (status == CT_OK)
+            status = run_node(run, node);
+        for (int i = 0; status != CT_OK && i < node->n_outputs; i++) { /* left over from the failure */
+            ct__tensor_unref(node->grads[i]);
+            node->grads[i] = NULL;
+        }
+    }
+    if (status == CT_OK)
+        status = prepare_leaves(run);
+    finish_leaves(run, status == CT_OK);
+    ct__no_grad_depth(depth);
+    ct__order_end(&run->order);
+    return status;
+}
+
+ct_status(ct_backward)(ct_tensor *root, const ct_backward_options *options)
+{
+    static const ct_backward_options defaults = {0};
+    options = options ? options : &defaults;
+    ct_status status = check_root(root, options->gradient, "backward");
+    if (status != CT_OK)
+        return status;
+    ct_run run = {.retain = options->retain_graph || options->create_graph, .create = options->create_graph};
+    return run_graph(&run, &root, &options->gradient, 1);
+}
+
+static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                                 ct_tensor **results, const ct_grad_options *options)
+{
+    if (!outputs || !inputs || !results)
+        return ct__error(CT_ERROR_NULL, "grad: %s is NULL", !outputs ? "outputs" : !inputs ? "inputs" : "results");
+    if (n_outputs < 1 || n_outputs > CT_MAX_INPUTS || n_inputs < 0)
+        return ct__error(CT_ERROR_ARGUMENT, "grad: %d outputs, takes 1 to %d", n_outputs, CT_MAX_INPUTS);
+    ct_status status = CT_OK;
+    for (int i = 0; status == CT_OK && i < n_outputs; i++)
+        status = check_root(outputs[i], options->gradients ? options->gradients[i] : NULL, "grad");
+    for (int i = 0; status == CT_OK && i < n_inputs; i++) {
+        status = ct__check_tensor(inputs[i], "grad");
+        if (status == CT_OK && !inputs[i]->requires_grad)
+            status = ct__error(CT_ERROR_STATE, "grad: input %d asks for no gradient", i);
+    }
+    return status;
+}
+
+/* Hands the results to the innermost scope, or drops them. */
+static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
+{
+    for (int i = 0; i < run->n_inputs; i++) {
+        run->inputs[i]->wanted = false;
+        if (status == CT_OK && !run->results[i] && !allow_unused)
+            status = ct__error(CT_ERROR_STATE,
+                               "grad: the outputs do not depend on input %d; .allow_unused = true gives NULL", i);
+    }
+    for (int i = 0; i < run->n_inputs; i++) {
+        ct_tensor *result = run->results[i];
+        if (result && status == CT_OK && (result->scope || result->kept)) { /* the caller's own, or given twice */
+            ct_tensor *alias = ct__tensor_alias(result, "grad");
+            if (!alias)
+                status = CT_ERROR_MEMORY;
+            else if (result->node) {
+                alias->node = result->node;
+                alias->node->refs++;
+                alias->output = result->output;
+            }
+            if (alias)
+                alias->requires_grad = result->requires_grad;
+            ct__tensor_unref(result);
+            run->results[i] = alias;
+        } else if (result && status == CT_OK) {
+            ct__scope_move(result, ct__scope_current());
+        } else {
+            ct__tensor_unref(result);
+            run->results[i] = NULL;
+        }
+    }
+    return status;
+}
+
+ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                   ct_tensor **results, const ct_grad_options *options)
+{
+    static const ct_grad_options defaults = {0};
+    options = options ? options : &defaults;
+    ct_status status = check_grad_call(outputs, n_outputs, inputs, n_inputs, results, options);
+    for (int i = 0; results && i < n_inputs; i++)
+        results[i] = NULL;
+    if (status != CT_OK)
+        return status;
+    ct_run run = {.chosen = true,
+                  .retain = options->retain_graph || options->create_graph,
+                  .create = options->create_graph,
+                  .inputs = inputs,
+                  .n_inputs = n_inputs,
+                  .results = results};
+    status = run_graph(&run, outputs, options->gradients, n_outputs);
+    return finish_grad(&run, status, options->allow_unused);
+}
+
+/* ---- hooks ---- */
+
+static ct_hook_entry *add_entry(ct_tensor *t, const char *what)
+{
+    static _Thread_local int64_t handles;
+    if (ct__check_tensor(t, what) != CT_OK)
+        return NULL;
+    if (!t->requires_grad) {
+        ct__error(CT_ERROR_STATE, "%s: the tensor asks for no gradient", what);
+        return NULL;
+    }
+    ct_hook_entry *entry = ct__alloc(sizeof *entry);
+    if (!entry) {
+        ct__no_memory(what);
+        return NULL;
+    }
+    *entry = (ct_hook_entry){.handle = ++handles, .output = t->output};
+    ct_hook_entry **end = t->node ? &t->node->hooks : &t->hooks;
+    while (*end)
+        end = &(*end)->next;
+    *end = entry;
+    return entry;
+}
+
+int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user)
+{
+    if (!hook) {
+        ct__error(CT_ERROR_NULL, "add_hook: the hook is NULL");
+        return 0;
+    }
+    ct_hook_entry *entry = add_entry(t, "add_hook");
+    if (!entry)
+        return 0;
+    entry->hook = hook;
+    entry->user = user;
+    return entry->handle;
+}
+
+ct_status ct_remove_hook(ct_tensor *t, int64_t handle)
+{
+    ct_status status = ct__check_tensor(t, "remove_hook");
+    if (status != CT_OK)
+        return status;
+    for (ct_hook_entry **place = t->node ? &t->node->hooks : &t->hooks; *place; place = &(*place)->next) {
+        ct_hook_entry *entry = *place;
+        if (entry->handle != handle)
+            continue;
+        *place = entry->next;
+        ct__free(entry, sizeof *entry);
+        return CT_OK;
+    }
+    return ct__error(CT_ERROR_ARGUMENT, "remove_hook: the tensor has no hook %lld", (long long)handle);
+}
+
+ct_status ct_retain_grad(ct_tensor *t)
+{
+    if (t && (!t->node || t->retains_grad) && t->requires_grad)
+        return CT_OK; /* a leaf does anyway */
+    ct_hook_entry *entry = add_entry(t, "retain_grad");
+    if (!entry)
+        return ct_error_code();
+    entry->tensor = t;
+    t->retains_grad = true;
+    return CT_OK;
+}

@@ -1,0 +1,210 @@
+/* Operations as records, the one door they go through, and reverse-mode differentiation over the graph it leaves behind.
+ *
+ * An operation is a constant ct_op. ct_apply() checks its inputs, asks its shape rule, allocates, runs its forward and,
+ * when a gradient is wanted, leaves a node behind: the op, its attributes, what it saved, edges to where its inputs came
+ * from, and the line of the user's code. A user's operation is the same record through the same door. */
+#ifndef COTAN_AUTOGRAD_H
+#define COTAN_AUTOGRAD_H
+
+#include <cotan/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CT_MAX_INPUTS 64  /* inputs of one operation */
+#define CT_MAX_OUTPUTS 8  /* outputs of one operation */
+#define CT_MAX_ATTRIBUTES 256 /* bytes of attributes of one operation */
+
+/* CT_TENSORS(a, b) stands for the two arguments (tensors, n). */
+#define CT_TENSORS(...) (ct_tensor *[]){__VA_ARGS__}, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *))
+
+/* ---- the record ---- */
+
+/* One call of an operation, as its functions see it. */
+typedef struct ct_call ct_call;
+
+/* A sample call for the tests and the checker. inputs describes one tensor a word:
+ *     word  := [kind ":"] shape ["@" low ".." high]
+ *     kind  := "f" float in the dtype under test (the default) | "i" N  int64 in [0, N) | "u" N  uint8 in [0, N) | "null"
+ *     shape := "scalar" | sizes joined with "x"
+ * e.g. "3x4 4@0.2..3 i5:7 null" (float inputs are uniform in [-2, 2) unless @ says otherwise; "null" stands alone for an
+ * optional input left out; append "!" to a float word that must not require a gradient). attributes may be NULL. */
+typedef struct ct_sample {
+    const char *inputs;
+    const void *attributes;
+} ct_sample;
+
+/* What a node must keep for backward. Only what is named here can be asked for there. */
+#define CT_SAVE_INPUT(i) (UINT64_C(1) << (i)) /* i in 0..47 */
+#define CT_SAVE_INPUTS ((UINT64_C(1) << 48) - 1)
+#define CT_SAVE_OUTPUT(i) (UINT64_C(1) << (48 + (i))) /* i in 0..7 */
+
+typedef struct ct_op {
+    const char *name;       /* PyTorch's where it has one */
+    const char *gradient;   /* formula of the gradient in words; "none: why" for an operation without one */
+    int min_inputs, max_inputs; /* required inputs come first; the optional ones after may be NULL. At most CT_MAX_INPUTS */
+    int outputs;            /* 0 counts as 1 */
+    uint64_t saves;         /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
+    size_t attributes_size; /* bytes of the attributes, at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
+    /* Shape rule: checks the inputs and declares each output with ct_call_output_like() or ct_call_output_shape(), or, for
+     * a view of an input, ct_call_output_view(). An error is recorded with ct_call_error(). */
+    ct_status (*infer)(ct_call *call);
+    /* Fills the outputs; NULL when all are views. Sees all inputs and attributes. May fail only for memory. */
+    ct_status (*forward)(ct_call *call);
+    /* Sets the gradient of each input that ct_call_needs_grad(), as tensors computed by operations, so that it can be
+     * differentiated again. Sees saved inputs and outputs and ct_call_grad_output(); an input left unset gets zero. The
+     * engine sums a broadcast gradient down to its input's shape. NULL: no gradient flows through this operation. */
+    ct_status (*backward)(ct_call *call);
+    /* Instead of infer, forward and backward: the operation as an expression over other operations. Returns the result,
+     * or NULL with an error. It sees all inputs and attributes. */
+    ct_tensor *(*expression)(ct_call *call);
+    const ct_sample *samples; /* ends with a sample whose inputs are NULL */
+    const char *source;       /* where the formula is from; may be NULL */
+} ct_op;
+
+/* ---- the call, from inside an operation's functions ---- */
+
+CT_API int ct_call_inputs(const ct_call *call); /* number given, optional ones included */
+/* Input i, or NULL for an optional one left out. In backward: the saved input, and NULL with an error when the op does not save it. */
+CT_API ct_tensor *ct_call_input(ct_call *call, int i);
+/* The attributes: attributes_size bytes. */
+CT_API const void *ct_call_attributes(const ct_call *call);
+/* Output i: in forward the tensor to fill (contiguous unless a view); in backward the saved output. */
+CT_API ct_tensor *ct_call_output(ct_call *call, int i);
+/* Data pointers for forward: input i as contiguous row-major elements (the input itself, or a copy owned by the call when
+ * it is strided), and output i. NULL with an error (memory). */
+CT_API const void *ct_call_input_data(ct_call *call, int i);
+CT_API void *ct_call_output_data(ct_call *call, int i);
+
+/* In infer: output i has this dtype and shape, or that of t, or is a view of input j with the offset (in elements from
+ * the storage's beginning) and strides given. */
+CT_API ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
+CT_API ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t);
+CT_API ct_status ct_call_output_view(ct_call *call, int i, int input, int64_t offset, const int64_t *shape,
+                                     const int64_t *strides, int rank);
+/* Records "<op name>: <message>" as the error and returns code. The message should end with what came: shapes as %s from
+ * ct_call_shapes(). */
+CT_API ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "[3,4], [4,5]": the inputs' shapes, for messages. The text lasts until the thread's next call of this function. */
+CT_API const char *ct_call_shapes(const ct_call *call);
+
+/* In backward. */
+CT_API bool ct_call_needs_grad(const ct_call *call, int i);
+CT_API ct_tensor *ct_call_grad_output(ct_call *call, int i); /* NULL: nothing flows back into output i, which counts as zero */
+/* Sets the gradient of input i. grad NULL: the expression that made it failed; returns that failure. */
+CT_API ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad);
+
+/* ---- the door ---- */
+
+/* Applies op to n inputs. Returns its first output, owned by the innermost scope, or NULL with an error. NULL as a required
+ * input gives NULL and leaves a pending error as it is; so does NULL as an optional one while an error is pending.
+ * attributes (op->attributes_size bytes) are copied; NULL stands for all zero. */
+CT_API ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes);
+/* The same for an operation with several outputs; outputs has room for op->outputs. On failure all are NULL. */
+CT_API ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs);
+
+/* ---- leaves and recording ---- */
+
+/* Whether gradients flow to t: a leaf that asked for one, or a result of such. */
+CT_API bool ct_requires_grad(const ct_tensor *t);
+/* Makes the leaf t ask for a gradient, or stop asking; returns t. Error (dtype, state) for integers and for results of operations. */
+CT_API ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad);
+/* A trainable leaf: ct_keep() and ct_set_requires_grad(true). It is the caller's until ct_release(). */
+CT_API ct_tensor *ct_parameter(ct_tensor *t);
+/* The accumulated gradient of t, or NULL. Belongs to t; ct_keep() it to hold on to it past the next ct_zero_grad(). */
+CT_API ct_tensor *ct_grad_of(const ct_tensor *t);
+/* Replaces the accumulated gradient (same shape and dtype; NULL clears). */
+CT_API ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad);
+CT_API void ct_zero_grad(ct_tensor *t);
+/* The same elements, outside any graph. Shares storage. */
+CT_API ct_tensor *ct_detach(ct_tensor *t);
+CT_API bool ct_is_leaf(const ct_tensor *t);
+
+/* Between begin and end nothing is recorded on this thread. Sections nest. */
+CT_API void ct_no_grad_begin(void);
+CT_API void ct_no_grad_end(void);
+CT_API bool ct_grad_enabled(void);
+
+/* ---- differentiation ---- */
+
+typedef struct ct_backward_options {
+    ct_tensor *gradient; /* cotangent of the root, of its shape and dtype; NULL: 1, for a one-element root only */
+    bool retain_graph;   /* keep what nodes saved, so that backward can run again */
+    bool create_graph;   /* record the backward itself, for gradients of gradients; implies retain_graph */
+    int reserved_;
+} ct_backward_options;
+
+/* Runs the graph behind root backwards and adds the gradients into its leaves (ct_grad_of). On any failure no leaf's
+ * gradient has changed. Errors: NULL; shape and dtype of gradient; state (root needs no gradient, has several elements and
+ * no gradient was given, graph already freed, saved tensor changed in place since); memory. options may be NULL. */
+CT_API ct_status ct_backward(ct_tensor *root, const ct_backward_options *options);
+
+typedef struct ct_grad_options {
+    ct_tensor *const *gradients; /* a cotangent for each output, entries may be NULL as above; NULL: all so */
+    bool retain_graph, create_graph;
+    bool allow_unused; /* an input that the outputs do not depend on gets NULL; otherwise that is an error */
+    int reserved_;
+} ct_grad_options;
+
+/* Gradients of the outputs' sum (weighted by their cotangents) for chosen tensors of the graph, leaves or not; leaves
+ * accumulate nothing. results has room for n_inputs; they are owned by the innermost scope. */
+CT_API ct_status ct_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                         ct_tensor **results, const ct_grad_options *options);
+
+/* A hook sees the gradient of t once it is complete, in every backward, and may return another in its place (of the same
+ * shape and dtype) or NULL to leave it. Hooks run in the order they were added. Returns a handle > 0, or 0 with an error. */
+typedef ct_tensor *(*ct_hook)(ct_tensor *grad, void *user);
+CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
+CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
+/* Makes backward leave the gradient of t, a result, in ct_grad_of(t) too. */
+CT_API ct_status ct_retain_grad(ct_tensor *t);
+
+/* ---- looking at the graph ----
+ * A node stands for one recorded operation. It is good as long as the tensor it was reached from. */
+typedef struct ct_node ct_node;
+
+CT_API ct_node *ct_node_of(const ct_tensor *t);                /* NULL for a leaf */
+CT_API const ct_op *ct_node_op(const ct_node *node);
+CT_API const char *ct_node_file(const ct_node *node);          /* NULL if unknown */
+CT_API int ct_node_line(const ct_node *node);
+CT_API int ct_node_inputs(const ct_node *node);
+CT_API ct_node *ct_node_input_node(const ct_node *node, int i); /* the node that made input i; NULL for a leaf or an input without gradient */
+CT_API int ct_node_input_output(const ct_node *node, int i);    /* which of that node's outputs input i is */
+CT_API ct_tensor *ct_node_input_leaf(const ct_node *node, int i); /* the leaf that input i is, or NULL */
+/* Shape of output i: rank sizes, belonging to node. */
+CT_API const int64_t *ct_node_output_shape(const ct_node *node, int i, int *rank);
+/* The nodes behind root in the order in which backward visits them: returns their number and, if nodes is not NULL, writes the
+ * first size of them. 0 for a leaf; -1 with an error (memory). */
+CT_API int64_t ct_graph_nodes(const ct_tensor *root, ct_node **nodes, int64_t size);
+/* Writes the graph behind root in Graphviz's language (https://graphviz.org/doc/info/lang.html). Leaves show their name if
+ * names[i] is that of leaves[i]. Errors: NULL, io, memory. */
+CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names, int64_t n,
+                                    FILE *stream);
+
+/* Notes where the outputs were made (see ct_at), and hands the status on. */
+CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, ct_tensor *const *outputs);
+
+/* ---- options behind macros: ct_backward(loss, .retain_graph = true) ---- */
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+/* CT_WITHk(function, type, k arguments, options...): the options as a pointer to a temporary of the type, whose last member is
+ * reserved_. Naming that one last keeps the list from being empty and quiets warnings about members left out. */
+#define CT_WITH1(function, type, a, ...) function(a, &(type){__VA_ARGS__})
+#define CT_WITH2(function, type, a, b, ...) function(a, b, &(type){__VA_ARGS__})
+#define CT_WITH3(function, type, a, b, c, ...) function(a, b, c, &(type){__VA_ARGS__})
+#define CT_WITH4(function, type, a, b, c, d, ...) function(a, b, c, d, &(type){__VA_ARGS__})
+#define CT_WITH5(function, type, a, b, c, d, e, ...) function(a, b, c, d, e, &(type){__VA_ARGS__})
+#define CT_WITH7(function, type, a, b, c, d, e, f, g, ...) function(a, b, c, d, e, f, g, &(type){__VA_ARGS__})
+
+#define ct_apply(op, ...) ct_at(CT_HERE, ct_apply(op, __VA_ARGS__))
+#define ct_apply_multi(op, inputs, n, attributes, outputs) \
+    ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), outputs)
+#define ct_detach(t) ct_at(CT_HERE, ct_detach(t))
+#define ct_backward(...) ct_at_status(CT_HERE, CT_WITH1(ct_backward, ct_backward_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_grad(...) ct_at_status(CT_HERE, CT_WITH5(ct_grad, ct_grad_options, __VA_ARGS__, .reserved_ = 0))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

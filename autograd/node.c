@@ -1,0 +1,291 @@
+/* Nodes: what a recorded operation leaves behind, in one block of memory.
+ *
+ * Invariant: a node has a reference from each live output and from each node that consumes one; it has one on each node
+ * and leaf its inputs came from and on each tensor it saved. Releasing is iterative: a chain of a million nodes is freed
+ * without recursion. */
+#include "autograd_internal.h"
+#include <stdalign.h>
+#include <string.h>
+
+static _Thread_local bool all_inputs;
+
+bool ct__record_all_inputs(bool on)
+{
+    bool before = all_inputs;
+    all_inputs = on;
+    return before;
+}
+
+/* ---- making ---- */
+
+/* Lays the parts of a node out behind it; with node NULL only counts. */
+static size_t lay_out(struct ct_node *node, const ct_op *op, int n_inputs, int n_outputs)
+{
+    size_t at = sizeof *node;
+    size_t edges = at;
+    at += sizeof(ct_edge) * (size_t)n_inputs;
+    size_t saved = at;
+    at += sizeof(ct_saved) * (size_t)(n_inputs + n_outputs);
+    size_t grads = at;
+    at += sizeof(ct_tensor *) * (size_t)n_outputs;
+    size_t cleared = at;
+    size_t info = at;
+    at += sizeof(ct_output_info) * (size_t)n_outputs;
+    at = (at + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+    size_t attributes = at;
+    at += op->attributes_size;
+    if (node) {
+        char *base = (char *)node;
+        memset(node, 0, cleared);
+        node->edges = (ct_edge *)(base + edges);
+        node->saved = (ct_saved *)(base + saved);
+        node->grads = (ct_tensor **)(base + grads);
+        node->output_info = (ct_output_info *)(base + info);
+        node->attributes = base + attributes;
+        node->bytes = at;
+    }
+    return at;
+}
+
+static void save(ct_saved *saved, ct_tensor *t)
+{
+    ct__tensor_ref(t);
+    saved->tensor = t;
+    saved->version = t->storage->version;
+}
+
+/* An output is saved as an alias without its node, which would be a circle. */
+static ct_status save_output(struct ct_node *node, int i, const ct_tensor *output)
+{
+    ct_tensor *alias = ct__tensor_alias(output, node->op->name);
+    if (!alias)
+        return CT_ERROR_MEMORY;
+    ct__scope_move(alias, NULL);
+    node->saved[node->n_inputs + i] = (ct_saved){.tensor = alias, .version = alias->storage->version};
+    return CT_OK;
+}
+
+static void connect(ct_edge *edge, ct_tensor *input)
+{
+    if (input->node) {
+        edge->node = input->node;
+        edge->node->refs++;
+        edge->output = input->output;
+    } else {
+        edge->leaf = input;
+        ct__tensor_ref(input);
+    }
+}
+
+struct ct_node *ct__node_new(const ct_call *call)
+{
+    const ct_op *op = call->op;
+    size_t bytes = lay_out(NULL, op, call->n_inputs, call->n_outputs);
+    struct ct_node *node = ct__alloc(bytes);
+    if (!node) {
+        ct__no_memory(op->name);
+        return NULL;
+    }
+    lay_out(node, op, call->n_inputs, call->n_outputs);
+    node->op = op;
+    node->refs = 1;
+    node->n_inputs = call->n_inputs;
+    node->n_outputs = call->n_outputs;
+    if (op->attributes_size)
+        memcpy(node->attributes, call->attributes, op->attributes_size);
+    for (int i = 0; i < call->n_inputs; i++) {
+        ct_tensor *input = call->inputs[i];
+        if (!input)
+            continue;
+        if (input->requires_grad)
+            connect(&node->edges[i], input);
+        if (all_inputs || (i < 48 && op->saves & CT_SAVE_INPUT(i)))
+            save(&node->saved[i], input);
+    }
+    for (int i = 0; i < call->n_outputs; i++) {
+        const ct_tensor *output = call->outputs[i];
+        ct_output_info *info = &node->output_info[i];
+        info->rank = output->rank;
+        info->dtype = output->dtype;
+        for (int axis = 0; axis < output->rank; axis++)
+            info->shape[axis] = output->shape[axis];
+        if (op->saves & CT_SAVE_OUTPUT(i) && save_output(node, i, output) != CT_OK) {
+            ct__node_release(node);
+            return NULL;
+        }
+    }
+    return node;
+}
+
+/* ---- freeing ---- */
+
+void ct__node_free_saved(struct ct_node *node)
+{
+    for (int i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        ct_tensor *t = node->saved[i].tensor;
+        node->saved[i].tensor = NULL;
+        ct__tensor_unref(t);
+    }
+    node->freed = true;
+}
+
+/* Nodes whose last reference is gone wait here while another one is being freed, so that freeing does not recurse. */
+static _Thread_local struct ct_node *to_free;
+static _Thread_local bool freeing;
+
+static void free_one(struct ct_node *node)
+{
+    ct__node_free_saved(node);
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (node->edges[i].node)
+            ct__node_release(node->edges[i].node);
+        ct__tensor_unref(node->edges[i].leaf);
+    }
+    for (int i = 0; i < node->n_outputs; i++)
+        ct__tensor_unref(node->grads[i]);
+    while (node->hooks) {
+        ct_hook_entry *entry = node->hooks;
+        node->hooks = entry->next;
+        ct__free(entry, sizeof *entry);
+    }
+    ct__free(node, node->bytes);
+}
+
+static void node_release(struct ct_node *node)
+{
+    if (--node->refs > 0)
+        return;
+    node->link = to_free;
+    to_free = node;
+    if (freeing)
+        return;
+    freeing = true;
+    while (to_free) {
+        struct ct_node *next = to_free;
+        to_free = next->link;
+        free_one(next);
+    }
+    freeing = false;
+}
+
+/* ---- what was saved ---- */
+
+const char *ct__node_place(const struct ct_node *node, char *buffer)
+{
+    buffer[0] = '\0';
+    if (node->file)
+        snprintf(buffer, CT_PLACE_TEXT, " (%s:%d)", node->file, node->line);
+    return buffer;
+}
+
+static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
+{
+    char place[CT_PLACE_TEXT];
+    if (!saved->tensor) {
+        ct__error(CT_ERROR_STATE, "backward of '%s'%s: the operation does not save %s %d", node->op->name,
+                  ct__node_place(node, place), what, i);
+        return NULL;
+    }
+    const ct_storage *storage = saved->tensor->storage;
+    if (storage->version == saved->version)
+        return saved->tensor;
+    char writer_place[CT_PLACE_TEXT] = "";
+    if (storage->writer_file)
+        snprintf(writer_place, sizeof writer_place, " (%s:%d)", storage->writer_file, storage->writer_line);
+    ct__error(CT_ERROR_STATE, "backward of '%s'%s needs its %s %d as it was, but %s%s has changed it in place since",
+              node->op->name, ct__node_place(node, place), what, i, storage->writer ? storage->writer : "something",
+              writer_place);
+    return NULL;
+}
+
+ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
+{
+    return check_saved(node, &node->saved[i], "input", i);
+}
+
+ct_tensor *ct__node_saved_output(struct ct_node *node, int i)
+{
+    ct_tensor *saved = check_saved(node, &node->saved[node->n_inputs + i], "output", i);
+    if (!saved || !ct_grad_enabled() || !ct_dtype_is_float((ct_dtype)saved->dtype))
+        return saved;
+    /* To be differentiated through again, it must be known as this node's output. */
+    ct_tensor *output = ct__tensor_alias(saved, node->op->name);
+    if (output) {
+        output->node = node;
+        node->refs++;
+        output->output = i;
+        output->requires_grad = true;
+    }
+    return output;
+}
+
+void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank, ct_dtype *dtype)
+{
+    const ct_edge *edge = &node->edges[i];
+    if (edge->leaf) {
+        *shape = edge->leaf->shape;
+        *rank = edge->leaf->rank;
+        *dtype = (ct_dtype)edge->leaf->dtype;
+    } else {
+        const ct_output_info *info = &edge->node->output_info[edge->output];
+        *shape = info->shape;
+        *rank = info->rank;
+        *dtype = (ct_dtype)info->dtype;
+    }
+}
+
+/* ---- locations ---- */
+
+/* An expression of several operations leaves several nodes; the call that made them all is where they are from. Nodes that
+ * have a location stop the walk, so that every node is walked over once. */
+static void locate_nodes(struct ct_node *node, const char *file, int line)
+{
+    if (node->file || !file)
+        return;
+    struct ct_node *stack = node;
+    node->link = NULL;
+    node->file = file;
+    node->line = line;
+    while (stack) {
+        struct ct_node *top = stack;
+        stack = top->link;
+        for (int i = 0; i < top->n_inputs; i++) {
+            struct ct_node *input = top->edges[i].node;
+            if (!input || input->file)
+                continue;
+            input->file = file;
+            input->line = line;
+            input->link = stack;
+            stack = input;
+        }
+    }
+}
+
+/* ---- a tensor that has hooks is being freed ---- */
+
+static void free_entries_of(ct_hook_entry **list, const ct_tensor *t)
+{
+    while (*list) {
+        ct_hook_entry *entry = *list;
+        if (t && entry->tensor != t) {
+            list = &entry->next;
+            continue;
+        }
+        *list = entry->next;
+        ct__free(entry, sizeof *entry);
+    }
+}
+
+static void tensor_forget(ct_tensor *t)
+{
+    if (t->node)
+        free_entries_of(&t->node->hooks, t);
+    free_entries_of(&t->hooks, NULL);
+}
+
+__attribute__((constructor)) static void install(void)
+{
+    ct__node_release = node_release;
+    ct__tensor_forget = tensor_forget;
+    ct__locate_nodes = locate_nodes;
+}

@@ -1,0 +1,158 @@
+/* What the folders above share of core's inside: the structs, allocation, threads, the matrix product.
+ *
+ * Invariant: a tensor's shape and strides beyond its rank are not set. */
+#ifndef CT_CORE_INTERNAL_H
+#define CT_CORE_INTERNAL_H
+
+#define CT_NO_LOCATIONS
+#include <cotan/file.h>
+#include <cotan/random.h>
+#include <cotan/tensor.h>
+
+#define CT_LIKELY(x) __builtin_expect(!!(x), 1)
+#define CT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+struct ct_node; /* autograd's; core only hands it back to ct__node_release */
+
+/* ---- storage ---- */
+
+/* Reference-counted elements: this header, then the data at the next multiple of 64 bytes, in one block. */
+typedef struct ct_storage {
+    int64_t refs;
+    size_t bytes;            /* of data */
+    int64_t version;         /* in-place changes so far */
+    const char *writer;      /* what changed it in place last, for messages: an operation's name, */
+    const char *writer_file; /* and where */
+    int writer_line;
+    char *data;
+} ct_storage;
+
+/* ---- tensor ---- */
+
+typedef struct ct_scope ct_scope;
+
+struct ct_tensor {
+    ct_storage *storage;
+    int64_t offset; /* of the first element, in elements */
+    int64_t numel;
+    uint32_t alive; /* a mark by which a closed tensor is told from a live one */
+    int32_t refs;   /* the owner (a scope or the user) has one, every node that saved it one */
+    uint8_t dtype, rank;
+    bool requires_grad, kept, retains_grad, contiguous, wanted; /* wanted: by the ct_grad that runs */
+    ct_scope *scope;                                            /* owner; NULL once kept or given up */
+    ct_tensor *previous, *next;                                 /* in the owner's list */
+    struct ct_node *node;                                       /* what made it; NULL for a leaf */
+    int32_t output;                                             /* which of the node's outputs */
+    int32_t line;                                               /* where the user's code made it */
+    const char *file;
+    const char *made_by;         /* operation or function that made it, for messages */
+    ct_tensor *grad;             /* accumulated gradient; a reference */
+    ct_tensor *incoming;         /* in a running backward: the gradient gathered so far for this leaf; a reference */
+    ct_tensor *touched;          /* in a running backward: the next leaf that has one */
+    struct ct_hook_entry *hooks; /* a leaf's hooks; a result's are on its node */
+    int64_t shape[CT_MAX_RANK], strides[CT_MAX_RANK];
+};
+
+/* Set by autograd, called by core. */
+extern void (*ct__node_release)(struct ct_node *node); /* one reference less */
+extern void (*ct__tensor_forget)(ct_tensor *t);        /* t is being freed: drop hooks and retained-gradient links */
+extern void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
+
+/* A tensor with its own storage, elements unset, owned by the innermost scope. The shape must be valid (ct__check_shape). */
+ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by);
+/* A tensor over t's storage. */
+ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank,
+                           const char *made_by);
+ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by); /* the same shape and strides, no node */
+void ct__tensor_ref(ct_tensor *t);
+void ct__tensor_unref(ct_tensor *t); /* NULL is fine */
+ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what);
+/* CT_OK if t is a live tensor; otherwise records the error "<what>: ...". In a debug build it names use after scope close. */
+ct_status ct__check_tensor(const ct_tensor *t, const char *what);
+/* Notes an in-place change; ct_at_write and ct_at_data add the location. */
+void ct__tensor_written(ct_tensor *t, const char *writer);
+/* CT_OK, or an error if t may not be changed in place (it is recorded in a graph). */
+ct_status ct__check_writable(const ct_tensor *t, const char *what);
+
+static inline char *ct__ptr(const ct_tensor *t)
+{
+    static const uint8_t size[] = {4, 8, 8, 4, 1};
+    return t->storage->data + t->offset * size[t->dtype];
+}
+
+static inline bool ct__same_shape(const ct_tensor *a, const ct_tensor *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->shape[i] != b->shape[i])
+            return false;
+    return true;
+}
+
+/* Row-major strides for a shape; returns the number of elements. */
+int64_t ct__row_major(const int64_t *shape, int rank, int64_t *strides);
+/* NumPy's rule: out gets the joint shape. False if the shapes do not go together. */
+bool ct__broadcast_shapes(const int64_t *a, int rank_a, const int64_t *b, int rank_b, int64_t *out, int *rank_out);
+/* axis counted from the end if negative; -1 if there is no such axis. */
+int ct__axis(int axis, int rank);
+/* "[3,4]" into buffer (at least 8 * 21 + 3 bytes); returns buffer. */
+char *ct__shape_text(const int64_t *shape, int rank, char *buffer);
+#define CT_SHAPE_TEXT 176
+
+/* dst[i] = src[i], converted, over a shape with strides in elements. */
+void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides, ct_dtype src_dtype, const void *src,
+                      const int64_t *src_strides, const int64_t *shape, int rank);
+
+/* ---- scopes, as the engine uses them: cheap, on the C stack ---- */
+struct ct_scope {
+    ct_scope *parent;
+    ct_tensor *first;
+    int64_t live_at_open;
+    bool on_heap;
+};
+void ct__scope_push(ct_scope *scope);
+void ct__scope_pop(ct_scope *scope); /* gives up what it owns */
+void ct__scope_move(ct_tensor *t,
+                    ct_scope *to); /* to NULL: nobody owns t; the caller takes over the owner's reference */
+ct_scope *ct__scope_current(void);
+
+/* ---- allocation ---- */
+/* At least bytes bytes, aligned to 64, from the thread's cache; NULL without memory (no error is recorded). */
+void *ct__alloc(size_t bytes);
+void ct__free(void *block, size_t bytes); /* bytes as given to ct__alloc; NULL is fine */
+/* For tests: the n-th ct__alloc from now on this thread (1: the next) and, if all, every one after fails; 0 ends it. */
+void ct__fail_allocation(int64_t n, bool all);
+int64_t ct__allocations(void); /* ct__alloc calls of this thread so far */
+
+/* ---- errors ---- */
+ct_status ct__error(ct_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+ct_status ct__no_memory(const char *what); /* the error "<what>: no memory" */
+
+/* ---- threads ---- */
+/* Runs task(context, 0) ... task(context, tasks - 1), each once, on the pool and this thread; returns when all are done. The
+ * partition into tasks must not depend on the number of threads. Runs serially inside another parallel region. */
+void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), void *context);
+
+/* Whether this thread is running a task of ct__parallel. */
+bool ct__in_parallel(void);
+
+/* ---- matrix product ---- */
+/* C = A B + beta C: A is m x k, B is k x n, C is m x n, any strides (in elements). dtype is a float one. k = 0 gives beta C. */
+void ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t row_a, int64_t col_a,
+              const void *b, int64_t row_b, int64_t col_b, double beta, void *c, int64_t row_c, int64_t col_c);
+
+/* ---- random bits ---- */
+/* Philox4x32-10: the 128 bits that belong to counter under key. */
+void ct__philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]);
+/* The z >= 0 that a standard normal number exceeds with probability tail, 0 < tail <= 1/2. */
+double ct__normal_quantile(double tail);
+
+/* The BLIS configuration that runs, and BLIS's version. */
+const char *ct__blas_name(void);
+const char *ct__blas_version(void);
+
+/* The instruction set found at run time: 0 portable, 1 AVX2 with FMA, 2 AVX-512. COTAN_ISA=portable|avx2|avx512 lowers it. */
+int ct__isa(void);
+
+#endif

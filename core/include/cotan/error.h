@@ -1,0 +1,69 @@
+/* Errors, source locations, version and configuration.
+ *
+ * Invariant: a thread has at most one pending error, the first. Whatever fails while it is pending
+ * changes nothing in it; ct_error_clear() makes room for the next. The library never prints. */
+#ifndef COTAN_ERROR_H
+#define COTAN_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CT_API __attribute__((visibility("default")))
+
+typedef enum ct_status {
+    CT_OK = 0,
+    CT_ERROR_NULL,     /* a required argument is NULL */
+    CT_ERROR_SHAPE,    /* sizes or ranks that do not go together */
+    CT_ERROR_DTYPE,    /* element types that do not go together */
+    CT_ERROR_ARGUMENT, /* an option or a number outside its range */
+    CT_ERROR_MEMORY,   /* no memory */
+    CT_ERROR_IO,       /* the operating system refused: open, read, write */
+    CT_ERROR_FORMAT,   /* a file that is not what its name says: truncated, wrong magic, wrong header */
+    CT_ERROR_STATE     /* right call, wrong time: a graph already freed, a saved tensor changed since */
+} ct_status;
+
+/* The pending error's code, or CT_OK. */
+CT_API ct_status ct_error_code(void);
+
+/* The pending error as one sentence, "matmul: inner sizes differ: [128,784] @ [512,10] (train.c:41)",
+ * or "" when there is none. The text belongs to the thread and lasts until its error is cleared. */
+CT_API const char *ct_error_message(void);
+
+/* Forgets the pending error of this thread. */
+CT_API void ct_error_clear(void);
+
+/* Records an error from user code (a custom operation's shape rule, say), if none is pending; returns code.
+ * format is printf's. The message should begin with the operation's name. */
+CT_API ct_status ct_error_set(ct_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* "shape", "dtype", ...: a status as a word. */
+CT_API const char *ct_status_name(ct_status code);
+
+/* Where the user called. Public functions are wrapped in macros of the same name that pass it on after the call
+ * (ct_at(CT_HERE, ct_add(a, b))), so that nested calls are located right; (ct_add)(a, b) is the bare function.
+ * Define CT_NO_LOCATIONS before the first include to have the bare functions only; C++ always has those. */
+#define CT_HERE __FILE__, __LINE__
+
+/* Completes a pending error that has no location yet, and hands the status on. */
+CT_API ct_status ct_at_status(const char *file, int line, ct_status status);
+
+/* "0.1.0". */
+CT_API const char *ct_version(void);
+
+/* What this build runs on, one line: "cotan 0.1.0, kernels avx512, BLIS 0.9.0 skx, 2 threads". The text belongs to the thread. */
+CT_API const char *ct_config(void);
+
+/* Threads that operations may use; the default is the number of cores this process may run on, or COTAN_NUM_THREADS.
+ * Results do not depend on it. Clipped to 1..256. */
+CT_API void ct_set_num_threads(int threads);
+CT_API int ct_num_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,159 @@
+/* Tensors, the scopes that own them, and what they hold.
+ *
+ * A tensor is a shape and strides over a reference-counted storage. Every tensor made belongs to the innermost open
+ * scope of its thread until ct_keep() takes it out. A tensor is used by one thread at a time. */
+#ifndef COTAN_TENSOR_H
+#define COTAN_TENSOR_H
+
+#include <cotan/error.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CT_MAX_RANK 8
+
+typedef enum ct_dtype { CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8 } ct_dtype;
+
+typedef struct ct_tensor ct_tensor;
+
+/* CT_SHAPE(3, 4) stands for the two arguments (shape, rank); CT_SCALAR for those of a 0-d tensor. */
+#define CT_SHAPE(...) (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define CT_SCALAR NULL, 0
+/* CT_VALUES(2, -3) stands for the two arguments (values, count). */
+#define CT_VALUES(...) (const double[]){__VA_ARGS__}, (int64_t)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+/* ---- dtypes ---- */
+
+CT_API size_t ct_dtype_size(ct_dtype dtype);      /* bytes of one element; 0 if dtype is none of the five */
+CT_API const char *ct_dtype_name(ct_dtype dtype); /* "float32"; "invalid" if dtype is none of the five */
+CT_API bool ct_dtype_is_float(ct_dtype dtype);
+
+/* ---- making tensors ----
+ * All return a contiguous tensor owned by the innermost scope, or NULL with an error (shape: a negative size, rank
+ * outside 0..8, more than 2^63-1 bytes; dtype; memory). Only ct_empty leaves the elements unset. */
+
+CT_API ct_tensor *ct_empty(ct_dtype dtype, const int64_t *shape, int rank);
+CT_API ct_tensor *ct_zeros(ct_dtype dtype, const int64_t *shape, int rank);
+CT_API ct_tensor *ct_ones(ct_dtype dtype, const int64_t *shape, int rank);
+CT_API ct_tensor *ct_full(ct_dtype dtype, double value, const int64_t *shape, int rank);
+/* 0-d tensor of one value. */
+CT_API ct_tensor *ct_scalar(ct_dtype dtype, double value);
+/* start, start + step, ...: n values, shape [n]. */
+CT_API ct_tensor *ct_arange(ct_dtype dtype, double start, double step, int64_t n);
+/* n x n, ones on the diagonal. */
+CT_API ct_tensor *ct_eye(ct_dtype dtype, int64_t n);
+/* A copy of data: elements of the given dtype in row-major order. data may be NULL only for zero elements. */
+CT_API ct_tensor *ct_from_array(ct_dtype dtype, const void *data, const int64_t *shape, int rank);
+/* A copy of count doubles, converted; count must be the shape's number of elements. */
+CT_API ct_tensor *ct_from_values(ct_dtype dtype, const double *values, int64_t count, const int64_t *shape, int rank);
+/* New tensors of t's shape and dtype. */
+CT_API ct_tensor *ct_zeros_like(const ct_tensor *t);
+CT_API ct_tensor *ct_ones_like(const ct_tensor *t);
+
+/* ---- what a tensor is ---- (on NULL: 0, CT_FLOAT32, NULL or false) */
+
+CT_API ct_dtype ct_dtype_of(const ct_tensor *t);
+CT_API int ct_rank(const ct_tensor *t);
+CT_API const int64_t *ct_shape(const ct_tensor *t);   /* rank sizes; belongs to t */
+CT_API const int64_t *ct_strides(const ct_tensor *t); /* rank strides in elements; belongs to t */
+CT_API int64_t ct_size(const ct_tensor *t, int axis); /* size along axis (negative counts from the end); 0 if there is no such axis */
+CT_API int64_t ct_numel(const ct_tensor *t);
+CT_API bool ct_is_contiguous(const ct_tensor *t);
+CT_API bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b);
+/* How often the storage has been changed in place. */
+CT_API int64_t ct_tensor_version(const ct_tensor *t);
+
+/* ---- elements ---- */
+
+/* The elements in row-major order; t must be contiguous, or NULL with an error (state). Belongs to t. */
+CT_API const void *ct_data(const ct_tensor *t);
+/* The same for writing: counts as an in-place change of t. Refused (state) for a result that is recorded in a graph. */
+CT_API void *ct_data_mut(ct_tensor *t);
+/* Copies all elements, in row-major order whatever the strides, into data, which has room for count elements of t's
+ * dtype; count must be t's number of elements. */
+CT_API ct_status ct_to_array(const ct_tensor *t, void *data, int64_t count);
+/* The same, converted to double. */
+CT_API ct_status ct_to_values(const ct_tensor *t, double *values, int64_t count);
+/* The value of a one-element tensor; NaN with an error otherwise. */
+CT_API double ct_item(const ct_tensor *t);
+/* One element: index holds one position for each axis (negative counts from the end); NaN with an error otherwise. */
+CT_API double ct_get(const ct_tensor *t, const int64_t *index, int rank);
+
+/* In place, unrecorded, for parameters and buffers: every element, or a copy of src (same shape; converted). Both count
+ * as an in-place change, which the engine notices where a backward needs the old value. Refused (state) for a result
+ * that is recorded in a graph. */
+CT_API ct_status ct_fill_(ct_tensor *t, double value);
+CT_API ct_status ct_copy_(ct_tensor *t, const ct_tensor *src);
+
+/* ---- scopes ---- */
+
+/* Opens a scope: it owns every tensor that this thread makes until it is closed. Scopes nest. */
+CT_API ct_status ct_scope_open(void);
+/* Closes the innermost scope and gives back what it owns. Closing with none open is an error (state). */
+CT_API ct_status ct_scope_close(void);
+/* Hands t from the innermost scope to the one around it (a function's result, say); returns t. */
+CT_API ct_tensor *ct_scope_return(ct_tensor *t);
+/* Takes t out of its scope: it is the caller's until ct_release(). Returns t. Keeping a kept tensor changes nothing. */
+CT_API ct_tensor *ct_keep(ct_tensor *t);
+/* Gives t up, whether kept or owned by a scope. What a graph still needs of it lives on inside the graph. NULL is fine. */
+CT_API void ct_release(ct_tensor *t);
+
+typedef struct ct_memory {
+    int64_t live_bytes;   /* bytes of the storages in use, this thread */
+    int64_t peak_bytes;   /* highest live_bytes since the thread began or ct_memory_reset_peak() */
+    int64_t scope_bytes;  /* live_bytes less those when the innermost scope was opened */
+    int64_t cached_bytes; /* bytes freed and kept for the next allocation */
+    int64_t live_tensors; /* tensors in use */
+    int scope_depth;      /* open scopes */
+} ct_memory;
+
+CT_API ct_memory ct_memory_stats(void);
+CT_API void ct_memory_reset_peak(void);
+/* Gives the thread's cached bytes back to the system. */
+CT_API void ct_memory_trim(void);
+
+/* ---- locations ---- */
+
+/* Notes where t was made: for t, for the graph nodes behind it that have no location yet, and, when t is NULL, for the
+ * pending error if it has none. Returns t. */
+CT_API ct_tensor *ct_at(const char *file, int line, ct_tensor *t);
+/* Note where the in-place change was made that this thread has just finished; return their last argument. */
+CT_API ct_status ct_at_write(const char *file, int line, ct_status status);
+CT_API void *ct_at_data(const char *file, int line, void *data);
+
+/* ---- printing, as NumPy prints ---- */
+
+/* Writes t and a line end to stream as NumPy's print() does with its default options: the digits that tell an element from
+ * its neighbours, at most 8 after the point, with an exponent where the largest is 1e8 or more, the smallest below 1e-4 or
+ * the two more than 1000 apart; lines of 75 characters; of more than 1000 elements, 3 at either end of each long axis.
+ * Errors: NULL, io. */
+CT_API ct_status ct_print(const ct_tensor *t, FILE *stream);
+/* The same as a string without the line end; returns the length without the terminating 0, writes at most size bytes, like
+ * snprintf. 0 and an empty string with an error if t is NULL. */
+CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_empty(dtype, ...) ct_at(CT_HERE, ct_empty(dtype, __VA_ARGS__))
+#define ct_zeros(dtype, ...) ct_at(CT_HERE, ct_zeros(dtype, __VA_ARGS__))
+#define ct_ones(dtype, ...) ct_at(CT_HERE, ct_ones(dtype, __VA_ARGS__))
+#define ct_full(dtype, ...) ct_at(CT_HERE, ct_full(dtype, __VA_ARGS__))
+#define ct_scalar(dtype, value) ct_at(CT_HERE, ct_scalar(dtype, value))
+#define ct_arange(dtype, start, step, n) ct_at(CT_HERE, ct_arange(dtype, start, step, n))
+#define ct_eye(dtype, n) ct_at(CT_HERE, ct_eye(dtype, n))
+#define ct_from_array(dtype, ...) ct_at(CT_HERE, ct_from_array(dtype, __VA_ARGS__))
+#define ct_from_values(dtype, ...) ct_at(CT_HERE, ct_from_values(dtype, __VA_ARGS__))
+#define ct_zeros_like(t) ct_at(CT_HERE, ct_zeros_like(t))
+#define ct_ones_like(t) ct_at(CT_HERE, ct_ones_like(t))
+#define ct_to_array(t, data, count) ct_at_status(CT_HERE, ct_to_array(t, data, count))
+#define ct_to_values(t, values, count) ct_at_status(CT_HERE, ct_to_values(t, values, count))
+#define ct_data_mut(t) ct_at_data(CT_HERE, ct_data_mut(t))
+#define ct_fill_(t, value) ct_at_write(CT_HERE, ct_fill_(t, value))
+#define ct_copy_(t, src) ct_at_write(CT_HERE, ct_copy_(t, src))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,799 @@
+/* Tensors: shapes and strides over storages; making, reading and writing them.
+ *
+ * Invariant: every element that shape and strides can reach lies inside the storage. */
+#include "memory_internal.h"
+#include <math.h>
+#include <string.h>
+
+void (*ct__node_release)(struct ct_node *node);
+void (*ct__tensor_forget)(ct_tensor *t);
+void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
+
+static _Thread_local ct_memory live;
+static _Thread_local ct_storage *last_written; /* until its location is noted or it is freed */
+
+/* ---- dtypes ---- */
+
+static const struct {
+    const char *name;
+    uint8_t size;
+    bool is_float;
+} dtypes[] = {
+    [CT_FLOAT32] = {.name = "float32", .size = 4, .is_float = true},
+    [CT_FLOAT64] = {.name = "float64", .size = 8, .is_float = true},
+    [CT_INT64] = {.name = "int64", .size = 8},
+    [CT_INT32] = {.name = "int32", .size = 4},
+    [CT_UINT8] = {.name = "uint8", .size = 1},
+};
+
+static bool dtype_valid(ct_dtype dtype)
+{
+    return (size_t)dtype < sizeof dtypes / sizeof *dtypes;
+}
+
+size_t ct_dtype_size(ct_dtype dtype)
+{
+    return dtype_valid(dtype) ? dtypes[dtype].size : 0;
+}
+
+const char *ct_dtype_name(ct_dtype dtype)
+{
+    return dtype_valid(dtype) ? dtypes[dtype].name : "invalid";
+}
+
+bool ct_dtype_is_float(ct_dtype dtype)
+{
+    return dtype_valid(dtype) && dtypes[dtype].is_float;
+}
+
+/* ---- shapes ---- */
+
+int64_t ct__row_major(const int64_t *shape, int rank, int64_t *strides)
+{
+    int64_t step = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        strides[i] = step;
+        step *= shape[i] > 0 ? shape[i] : 1;
+    }
+    for (int i = 0; i < rank; i++)
+        if (shape[i] == 0)
+            return 0;
+    return step;
+}
+
+bool ct__broadcast_shapes(const int64_t *a, int rank_a, const int64_t *b, int rank_b, int64_t *out, int *rank_out)
+{
+    int rank = rank_a > rank_b ? rank_a : rank_b;
+    for (int i = 1; i <= rank; i++) { /* from the last axis */
+        int64_t size_a = i <= rank_a ? a[rank_a - i] : 1;
+        int64_t size_b = i <= rank_b ? b[rank_b - i] : 1;
+        if (size_a != size_b && size_a != 1 && size_b != 1)
+            return false;
+        out[rank - i] = size_a == 1 ? size_b : size_a;
+    }
+    *rank_out = rank;
+    return true;
+}
+
+int ct__axis(int axis, int rank)
+{
+    if (axis < 0)
+        axis += rank;
+    return axis >= 0 && axis < rank ? axis : -1;
+}
+
+char *ct__shape_text(const int64_t *shape, int rank, char *buffer)
+{
+    size_t used = 0;
+    buffer[used++] = '[';
+    for (int i = 0; i < rank; i++)
+        used += (size_t)snprintf(buffer + used, CT_SHAPE_TEXT - used, i ? ",%lld" : "%lld", (long long)shape[i]);
+    buffer[used++] = ']';
+    buffer[used] = '\0';
+    return buffer;
+}
+
+ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what)
+{
+    char text[CT_SHAPE_TEXT];
+    if (!dtype_valid(dtype))
+        return ct__error(CT_ERROR_DTYPE, "%s: %d is not a dtype", what, (int)dtype);
+    if (rank < 0 || rank > CT_MAX_RANK)
+        return ct__error(CT_ERROR_SHAPE, "%s: rank %d is not in 0..%d", what, rank, CT_MAX_RANK);
+    if (rank > 0 && !shape)
+        return ct__error(CT_ERROR_NULL, "%s: shape is NULL for rank %d", what, rank);
+    int64_t bytes = dtypes[dtype].size;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] < 0)
+            return ct__error(CT_ERROR_SHAPE, "%s: negative size in %s", what, ct__shape_text(shape, rank, text));
+        if (__builtin_mul_overflow(bytes, shape[i] > 0 ? shape[i] : 1, &bytes))
+            return ct__error(CT_ERROR_SHAPE, "%s: %s has more than 2^63-1 bytes", what,
+                             ct__shape_text(shape, rank, text));
+    }
+    return CT_OK;
+}
+
+/* ---- storage ---- */
+
+#define STORAGE_HEADER ((sizeof(ct_storage) + 63) & ~(size_t)63)
+
+static ct_storage *storage_new(size_t bytes)
+{
+    if (bytes > (size_t)INT64_MAX / 4)
+        return NULL;
+    ct_storage *storage = ct__alloc(STORAGE_HEADER + bytes);
+    if (!storage)
+        return NULL;
+    storage->refs = 1;
+    storage->bytes = bytes;
+    storage->version = 0;
+    storage->writer = NULL;
+    storage->writer_file = NULL;
+    storage->writer_line = 0;
+    storage->data = (char *)storage + STORAGE_HEADER;
+    live.live_bytes += (int64_t)bytes;
+    if (live.live_bytes > live.peak_bytes)
+        live.peak_bytes = live.live_bytes;
+    return storage;
+}
+
+static void storage_unref(ct_storage *storage)
+{
+    if (--storage->refs > 0)
+        return;
+    if (last_written == storage)
+        last_written = NULL;
+    live.live_bytes -= (int64_t)storage->bytes;
+    ct__free(storage, STORAGE_HEADER + storage->bytes);
+}
+
+int64_t ct__live_bytes(void)
+{
+    return live.live_bytes;
+}
+
+ct_memory ct__live_stats(void)
+{
+    return live;
+}
+
+void ct_memory_reset_peak(void)
+{
+    live.peak_bytes = live.live_bytes;
+}
+
+/* ---- the tensor struct ---- */
+
+enum { ALIVE = 0x00c07a17, CLOSED = 0x0000dead };
+
+#if CT_LIFETIME_CHECKS
+/* Closed tensors wait here before their memory is used again, so that a late use finds them still marked. */
+enum { QUARANTINE = 4096 };
+static _Thread_local ct_tensor *quarantine[QUARANTINE];
+static _Thread_local size_t quarantine_next;
+
+static void free_struct(ct_tensor *t)
+{
+    ct_tensor **place = &quarantine[quarantine_next++ % QUARANTINE];
+    ct__free(*place, sizeof **place);
+    *place = t;
+}
+
+void ct__tensors_end(void)
+{
+    for (size_t i = 0; i < QUARANTINE; i++) {
+        ct__free(quarantine[i], sizeof *quarantine[i]);
+        quarantine[i] = NULL;
+    }
+}
+#else
+static void free_struct(ct_tensor *t)
+{
+    ct__free(t, sizeof *t);
+}
+
+void ct__tensors_end(void)
+{
+}
+#endif
+
+/* A tensor of the given rank over storage, whose reference it takes over, in the innermost scope; shape and strides are unset. */
+static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+{
+    ct_tensor *t = ct__alloc(sizeof *t);
+    if (!t) {
+        storage_unref(storage);
+        ct__no_memory(made_by);
+        return NULL;
+    }
+    memset(t, 0, offsetof(ct_tensor, shape));
+    t->alive = ALIVE;
+    t->storage = storage;
+    t->refs = 1;
+    t->dtype = (uint8_t)dtype;
+    t->rank = (uint8_t)rank;
+    t->made_by = made_by;
+    ct__scope_move(t, ct__scope_current());
+    live.live_tensors++;
+    return t;
+}
+
+ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
+{
+    int64_t strides[CT_MAX_RANK];
+    int64_t numel = ct__row_major(shape, rank, strides);
+    ct_storage *storage = storage_new((size_t)numel * dtypes[dtype].size);
+    if (!storage) {
+        char text[CT_SHAPE_TEXT];
+        ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s", made_by, dtypes[dtype].name,
+                  ct__shape_text(shape, rank, text));
+        return NULL;
+    }
+    ct_tensor *t = tensor_new(storage, dtype, rank, made_by);
+    if (!t)
+        return NULL;
+    t->numel = numel;
+    t->contiguous = true;
+    for (int i = 0; i < rank; i++) {
+        t->shape[i] = shape[i];
+        t->strides[i] = strides[i];
+    }
+    return t;
+}
+
+static bool strides_contiguous(const ct_tensor *t)
+{
+    int64_t step = 1;
+    if (t->numel == 0)
+        return true;
+    for (int i = t->rank - 1; i >= 0; i--) {
+        if (t->shape[i] != 1 && t->strides[i] != step)
+            return false;
+        step *= t->shape[i];
+    }
+    return true;
+}
+
+ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank,
+                           const char *made_by)
+{
+    t->storage->refs++;
+    ct_tensor *view = tensor_new(t->storage, (ct_dtype)t->dtype, rank, made_by);
+    if (!view)
+        return NULL;
+    view->offset = offset;
+    view->numel = 1;
+    for (int i = 0; i < rank; i++) {
+        view->shape[i] = shape[i];
+        view->strides[i] = strides[i];
+        view->numel *= shape[i];
+    }
+    view->contiguous = strides_contiguous(view);
+    return view;
+}
+
+ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by)
+{
+    return ct__tensor_view(t, t->offset, t->shape, t->strides, t->rank, made_by);
+}
+
+void ct__tensor_ref(ct_tensor *t)
+{
+    t->refs++;
+}
+
+void ct__tensor_unref(ct_tensor *t)
+{
+    if (!t || --t->refs > 0)
+        return;
+    live.live_tensors--;
+    if (t->hooks || t->retains_grad)
+        ct__tensor_forget(t);
+    ct_tensor *grad = t->grad;
+    struct ct_node *node = t->node;
+    t->grad = NULL;
+    t->node = NULL;
+    t->alive = CLOSED;
+    storage_unref(t->storage);
+    t->storage = NULL;
+    free_struct(t);
+    ct__tensor_unref(grad);
+    if (node)
+        ct__node_release(node);
+}
+
+ct_status ct__check_tensor(const ct_tensor *t, const char *what)
+{
+    if (!t)
+        return ct__error(CT_ERROR_NULL, "%s: the tensor is NULL", what);
+    if (CT_LIKELY(t->alive == ALIVE))
+        return CT_OK;
+    if (t->alive != CLOSED)
+        return ct__error(CT_ERROR_STATE, "%s: not a tensor, or one whose memory has been used again", what);
+    if (t->file)
+        return ct__error(CT_ERROR_STATE, "%s: the tensor made by '%s' at %s:%d is used after it was given up", what,
+                         t->made_by, t->file, t->line);
+    return ct__error(CT_ERROR_STATE, "%s: the tensor made by '%s' is used after it was given up", what, t->made_by);
+}
+
+void ct__tensor_written(ct_tensor *t, const char *writer)
+{
+    t->storage->version++;
+    t->storage->writer = writer;
+    t->storage->writer_file = NULL;
+    last_written = t->storage;
+}
+
+/* Called right after the change, by the macro around it, so the storage is still there. */
+static void locate_write(const char *file, int line)
+{
+    if (last_written && !last_written->writer_file) {
+        last_written->writer_file = file;
+        last_written->writer_line = line;
+    }
+    last_written = NULL;
+}
+
+ct_status ct_at_write(const char *file, int line, ct_status status)
+{
+    if (status == CT_OK)
+        locate_write(file, line);
+    return ct_at_status(file, line, status);
+}
+
+void *ct_at_data(const char *file, int line, void *data)
+{
+    if (data)
+        locate_write(file, line);
+    else
+        ct_at_status(file, line, CT_ERROR_NULL);
+    return data;
+}
+
+ct_status ct__check_writable(const ct_tensor *t, const char *what)
+{
+    ct_status status = ct__check_tensor(t, what);
+    if (status != CT_OK)
+        return status;
+    if (t->node)
+        return ct__error(CT_ERROR_STATE,
+                         "%s: the result of '%s' is recorded in a graph and cannot be changed in place; ct_detach() it",
+                         what, t->made_by);
+    return CT_OK;
+}
+
+ct_tensor *ct_at(const char *file, int line, ct_tensor *t)
+{
+    if (CT_UNLIKELY(!t)) {
+        ct_at_status(file, line, CT_ERROR_NULL);
+        return NULL;
+    }
+    if (!t->file) {
+        t->file = file;
+        t->line = line;
+    }
+    if (t->node)
+        ct__locate_nodes(t->node, file, line);
+    return t;
+}
+
+/* ---- making tensors ---- */
+
+static ct_tensor *make(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
+{
+    if (ct__check_shape(dtype, shape, rank, made_by) != CT_OK)
+        return NULL;
+    return ct__tensor_new(dtype, shape, rank, made_by);
+}
+
+/* A double as an integer of the dtype's range; NaN is 0. */
+static int64_t to_integer(double value, ct_dtype dtype)
+{
+    if (isnan(value))
+        return 0;
+    if (dtype == CT_UINT8)
+        return value < 0 ? 0 : value > UINT8_MAX ? UINT8_MAX : (int64_t)value;
+    if (dtype == CT_INT32)
+        return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : (int64_t)value;
+    return value < -0x1p63 ? INT64_MIN : value >= 0x1p63 ? INT64_MAX : (int64_t)value;
+}
+
+static void store(ct_dtype dtype, void *data, int64_t i, double value)
+{
+    switch (dtype) {
+    case CT_FLOAT32:
+        ((float *)data)[i] = (float)value;
+        break;
+    case CT_FLOAT64:
+        ((double *)data)[i] = value;
+        break;
+    case CT_INT64:
+        ((int64_t *)data)[i] = to_integer(value, dtype);
+        break;
+    case CT_INT32:
+        ((int32_t *)data)[i] = (int32_t)to_integer(value, dtype);
+        break;
+    case CT_UINT8:
+        ((uint8_t *)data)[i] = (uint8_t)to_integer(value, dtype);
+        break;
+    }
+}
+
+static double load(ct_dtype dtype, const void *data, int64_t i)
+{
+    switch (dtype) {
+    case CT_FLOAT32:
+        return ((const float *)data)[i];
+    case CT_FLOAT64:
+        return ((const double *)data)[i];
+    case CT_INT64:
+        return (double)((const int64_t *)data)[i];
+    case CT_INT32:
+        return ((const int32_t *)data)[i];
+    case CT_UINT8:
+        return ((const uint8_t *)data)[i];
+    }
+    return NAN;
+}
+
+static void fill_data(ct_dtype dtype, void *data, int64_t n, double value)
+{
+    if (value == 0 && !signbit(value)) {
+        if (n > 0)
+            memset(data, 0, (size_t)n * dtypes[dtype].size);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        store(dtype, data, i, value);
+}
+
+static ct_tensor *make_filled(ct_dtype dtype, double value, const int64_t *shape, int rank, const char *made_by)
+{
+    ct_tensor *t = make(dtype, shape, rank, made_by);
+    if (t)
+        fill_data(dtype, t->storage->data, t->numel, value);
+    return t;
+}
+
+ct_tensor *ct_empty(ct_dtype dtype, const int64_t *shape, int rank)
+{
+    return make(dtype, shape, rank, "empty");
+}
+
+ct_tensor *ct_zeros(ct_dtype dtype, const int64_t *shape, int rank)
+{
+    return make_filled(dtype, 0, shape, rank, "zeros");
+}
+
+ct_tensor *ct_ones(ct_dtype dtype, const int64_t *shape, int rank)
+{
+    return make_filled(dtype, 1, shape, rank, "ones");
+}
+
+ct_tensor *ct_full(ct_dtype dtype, double value, const int64_t *shape, int rank)
+{
+    return make_filled(dtype, value, shape, rank, "full");
+}
+
+ct_tensor *ct_scalar(ct_dtype dtype, double value)
+{
+    return make_filled(dtype, value, NULL, 0, "scalar");
+}
+
+ct_tensor *ct_arange(ct_dtype dtype, double start, double step, int64_t n)
+{
+    ct_tensor *t = make(dtype, &n, 1, "arange");
+    for (int64_t i = 0; t && i < n; i++)
+        store(dtype, t->storage->data, i, start + step * (double)i);
+    return t;
+}
+
+ct_tensor *ct_eye(ct_dtype dtype, int64_t n)
+{
+    ct_tensor *t = make_filled(dtype, 0, (const int64_t[]){n, n}, 2, "eye");
+    for (int64_t i = 0; t && i < n; i++)
+        store(dtype, t->storage->data, i * n + i, 1);
+    return t;
+}
+
+ct_tensor *ct_from_array(ct_dtype dtype, const void *data, const int64_t *shape, int rank)
+{
+    ct_tensor *t = make(dtype, shape, rank, "from_array");
+    if (!t || t->numel == 0)
+        return t;
+    if (!data) {
+        ct__error(CT_ERROR_NULL, "from_array: data is NULL");
+        ct_release(t);
+        return NULL;
+    }
+    memcpy(t->storage->data, data, t->storage->bytes);
+    return t;
+}
+
+ct_tensor *ct_from_values(ct_dtype dtype, const double *values, int64_t count, const int64_t *shape, int rank)
+{
+    ct_tensor *t = make(dtype, shape, rank, "from_values");
+    if (!t)
+        return NULL;
+    char text[CT_SHAPE_TEXT];
+    if (count != t->numel)
+        ct__error(CT_ERROR_SHAPE, "from_values: %lld values for shape %s", (long long)count,
+                  ct__shape_text(shape, rank, text));
+    else if (!values && count > 0)
+        ct__error(CT_ERROR_NULL, "from_values: values is NULL");
+    else {
+        for (int64_t i = 0; i < count; i++)
+            store(dtype, t->storage->data, i, values[i]);
+        return t;
+    }
+    ct_release(t);
+    return NULL;
+}
+
+ct_tensor *ct_zeros_like(const ct_tensor *t)
+{
+    return ct__check_tensor(t, "zeros_like") == CT_OK
+               ? make_filled((ct_dtype)t->dtype, 0, t->shape, t->rank, "zeros_like")
+               : NULL;
+}
+
+ct_tensor *ct_ones_like(const ct_tensor *t)
+{
+    return ct__check_tensor(t, "ones_like") == CT_OK
+               ? make_filled((ct_dtype)t->dtype, 1, t->shape, t->rank, "ones_like")
+               : NULL;
+}
+
+/* ---- what a tensor is ---- */
+
+static bool usable(const ct_tensor *t)
+{
+    return t && t->alive == ALIVE;
+}
+
+ct_dtype ct_dtype_of(const ct_tensor *t)
+{
+    return usable(t) ? (ct_dtype)t->dtype : CT_FLOAT32;
+}
+
+int ct_rank(const ct_tensor *t)
+{
+    return usable(t) ? t->rank : 0;
+}
+
+const int64_t *ct_shape(const ct_tensor *t)
+{
+    return usable(t) ? t->shape : NULL;
+}
+
+const int64_t *ct_strides(const ct_tensor *t)
+{
+    return usable(t) ? t->strides : NULL;
+}
+
+int64_t ct_size(const ct_tensor *t, int axis)
+{
+    int found = usable(t) ? ct__axis(axis, t->rank) : -1;
+    return found < 0 ? 0 : t->shape[found];
+}
+
+int64_t ct_numel(const ct_tensor *t)
+{
+    return usable(t) ? t->numel : 0;
+}
+
+bool ct_is_contiguous(const ct_tensor *t)
+{
+    return usable(t) && t->contiguous;
+}
+
+bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b)
+{
+    return usable(a) && usable(b) && a->storage == b->storage;
+}
+
+int64_t ct_tensor_version(const ct_tensor *t)
+{
+    return usable(t) ? t->storage->version : 0;
+}
+
+/* ---- elements ---- */
+
+/* One row of a strided copy: n elements, whole steps in elements. */
+static void copy_row(ct_dtype to, char *dst, int64_t step_dst, ct_dtype from, const char *src, int64_t step_src,
+                     int64_t n)
+{
+    size_t size = dtypes[to].size;
+    if (to == from && step_dst == 1 && step_src == 1) {
+        memcpy(dst, src, (size_t)n * size);
+    } else if (to == from && size == 4) {
+        for (int64_t i = 0; i < n; i++)
+            ((uint32_t *)dst)[i * step_dst] = ((const uint32_t *)src)[i * step_src];
+    } else if (to == from && size == 8) {
+        for (int64_t i = 0; i < n; i++)
+            ((uint64_t *)dst)[i * step_dst] = ((const uint64_t *)src)[i * step_src];
+    } else if (to == CT_FLOAT32 && from == CT_UINT8) {
+        for (int64_t i = 0; i < n; i++)
+            ((float *)dst)[i * step_dst] = ((const uint8_t *)src)[i * step_src];
+    } else if (!dtypes[to].is_float && !dtypes[from].is_float) { /* integers wrap, as in C and NumPy */
+        for (int64_t i = 0; i < n; i++) {
+            int64_t k = i * step_src;
+            int64_t value = from == CT_INT64   ? ((const int64_t *)src)[k]
+                            : from == CT_INT32 ? ((const int32_t *)src)[k]
+                                               : ((const uint8_t *)src)[k];
+            k = i * step_dst;
+            if (to == CT_INT64)
+                ((int64_t *)dst)[k] = value;
+            else if (to == CT_INT32)
+                ((int32_t *)dst)[k] = (int32_t)value;
+            else
+                ((uint8_t *)dst)[k] = (uint8_t)value;
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            store(to, dst, i * step_dst, load(from, src, i * step_src));
+    }
+}
+
+void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides, ct_dtype src_dtype, const void *src,
+                      const int64_t *src_strides, const int64_t *shape, int rank)
+{
+    /* Axes of size 1 go; an axis that continues the one inside it joins it. */
+    int64_t size[CT_MAX_RANK], to[CT_MAX_RANK], from[CT_MAX_RANK], index[CT_MAX_RANK] = {0};
+    int axes = 0;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] == 0)
+            return;
+        if (shape[i] == 1)
+            continue;
+        if (axes && to[axes - 1] == shape[i] * dst_strides[i] && from[axes - 1] == shape[i] * src_strides[i]) {
+            size[axes - 1] *= shape[i];
+        } else {
+            size[axes++] = shape[i];
+        }
+        to[axes - 1] = dst_strides[i];
+        from[axes - 1] = src_strides[i];
+    }
+    int64_t dst_bytes = dtypes[dst_dtype].size, src_bytes = dtypes[src_dtype].size;
+    int64_t n = axes ? size[axes - 1] : 1, step_to = axes ? to[axes - 1] : 1, step_from = axes ? from[axes - 1] : 1;
+    char *d = dst;
+    const char *s = src;
+    for (;;) {
+        copy_row(dst_dtype, d, step_to, src_dtype, s, step_from, n);
+        int i = axes - 2;
+        for (; i >= 0; i--) {
+            d += to[i] * dst_bytes;
+            s += from[i] * src_bytes;
+            if (++index[i] < size[i])
+                break;
+            d -= size[i] * to[i] * dst_bytes;
+            s -= size[i] * from[i] * src_bytes;
+            index[i] = 0;
+        }
+        if (i < 0)
+            return;
+    }
+}
+
+const void *ct_data(const ct_tensor *t)
+{
+    if (ct__check_tensor(t, "data") != CT_OK)
+        return NULL;
+    if (!t->contiguous) {
+        ct__error(CT_ERROR_STATE, "data: the tensor is not contiguous; use ct_contiguous() or ct_to_array()");
+        return NULL;
+    }
+    return ct__ptr(t);
+}
+
+void *ct_data_mut(ct_tensor *t)
+{
+    if (ct__check_writable(t, "data_mut") != CT_OK || !ct_data(t))
+        return NULL;
+    ct__tensor_written(t, "data_mut");
+    return ct__ptr(t);
+}
+
+static ct_status copy_out(const ct_tensor *t, ct_dtype dtype, void *data, int64_t count, const char *what)
+{
+    ct_status status = ct__check_tensor(t, what);
+    if (status != CT_OK)
+        return status;
+    if (count != t->numel)
+        return ct__error(CT_ERROR_SHAPE, "%s: room for %lld elements, but the tensor has %lld", what, (long long)count,
+                         (long long)t->numel);
+    if (!data && count > 0)
+        return ct__error(CT_ERROR_NULL, "%s: the array is NULL", what);
+    int64_t strides[CT_MAX_RANK];
+    ct__row_major(t->shape, t->rank, strides);
+    ct__copy_strided(dtype, data, strides, (ct_dtype)t->dtype, ct__ptr(t), t->strides, t->shape, t->rank);
+    return CT_OK;
+}
+
+ct_status ct_to_array(const ct_tensor *t, void *data, int64_t count)
+{
+    return copy_out(t, ct_dtype_of(t), data, count, "to_array");
+}
+
+ct_status ct_to_values(const ct_tensor *t, double *values, int64_t count)
+{
+    return copy_out(t, CT_FLOAT64, values, count, "to_values");
+}
+
+double ct_item(const ct_tensor *t)
+{
+    if (ct__check_tensor(t, "item") != CT_OK)
+        return NAN;
+    if (t->numel != 1) {
+        char text[CT_SHAPE_TEXT];
+        ct__error(CT_ERROR_SHAPE, "item: needs one element, got shape %s", ct__shape_text(t->shape, t->rank, text));
+        return NAN;
+    }
+    return load((ct_dtype)t->dtype, ct__ptr(t), 0);
+}
+
+double ct_get(const ct_tensor *t, const int64_t *index, int rank)
+{
+    char text[CT_SHAPE_TEXT], place[CT_SHAPE_TEXT];
+    if (ct__check_tensor(t, "get") != CT_OK)
+        return NAN;
+    if (rank != t->rank || (rank > 0 && !index)) {
+        ct__error(CT_ERROR_SHAPE, "get: %d positions for a tensor of shape %s", rank,
+                  ct__shape_text(t->shape, t->rank, text));
+        return NAN;
+    }
+    int64_t at = 0;
+    for (int i = 0; i < rank; i++) {
+        int64_t k = index[i] < 0 ? index[i] + t->shape[i] : index[i];
+        if (k < 0 || k >= t->shape[i]) {
+            ct__error(CT_ERROR_ARGUMENT, "get: %s is outside of shape %s", ct__shape_text(index, rank, place),
+                      ct__shape_text(t->shape, t->rank, text));
+            return NAN;
+        }
+        at += k * t->strides[i];
+    }
+    return load((ct_dtype)t->dtype, ct__ptr(t), at);
+}
+
+ct_status ct_fill_(ct_tensor *t, double value)
+{
+    ct_status status = ct__check_writable(t, "fill_");
+    if (status != CT_OK)
+        return status;
+    if (t->contiguous) {
+        fill_data((ct_dtype)t->dtype, ct__ptr(t), t->numel, value);
+    } else {
+        static const int64_t still[CT_MAX_RANK] = {0};
+        ct__copy_strided((ct_dtype)t->dtype, ct__ptr(t), t->strides, CT_FLOAT64, &value, still, t->shape, t->rank);
+    }
+    ct__tensor_written(t, "fill_");
+    return CT_OK;
+}
+
+ct_status ct_copy_(ct_tensor *t, const ct_tensor *src)
+{
+    ct_status status = ct__check_writable(t, "copy_");
+    if (status == CT_OK)
+        status = ct__check_tensor(src, "copy_");
+    if (status != CT_OK)
+        return status;
+    char to[CT_SHAPE_TEXT], from[CT_SHAPE_TEXT];
+    if (!ct__same_shape(t, src))
+        return ct__error(CT_ERROR_SHAPE, "copy_: shapes differ: %s from %s", ct__shape_text(t->shape, t->rank, to),
+                         ct__shape_text(src->shape, src->rank, from));
+    const ct_tensor *source = src;
+    if (src->storage == t->storage) { /* may overlap */
+        ct_tensor *copy = ct__tensor_new((ct_dtype)src->dtype, src->shape, src->rank, "copy_");
+        if (!copy)
+            return CT_ERROR_MEMORY;
+        ct__copy_strided((ct_dtype)copy->dtype, ct__ptr(copy), copy->strides, (ct_dtype)src->dtype, ct__ptr(src),
+                         src->strides, src->shape, src->rank);
+        source = copy;
+    }
+    ct__copy_strided((ct_dtype)t->dtype, ct__ptr(t), t->strides, (ct_dtype)source->dtype, ct__ptr(source),
+                     source->strides, t->shape, t->rank);
+    if (source != src)
+        ct_release((ct_tensor *)source);
+    ct__tensor_written(t, "copy_");
+    return CT_OK;
+}

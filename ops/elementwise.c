@@ -1,0 +1,310 @@
+/* The elementwise operations: the table in elementwise_rules.h made into records and functions, and the walk over strides.
+ *
+ * Invariant: a kernel only sees rows: n elements of the output, and for each input n elements in a row or one for all. */
+#include "elementwise.h"
+#include <string.h>
+
+/* ---- the walk ---- */
+
+enum {
+    BLOCK = 2048,
+    /* elements gathered at a time when an input's row is strided */ TASK = 32768 /* elements worth a task */
+};
+
+typedef struct walk {
+    ct_elementwise_kernel kernel;
+    const double *p;
+    int n_inputs, axes;
+    int64_t size[CT_MAX_RANK];    /* of each axis, the last innermost */
+    int64_t step[3][CT_MAX_RANK]; /* of each input along it, in elements; 0 where it is broadcast */
+    int64_t rows, row, part;      /* rows of how many elements; parts of a row that one task takes */
+    int64_t rows_a_task;
+    const char *in[3];
+    int64_t in_size[3], out_size;
+    char *out;
+} walk;
+
+/* Gathers what is strided, a block at a time. */
+static void run_strided_row(const walk *w, int64_t n, char *out, const char *const *in)
+{
+    _Alignas(64) char gathered[3][BLOCK * 8];
+    const void *from[3];
+    bool fixed[3];
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t count = n - i < BLOCK ? n - i : BLOCK;
+        for (int k = 0; k < w->n_inputs; k++) {
+            int64_t step = w->step[k][w->axes - 1], size = w->in_size[k];
+            ct_dtype same_size = size == 8 ? CT_INT64 : size == 4 ? CT_INT32 : CT_UINT8;
+            from[k] = in[k] + i * step * size;
+            fixed[k] = step == 0;
+            if (step == 0 || step == 1)
+                continue;
+            ct__copy_strided(same_size, gathered[k], (const int64_t[]){1}, same_size, from[k], &step, &count, 1);
+            from[k] = gathered[k];
+        }
+        w->kernel(count, out + i * w->out_size, from, fixed, w->p);
+    }
+}
+
+/* n elements, at the places given. */
+static void run_row(const walk *w, int64_t n, char *out, const char *const *in)
+{
+    const void *from[3];
+    bool fixed[3], strided = false;
+    for (int k = 0; k < w->n_inputs; k++) {
+        int64_t step = w->axes ? w->step[k][w->axes - 1] : 1;
+        from[k] = in[k];
+        fixed[k] = step == 0;
+        strided |= step != 0 && step != 1;
+    }
+    if (strided)
+        run_strided_row(w, n, out, in);
+    else
+        w->kernel(n, out, from, fixed, w->p);
+}
+
+/* Rows first .. first + count - 1, each from element at on, n elements. */
+static void run_rows(const walk *w, int64_t first, int64_t count, int64_t at, int64_t n)
+{
+    int64_t index[CT_MAX_RANK] = {0};
+    int outer = w->axes - 1;
+    const char *in[3];
+    for (int k = 0; k < w->n_inputs; k++)
+        in[k] = w->in[k] + (w->axes ? at * w->step[k][outer] * w->in_size[k] : 0);
+    int64_t left = first;
+    for (int i = outer - 1; i >= 0; i--) {
+        index[i] = left % w->size[i];
+        left /= w->size[i];
+        for (int k = 0; k < w->n_inputs; k++)
+            in[k] += index[i] * w->step[k][i] * w->in_size[k];
+    }
+    char *out = w->out + (first * w->row + at) * w->out_size;
+    for (int64_t r = 0; r < count; r++) {
+        run_row(w, n, out, in);
+        out += w->row * w->out_size;
+        for (int i = outer - 1; i >= 0; i--) {
+            bool carry = ++index[i] == w->size[i];
+            for (int k = 0; k < w->n_inputs; k++)
+                in[k] += (carry ? 1 - w->size[i] : 1) * w->step[k][i] * w->in_size[k];
+            if (!carry)
+                break;
+            index[i] = 0;
+        }
+    }
+}
+
+static void run_task(void *context, int64_t task)
+{
+    const walk *w = context;
+    if (w->part < w->row) { /* a row is more than a task: a part of a row */
+        int64_t parts = (w->row + w->part - 1) / w->part, at = task % parts * w->part;
+        run_rows(w, task / parts, 1, at, w->row - at < w->part ? w->row - at : w->part);
+    } else {
+        int64_t first = task * w->rows_a_task;
+        run_rows(w, first, w->rows - first < w->rows_a_task ? w->rows - first : w->rows_a_task, 0, w->row);
+    }
+}
+
+/* Axes of size 1 go; an axis that continues the one inside it for every input joins it. */
+static void coalesce(walk *w, const ct_tensor *out, ct_tensor *const *inputs)
+{
+    for (int axis = 0; axis < out->rank; axis++) {
+        int64_t size = out->shape[axis], step[3];
+        if (size == 1)
+            continue;
+        bool joins = w->axes > 0;
+        for (int k = 0; k < w->n_inputs; k++) {
+            int own = axis - (out->rank - inputs[k]->rank);
+            step[k] = own < 0 || inputs[k]->shape[own] == 1 ? 0 : inputs[k]->strides[own];
+            joins = joins && w->step[k][w->axes - 1] == step[k] * size;
+        }
+        if (!joins)
+            w->size[w->axes++] = 1;
+        w->size[w->axes - 1] *= size;
+        for (int k = 0; k < w->n_inputs; k++)
+            w->step[k][w->axes - 1] = step[k];
+    }
+}
+
+void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
+{
+    walk w;
+    w.kernel = kernel;
+    w.p = p;
+    w.n_inputs = n;
+    w.axes = 0;
+    w.out = ct__ptr(out);
+    w.out_size = (int64_t)ct_dtype_size((ct_dtype)out->dtype);
+    for (int k = 0; k < n; k++) {
+        w.in[k] = ct__ptr(inputs[k]);
+        w.in_size[k] = (int64_t)ct_dtype_size((ct_dtype)inputs[k]->dtype);
+    }
+    if (out->numel == 0)
+        return;
+    coalesce(&w, out, inputs);
+    if (w.axes == 0) {
+        run_row(&w, 1, w.out, w.in);
+        return;
+    }
+    w.row = w.size[w.axes - 1];
+    w.rows = out->numel / w.row;
+    w.part = TASK;
+    w.rows_a_task = w.row < TASK ? (TASK + w.row - 1) / w.row : 1;
+    int64_t tasks =
+        w.part < w.row ? w.rows * ((w.row + w.part - 1) / w.part) : (w.rows + w.rows_a_task - 1) / w.rows_a_task;
+    ct__parallel(tasks, run_task, &w);
+}
+
+/* ---- shape rules ---- */
+
+ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype)
+{
+    const ct_tensor *first = call->inputs[0];
+    int64_t shape[CT_MAX_RANK];
+    int rank = first->rank;
+    for (int i = 0; i < rank; i++)
+        shape[i] = first->shape[i];
+    for (int k = 1; k < call->n_inputs; k++)
+        if (!ct__broadcast_shapes(shape, rank, call->inputs[k]->shape, call->inputs[k]->rank, shape, &rank))
+            return ct_call_error(call, CT_ERROR_SHAPE, "shapes do not broadcast: %s", ct_call_shapes(call));
+    return ct_call_output_shape(call, 0, dtype, shape, rank);
+}
+
+ct_status ct__check_one_dtype(ct_call *call, int first)
+{
+    ct_dtype dtype = (ct_dtype)call->inputs[first]->dtype;
+    for (int k = first + 1; k < call->n_inputs; k++)
+        if ((ct_dtype)call->inputs[k]->dtype != dtype)
+            return ct_call_error(call, CT_ERROR_DTYPE, "dtypes differ: %s and %s", ct_dtype_name(dtype),
+                                 ct_dtype_name((ct_dtype)call->inputs[k]->dtype));
+    return CT_OK;
+}
+
+ct_status ct__elementwise_infer(ct_call *call)
+{
+    ct_dtype dtype = (ct_dtype)call->inputs[0]->dtype;
+    if (!ct_dtype_is_float(dtype))
+        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s; ct_cast() it",
+                             ct_dtype_name(dtype));
+    ct_status status = ct__check_one_dtype(call, 0);
+    return status == CT_OK ? ct__infer_broadcast(call, dtype) : status;
+}
+
+/* ---- kernels of this CPU ---- */
+
+static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
+{
+    static const ct_elementwise_table *const tables[] = {
+        &ct__elementwise_portable,
+#if CT_X86_KERNELS
+        &ct__elementwise_avx2,
+        &ct__elementwise_avx512,
+#endif
+    };
+    return (*tables[ct__isa()])[number][dtype == CT_FLOAT64];
+}
+
+/* ---- records ---- */
+
+#define NOTHING 0
+#define X CT_SAVE_INPUT(0)
+#define A CT_SAVE_INPUT(0)
+#define B CT_SAVE_INPUT(1)
+#define C CT_SAVE_INPUT(2)
+#define Y CT_SAVE_OUTPUT(0)
+
+/* What backward may use: g, the saved inputs, y, p. A name that the row does not use stays NULL. */
+#define GIVEN(saves, name_a, name_b, name_c)                             \
+    ct_tensor *g = ct_call_grad_output(call, 0);                         \
+    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL;       \
+    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL;       \
+    ct_tensor *name_c = (saves)&C ? ct_call_input(call, 2) : NULL;       \
+    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;           \
+    const double *p = ct_call_attributes(call);                          \
+    (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
+    ct_status status = CT_OK
+
+#define GRADIENT(i, grad)                               \
+    if (status == CT_OK && ct_call_needs_grad(call, i)) \
+    status = ct_call_set_grad(call, i, grad)
+
+#define RECORD(op_name, n, op_saves, formula, ...)                                                                \
+    static ct_status op_name##_forward(ct_call *call)                                                             \
+    {                                                                                                             \
+        ct__elementwise_run(call->outputs[0], call->inputs, n,                                                    \
+                            kernel_of(CT_KERNEL_##op_name, (ct_dtype)call->outputs[0]->dtype), call->attributes); \
+        return CT_OK;                                                                                             \
+    }                                                                                                             \
+    static const ct_sample op_name##_samples[] = {__VA_ARGS__, {.inputs = NULL}};                                 \
+    const ct_op ct_op_##op_name = {.name = #op_name,                                                              \
+                                   .gradient = formula,                                                           \
+                                   .min_inputs = n,                                                               \
+                                   .max_inputs = n,                                                               \
+                                   .saves = op_saves,                                                             \
+                                   .attributes_size = 2 * sizeof(double),                                         \
+                                   .infer = ct__elementwise_infer,                                                \
+                                   .forward = op_name##_forward,                                                  \
+                                   .backward = op_name##_backward,                                                \
+                                   .samples = op_name##_samples};
+
+#define SAMPLE_ATTRIBUTES          \
+    .attributes = (const double[]) \
+    {                              \
+        1.5, 0.5                   \
+    }
+
+#define RECORD1(name, saves, grad, formula, range)                              \
+    static ct_status name##_backward(ct_call *call)                             \
+    {                                                                           \
+        GIVEN(saves, x, unused_b, unused_c);                                    \
+        GRADIENT(0, grad);                                                      \
+        return status;                                                          \
+    }                                                                           \
+    RECORD(name, 1, saves, formula, {.inputs = "3x4" range, SAMPLE_ATTRIBUTES}, \
+           {.inputs = "scalar" range, SAMPLE_ATTRIBUTES}, {.inputs = "2x0x3" range, SAMPLE_ATTRIBUTES})
+
+#define OP1(name, kernel, saves, grad, formula, range) \
+    RECORD1(name, saves, grad, formula, range)         \
+    ct_tensor *ct_##name(ct_tensor *x)                 \
+    {                                                  \
+        return ct_apply(&ct_op_##name, &x, 1, NULL);   \
+    }
+
+#define OP1S(name, kernel, saves, grad, formula, range)                \
+    RECORD1(name, saves, grad, formula, range)                         \
+    ct_tensor *ct_##name(ct_tensor *x, double s)                       \
+    {                                                                  \
+        return ct_apply(&ct_op_##name, &x, 1, (const double[]){s, 0}); \
+    }
+
+#define OP2(name, kernel, saves, grad_a, grad_b, formula, range_a, range_b)                        \
+    static ct_status name##_backward(ct_call *call)                                                \
+    {                                                                                              \
+        GIVEN(saves, a, b, unused_c);                                                              \
+        GRADIENT(0, grad_a);                                                                       \
+        GRADIENT(1, grad_b);                                                                       \
+        return status;                                                                             \
+    }                                                                                              \
+    RECORD(name, 2, saves, formula, {.inputs = "3x4" range_a " 3x4" range_b},                      \
+           {.inputs = "2x1x4" range_a " 3x1" range_b}, {.inputs = "scalar" range_a " 5" range_b},  \
+           {.inputs = "scalar" range_a " scalar" range_b}, {.inputs = "2x0" range_a " 1" range_b}) \
+    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b)                                               \
+    {                                                                                              \
+        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, NULL);                            \
+    }
+
+#include "elementwise_rules.h"
+
+/* ---- for the engine ---- */
+
+static void add_in_place(ct_tensor *sum, const ct_tensor *t)
+{
+    ct_tensor *inputs[] = {sum, (ct_tensor *)t};
+    ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, (ct_dtype)sum->dtype), NULL);
+}
+
+__attribute__((constructor)) static void install(void)
+{
+    ct__engine_ops.add = ct_add;
+    ct__engine_ops.add_in_place = add_in_place;
+}

@@ -1,0 +1,41 @@
+/* What the elementwise operations share: kernel numbers, the kernels' form, and the functions that only gradients use. */
+#ifndef CT_ELEMENTWISE_H
+#define CT_ELEMENTWISE_H
+
+#include "autograd_internal.h"
+#include <cotan/ops.h>
+
+/* out[i] = f(in[0][i], in[1][i], ...) for i < n, elements of the kernel's dtype, all contiguous; where fixed[k], input k is
+ * one element for all i. p holds the attributes. out may be one of the inputs. */
+typedef void (*ct_elementwise_kernel)(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p);
+
+enum {
+#define OP1(name, ...) CT_KERNEL_##name,
+#define OP1S OP1
+#define OP2(name, ...) CT_KERNEL_##name,
+#include "elementwise_rules.h"
+    CT_ELEMENTWISE_KERNELS
+};
+
+/* By kernel number, then float32 or float64. */
+typedef ct_elementwise_kernel ct_elementwise_table[CT_ELEMENTWISE_KERNELS][2];
+extern const ct_elementwise_table ct__elementwise_portable, ct__elementwise_avx2, ct__elementwise_avx512;
+
+/* Operations that only gradients use. */
+ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *y);
+ct_tensor *ct_sigmoid_backward(ct_tensor *g, ct_tensor *y);
+ct_tensor *ct_relu_backward(ct_tensor *g, ct_tensor *y);
+ct_tensor *ct_greater_share(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_pow_slope(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_log_or_zero(ct_tensor *x);
+
+/* Fills out (contiguous, of the inputs' joint shape) from n inputs, broadcast and of any strides. */
+void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
+                         const double *p);
+/* Shape rules: all inputs of one float dtype, shapes broadcast; inputs from first on of one dtype; shapes broadcast to an
+ * output of the dtype given. */
+ct_status ct__elementwise_infer(ct_call *call);
+ct_status ct__check_one_dtype(ct_call *call, int first);
+ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype);
+
+#endif

@@ -1,0 +1,167 @@
+/* The operations. Each is a record behind a function of PyTorch's name.
+ *
+ * Unless said otherwise a function takes float32 or float64 tensors of one dtype and any strides, returns a tensor owned by
+ * the innermost scope, is differentiable to any order, and returns NULL with an error when shapes or dtypes do not go
+ * together or memory runs out. NULL in gives NULL out. Shapes broadcast by NumPy's rules where "broadcast" is said. */
+#ifndef COTAN_OPS_H
+#define COTAN_OPS_H
+
+#include <cotan/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* All operations, in the order of the reference; n gets their number. */
+CT_API const ct_op *const *ct_ops(int *n);
+
+/* ---- elementwise, one input: y has x's shape ---- */
+CT_API ct_tensor *ct_neg(ct_tensor *x);
+CT_API ct_tensor *ct_exp(ct_tensor *x);
+CT_API ct_tensor *ct_log(ct_tensor *x);
+CT_API ct_tensor *ct_sqrt(ct_tensor *x);
+CT_API ct_tensor *ct_square(ct_tensor *x);
+CT_API ct_tensor *ct_abs(ct_tensor *x);     /* gradient at 0 is 0 */
+CT_API ct_tensor *ct_sign(ct_tensor *x);    /* gradient 0 */
+CT_API ct_tensor *ct_tanh(ct_tensor *x);
+CT_API ct_tensor *ct_sigmoid(ct_tensor *x); /* finite and exact at +-800 */
+CT_API ct_tensor *ct_relu(ct_tensor *x);    /* gradient at 0 is 0 */
+CT_API ct_tensor *ct_add_scalar(ct_tensor *x, double s); /* x + s */
+CT_API ct_tensor *ct_mul_scalar(ct_tensor *x, double s); /* s x */
+CT_API ct_tensor *ct_pow_scalar(ct_tensor *x, double p); /* x^p */
+
+/* ---- elementwise, two and three inputs: broadcast ---- */
+CT_API ct_tensor *ct_add(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_sub(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_mul(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_div(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_pow(ct_tensor *a, ct_tensor *b);     /* a^b */
+CT_API ct_tensor *ct_maximum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
+CT_API ct_tensor *ct_minimum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
+/* Comparisons: uint8 0 or 1, no gradient; any one dtype. */
+CT_API ct_tensor *ct_eq(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_ne(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_lt(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_le(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_gt(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_ge(ct_tensor *a, ct_tensor *b);
+/* condition (uint8) ? a : b. */
+CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
+/* The elements converted; a gradient flows between float dtypes. */
+CT_API ct_tensor *ct_cast(ct_tensor *x, ct_dtype dtype);
+
+/* ---- reductions: ct_sum(x), ct_sum(x, CT_AXES(0, -1), .keepdim = true) ---- */
+typedef struct ct_reduce_options {
+    const int64_t *axes; /* negative counts from the end; with n_axes 0: all axes */
+    int n_axes;
+    bool keepdim; /* keep reduced axes with size 1 */
+    int reserved_;
+} ct_reduce_options;
+#define CT_AXES(...) .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+/* Errors: an axis out of range or twice (argument); max over nothing (shape). options may be NULL. */
+CT_API ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options);
+CT_API ct_tensor *ct_mean(ct_tensor *x, const ct_reduce_options *options);
+CT_API ct_tensor *ct_amax(ct_tensor *x, const ct_reduce_options *options); /* the gradient is shared equally between ties */
+/* The largest along one axis and where it is (int64, the first of ties), which gets all the gradient. indices may be NULL.
+ * PyTorch's max(dim). */
+CT_API ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
+/* Where the largest along axis is: int64, axis removed; the first of ties; no gradient. */
+CT_API ct_tensor *ct_argmax(ct_tensor *x, int axis);
+
+/* ---- matrices ---- */
+/* PyTorch's matmul: [m,k] @ [k,n]; vectors on either side; leading axes are a batch and broadcast. */
+CT_API ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b);
+/* x w^T + b: x [..., in], w [out, in], b [out] or NULL; result [..., out]. */
+CT_API ct_tensor *ct_linear(ct_tensor *x, ct_tensor *w, ct_tensor *b);
+
+/* ---- shape: views where strides allow ---- */
+/* One size may be -1: what is left over. A view if possible, else a copy. */
+CT_API ct_tensor *ct_reshape(ct_tensor *x, const int64_t *shape, int rank);
+/* Axes start..end become one. */
+CT_API ct_tensor *ct_flatten(ct_tensor *x, int start, int end);
+CT_API ct_tensor *ct_transpose(ct_tensor *x, int axis0, int axis1);
+/* axes [rank]: result axis i is x's axis axes[i]. */
+CT_API ct_tensor *ct_permute(ct_tensor *x, const int64_t *axes, int rank);
+/* Broadcasts x to shape, a view; -1 keeps a size. */
+CT_API ct_tensor *ct_expand(ct_tensor *x, const int64_t *shape, int rank);
+CT_API ct_tensor *ct_unsqueeze(ct_tensor *x, int axis);
+CT_API ct_tensor *ct_squeeze(ct_tensor *x, int axis); /* error (shape) if that axis is not of size 1 */
+/* x[start:end:step] along axis, Python's rules (negative counts from the end, ends are clipped); CT_END for the end. step > 0
+ * or < 0, not 0. A view. */
+#define CT_END INT64_MAX
+CT_API ct_tensor *ct_slice(ct_tensor *x, int axis, int64_t start, int64_t end, int64_t step);
+/* x[index] along axis, which goes away. A view. */
+CT_API ct_tensor *ct_select(ct_tensor *x, int axis, int64_t index);
+/* The same elements, row-major: x itself if it is so already. */
+CT_API ct_tensor *ct_contiguous(ct_tensor *x);
+/* A copy in fresh storage. */
+CT_API ct_tensor *ct_clone(ct_tensor *x);
+/* n tensors joined along axis; all other sizes equal. n at most CT_MAX_INPUTS. */
+CT_API ct_tensor *ct_concat(ct_tensor *const *tensors, int n, int axis);
+/* Sums x down to a shape that broadcasts to x's: the adjoint of ct_expand. */
+CT_API ct_tensor *ct_sum_to(ct_tensor *x, const int64_t *shape, int rank);
+
+/* ---- indexing ---- */
+/* y[i][j] = x[i][index[i][j]] for axis 1: index int64, x's rank, no larger than x off axis. PyTorch's gather. */
+CT_API ct_tensor *ct_gather(ct_tensor *x, int axis, ct_tensor *index);
+/* x with y[i][index[i][j]] += source[i][j] for axis 1: the adjoint of gather; duplicates add up. PyTorch's scatter_add. */
+CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_neg(x) ct_at(CT_HERE, ct_neg(x))
+#define ct_exp(x) ct_at(CT_HERE, ct_exp(x))
+#define ct_log(x) ct_at(CT_HERE, ct_log(x))
+#define ct_sqrt(x) ct_at(CT_HERE, ct_sqrt(x))
+#define ct_square(x) ct_at(CT_HERE, ct_square(x))
+#define ct_abs(x) ct_at(CT_HERE, ct_abs(x))
+#define ct_sign(x) ct_at(CT_HERE, ct_sign(x))
+#define ct_tanh(x) ct_at(CT_HERE, ct_tanh(x))
+#define ct_sigmoid(x) ct_at(CT_HERE, ct_sigmoid(x))
+#define ct_relu(x) ct_at(CT_HERE, ct_relu(x))
+#define ct_add_scalar(x, s) ct_at(CT_HERE, ct_add_scalar(x, s))
+#define ct_mul_scalar(x, s) ct_at(CT_HERE, ct_mul_scalar(x, s))
+#define ct_pow_scalar(x, p) ct_at(CT_HERE, ct_pow_scalar(x, p))
+#define ct_add(a, b) ct_at(CT_HERE, ct_add(a, b))
+#define ct_sub(a, b) ct_at(CT_HERE, ct_sub(a, b))
+#define ct_mul(a, b) ct_at(CT_HERE, ct_mul(a, b))
+#define ct_div(a, b) ct_at(CT_HERE, ct_div(a, b))
+#define ct_pow(a, b) ct_at(CT_HERE, ct_pow(a, b))
+#define ct_maximum(a, b) ct_at(CT_HERE, ct_maximum(a, b))
+#define ct_minimum(a, b) ct_at(CT_HERE, ct_minimum(a, b))
+#define ct_eq(a, b) ct_at(CT_HERE, ct_eq(a, b))
+#define ct_ne(a, b) ct_at(CT_HERE, ct_ne(a, b))
+#define ct_lt(a, b) ct_at(CT_HERE, ct_lt(a, b))
+#define ct_le(a, b) ct_at(CT_HERE, ct_le(a, b))
+#define ct_gt(a, b) ct_at(CT_HERE, ct_gt(a, b))
+#define ct_ge(a, b) ct_at(CT_HERE, ct_ge(a, b))
+#define ct_where(condition, a, b) ct_at(CT_HERE, ct_where(condition, a, b))
+#define ct_cast(x, dtype) ct_at(CT_HERE, ct_cast(x, dtype))
+#define ct_sum(...) ct_at(CT_HERE, CT_WITH1(ct_sum, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_mean(...) ct_at(CT_HERE, CT_WITH1(ct_mean, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_amax(...) ct_at(CT_HERE, CT_WITH1(ct_amax, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_max(x, axis, keepdim, indices) ct_at(CT_HERE, ct_max(x, axis, keepdim, indices))
+#define ct_argmax(x, axis) ct_at(CT_HERE, ct_argmax(x, axis))
+#define ct_matmul(a, b) ct_at(CT_HERE, ct_matmul(a, b))
+#define ct_linear(x, w, b) ct_at(CT_HERE, ct_linear(x, w, b))
+#define ct_reshape(x, ...) ct_at(CT_HERE, ct_reshape(x, __VA_ARGS__))
+#define ct_flatten(x, start, end) ct_at(CT_HERE, ct_flatten(x, start, end))
+#define ct_transpose(x, axis0, axis1) ct_at(CT_HERE, ct_transpose(x, axis0, axis1))
+#define ct_permute(x, ...) ct_at(CT_HERE, ct_permute(x, __VA_ARGS__))
+#define ct_expand(x, ...) ct_at(CT_HERE, ct_expand(x, __VA_ARGS__))
+#define ct_unsqueeze(x, axis) ct_at(CT_HERE, ct_unsqueeze(x, axis))
+#define ct_squeeze(x, axis) ct_at(CT_HERE, ct_squeeze(x, axis))
+#define ct_slice(x, axis, start, end, step) ct_at(CT_HERE, ct_slice(x, axis, start, end, step))
+#define ct_select(x, axis, index) ct_at(CT_HERE, ct_select(x, axis, index))
+#define ct_contiguous(x) ct_at(CT_HERE, ct_contiguous(x))
+#define ct_clone(x) ct_at(CT_HERE, ct_clone(x))
+#define ct_concat(...) ct_at(CT_HERE, ct_concat(__VA_ARGS__))
+#define ct_sum_to(x, ...) ct_at(CT_HERE, ct_sum_to(x, __VA_ARGS__))
+#define ct_gather(x, axis, index) ct_at(CT_HERE, ct_gather(x, axis, index))
+#define ct_scatter_add(x, axis, index, source) ct_at(CT_HERE, ct_scatter_add(x, axis, index, source))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

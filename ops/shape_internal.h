@@ -1,0 +1,24 @@
+/* What the operations on shapes, indices and reductions share. */
+#ifndef CT_SHAPE_INTERNAL_H
+#define CT_SHAPE_INTERNAL_H
+
+#include "autograd_internal.h"
+#include <cotan/ops.h>
+
+#define CT_OP(name) extern const ct_op ct_op_##name;
+#include "list.h"
+#undef CT_OP
+
+/* The attributes of an operation whose result has the shape asked for: reshape, expand, sum_to. */
+typedef struct ct_shape_attributes {
+    int64_t shape[CT_MAX_RANK];
+    int64_t rank;
+} ct_shape_attributes;
+
+/* Applies an operation with these attributes. */
+ct_tensor *ct__apply_to_shape(const ct_op *op, ct_tensor *x, const int64_t *shape, int rank);
+
+/* axis counted from the end if negative, as 0..rank-1; -1 with an error (argument) if there is no such axis. */
+int ct__call_axis(ct_call *call, int64_t axis, int rank);
+
+#endif

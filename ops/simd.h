@@ -1,0 +1,124 @@
+/* Vectors for the instruction set that this file is compiled for. Define T_IS_DOUBLE to 0 or 1 first; may be included again
+ * for the other type, and then defines everything anew: T, vec (a vector of T), mask (the same with integer lanes), LANES.
+ *
+ * The build compiles a kernel file once for each instruction set, with CT_ISA_SUFFIX set to its name. GCC's vector
+ * extensions do the arithmetic, SLEEF the functions (to 1.0 ulp). */
+#include <sleef.h>
+#include <stdint.h>
+#include <string.h>
+
+#undef T
+#undef vec
+#undef mask
+#undef integer
+#undef LANES
+#undef V_SLEEF_TYPE
+#undef KERNEL
+
+#define V_JOIN_(a, b) a##b
+#define V_JOIN(a, b) V_JOIN_(a, b)
+
+#if defined(__AVX512F__)
+#define V_BYTES 64
+#define V_ISA avx512f
+#define V_FLOATS f16_
+#define V_DOUBLES d8_
+#elif defined(__AVX2__)
+#define V_BYTES 32
+#define V_ISA avx2
+#define V_FLOATS f8_
+#define V_DOUBLES d4_
+#elif defined(__SSE2__)
+#define V_BYTES 16
+#define V_ISA sse2
+#define V_FLOATS f4_
+#define V_DOUBLES d2_
+#elif defined(__aarch64__)
+#define V_BYTES 16
+#define V_ISA advsimd
+#define V_FLOATS f4_
+#define V_DOUBLES d2_
+#else
+#error "cotan needs SSE2, AVX2, AVX-512 or AArch64 vectors"
+#endif
+
+#if T_IS_DOUBLE
+#define T double
+#define vec vec_double
+#define mask mask_double
+#define integer int64_t
+#define V_SLEEF_TYPE V_DOUBLES
+/* The name of a kernel for this type and instruction set. */
+#define KERNEL(name) V_JOIN(V_JOIN(name, _double_), CT_ISA_SUFFIX)
+#else
+#define T float
+#define vec vec_float
+#define mask mask_float
+#define integer int32_t
+#define V_SLEEF_TYPE V_FLOATS
+#define KERNEL(name) V_JOIN(V_JOIN(name, _float_), CT_ISA_SUFFIX)
+#endif
+#define LANES ((int64_t)(V_BYTES / sizeof(T)))
+
+typedef T vec __attribute__((vector_size(V_BYTES)));
+typedef integer mask __attribute__((vector_size(V_BYTES)));
+
+#define V_SPLAT(s) ((vec){0} + (T)(s))
+#define V_ZERO V_SPLAT(0)
+#define V_ONE V_SPLAT(1)
+/* Lanes of yes where the condition (a comparison of vectors) holds, else of no. */
+#define V_SELECT(condition, yes, no) \
+    ((vec)(((mask)(condition) & (mask)(vec)(yes)) | (~(mask)(condition) & (mask)(vec)(no))))
+#define V_ABS(x) ((vec)((mask)(x) & ~((mask)(-V_ZERO))))
+
+#define V_SLEEF(name, accuracy) V_JOIN(V_JOIN(V_JOIN(Sleef_, name), V_SLEEF_TYPE), V_JOIN(accuracy, V_ISA))
+#define V_EXACT
+#define V_SQRT(x) ((vec)V_SLEEF(sqrt, V_EXACT)(x))
+#define V_FLOOR(x) ((vec)V_SLEEF(floor, V_EXACT)(x))
+#define V_EXP(x) ((vec)V_SLEEF(exp, u10)(x))
+#define V_EXPM1(x) ((vec)V_SLEEF(expm1, u10)(x))
+#define V_LOG(x) ((vec)V_SLEEF(log, u10)(x))
+#define V_LOG1P(x) ((vec)V_SLEEF(log1p, u10)(x))
+#define V_LOG2(x) ((vec)V_SLEEF(log2, u10)(x))
+#define V_SIN(x) ((vec)V_SLEEF(sin, u10)(x))
+#define V_COS(x) ((vec)V_SLEEF(cos, u10)(x))
+#define V_TAN(x) ((vec)V_SLEEF(tan, u10)(x))
+#define V_ASIN(x) ((vec)V_SLEEF(asin, u10)(x))
+#define V_ACOS(x) ((vec)V_SLEEF(acos, u10)(x))
+#define V_ATAN(x) ((vec)V_SLEEF(atan, u10)(x))
+#define V_ATAN2(y, x) ((vec)V_SLEEF(atan2, u10)(y, x))
+#define V_SINH(x) ((vec)V_SLEEF(sinh, u10)(x))
+#define V_COSH(x) ((vec)V_SLEEF(cosh, u10)(x))
+#define V_TANH(x) ((vec)V_SLEEF(tanh, u10)(x))
+#define V_ERF(x) ((vec)V_SLEEF(erf, u10)(x))
+#define V_POW(x, y) ((vec)V_SLEEF(pow, u10)(x, y))
+
+static inline vec V_JOIN(load_, vec)(const void *from)
+{
+    vec v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline void V_JOIN(store_, vec)(void *to, vec v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+/* The first n lanes; the others are 0. */
+static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
+{
+    vec v = {0};
+    memcpy(&v, from, (size_t)n * sizeof(T));
+    return v;
+}
+
+static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
+{
+    memcpy(to, &v, (size_t)n * sizeof(T));
+}
+
+#define V_LOAD V_JOIN(load_, vec)
+#define V_STORE V_JOIN(store_, vec)
+#define V_LOAD_SOME V_JOIN(load_some_, vec)
+#define V_STORE_SOME V_JOIN(store_some_, vec)
