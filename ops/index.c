@@ -1,0 +1,247 @@
+/* Operations that go where an index tensor says: gather and its adjoint scatter_add.
+ *
+ * Invariant: the shape rules have looked at every index, so that the loops need not. */
+#include "shape_internal.h"
+#include <string.h>
+
+typedef struct index_attributes {
+    int64_t axis;
+} index_attributes;
+
+/* ---- walking over the index ---- */
+
+/* Moves to the next row (all axes but the last) of a shape; false after the last one. */
+static bool next_row(int64_t *at, const int64_t *shape, int rank)
+{
+    for (int i = rank - 2; i >= 0; i--) {
+        if (++at[i] < shape[i])
+            return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+/* Where a row begins. */
+static int64_t row_offset(const int64_t *at, const int64_t *strides, int rank)
+{
+    int64_t offset = 0;
+    for (int i = 0; i < rank - 1; i++)
+        offset += at[i] * strides[i];
+    return offset;
+}
+
+static ct_status check_indices(ct_call *call, const ct_tensor *index, int64_t size)
+{
+    int last = index->rank - 1;
+    int64_t at[CT_MAX_RANK] = {0};
+    if (index->numel == 0)
+        return CT_OK;
+    do {
+        const int64_t *row = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, index->rank);
+        for (int64_t i = 0; i < index->shape[last]; i++) {
+            int64_t value = row[i * index->strides[last]];
+            if (value >= 0 && value < size)
+                continue;
+            char text[CT_SHAPE_TEXT];
+            at[last] = i;
+            return ct_call_error(call, CT_ERROR_ARGUMENT, "index %lld at %s is not in 0..%lld: %s", (long long)value,
+                                 ct__shape_text(at, index->rank, text), (long long)size - 1, ct_call_shapes(call));
+        }
+    } while (next_row(at, index->shape, index->rank));
+    return CT_OK;
+}
+
+/* Checks input 0, the indexed tensor, against input 1, the index; returns the axis, or -1 with an error. */
+static int check_indexed(ct_call *call)
+{
+    const index_attributes *along = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1);
+    int axis = ct__call_axis(call, along->axis, x->rank);
+    if (axis < 0)
+        return -1;
+    if (index->dtype != CT_INT64) {
+        ct_call_error(call, CT_ERROR_DTYPE, "the index is %s, not int64", ct_dtype_name((ct_dtype)index->dtype));
+        return -1;
+    }
+    bool fits = index->rank == x->rank;
+    for (int i = 0; fits && i < x->rank; i++)
+        fits = i == axis || index->shape[i] <= x->shape[i];
+    if (!fits) {
+        ct_call_error(call, CT_ERROR_SHAPE, "the index must have as many axes and be no larger beside axis %d: %s",
+                      axis, ct_call_shapes(call));
+        return -1;
+    }
+    return check_indices(call, index, x->shape[axis]) == CT_OK ? axis : -1;
+}
+
+/* One row of the walk: dense[i] goes with indexed[i, but index[i] along the axis]. Steps are in elements; indexed_step is 0
+ * if the row runs along the axis. */
+typedef struct row {
+    int64_t n;
+    char *dense, *indexed;
+    const int64_t *index;
+    int64_t dense_step, indexed_step, index_step, axis_step;
+} row;
+
+#define EACH(T, statement)                                                                               \
+    for (int64_t i = 0; i < r->n; i++) {                                                                 \
+        T *dense = (T *)r->dense + i * r->dense_step;                                                    \
+        T *indexed = (T *)r->indexed + i * r->indexed_step + r->index[i * r->index_step] * r->axis_step; \
+        statement;                                                                                       \
+    }
+
+static void gather_row(const row *r, ct_dtype dtype)
+{
+    size_t size = ct_dtype_size(dtype);
+    if (size == 8)
+        EACH(uint64_t, *dense = *indexed)
+    else if (size == 4)
+        EACH(uint32_t, *dense = *indexed)
+    else
+        EACH(uint8_t, *dense = *indexed)
+}
+
+static void scatter_add_row(const row *r, ct_dtype dtype)
+{
+    if (dtype == CT_FLOAT32)
+        EACH(float, *indexed += *dense)
+    else
+        EACH(double, *indexed += *dense)
+}
+
+/* Runs over index, dense (of its shape) and indexed together, in row-major order of the index. */
+static void walk(const ct_tensor *indexed, int axis, const ct_tensor *index, const ct_tensor *dense,
+                 void (*do_row)(const row *r, ct_dtype dtype))
+{
+    ct_dtype dtype = (ct_dtype)indexed->dtype;
+    int64_t size = (int64_t)ct_dtype_size(dtype), steps[CT_MAX_RANK], at[CT_MAX_RANK] = {0};
+    int rank = index->rank, last = rank - 1;
+    if (index->numel == 0)
+        return;
+    for (int i = 0; i < rank; i++)
+        steps[i] = i == axis ? 0 : indexed->strides[i];
+    do {
+        row r = {.n = index->shape[last],
+                 .dense = ct__ptr(dense) + row_offset(at, dense->strides, rank) * size,
+                 .indexed = ct__ptr(indexed) + row_offset(at, steps, rank) * size,
+                 .index = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, rank),
+                 .dense_step = dense->strides[last],
+                 .indexed_step = steps[last],
+                 .index_step = index->strides[last],
+                 .axis_step = indexed->strides[axis]};
+        do_row(&r, dtype);
+    } while (next_row(at, index->shape, rank));
+}
+
+/* ---- gather ---- */
+
+static ct_status infer_gather(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1);
+    if (check_indexed(call) < 0)
+        return ct_error_code();
+    return ct_call_output_shape(call, 0, (ct_dtype)x->dtype, index->shape, index->rank);
+}
+
+static ct_status forward_gather(ct_call *call)
+{
+    const index_attributes *along = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    walk(x, ct__axis((int)along->axis, x->rank), ct_call_input(call, 1), ct_call_output(call, 0), gather_row);
+    return CT_OK;
+}
+
+static ct_status backward_gather(ct_call *call)
+{
+    const index_attributes *along = ct_call_attributes(call);
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    ct__node_input_info(call->node, 0, &shape, &rank, &dtype);
+    ct_tensor *zeros = ct_zeros(dtype, shape, rank), *index = ct_call_input(call, 1);
+    return ct_call_set_grad(call, 0, ct_scatter_add(zeros, (int)along->axis, index, ct_call_grad_output(call, 0)));
+}
+
+ct_tensor *ct_gather(ct_tensor *x, int axis, ct_tensor *index)
+{
+    return (ct_apply)(&ct_op_gather, (ct_tensor *[]){x, index}, 2, &(index_attributes){axis});
+}
+
+const ct_op ct_op_gather = {
+    .name = "gather",
+    .gradient = "scatter_add(zeros, index, g)",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .saves = CT_SAVE_INPUT(1),
+    .attributes_size = sizeof(index_attributes),
+    .infer = infer_gather,
+    .forward = forward_gather,
+    .backward = backward_gather,
+    .samples = (const ct_sample[]){{"3x5 i5:3x4", &(index_attributes){1}},
+                                   {"3x5 i3:2x5", &(index_attributes){0}},
+                                   {"2x3x4 i4:2x2x6", &(index_attributes){-1}},
+                                   {"5 i5:3", &(index_attributes){0}},
+                                   {"3x5 i5:3x0", &(index_attributes){1}},
+                                   {0}},
+};
+
+/* ---- scatter_add ---- */
+
+static ct_status infer_scatter_add(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
+    if (!ct_dtype_is_float((ct_dtype)x->dtype) || source->dtype != x->dtype)
+        return ct_call_error(call, CT_ERROR_DTYPE, "needs two tensors of one float dtype, got %s and %s",
+                             ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)source->dtype));
+    if (check_indexed(call) < 0)
+        return ct_error_code();
+    if (!ct__same_shape(index, source))
+        return ct_call_error(call, CT_ERROR_SHAPE, "index and source differ in shape: %s", ct_call_shapes(call));
+    return ct_call_output_like(call, 0, x);
+}
+
+static ct_status forward_scatter_add(ct_call *call)
+{
+    const index_attributes *along = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    ct_tensor *y = ct_call_output(call, 0);
+    ct__copy_strided((ct_dtype)y->dtype, ct__ptr(y), y->strides, (ct_dtype)x->dtype, ct__ptr(x), x->strides, x->shape,
+                     x->rank);
+    walk(y, ct__axis((int)along->axis, y->rank), ct_call_input(call, 1), ct_call_input(call, 2), scatter_add_row);
+    return CT_OK;
+}
+
+static ct_status backward_scatter_add(ct_call *call)
+{
+    const index_attributes *along = ct_call_attributes(call);
+    ct_tensor *g = ct_call_grad_output(call, 0);
+    ct_status status = CT_OK;
+    if (ct_call_needs_grad(call, 0))
+        status = ct_call_set_grad(call, 0, g);
+    if (status == CT_OK && ct_call_needs_grad(call, 2))
+        status = ct_call_set_grad(call, 2, ct_gather(g, (int)along->axis, ct_call_input(call, 1)));
+    return status;
+}
+
+ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source)
+{
+    return (ct_apply)(&ct_op_scatter_add, (ct_tensor *[]){x, index, source}, 3, &(index_attributes){axis});
+}
+
+const ct_op ct_op_scatter_add = {
+    .name = "scatter_add",
+    .gradient = "x: g; source: gather(g, index)",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .saves = CT_SAVE_INPUT(1),
+    .attributes_size = sizeof(index_attributes),
+    .infer = infer_scatter_add,
+    .forward = forward_scatter_add,
+    .backward = backward_scatter_add,
+    .samples = (const ct_sample[]){{"3x5 i5:3x4 3x4", &(index_attributes){1}},
+                                   {"3x5 i3:4x5 4x5", &(index_attributes){0}},
+                                   {"2x3x4 i3:2x5x2 2x5x2", &(index_attributes){-2}},
+                                   {"3 i3:7 7", &(index_attributes){0}},
+                                   {"3x5 i5:3x0 3x0", &(index_attributes){1}},
+                                   {0}},
+};
