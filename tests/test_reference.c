@@ -37,15 +37,24 @@ typedef struct reference_run {
     ct_tensor *gin[REFERENCE_MAX_INPUTS];   /* by leaf */
 } reference_run;
 
-/* <name>/<what><index>, or <name>/<what> for index -1; NULL if the file has none. */
+typedef struct answer_key {
+    char text[128];
+} answer_key;
+
+/* "<name>/<what><index>", or "<name>/<what>" for index -1. */
+static answer_key key_of(const char *name, const char *what, int index)
+{
+    answer_key key;
+    int length = snprintf(key.text, sizeof(key.text), "%s/%s", name, what);
+    if (index >= 0)
+        snprintf(key.text + length, sizeof(key.text) - (size_t)length, "%d", index);
+    return key;
+}
+
+/* NULL if the file has none. */
 static ct_tensor *answer(const char *name, const char *what, int index)
 {
-    char key[128];
-    if (index < 0)
-        snprintf(key, sizeof(key), "%s/%s", name, what);
-    else
-        snprintf(key, sizeof(key), "%s/%s%d", name, what, index);
-    return ct_tensor_file_get(answers, key);
+    return ct_tensor_file_get(answers, key_of(name, what, index).text);
 }
 
 /* A copy of t in the run's dtype (integers stay as they are). */
@@ -57,11 +66,13 @@ static ct_tensor *in_dtype(const reference_run *run, const ct_tensor *t)
     return copy;
 }
 
-static double *doubles_of(const ct_tensor *t)
+/* The n elements of t, or n zeros for NULL; to be freed. */
+static double *doubles_of(const ct_tensor *t, int64_t n)
 {
-    double *values = malloc((size_t)(ct_numel(t) + 1) * sizeof(double));
+    double *values = calloc((size_t)n + 1, sizeof(double));
     ck_assert_ptr_nonnull(values);
-    ck_assert_msg(ct_to_values(t, values, ct_numel(t)) == CT_OK, "%s", ct_error_message());
+    if (t != NULL)
+        ck_assert_msg(ct_to_values(t, values, n) == CT_OK, "%s", ct_error_message());
     return values;
 }
 
@@ -73,37 +84,32 @@ static double largest(const double *values, int64_t n)
     return max;
 }
 
-/* got may be NULL for zero; expected NULL is zero too. */
+static void check_same_shape(const char *key, const ct_tensor *got, const ct_tensor *expected)
+{
+    ck_assert_msg(ct_rank(got) == ct_rank(expected), "%s: rank %d, not %d", key, ct_rank(got), ct_rank(expected));
+    for (int axis = 0; axis < ct_rank(got); axis++)
+        ck_assert_msg(ct_size(got, axis) == ct_size(expected, axis), "%s: size of axis %d is %lld, not %lld", key, axis,
+                      (long long)ct_size(got, axis), (long long)ct_size(expected, axis));
+}
+
+/* NULL stands for zero, as got and as expected. */
 static void check_close(const reference_run *run, const char *what, int index, const ct_tensor *got)
 {
-    ct_tensor *expected = answer(run->name, what, index);
-    if (got == NULL) {
-        if (expected != NULL) {
-            double *want = doubles_of(expected);
-            double max = largest(want, ct_numel(expected));
-            free(want);
-            ck_assert_msg(max == 0, "%s/%s%d: no gradient", run->name, what, index);
-        }
+    answer_key key = key_of(run->name, what, index);
+    const ct_tensor *expected = answer(run->name, what, index), *shape = got != NULL ? got : expected;
+    if (shape == NULL)
         return;
-    }
-    ck_assert_msg(ct_dtype_of(got) == run->dtype, "%s/%s%d: dtype %s", run->name, what, index,
-                  ct_dtype_name(ct_dtype_of(got)));
-    int64_t n = ct_numel(got);
-    double *have = doubles_of(got);
-    double *want = expected == NULL ? calloc((size_t)n + 1, sizeof(double)) : doubles_of(expected);
-    if (expected != NULL) {
-        ck_assert_msg(ct_rank(got) == ct_rank(expected), "%s/%s%d: rank %d, not %d", run->name, what, index,
-                      ct_rank(got), ct_rank(expected));
-        for (int axis = 0; axis < ct_rank(got); axis++)
-            ck_assert_msg(ct_size(got, axis) == ct_size(expected, axis), "%s/%s%d: size of axis %d is %lld, not %lld",
-                          run->name, what, index, axis, (long long)ct_size(got, axis),
-                          (long long)ct_size(expected, axis));
-    }
+    if (got != NULL)
+        ck_assert_msg(ct_dtype_of(got) == run->dtype, "%s: dtype %s", key.text, ct_dtype_name(ct_dtype_of(got)));
+    if (got != NULL && expected != NULL)
+        check_same_shape(key.text, got, expected);
+    int64_t n = ct_numel(shape);
+    double *have = doubles_of(got, n), *want = doubles_of(expected, n);
     double tolerance = (run->dtype == CT_FLOAT64 ? 1e-10 : 2e-5) * largest(want, n);
     for (int64_t i = 0; i < n; i++)
         ck_assert_msg(have[i] == want[i] || fabs(have[i] - want[i]) <= tolerance,
-                      "%s/%s%d in %s: element %lld is %.17g, not %.17g", run->name, what, index,
-                      ct_dtype_name(run->dtype), (long long)i, have[i], want[i]);
+                      "%s in %s: element %lld is %.17g, not %.17g", key.text, ct_dtype_name(run->dtype), (long long)i,
+                      have[i], want[i]);
     free(have);
     free(want);
 }
