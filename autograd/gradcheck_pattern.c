@@ -1,0 +1,394 @@
+/* What a wrong gradient looks like: a table of patterns, each a test on the computed gradient a and the measured one d of one
+ * input, tried in order. Invariant: a guess is only words in the report; no verdict depends on it. */
+#include "gradcheck_internal.h"
+#include <math.h>
+#include <string.h>
+
+#define ALIKE 1e-4 /* of the largest element: measured gradients are far better, coincidences far worse */
+
+typedef struct wrong {
+    const double *x, *a, *d;
+    const uint8_t *verdict;
+    int64_t n;
+    int rank;
+    const int64_t *shape;
+    int64_t strides[CT_MAX_RANK];
+    int64_t outputs; /* elements of the largest result */
+    double size;     /* largest |d|, |a| */
+    double factor;   /* set by a test, for its sentence */
+    int axis;
+} wrong;
+
+static bool alike(const wrong *w, double u, double v)
+{
+    return fabs(u - v) <= ALIKE * w->size;
+}
+
+static int64_t position(const wrong *w, int64_t k, int axis)
+{
+    return k / w->strides[axis] % w->shape[axis];
+}
+
+/* ---- the whole gradient ---- */
+
+static bool not_finite(wrong *w)
+{
+    for (int64_t k = 0; k < w->n; k++)
+        if (!isfinite(w->a[k]))
+            return true;
+    return false;
+}
+
+static bool zeros(wrong *w)
+{
+    for (int64_t k = 0; k < w->n; k++)
+        if (w->a[k] != 0)
+            return false;
+    return true;
+}
+
+/* a = c d, c by least squares. */
+static bool constant_factor(wrong *w)
+{
+    double ad = 0, dd = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        ad += w->a[k] * w->d[k];
+        dd += w->d[k] * w->d[k];
+    }
+    if (dd == 0)
+        return false;
+    w->factor = ad / dd;
+    for (int64_t k = 0; k < w->n; k++)
+        if (!alike(w, w->a[k], w->factor * w->d[k]))
+            return false;
+    return true;
+}
+
+static bool factor_is(wrong *w, double value)
+{
+    return constant_factor(w) && fabs(w->factor - value) <= 1e-3 * fabs(value);
+}
+
+static bool negated(wrong *w)
+{
+    return factor_is(w, -1);
+}
+
+static bool half(wrong *w)
+{
+    return factor_is(w, 0.5);
+}
+
+static bool mean_for_sum(wrong *w)
+{
+    double repeats = w->n ? (double)w->outputs / (double)w->n : 0;
+    return repeats > 1 && factor_is(w, 1 / repeats);
+}
+
+static bool times_count(wrong *w)
+{
+    for (int axis = 0; axis < w->rank; axis++)
+        if (w->shape[axis] > 1 && factor_is(w, (double)w->shape[axis]))
+            return true;
+    return w->n > 1 && factor_is(w, (double)w->n);
+}
+
+static bool transposed(wrong *w)
+{
+    int rank = w->rank;
+    if (rank < 2 || w->shape[rank - 1] != w->shape[rank - 2] || w->shape[rank - 1] < 2)
+        return false;
+    int64_t m = w->shape[rank - 1];
+    for (int64_t k = 0; k < w->n; k++) {
+        int64_t i = k / m % m, j = k % m;
+        if (!alike(w, w->a[k], w->d[k + (j - i) * m + (i - j)]))
+            return false;
+    }
+    return true;
+}
+
+/* a[i] = d[i - 1] or d[i + 1] along an axis, where both exist. */
+static bool shifted(wrong *w)
+{
+    for (w->axis = 0; w->axis < w->rank; w->axis++) {
+        for (int by = -1; by <= 1; by += 2) {
+            bool same = w->shape[w->axis] > 2;
+            for (int64_t k = 0; same && k < w->n; k++) {
+                int64_t from = position(w, k, w->axis) + by;
+                same = from < 0 || from >= w->shape[w->axis] || alike(w, w->a[k], w->d[k + by * w->strides[w->axis]]);
+            }
+            if (same)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool times_x(wrong *w)
+{
+    for (int64_t k = 0; k < w->n; k++)
+        if (!alike(w, w->a[k], w->d[k] * w->x[k]))
+            return false;
+    return true;
+}
+
+static bool lacks_x(wrong *w)
+{
+    for (int64_t k = 0; k < w->n; k++)
+        if (!alike(w, w->a[k] * w->x[k], w->d[k]))
+            return false;
+    return true;
+}
+
+/* ---- only some elements ---- */
+
+static bool some_right(const wrong *w)
+{
+    int64_t bad = 0, right = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        bad += w->verdict[k] == CT_FAIL;
+        right += w->verdict[k] == CT_PASS;
+    }
+    return bad > 0 && right > 0;
+}
+
+static bool only_negative(wrong *w)
+{
+    if (!some_right(w))
+        return false;
+    for (int64_t k = 0; k < w->n; k++)
+        if ((w->verdict[k] == CT_FAIL && w->x[k] >= 0) || (w->verdict[k] == CT_PASS && w->x[k] < 0))
+            return false;
+    return true;
+}
+
+static bool at_border(const wrong *w, int64_t k)
+{
+    for (int axis = w->rank - 1; axis >= 0 && axis >= w->rank - 2; axis--) {
+        int64_t i = position(w, k, axis);
+        if (w->shape[axis] > 2 && (i == 0 || i == w->shape[axis] - 1))
+            return true;
+    }
+    return false;
+}
+
+static bool only_border(wrong *w)
+{
+    if (!some_right(w))
+        return false;
+    for (int64_t k = 0; k < w->n; k++)
+        if (w->verdict[k] == CT_FAIL && !at_border(w, k))
+            return false;
+    return true;
+}
+
+/* Whole rows are wrong and whole rows are right. */
+static bool only_rows(wrong *w)
+{
+    if (!some_right(w) || w->rank < 2 || w->shape[0] < 2)
+        return false;
+    int64_t row = w->strides[0];
+    for (int64_t k = 0; k < w->n; k++)
+        if ((w->verdict[k] == CT_FAIL) != (w->verdict[k / row * row] == CT_FAIL))
+            return false;
+    return true;
+}
+
+static bool only_some(wrong *w)
+{
+    return some_right(w);
+}
+
+/* ---- what is missing: r = d - a ---- */
+
+static bool same_everywhere(wrong *w)
+{
+    for (int64_t k = 1; k < w->n; k++)
+        if (fabs((w->d[k] - w->a[k]) - (w->d[0] - w->a[0])) > 1e-3 * fabs(w->d[0] - w->a[0]))
+            return false;
+    return w->n > 1;
+}
+
+static bool proportional_to_x(wrong *w)
+{
+    double rx = 0, xx = 0, largest = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        rx += (w->d[k] - w->a[k]) * w->x[k];
+        xx += w->x[k] * w->x[k];
+        largest = fmax(largest, fabs(w->d[k] - w->a[k]));
+    }
+    if (xx == 0 || w->n < 2)
+        return false;
+    w->factor = rx / xx;
+    for (int64_t k = 0; k < w->n; k++)
+        if (fabs(w->d[k] - w->a[k] - w->factor * w->x[k]) > 1e-2 * largest)
+            return false;
+    return true;
+}
+
+/* Calls test with each line of elements along each axis (first element, count, stride) until an axis has all lines true. */
+static bool every_line(wrong *w, bool (*test)(const wrong *w, int64_t first, int64_t count, int64_t stride))
+{
+    for (w->axis = 0; w->rank > 1 && w->axis < w->rank; w->axis++) {
+        int64_t count = w->shape[w->axis], stride = w->strides[w->axis];
+        bool all = count > 2;
+        for (int64_t k = 0; all && k < w->n; k++)
+            if (position(w, k, w->axis) == 0)
+                all = test(w, k, count, stride);
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+static bool line_constant(const wrong *w, int64_t first, int64_t count, int64_t stride)
+{
+    double r = w->d[first] - w->a[first];
+    for (int64_t i = 1; i < count; i++)
+        if (fabs(w->d[first + i * stride] - w->a[first + i * stride] - r) > 1e-3 * fabs(r) + 1e-9 * w->size)
+            return false;
+    return true;
+}
+
+static bool constant_along_axis(wrong *w)
+{
+    return every_line(w, line_constant);
+}
+
+/* r = p + q x along the line, by least squares; with two elements that is always so. */
+static bool line_affine(const wrong *w, int64_t first, int64_t count, int64_t stride)
+{
+    double sx = 0, sr = 0, sxx = 0, sxr = 0, largest = 0, n = (double)count;
+    for (int64_t i = 0; i < count; i++) {
+        double x = w->x[first + i * stride], r = w->d[first + i * stride] - w->a[first + i * stride];
+        sx += x;
+        sr += r;
+        sxx += x * x;
+        sxr += x * r;
+        largest = fmax(largest, fabs(r));
+    }
+    double determinant = n * sxx - sx * sx;
+    if (count < 4 || determinant <= 0)
+        return false;
+    double q = (n * sxr - sx * sr) / determinant, p = (sr - q * sx) / n;
+    for (int64_t i = 0; i < count; i++) {
+        double x = w->x[first + i * stride], r = w->d[first + i * stride] - w->a[first + i * stride];
+        if (fabs(r - p - q * x) > 1e-2 * largest + 1e-9 * w->size)
+            return false;
+    }
+    return true;
+}
+
+static bool affine_along_axis(wrong *w)
+{
+    return every_line(w, line_affine);
+}
+
+static bool line_factor(const wrong *w, int64_t first, int64_t count, int64_t stride)
+{
+    double ad = 0, dd = 0, size = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t k = first + i * stride;
+        ad += w->a[k] * w->d[k];
+        dd += w->d[k] * w->d[k];
+        size = fmax(size, fabs(w->a[k] - w->d[k]));
+    }
+    for (int64_t i = 0; i < count; i++)
+        if (fabs(w->a[first + i * stride] - ad / dd * w->d[first + i * stride]) > 1e-2 * size + 1e-9 * w->size)
+            return false;
+    return dd > 0;
+}
+
+static bool factor_along_axis(wrong *w)
+{
+    return every_line(w, line_factor);
+}
+
+static bool nearly_right(wrong *w)
+{
+    w->factor = 0;
+    for (int64_t k = 0; k < w->n; k++)
+        w->factor = fmax(w->factor, fabs(w->a[k] - w->d[k]) / w->size);
+    return w->factor < 0.02;
+}
+
+static bool broadcast(wrong *w)
+{
+    return w->n > 0 && w->outputs > w->n && w->outputs % w->n == 0;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    bool (*test)(wrong *w);
+    enum { PLAIN, WITH_FACTOR, WITH_AXIS } values;
+    const char *sentence;
+} patterns[] = {
+    {not_finite, PLAIN,
+     "the gradient is not finite: a division by zero, a log of zero, or 0 times infinity in the backward"},
+    {zeros, PLAIN, "the gradient is zero everywhere: the backward returns zeros, or never sets this input's gradient"},
+    {negated, PLAIN, "the sign is wrong: the gradient is -1 times the measured one"},
+    {half, PLAIN, "a factor 2 is missing: the gradient is 0.5 times the measured one"},
+    {mean_for_sum, WITH_FACTOR,
+     "the gradient is %.6g times the measured one: a mean over the broadcast elements instead of their sum"},
+    {times_count, WITH_FACTOR,
+     "the gradient is %.6g times the measured one: the division by the number of elements is missing"},
+    {constant_factor, WITH_FACTOR,
+     "the gradient is %.6g times the measured one: a constant factor is missing or too much"},
+    {transposed, PLAIN, "the gradient is the transpose of the measured one"},
+    {shifted, WITH_AXIS,
+     "the gradient is shifted by one element along axis %d: an offset, stride or padding is off by one"},
+    {times_x, PLAIN, "the gradient is the measured one times the input: a factor x too much"},
+    {lacks_x, PLAIN, "the measured gradient is this one times the input: a factor x is missing"},
+    {only_negative, PLAIN,
+     "only elements with a negative input are wrong: the other branch of a condition is not differentiated"},
+    {only_rows, PLAIN,
+     "only some rows are wrong: what several results contribute to a row is overwritten instead of added"},
+    {only_border, PLAIN,
+     "only elements at the border are wrong: padding, or the ends of a window, are not accounted for"},
+    {same_everywhere, PLAIN, "the same number is missing from every element: a term that sums over all of them"},
+    {proportional_to_x, WITH_FACTOR,
+     "%.6g times the input is missing: the gradient of a quadratic term, such as a penalty"},
+    {constant_along_axis, WITH_AXIS,
+     "what is missing is the same along axis %d: the term that comes through a mean or sum over it"},
+    {factor_along_axis, WITH_AXIS,
+     "the gradient is off by a factor that does not change along axis %d: a scale, deviation or epsilon computed per "
+     "slice"},
+    {affine_along_axis, WITH_AXIS,
+     "what is missing is linear in the input along axis %d: the term that comes through a variance or norm over it"},
+    {nearly_right, WITH_FACTOR,
+     "the gradient is nearly right (to %.1g of its largest element): the derivative of an approximation, or a small "
+     "term left out"},
+    {only_some, PLAIN,
+     "some elements are right and others wrong: a case, a tie or an index is not treated as the forward treats it"},
+    {broadcast, PLAIN,
+     "no simple pattern; the input is smaller than the result, so look at the sum over the elements it is spread over"},
+};
+
+void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_tensor *numeric, const uint8_t *verdicts,
+                       int64_t outputs, char *text, size_t size)
+{
+    wrong w = {.x = ct__doubles(x),
+               .a = ct__doubles(analytic),
+               .d = ct__doubles(numeric),
+               .verdict = verdicts,
+               .n = x->numel,
+               .rank = x->rank,
+               .shape = x->shape,
+               .outputs = outputs};
+    ct__row_major(x->shape, x->rank, w.strides);
+    for (int64_t k = 0; k < w.n; k++)
+        w.size = fmax(w.size, fmax(fabs(w.a[k]), fabs(w.d[k])));
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        if (!patterns[i].test(&w))
+            continue;
+        if (patterns[i].values == WITH_FACTOR)
+            snprintf(text, size, patterns[i].sentence, w.factor);
+        else if (patterns[i].values == WITH_AXIS)
+            snprintf(text, size, patterns[i].sentence, w.axis);
+        else
+            snprintf(text, size, "%s", patterns[i].sentence);
+        return;
+    }
+}

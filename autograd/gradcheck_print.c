@@ -1,0 +1,122 @@
+/* The report, for people: the verdict, the table of tensors, the culprit. Invariant: reads only the report. */
+#include "gradcheck_internal.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+/* Tables of a model with hundreds of tensors show all that is not a pass, and so many of those that are. */
+enum { PASSES_SHOWN = 40 };
+
+static const char *index_text(const ct_gradcheck_tensor *row, char *buffer)
+{
+    return row->located ? ct__shape_text(row->worst, row->rank, buffer) : row->checked ? "probe" : "-";
+}
+
+static const char *ratio_text(double ratio, bool noise, char *buffer, size_t size)
+{
+    if (isnan(ratio))
+        return "-";
+    snprintf(buffer, size, "%.1e%s", ratio, noise ? "*" : "");
+    return buffer;
+}
+
+static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
+{
+    char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], notes[32], input[48], counts[64];
+    snprintf(input, sizeof input, "%d%s", row->input, row->order == 2 ? " (2nd)" : "");
+    if (row->sample > 0)
+        snprintf(input + strlen(input), sizeof input - strlen(input), " s%d", row->sample);
+    snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,
+             (long long)row->inconclusive, (long long)row->checked);
+    fprintf(stream, "  %-10s %-16s %-12s %-17s %-10s %13.6g %13.6g %13.6g %8.1e %8.1e %8.1e %9s\n", input,
+            ct__shape_text(row->shape, row->rank, shape), ct_verdict_name(row->verdict), counts, index_text(row, index),
+            row->x, row->analytic, row->numeric, row->error, row->tolerance, row->ratio,
+            ratio_text(row->notes_ratio, row->notes_noise, notes, sizeof notes));
+}
+
+static void print_table(FILE *stream, const ct_gradcheck_report *report)
+{
+    if (report->n_tensors == 0)
+        return;
+    fprintf(stream, "\n  %-10s %-16s %-12s %-17s %-10s %13s %13s %13s %8s %8s %8s %9s\n", "input", "shape", "verdict",
+            "bad/kink/open", "worst at", "x", "computed", "measured", "error", "allowed", "ratio", "notes'");
+    int passes = 0, left_out = 0;
+    for (int i = 0; i < report->n_tensors; i++) {
+        const ct_gradcheck_tensor *row = &report->tensors[i];
+        if (row->verdict == CT_PASS && ++passes > PASSES_SHOWN)
+            left_out++;
+        else
+            print_row(stream, row);
+    }
+    if (left_out)
+        fprintf(stream, "  ... and %d more that pass\n", left_out);
+}
+
+static void print_notes(FILE *stream, const ct_gradcheck_report *report)
+{
+    bool noise = report->notes_noise;
+    for (int i = 0; i < report->n_tensors; i++)
+        noise |= report->tensors[i].notes_noise;
+    if (report->n_tensors == 0)
+        return;
+    if (isnan(report->notes_ratio))
+        fprintf(stream, "\n  lecture notes' ratio: not computed; it needs every element (full mode)\n");
+    else
+        fprintf(stream,
+                "\n  lecture notes' ratio of the whole gradient (step 1e-7; above 1e-3 means a mistake): %.1e\n",
+                report->notes_ratio);
+    if (noise)
+        fprintf(stream, "  * the gradient is so small, or has so many elements, that rounding alone comes near 1e-3: "
+                        "the ratio says nothing\n");
+}
+
+static void print_culprit(FILE *stream, const ct_gradcheck_report *report)
+{
+    if (report->verdict < CT_NONDETERMINISTIC || !report->cause[0])
+        return;
+    fprintf(stream, "\n  culprit: ");
+    if (report->engine)
+        fprintf(stream, "no operation: each is right on its own");
+    else if (report->op[0])
+        fprintf(stream, "operation '%s'", report->op);
+    else
+        fprintf(stream, "the function");
+    if (report->node >= 0)
+        fprintf(stream, ", node %lld of the forward pass", (long long)report->node);
+    if (report->argument >= 0)
+        fprintf(stream, ", gradient of input %d", report->argument);
+    if (report->file)
+        fprintf(stream, ", called at %s:%d", report->file, report->line);
+    fprintf(stream, "\n  check:   %s\n  cause:   %s\n", report->check, report->cause);
+}
+
+static void print_head(FILE *stream, const ct_gradcheck_report *report)
+{
+    fprintf(stream, "%s: gradient check of %s", ct_verdict_name(report->verdict),
+            report->subject ? report->subject : "nothing");
+    if (report->verdict == CT_VACUOUS)
+        fprintf(stream, ": %s",
+                report->cause[0]    ? report->cause
+                : report->n_tensors ? "both gradients are below the noise floor"
+                                    : "nothing was checked");
+    fprintf(stream, "\n  %lld %s checked, %lld bad, %lld at kinks, %lld inconclusive; ", (long long)report->elements,
+            report->n_tensors && report->tensors[0].mode == CT_FAST ? "probes" : "elements", (long long)report->bad,
+            (long long)report->kinks, (long long)report->inconclusive);
+    if (report->nodes)
+        fprintf(stream, "%lld nodes replayed, ", (long long)report->nodes);
+    fprintf(stream, "%lld structural checks, %lld evaluations, %.2f s\n", (long long)report->structural,
+            (long long)report->evaluations, report->seconds);
+}
+
+ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
+{
+    if (!report || !stream)
+        return ct__error(CT_ERROR_NULL, "gradcheck_print: %s is NULL", report ? "the stream" : "the report");
+    print_head(stream, report);
+    print_table(stream, report);
+    print_notes(stream, report);
+    print_culprit(stream, report);
+    if (fflush(stream) != 0 || ferror(stream))
+        return ct__error(CT_ERROR_IO, "gradcheck_print: writing failed: %s", strerror(errno));
+    return CT_OK;
+}

@@ -1,0 +1,149 @@
+/* The gradient checker: is the gradient right, and if not, which operation, argument, element and line is wrong, and how?
+ *
+ * It compares the gradient that the engine computes with one measured from the function's values alone, in float64, and
+ * judges the difference against the measurement's own error. docs/gradcheck.md says how it decides. */
+#ifndef COTAN_GRADCHECK_H
+#define COTAN_GRADCHECK_H
+
+#include <cotan/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a check found. Only CT_PASS and CT_KINK are good news (ct_verdict_good); a zeroed report says that nothing was checked. */
+typedef enum ct_verdict {
+    CT_VACUOUS = 0, /* nothing to compare: no gradient asked for, or both gradients are below the noise floor; or the
+                          * check could not run, and the pending error says why */
+    CT_PASS,        /* the gradients agree */
+    CT_KINK,        /* they agree where there is a derivative; elsewhere the gradient lies between the one-sided ones */
+    CT_INCONCLUSIVE,     /* the measurement did not converge */
+    CT_NONDETERMINISTIC, /* the same inputs and seed gave different results: nothing can be measured */
+    CT_FAIL              /* wrong */
+} ct_verdict;
+
+CT_API const char *ct_verdict_name(ct_verdict verdict); /* "PASS", ... */
+CT_API bool ct_verdict_good(ct_verdict verdict);        /* CT_PASS or CT_KINK */
+
+typedef enum ct_gradcheck_mode {
+    CT_FULL, /* every element of every input */
+    CT_FAST  /* every input along a few random directions of +1 and -1 (Rademacher probes) */
+} ct_gradcheck_mode;
+
+/* What is checked besides the value of the gradient, which always is. */
+enum {
+    CT_CHECK_UNCHANGED = 1 << 0, /* inputs, saved tensors and cotangents are the same after as before */
+    CT_CHECK_LINEAR = 1 << 1,    /* the gradient of 0 is 0, that of a g1 + b g2 is a B(g1) + b B(g2) */
+    CT_CHECK_REPEAT = 1 << 2,    /* backward twice gives the same bits; gradients accumulate into leaves */
+    CT_CHECK_MISSING =
+        1 << 3,              /* one cotangent missing counts as 0; an input that needs no gradient changes no other's */
+    CT_CHECK_FORKS = 1 << 4, /* operations: results used twice, diamonds, one tensor as two inputs */
+    CT_CHECK_LAYOUTS = 1 << 5,   /* operations: transposed, sliced, offset and expanded inputs and cotangents */
+    CT_CHECK_SIZES = 1 << 6,     /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
+    CT_CHECK_FLOAT32 = 1 << 7,   /* the float32 run against the float64 gradient */
+    CT_CHECK_VALUE_ONLY = 1 << 8 /* none of these */
+};
+
+typedef struct ct_gradcheck_options {
+    ct_gradcheck_mode mode;
+    int order;                /* 2: the second order as well; 0 and 1: the first only */
+    unsigned checks;          /* CT_CHECK_...; 0: all */
+    int probes;               /* directions an input in fast mode; 0: 3 */
+    uint64_t seed;            /* of cotangents, directions, samples, and of the generator before each evaluation */
+    double step;              /* first difference step for an element of size up to 1; 0: 2^-7 */
+    double safety;            /* a difference is a mismatch beyond this many error estimates; 0: 10 */
+    double absolute;          /* ... plus this; 0: 1e-12 */
+    double float32_tolerance; /* relative to the largest element; 0: 1e-4 */
+    bool parallel; /* full mode: fn uses no tensor but its inputs and fresh ones, so evaluate on all threads */
+    int reserved_;
+} ct_gradcheck_options;
+
+/* One input, of one sample and order. In fast mode counts are of probes, and the worst element is looked for only after a mismatch. */
+typedef struct ct_gradcheck_tensor {
+    int input;  /* position among the function's inputs; in second order the cotangents of the results follow those */
+    int sample; /* ct_gradcheck_op: which of the record's samples */
+    int order;  /* 1 or 2 */
+    ct_verdict verdict;
+    ct_gradcheck_mode mode;
+    int rank;
+    int64_t shape[CT_MAX_RANK];
+    int64_t elements;
+    int64_t checked, bad, kinks, inconclusive; /* elements, or probes */
+    bool located;               /* worst[] is set: the figures are of one element; otherwise of one probe */
+    int64_t worst[CT_MAX_RANK]; /* the element with the largest ratio */
+    double x;                   /* its value */
+    double analytic, numeric;   /* its gradient, as computed and as measured */
+    double error, tolerance;    /* error estimate of the measurement; what was allowed */
+    double ratio;               /* |analytic - numeric| / tolerance: above 1 is a mismatch */
+    double relative;            /* largest |analytic - numeric| / largest |numeric|, kinks aside; 0/0 counts as 0 */
+    double
+        notes_ratio; /* ||n - a|| / (||n|| + ||a||), central differences of step 1e-7; 0/0 counts as 0; NaN in fast mode */
+    bool notes_noise;  /* ... and that says nothing: rounding errors alone come near 1e-3 of the gradient */
+    char pattern[160]; /* what the mistake looks like, in words, or "" */
+} ct_gradcheck_tensor;
+
+/* Start with {0}; give back with ct_gradcheck_report_free(). A further check into the same report replaces what it held. */
+typedef struct ct_gradcheck_report {
+    ct_verdict verdict;
+    const char *subject;          /* the operation's name, or "function", or "graph" */
+    ct_gradcheck_tensor *tensors; /* n_tensors; belongs to the report */
+    int n_tensors;
+    double notes_ratio; /* as above, over all inputs of first order; NaN in fast mode */
+    bool notes_noise;
+    int64_t elements, bad, kinks, inconclusive; /* sums over tensors: elements, or probes */
+    int64_t evaluations;                        /* of the function */
+    int64_t structural;                         /* structural checks done */
+    int64_t nodes;                              /* nodes replayed (ct_gradcheck_graph) */
+    double seconds;
+    /* The culprit, when the verdict is CT_FAIL. */
+    const char *check; /* which check failed: "gradient", "linear", ... or "" */
+    const char *op;    /* operation blamed, or "" */
+    int64_t node;      /* its place in the order of the forward pass, or -1 */
+    int argument;      /* input whose gradient is wrong, or -1 */
+    const char *file;  /* line of the user's code that called it, or NULL */
+    int line;
+    bool engine;     /* every node is right on its own: the engine or the wiring between them is not */
+    char cause[320]; /* a plausible cause, one sentence */
+    size_t bytes_;   /* of tensors */
+} ct_gradcheck_report;
+
+/* A function under test: the result of n inputs, made by operations (no data read out and put back in between), owned by the
+ * innermost scope; NULL with an error. It must give the same result for the same inputs and generator state. */
+typedef ct_tensor *(*ct_function)(ct_tensor *const *inputs, int n, void *user);
+
+/* Checks the gradient of fn at the inputs, for those that require a gradient, or, if none does, for all of a float dtype.
+ * fn is called with float64 copies of float inputs, and integer inputs as they are; inputs, their accumulated gradients and
+ * the generator are left as they were. Returns report->verdict; report may be NULL. CT_VACUOUS with a pending error when
+ * fn failed, an argument is NULL, or memory ran out. */
+CT_API ct_verdict ct_gradcheck(ct_function fn, void *user, ct_tensor *const *inputs, int n, ct_gradcheck_report *report,
+                               const ct_gradcheck_options *options);
+
+/* Checks an operation on every sample of its record, with all structural checks. */
+CT_API ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, const ct_gradcheck_options *options);
+
+/* Checks the graph that fn records: as ct_gradcheck, and each node alone on the inputs it had, with a random cotangent. The
+ * first wrong one in the order of the forward pass is named with its source line. If all are right and the whole is not, the
+ * engine's gradients are compared node by node with those of the checker's own backward pass. */
+CT_API ct_verdict ct_gradcheck_graph(ct_function fn, void *user, ct_tensor *const *inputs, int n,
+                                     ct_gradcheck_report *report, const ct_gradcheck_options *options);
+
+/* Writes the report for people: the verdict, the table of tensors, the culprit with its cause. Errors: NULL, io. */
+CT_API ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream);
+/* Gives back what the report holds, and zeroes it. NULL is fine. */
+CT_API void ct_gradcheck_report_free(ct_gradcheck_report *report);
+
+/* Makes the inputs of a record's sample, floats in dtype and from the thread's generator, owned by the innermost scope; floats
+ * require a gradient unless marked "!". inputs has room for CT_MAX_INPUTS; n gets their number. Errors: NULL, dtype, argument
+ * (a word that is none), memory. */
+CT_API ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **inputs, int *n);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_gradcheck(...) CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
+#define ct_gradcheck_op(...) CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
+#define ct_gradcheck_graph(...) CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
