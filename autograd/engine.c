@@ -484,6 +484,26 @@ static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_te
     return status;
 }
 
+/* The same gradient as a tensor of its own, still where it is in the graph. A leaf (a cotangent of the caller's that went straight
+ * through) is tied in by an operation. */
+static ct_tensor *alias_result(const ct_run *run, ct_tensor *result)
+{
+    if (!result->node && result->requires_grad && run->create) {
+        int depth = ct__no_grad_depth(0);
+        ct_tensor *sum = ct__engine_ops.sum_to(result, result->shape, result->rank);
+        ct__no_grad_depth(depth);
+        return sum;
+    }
+    ct_tensor *alias = ct__tensor_alias(result, "grad");
+    if (!alias || !result->node)
+        return alias;
+    alias->node = result->node;
+    alias->node->refs++;
+    alias->output = result->output;
+    alias->requires_grad = true;
+    return alias;
+}
+
 /* Hands the results to the innermost scope, or drops them. */
 static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
 {
@@ -496,16 +516,9 @@ static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
     for (int i = 0; i < run->n_inputs; i++) {
         ct_tensor *result = run->results[i];
         if (result && status == CT_OK && (result->scope || result->kept)) { /* the caller's own, or given twice */
-            ct_tensor *alias = ct__tensor_alias(result, "grad");
+            ct_tensor *alias = alias_result(run, result);
             if (!alias)
                 status = CT_ERROR_MEMORY;
-            else if (result->node) {
-                alias->node = result->node;
-                alias->node->refs++;
-                alias->output = result->output;
-            }
-            if (alias)
-                alias->requires_grad = result->requires_grad;
             ct__tensor_unref(result);
             run->results[i] = alias;
         } else if (result && status == CT_OK) {
