@@ -1,0 +1,948 @@
+/* safetensors and IDX files: what is saved comes back, byte for byte as the formats say; what is wrong is named; a save that
+ * fails leaves the old file. */
+#include "core_internal.h"
+#include "suites.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* ---- a directory of its own for every test, with nothing else open at its end than at its beginning ---- */
+
+static char directory[64], path[128];
+static int descriptors;
+
+/* Entries of a directory but for "." and ".."; with remove, none is left. */
+static int entries(const char *name, bool remove)
+{
+    int n = 0;
+    DIR *stream = opendir(name);
+    ck_assert_ptr_nonnull(stream);
+    for (struct dirent *entry; (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            n++;
+            if (remove && unlinkat(dirfd(stream), entry->d_name, 0) != 0)
+                unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
+        }
+    closedir(stream);
+    return n;
+}
+
+static void open_directory(void)
+{
+    strcpy(directory, "/tmp/cotan-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/file", directory);
+    ct_error_clear();
+    descriptors = entries("/proc/self/fd", false);
+    ck_assert_int_eq(ct_scope_open(), CT_OK);
+}
+
+static void close_directory(void)
+{
+    ck_assert_int_eq(ct_scope_close(), CT_OK);
+    ck_assert_int_eq(entries("/proc/self/fd", false), descriptors);
+    entries(directory, true);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static void expect_error(ct_status code, const char *words)
+{
+    ck_assert_msg(ct_error_code() == code, "expected \"%s\", got %s: \"%s\"", words, ct_status_name(ct_error_code()),
+                  ct_error_message());
+    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
+    ct_error_clear();
+}
+
+/* A format error that names the file. */
+static void expect_format_error(const char *words)
+{
+    ck_assert_msg(strstr(ct_error_message(), path) != NULL, "\"%s\" does not name the file", ct_error_message());
+    expect_error(CT_ERROR_FORMAT, words);
+}
+
+/* ---- bytes ---- */
+
+typedef struct bytes {
+    char data[4096];
+    size_t size;
+} bytes;
+
+static void append(bytes *b, const void *data, size_t size)
+{
+    ck_assert_uint_le(b->size + size, sizeof b->data);
+    memcpy(b->data + b->size, data, size);
+    b->size += size;
+}
+
+static bytes read_bytes(const char *name)
+{
+    bytes b = {.size = 0};
+    FILE *stream = fopen(name, "rb");
+    ck_assert_ptr_nonnull(stream);
+    b.size = fread(b.data, 1, sizeof b.data, stream);
+    fclose(stream);
+    ck_assert_uint_lt(b.size, sizeof b.data);
+    return b;
+}
+
+static void write_bytes(const char *name, const void *data, size_t size)
+{
+    FILE *stream = fopen(name, "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_uint_eq(fwrite(data, 1, size, stream), size);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+static void write_gzip(const char *name, const void *data, size_t size)
+{
+    gzFile stream = gzopen(name, "wb");
+    ck_assert_ptr_nonnull(stream);
+    if (size > 0)
+        ck_assert_int_eq(gzwrite(stream, data, (unsigned)size), (int)size);
+    ck_assert_int_eq(gzclose(stream), Z_OK);
+}
+
+/* A .safetensors file: the length of header, header, so many bytes 0, 1, 2, ... */
+static bytes safetensors(const char *header, size_t data)
+{
+    bytes b = {.size = 0};
+    uint64_t length = strlen(header);
+    append(&b, &length, 8);
+    append(&b, header, length);
+    for (size_t i = 0; i < data; i++)
+        append(&b, &(char){(char)i}, 1);
+    return b;
+}
+
+/* ---- safetensors: round trips ---- */
+
+static ct_tensor *get(const ct_tensor_file *file, const char *name)
+{
+    ct_tensor *t = ct_tensor_file_get(file, name);
+    ck_assert_msg(t != NULL, "no tensor '%s'", name);
+    return t;
+}
+
+static void check_equal(const ct_tensor *a, const ct_tensor *b)
+{
+    ck_assert_int_eq(ct_dtype_of(a), ct_dtype_of(b));
+    ck_assert_msg(ct__same_shape(a, b), "shapes differ");
+    size_t size = (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a));
+    char *x = malloc(size + 1), *y = malloc(size + 1);
+    ck_assert_int_eq(ct_to_array(a, x, ct_numel(a)), CT_OK);
+    ck_assert_int_eq(ct_to_array(b, y, ct_numel(b)), CT_OK);
+    ck_assert(memcmp(x, y, size) == 0);
+    free(x);
+    free(y);
+}
+
+static void save(const char *const *names, ct_tensor *const *tensors, int64_t n)
+{
+    ck_assert_msg(ct_safetensors_save(path, names, tensors, n) == CT_OK, "%s", ct_error_message());
+    ck_assert_int_eq(entries(directory, false), 1); /* no temporary file is left */
+}
+
+static ct_tensor_file *load(void)
+{
+    ct_tensor_file *file = ct_safetensors_load(path);
+    ck_assert_msg(file != NULL, "%s", ct_error_message());
+    return file;
+}
+
+/* _i: the dtype. Every rank, sizes of zero, and values at the ends of the dtype's range. */
+START_TEST(every_dtype_comes_back)
+{
+    ct_dtype dtype = (ct_dtype)_i;
+    static const int64_t shape[] = {2, 1, 3, 1, 2, 1, 1, 2}, empty[] = {2, 0, 3};
+    static const double ends[] = {0, 1, 100, 255};
+    static const char *const names[] = {"scalar", "one", "two", "eight", "empty", "none", "ends"};
+    ct_tensor *tensors[] = {
+        ct_scalar(dtype, 7),
+        ct_arange(dtype, 0, 1, 5),
+        ct_eye(dtype, 3),
+        ct_full(dtype, 3, shape, 8),
+        ct_zeros(dtype, empty, 3),
+        ct_zeros(dtype, (const int64_t[]){0}, 1),
+        ct_from_values(dtype, ends, 4, CT_SHAPE(4)),
+    };
+    enum { N = sizeof names / sizeof *names };
+    save(names, tensors, N);
+    ct_tensor_file *file = load();
+    ck_assert_int_eq(ct_tensor_file_count(file), N);
+    for (int i = 0; i < N; i++) {
+        ck_assert_str_eq(ct_tensor_file_name(file, i), names[i]);
+        check_equal(get(file, names[i]), tensors[i]);
+    }
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(special_values_come_back)
+{
+    const float singles[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-45f, 3.4028235e38f};
+    const double doubles[] = {NAN, INFINITY, -INFINITY, -0.0, 5e-324, 1.7976931348623157e308};
+    const int64_t longs[] = {INT64_MIN, INT64_MAX, -1};
+    const int32_t ints[] = {INT32_MIN, INT32_MAX, -1};
+    static const char *const names[] = {"singles", "doubles", "longs", "ints"};
+    ct_tensor *tensors[] = {
+        ct_from_array(CT_FLOAT32, singles, CT_SHAPE(6)),
+        ct_from_array(CT_FLOAT64, doubles, CT_SHAPE(6)),
+        ct_from_array(CT_INT64, longs, CT_SHAPE(3)),
+        ct_from_array(CT_INT32, ints, CT_SHAPE(3)),
+    };
+    save(names, tensors, 4);
+    ct_tensor_file *file = load();
+    for (int i = 0; i < 4; i++)
+        check_equal(get(file, names[i]), tensors[i]);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+/* _i: the dtype. */
+START_TEST(any_strides_come_back)
+{
+    ct_tensor *t = ct_from_values((ct_dtype)_i, CT_VALUES(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), CT_SHAPE(3, 4));
+    static const char *const names[] = {"transpose", "flip", "expand", "column"};
+    ct_tensor *tensors[] = {
+        ct__tensor_view(t, 0, (const int64_t[]){4, 3}, (const int64_t[]){1, 4}, 2, "transpose"),
+        ct__tensor_view(t, 11, (const int64_t[]){3, 2}, (const int64_t[]){-4, -2}, 2, "flip"),
+        ct__tensor_view(t, 5, (const int64_t[]){2, 3}, (const int64_t[]){0, 1}, 2, "expand"),
+        ct__tensor_view(t, 2, (const int64_t[]){3}, (const int64_t[]){4}, 1, "select"),
+    };
+    save(names, tensors, 4);
+    ct_tensor_file *file = load();
+    for (int i = 0; i < 4; i++)
+        check_equal(get(file, names[i]), tensors[i]);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(names_of_any_text_come_back)
+{
+    static const char *const names[] = {"", "a.weight", "quote \" backslash \\ slash /", "line\nend\ttab\x01",
+                                        "größe 重み 🙂"};
+    ct_tensor *tensors[5];
+    for (int i = 0; i < 5; i++)
+        tensors[i] = ct_scalar(CT_FLOAT32, i);
+    save(names, tensors, 5);
+    ct_tensor_file *file = load();
+    for (int i = 0; i < 5; i++)
+        ck_assert(ct_item(get(file, names[i])) == i);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(nothing_comes_back)
+{
+    save(NULL, NULL, 0);
+    bytes b = read_bytes(path);
+    ck_assert_uint_eq(b.size, 16);
+    ck_assert_mem_eq(b.data, "\x08\0\0\0\0\0\0\0{}      ", 16);
+    ct_tensor_file *file = load();
+    ck_assert_int_eq(ct_tensor_file_count(file), 0);
+    ck_assert_ptr_null(ct_tensor_file_name(file, 0));
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+/* Byte for byte what the format's own writer gives for the same tensors in the same order. */
+START_TEST(saved_bytes_are_the_formats)
+{
+    static const char *const names[] = {"w", "b", "step"};
+    ct_tensor *tensors[] = {
+        ct_from_values(CT_FLOAT32, CT_VALUES(1, -2), CT_SHAPE(1, 2)),
+        ct_from_values(CT_INT32, CT_VALUES(-1), CT_SHAPE(1)),
+        ct_scalar(CT_UINT8, 7),
+    };
+    static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
+                                 "\"b\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[8,12]},"
+                                 "\"step\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[12,13]}}";
+    static const unsigned char data[] = {0x00, 0x00, 0x80, 0x3f, 0x00, 0x00, 0x00, 0xc0, 0xff, 0xff, 0xff, 0xff, 7};
+    save(names, tensors, 3);
+    bytes expected = {.size = 0};
+    append(&expected, "\xa8\0\0\0\0\0\0\0", 8); /* 168: 166 and the padding */
+    append(&expected, header, strlen(header));
+    append(&expected, "  ", 2);
+    append(&expected, data, sizeof data);
+    bytes b = read_bytes(path);
+    ck_assert_msg(b.size == expected.size && memcmp(b.data, expected.data, b.size) == 0, "%.*s", (int)b.size,
+                  b.data + 8);
+}
+END_TEST
+
+/* Another writer's file: metadata, entries out of order, blanks, keys out of order, escapes, keys of the future. */
+START_TEST(foreign_files_load)
+{
+    bytes b = safetensors(
+        "{ \"__metadata__\": {\"format\": \"pt\"},\n"
+        " \"late\": {\"shape\": [2], \"data_offsets\": [4, 6], \"dtype\": \"U8\"},"
+        " \"\\u00e4\": {\"dtype\": \"I32\", \"shape\": [], \"data_offsets\": [0, 4], \"note\": null},"
+        " \"void\": {\"dtype\": \"F64\", \"shape\": [0, 9223372036854775807], \"data_offsets\": [4, 4]}}   ",
+        6);
+    write_bytes(path, b.data, b.size);
+    /* more bytes than a tensor of that shape may have, were the other size not 0 */
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("tensor 'void' has more bytes than can be counted");
+    char *size = strstr(b.data + 8, "9223372036854775807");
+    memcpy(size, "                  3", 19);
+    write_bytes(path, b.data, b.size);
+    ct_tensor_file *file = load();
+    static const char *const names[] = {"ä", "void", "late"}; /* as their bytes lie */
+    ck_assert_int_eq(ct_tensor_file_count(file), 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_str_eq(ct_tensor_file_name(file, i), names[i]);
+    ck_assert(ct_item(get(file, "ä")) == 0x03020100);
+    ck_assert(ct_get(get(file, "late"), (const int64_t[]){1}, 1) == 5);
+    ck_assert_int_eq(ct_numel(get(file, "void")), 0);
+    ck_assert_ptr_null(ct_tensor_file_get(file, "__metadata__"));
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(a_file_owns_its_tensors)
+{
+    static const char *const names[] = {"t"};
+    save(names, (ct_tensor *[]){ct_scalar(CT_FLOAT32, 3)}, 1);
+    ct_memory before = ct_memory_stats();
+    ct_scope_open();
+    ct_tensor_file *file = load();
+    ct_scope_close();
+    ck_assert(ct_item(get(file, "t")) == 3); /* the scope did not own it */
+    ck_assert_ptr_null(ct_tensor_file_get(file, "u"));
+    ck_assert_ptr_null(ct_tensor_file_get(file, NULL));
+    ck_assert_ptr_null(ct_tensor_file_get(NULL, "t"));
+    ck_assert_ptr_null(ct_tensor_file_name(file, 1));
+    ck_assert_ptr_null(ct_tensor_file_name(file, -1));
+    ck_assert_ptr_null(ct_tensor_file_name(NULL, 0));
+    ck_assert_int_eq(ct_tensor_file_count(NULL), 0);
+    ck_assert_int_eq(ct_error_code(), CT_OK);
+    ct_tensor_file_free(file);
+    ct_tensor_file_free(NULL);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+}
+END_TEST
+
+/* ---- safetensors: what is wrong with a file ---- */
+
+#define ENTRY(dtype, shape, begin, end) \
+    "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
+
+static const struct {
+    const char *header;
+    size_t data;
+    const char *words;
+} broken[] = {
+    {"", 0, "does not begin with '{'"},
+    {" {}", 0, "does not begin with '{'"},
+    {"[]", 0, "does not begin with '{'"},
+    {"{\"a\":", 0, "not JSON as it should be"},
+    {"{}x", 0, "not JSON as it should be"},
+    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"a\":" ENTRY("U8", "[1]", "1", "2") "}", 2,
+     "duplicate object key near '\"a\"'"},
+    {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1, "duplicate object key"},
+    {"{\"\xff\":" ENTRY("U8", "[1]", "0", "1") "}", 1, "unable to decode byte 0xff"},
+    {"{\"\\u0000\":" ENTRY("U8", "[1]", "0", "1") "}", 1, "NUL byte in object key"},
+    {"{\"a\":1}", 0, "tensor 'a' has no dtype"},
+    {"{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,1]}}", 1, "tensor 'a' has no dtype"},
+    {"{\"a\":" ENTRY("BF16", "[1]", "0", "2") "}", 2, "tensor 'a' has dtype BF16, which cotan does not have"},
+    {"{\"a\":" ENTRY("F16", "[1]", "0", "2") "}", 2, "dtype F16"},
+    {"{\"a\":" ENTRY("BOOL", "[1]", "0", "1") "}", 1, "dtype BOOL"},
+    {"{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "tensor 'a' has no shape"},
+    {"{\"a\":" ENTRY("U8", "1", "0", "1") "}", 1, "tensor 'a' has no shape"},
+    {"{\"a\":" ENTRY("U8", "[1,1,1,1,1,1,1,1,1]", "0", "1") "}", 1, "tensor 'a' has 9 axes, more than 8"},
+    {"{\"a\":" ENTRY("U8", "[1,-1]", "0", "1") "}", 1, "tensor 'a' has a size that is no count, axis 1"},
+    {"{\"a\":" ENTRY("U8", "[1.0]", "0", "1") "}", 1, "tensor 'a' has a size that is no count, axis 0"},
+    {"{\"a\":" ENTRY("U8", "[null]", "0", "1") "}", 1, "tensor 'a' has a size that is no count"},
+    {"{\"a\":" ENTRY("U8", "[9223372036854775808]", "0", "1") "}", 1, "too big integer"},
+    {"{\"a\":" ENTRY("F64", "[2305843009213693952]", "0", "0") "}", 0, "more bytes than can be counted"},
+    {"{\"a\":" ENTRY("U8", "[4294967296,4294967296]", "0", "0") "}", 0, "more bytes than can be counted"},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, "tensor 'a' has no data_offsets"},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0]}}", 1, "tensor 'a' has no data_offsets"},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,2]}}", 1, "tensor 'a' has no data_offsets"},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1.0]}}", 1, "tensor 'a' has no data_offsets"},
+    {"{\"a\":" ENTRY("U8", "[2]", "0", "2") "}", 1, "tensor 'a' lies outside the file: offsets [0, 2] in 1 bytes"},
+    {"{\"a\":" ENTRY("U8", "[1]", "-1", "0") "}", 1, "tensor 'a' lies outside the file"},
+    {"{\"a\":" ENTRY("U8", "[1]", "1", "0") "}", 1, "tensor 'a' lies outside the file"},
+    {"{\"a\":" ENTRY("F32", "[2]", "0", "4") "}", 4, "tensor 'a' has offsets for 4 bytes, its shape and dtype need 8"},
+    {"{\"a\":" ENTRY("U8", "[0]", "0", "1") "}", 1, "tensor 'a' has offsets for 1 bytes, its shape and dtype need 0"},
+    {"{\"a\":" ENTRY("U8", "[2]", "0", "2") ",\"b\":" ENTRY("U8", "[2]", "1", "3") "}", 3,
+     "tensor 'b' begins at byte 1; the one before ends at 2"},
+    {"{\"a\":" ENTRY("U8", "[2]", "0", "2") ",\"b\":" ENTRY("U8", "[2]", "0", "2") "}", 2,
+     "begins at byte 0; the one before ends at 2"},
+    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"b\":" ENTRY("U8", "[1]", "2", "3") "}", 3,
+     "tensor 'b' begins at byte 2; the one before ends at 1"},
+    {"{\"a\":" ENTRY("U8", "[1]", "1", "2") "}", 2, "tensor 'a' begins at byte 1; the one before ends at 0"},
+    {"{\"a\":" ENTRY("U8", "[0]", "1", "1") "}", 1, "tensor 'a' begins at byte 1; the one before ends at 0"},
+    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") "}", 2, "the tensors have 1 bytes, the file has 2"},
+    {"{}", 1, "the tensors have 0 bytes, the file has 1"},
+};
+
+START_TEST(broken_headers_are_named)
+{
+    ct_memory before = ct_memory_stats();
+    bytes b = safetensors(broken[_i].header, broken[_i].data);
+    write_bytes(path, b.data, b.size);
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error(broken[_i].words);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+}
+END_TEST
+
+START_TEST(broken_lengths_are_named)
+{
+    write_bytes(path, "\x02\0\0\0\0\0\0", 7);
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("truncated: 7 bytes");
+    write_bytes(path, "\x03\0\0\0\0\0\0\0{}", 10);
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("truncated: 10 bytes, the header alone has 3");
+    write_bytes(path, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("a header of 18446744073709551615 bytes, more than 100000000");
+    write_bytes(path, "\x01\xe1\xf5\x05\0\0\0\0{}", 10); /* 100000001 */
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("a header of 100000001 bytes");
+}
+END_TEST
+
+/* Saves one file of several dtypes and returns its bytes. */
+static bytes sample(void)
+{
+    static const char *const names[] = {"w", "labels", "a name longer than the buffers with which a parser begins"};
+    ct_tensor *tensors[] = {ct_eye(CT_FLOAT32, 3), ct_arange(CT_INT64, 0, 1, 4), ct_ones(CT_UINT8, CT_SHAPE(5))};
+    save(names, tensors, 3);
+    return read_bytes(path);
+}
+
+START_TEST(a_truncated_file_is_named)
+{
+    bytes b = sample();
+    for (size_t size = 0; size < b.size; size++) {
+        write_bytes(path, b.data, size);
+        ck_assert_msg(ct_safetensors_load(path) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        expect_format_error("truncated");
+    }
+    append(&b, "", 1);
+    write_bytes(path, b.data, b.size);
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_format_error("the tensors have 73 bytes, the file has 74");
+}
+END_TEST
+
+/* One byte wrong in the header: the file loads (a letter of a name), or a format error names it. */
+START_TEST(a_damaged_header_does_no_harm)
+{
+    static const unsigned char others[] = {0, ' ', '"', '0', '9', '-', '[', '}', ',', 'e', 0x7f, 0xff};
+    bytes b = sample();
+    size_t end = b.size - 73;
+    int loaded = 0;
+    for (size_t i = 0; i < end; i++)
+        for (size_t k = 0; k < sizeof others; k++) {
+            char was = b.data[i];
+            b.data[i] = (char)others[k];
+            write_bytes(path, b.data, b.size);
+            b.data[i] = was;
+            ct_tensor_file *file = ct_safetensors_load(path);
+            loaded += file != NULL;
+            if (!file)
+                expect_format_error("");
+            ct_tensor_file_free(file);
+        }
+    ck_assert_int_gt(loaded, 0);
+}
+END_TEST
+
+START_TEST(load_refusals)
+{
+    ck_assert_ptr_null(ct_safetensors_load(NULL));
+    expect_error(CT_ERROR_NULL, "safetensors_load: path is NULL");
+    ck_assert_ptr_null(ct_safetensors_load(path));
+    expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+    ck_assert_ptr_null(ct_safetensors_load(directory));
+    expect_error(CT_ERROR_IO, ": not a regular file");
+}
+END_TEST
+
+/* ---- safetensors: saves that fail ---- */
+
+START_TEST(save_refusals)
+{
+    ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
+    ct_tensor *two[] = {t, t}, *hole[] = {t, NULL};
+    ck_assert_int_eq(ct_safetensors_save(NULL, (const char *[]){"a"}, two, 1), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "safetensors_save: path is NULL");
+    ck_assert_int_eq(ct_safetensors_save(path, NULL, two, 1), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "safetensors_save: names is NULL");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, NULL, 1), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "safetensors_save: tensors is NULL");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", NULL}, two, 2), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "safetensors_save: the name of tensor 1 is NULL");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "b"}, hole, 2), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "safetensors_save: the tensor is NULL");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, two, -1), CT_ERROR_ARGUMENT);
+    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: -1 tensors");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "a"}, two, 2), CT_ERROR_ARGUMENT);
+    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: the name 'a' is given twice");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"__metadata__"}, two, 1), CT_ERROR_ARGUMENT);
+    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: the name '__metadata__' is the format's own");
+    ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"\xc3("}, two, 1), CT_ERROR_ARGUMENT);
+    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
+    ck_assert_int_eq(entries(directory, false), 0);
+}
+END_TEST
+
+static const char *const one_name[] = {"t"};
+
+static void expect_io_error(const char *target, ct_tensor *t, const char *words)
+{
+    ck_assert_int_eq(ct_safetensors_save(target, one_name, &t, 1), CT_ERROR_IO);
+    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "%s", ct_error_message());
+    expect_error(CT_ERROR_IO, "safetensors_save: ");
+}
+
+START_TEST(places_where_nothing_can_be_saved)
+{
+    ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
+    char target[8192];
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    expect_io_error(path, t, "cannot replace it"); /* a directory has the name */
+    ck_assert_int_eq(entries(directory, false), 1);
+    ck_assert_int_eq(entries(path, false), 0);
+    snprintf(target, sizeof target, "%s/none/file", directory);
+    expect_io_error(target, t, "cannot open the directory: No such file or directory");
+    expect_io_error("", t, "cannot replace it");
+    expect_io_error("/proc/cotan", t, "cannot create a file beside it");
+    memset(target, 'x', sizeof target - 1);
+    target[sizeof target - 2] = '/';
+    target[sizeof target - 1] = '\0';
+    expect_io_error(target, t, "File name too long");
+    ck_assert_int_eq(rmdir(path), 0);
+    write_bytes(path, "old", 3);
+    snprintf(target, sizeof target, "%s/file", path);
+    expect_io_error(target, t, "cannot open the directory: Not a directory");
+    ck_assert_int_eq(entries(directory, false), 1);
+    if (geteuid() != 0) { /* root may write everywhere */
+        ck_assert_int_eq(chmod(directory, 0555), 0);
+        expect_io_error(path, t, "cannot create a file beside it: Permission denied");
+        ck_assert_int_eq(chmod(directory, 0755), 0);
+    }
+    bytes b = read_bytes(path);
+    ck_assert(b.size == 3 && memcmp(b.data, "old", 3) == 0);
+}
+END_TEST
+
+/* The disk is full after every number of bytes: the old file stays as it was, and alone. */
+START_TEST(a_full_disk_leaves_the_old_file)
+{
+    bytes old = sample();
+    ct_tensor *t =
+        ct__tensor_view(ct_eye(CT_FLOAT64, 4), 0, (const int64_t[]){4, 4}, (const int64_t[]){1, 4}, 2, "transpose");
+    struct rlimit before, limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    for (limit = before, limit.rlim_cur = 0;; limit.rlim_cur++) {
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        ct_status status = ct_safetensors_save(path, one_name, &t, 1);
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+        ck_assert_int_eq(entries(directory, false), 1);
+        if (status == CT_OK)
+            break;
+        expect_error(CT_ERROR_IO, "cannot write: File too large");
+        bytes now = read_bytes(path);
+        ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
+    }
+    signal(SIGXFSZ, handler);
+    ck_assert_uint_eq(limit.rlim_cur, read_bytes(path).size);
+    ck_assert_uint_gt(limit.rlim_cur, 128);
+}
+END_TEST
+
+/* A process that is killed while it saves, again and again, leaves one whole file or the other. */
+START_TEST(a_crash_leaves_a_whole_file)
+{
+    enum { N = 65536 };
+    ct_tensor *versions[] = {ct_full(CT_FLOAT64, 1, CT_SHAPE(N)), ct_full(CT_FLOAT64, 2, CT_SHAPE(N))};
+    ck_assert_int_eq(ct_safetensors_save(path, one_name, versions, 1), CT_OK);
+    for (int round = 0; round < 20; round++) {
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            for (int i = 0;; i++)
+                if (ct_safetensors_save(path, one_name, &versions[i % 2], 1) != CT_OK)
+                    _exit(1);
+        usleep((useconds_t)(1000 + 700 * round));
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFSIGNALED(status));
+        ct_tensor_file *file = load();
+        const double *values = ct_data(get(file, "t"));
+        for (int i = 0; i < N; i++)
+            ck_assert(values[i] == values[0] && (values[0] == 1 || values[0] == 2));
+        ct_tensor_file_free(file);
+    }
+}
+END_TEST
+
+START_TEST(saving_again_replaces_and_keeps_permissions)
+{
+    sample();
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    save(one_name, (ct_tensor *[]){ct_scalar(CT_FLOAT32, 9)}, 1);
+    struct stat info;
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0640);
+    ct_tensor_file *file = load();
+    ck_assert_int_eq(ct_tensor_file_count(file), 1);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(a_bare_name_is_in_the_working_directory)
+{
+    char was[4096];
+    ck_assert_ptr_nonnull(getcwd(was, sizeof was));
+    ck_assert_int_eq(chdir(directory), 0);
+    ct_status status = ct_safetensors_save("file", one_name, (ct_tensor *[]){ct_scalar(CT_FLOAT32, 9)}, 1);
+    ck_assert_int_eq(chdir(was), 0);
+    ck_assert_int_eq(status, CT_OK);
+    ct_tensor_file_free(load());
+}
+END_TEST
+
+/* ---- memory that runs out ---- */
+
+/* _i: whether all allocations after the first failing one fail, too. */
+START_TEST(save_without_memory)
+{
+    bytes old = sample();
+    ct_tensor *t =
+        ct__tensor_view(ct_eye(CT_FLOAT32, 3), 0, (const int64_t[]){3, 3}, (const int64_t[]){1, 3}, 2, "transpose");
+    ct_status status = CT_ERROR_MEMORY;
+    int64_t n = 0;
+    while (status != CT_OK) {
+        ct__fail_allocation(++n, _i);
+        status = ct_safetensors_save(path, one_name, &t, 1);
+        ct__fail_allocation(0, false);
+        ck_assert_int_eq(entries(directory, false), 1);
+        if (status == CT_OK)
+            break;
+        expect_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        bytes now = read_bytes(path);
+        ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
+    }
+    ck_assert_int_eq(n, 3); /* the header, and the copy of a tensor that is not contiguous */
+}
+END_TEST
+
+START_TEST(load_without_memory)
+{
+    sample();
+    ct_memory before = ct_memory_stats();
+    ct_tensor_file *file = NULL;
+    int64_t n = 0;
+    while (!file) {
+        ct__fail_allocation(++n, _i);
+        file = ct_safetensors_load(path);
+        ct__fail_allocation(0, false);
+        if (!file)
+            expect_error(CT_ERROR_MEMORY, "safetensors_load: no memory");
+        else
+            ct_tensor_file_free(file);
+        ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+        ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+    }
+    ck_assert_int_gt(n, 5); /* header, places, names, storages */
+}
+END_TEST
+
+static int64_t mallocs_left;
+static bool mallocs_all;
+
+static void *failing_malloc(size_t size)
+{
+    if (mallocs_left > 0 && --mallocs_left == 0) {
+        mallocs_left = mallocs_all;
+        return NULL;
+    }
+    return malloc(size);
+}
+
+/* The JSON library's own allocations. _i: whether all after the first failing one fail, too. */
+START_TEST(json_without_memory)
+{
+    bytes old = sample();
+    json_malloc_t usual_malloc;
+    json_free_t usual_free;
+    json_get_alloc_funcs(&usual_malloc, &usual_free);
+    json_set_alloc_funcs(failing_malloc, free);
+    mallocs_all = _i;
+    int saves = 0, loads = 0;
+    for (int64_t n = 1;; n++, loads++) {
+        mallocs_left = n;
+        ct_tensor_file *file = ct_safetensors_load(path);
+        mallocs_left = 0;
+        ct_status code = ct_error_code();
+        ct_error_clear();
+        if (file) {
+            ck_assert_int_eq(ct_tensor_file_count(file), 3);
+            check_equal(get(file, "w"), ct_eye(CT_FLOAT32, 3));
+            check_equal(get(file, "labels"), ct_arange(CT_INT64, 0, 1, 4));
+            ck_assert_str_eq(ct_tensor_file_name(file, 2), "a name longer than the buffers with which a parser begins");
+            ct_tensor_file_free(file);
+            break;
+        }
+        ck_assert_int_eq(code, CT_ERROR_MEMORY);
+    }
+    ct_tensor *t = ct_eye(CT_FLOAT32, 3);
+    for (int64_t n = 1;; n++, saves++) {
+        mallocs_left = n;
+        ct_status status = ct_safetensors_save(path, one_name, &t, 1);
+        mallocs_left = 0;
+        if (status == CT_OK)
+            break;
+        expect_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        bytes now = read_bytes(path);
+        ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
+    }
+    json_set_alloc_funcs(usual_malloc, usual_free);
+    ck_assert_int_gt(loads, 20);
+    ck_assert_int_gt(saves, 10);
+    ct_tensor_file_free(load());
+}
+END_TEST
+
+/* ---- IDX ---- */
+
+static const struct {
+    const char *data;
+    size_t size;
+    ct_dtype dtype;
+    double values[4];
+} idx_rows[] = {
+    {"\0\0\x08\1\0\0\0\4\0\1\x7f\xff", 12, CT_UINT8, {0, 1, 127, 255}},
+    {"\0\0\x09\1\0\0\0\4\0\1\x7f\xff", 12, CT_INT32, {0, 1, 127, -1}},
+    {"\0\0\x0b\1\0\0\0\4\0\1\1\0\x7f\xff\x80\0", 16, CT_INT32, {1, 256, 32767, -32768}},
+    {"\0\0\x0c\1\0\0\0\4\0\0\0\1\1\0\0\0\x7f\xff\xff\xff\x80\0\0\0",
+     24,
+     CT_INT32,
+     {1, 16777216, 2147483647, -2147483648.0}},
+    {"\0\0\x0d\1\0\0\0\4\x3f\x80\0\0\xc0\0\0\0\x7f\x7f\xff\xff\0\0\0\1",
+     24,
+     CT_FLOAT32,
+     {1, -2, 0x1.fffffep127, 0x1p-149}},
+    {"\0\0\x0e\1\0\0\0\4\x3f\xf0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0\x7f\xef\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\1",
+     40,
+     CT_FLOAT64,
+     {1, -2, 0x1.fffffffffffffp1023, 0x1p-1074}},
+};
+enum { IDX_ROWS = sizeof idx_rows / sizeof *idx_rows };
+
+static void (*const writers[])(const char *name, const void *data, size_t size) = {write_bytes, write_gzip};
+
+/* _i: the type, plain, then gzipped. */
+START_TEST(idx_types)
+{
+    int row = _i / 2;
+    writers[_i % 2](path, idx_rows[row].data, idx_rows[row].size);
+    ct_tensor *t = ct_idx_load(path);
+    ck_assert_msg(t != NULL, "%s", ct_error_message());
+    ck_assert_int_eq(ct_dtype_of(t), idx_rows[row].dtype);
+    ck_assert(ct_rank(t) == 1 && ct_size(t, 0) == 4);
+    for (int64_t i = 0; i < 4; i++)
+        ck_assert_msg(ct_get(t, &i, 1) == idx_rows[row].values[i], "element %d: %a", (int)i, ct_get(t, &i, 1));
+}
+END_TEST
+
+START_TEST(idx_shapes)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+        int rank;
+        int64_t shape[CT_MAX_RANK];
+    } rows[] = {
+        {"\0\0\x08\0\7", 5, 0, {0}},
+        {"\0\0\x08\3\0\0\0\2\0\0\0\1\0\0\0\3\1\2\3\4\5\6", 22, 3, {2, 1, 3}},
+        {"\0\0\x08\1\0\0\0\0", 8, 1, {0}},
+        {"\0\0\x0b\3\xff\xff\xff\xff\0\0\0\0\0\0\0\2", 16, 3, {4294967295, 0, 2}},
+        {"\0\0\x08\x08\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\2\1\2",
+         38,
+         8,
+         {1, 1, 1, 1, 1, 1, 1, 2}},
+    };
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        writers[i % 2](path, rows[i / 2].data, rows[i / 2].size);
+        ct_tensor *t = ct_idx_load(path);
+        ck_assert_msg(t != NULL, "%s", ct_error_message());
+        ck_assert_int_eq(ct_rank(t), rows[i / 2].rank);
+        for (int axis = 0; axis < ct_rank(t); axis++)
+            ck_assert_int_eq(ct_size(t, axis), rows[i / 2].shape[axis]);
+    }
+}
+END_TEST
+
+/* More than one buffer of zlib's, widened. */
+START_TEST(idx_large)
+{
+    enum { N = 300000 };
+    unsigned char *data = malloc(8 + 2 * N);
+    memcpy(data, "\0\0\x0b\1\0\4\x93\xe0", 8);
+    for (int i = 0; i < N; i++) {
+        data[8 + 2 * i] = (unsigned char)(i * 7 >> 8);
+        data[9 + 2 * i] = (unsigned char)(i * 7);
+    }
+    for (int k = 0; k < 2; k++) {
+        writers[k](path, data, 8 + 2 * N);
+        ct_tensor *t = ct_idx_load(path);
+        ck_assert_msg(t != NULL, "%s", ct_error_message());
+        const int32_t *values = ct_data(t);
+        for (int i = 0; i < N; i++)
+            ck_assert_int_eq(values[i], (int16_t)(i * 7));
+    }
+    free(data);
+}
+END_TEST
+
+/* _i: plain, gzipped. */
+START_TEST(idx_truncated)
+{
+    writers[_i](path, idx_rows[3].data, idx_rows[3].size);
+    bytes b = read_bytes(path);
+    for (size_t size = 0; size < b.size; size++) {
+        write_bytes(path, b.data, size);
+        ck_assert_msg(ct_idx_load(path) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        expect_format_error(size < 4 && _i == 1 ? "" : "truncated");
+    }
+}
+END_TEST
+
+/* One byte of a gzipped file wrong: never another array. */
+START_TEST(idx_damaged)
+{
+    write_gzip(path, idx_rows[3].data, idx_rows[3].size);
+    bytes b = read_bytes(path);
+    int refused = 0;
+    for (size_t i = 0; i < b.size; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            b.data[i] = (char)(b.data[i] ^ 1 << bit);
+            write_bytes(path, b.data, b.size);
+            b.data[i] = (char)(b.data[i] ^ 1 << bit);
+            ct_tensor *t = ct_idx_load(path);
+            refused += !t;
+            if (!t)
+                expect_format_error("");
+            for (int64_t k = 0; t && k < 4; k++)
+                ck_assert(ct_get(t, &k, 1) == idx_rows[3].values[k]);
+        }
+    ck_assert_int_gt(refused, (int)b.size * 4);
+}
+END_TEST
+
+START_TEST(idx_refusals)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+        const char *words;
+    } rows[] = {
+        {"PNG.....", 8, "not IDX: it begins with 504e472e"},
+        {"\0\1\x08\1\0\0\0\1\7", 9, "not IDX: it begins with 00010801"},
+        {"\0\0\x0a\1\0\0\0\1\7", 9, "not IDX: it begins with 00000a01"},
+        {"\0\0\x08\x09", 4, "9 axes, more than 8"},
+        {"\0\0\x08\xff", 4, "255 axes, more than 8"},
+        {"\0\0\x08\1\0\0\0\1\7\7", 10, "longer than its header says"},
+        {"\0\0\x08\1\0\0\0\0\7", 9, "longer than its header says"},
+        {"\0\0\x08\2\xff\xff\xff\xff\xff\xff\xff\xff", 12,
+         "truncated: the header promises more than the file can hold"},
+        {"\0\0\x0e\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16,
+         "truncated: the header promises more than the file can hold"},
+        {"\0\0\x08\1\0\x10\0\0", 8, "truncated: the header promises more than the file can hold"},
+    };
+    ct_memory before = ct_memory_stats();
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        writers[i % 2](path, rows[i / 2].data, rows[i / 2].size);
+        ck_assert_ptr_null(ct_idx_load(path));
+        expect_format_error(rows[i / 2].words);
+    }
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+    ck_assert_ptr_null(ct_idx_load(NULL));
+    expect_error(CT_ERROR_NULL, "idx_load: path is NULL");
+    ck_assert_ptr_null(ct_idx_load(directory));
+    expect_error(CT_ERROR_IO, "cannot read: Is a directory");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_ptr_null(ct_idx_load(path));
+    expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+}
+END_TEST
+
+START_TEST(idx_without_memory)
+{
+    write_gzip(path, idx_rows[2].data, idx_rows[2].size);
+    ct_memory before = ct_memory_stats();
+    ct_tensor *t = NULL;
+    int64_t n = 0;
+    while (!t) {
+        ct__fail_allocation(++n, _i);
+        t = ct_idx_load(path);
+        ct__fail_allocation(0, false);
+        if (!t)
+            expect_error(CT_ERROR_MEMORY, "idx_load: no memory");
+        ct_release(t);
+        ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+        ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+    }
+    ck_assert_int_gt(n, 1);
+}
+END_TEST
+
+Suite *ct_suite_file(void)
+{
+    Suite *suite = suite_create("file");
+    TCase *tests = tcase_create("safetensors");
+    tcase_add_checked_fixture(tests, open_directory, close_directory);
+    tcase_add_loop_test(tests, every_dtype_comes_back, CT_FLOAT32, CT_UINT8 + 1);
+    tcase_add_test(tests, special_values_come_back);
+    tcase_add_loop_test(tests, any_strides_come_back, CT_FLOAT32, CT_UINT8 + 1);
+    tcase_add_test(tests, names_of_any_text_come_back);
+    tcase_add_test(tests, nothing_comes_back);
+    tcase_add_test(tests, saved_bytes_are_the_formats);
+    tcase_add_test(tests, foreign_files_load);
+    tcase_add_test(tests, a_file_owns_its_tensors);
+    tcase_add_loop_test(tests, broken_headers_are_named, 0, sizeof broken / sizeof *broken);
+    tcase_add_test(tests, broken_lengths_are_named);
+    tcase_add_test(tests, a_truncated_file_is_named);
+    tcase_add_test(tests, a_damaged_header_does_no_harm);
+    tcase_add_test(tests, load_refusals);
+    tcase_add_test(tests, save_refusals);
+    tcase_add_test(tests, places_where_nothing_can_be_saved);
+    tcase_add_test(tests, a_full_disk_leaves_the_old_file);
+    tcase_add_test(tests, a_crash_leaves_a_whole_file);
+    tcase_add_test(tests, saving_again_replaces_and_keeps_permissions);
+    tcase_add_test(tests, a_bare_name_is_in_the_working_directory);
+    tcase_add_loop_test(tests, save_without_memory, 0, 2);
+    tcase_add_loop_test(tests, load_without_memory, 0, 2);
+    tcase_add_loop_test(tests, json_without_memory, 0, 2);
+    suite_add_tcase(suite, tests);
+    tests = tcase_create("idx");
+    tcase_add_checked_fixture(tests, open_directory, close_directory);
+    tcase_add_loop_test(tests, idx_types, 0, 2 * IDX_ROWS);
+    tcase_add_test(tests, idx_shapes);
+    tcase_add_test(tests, idx_large);
+    tcase_add_loop_test(tests, idx_truncated, 0, 2);
+    tcase_add_test(tests, idx_damaged);
+    tcase_add_test(tests, idx_refusals);
+    tcase_add_loop_test(tests, idx_without_memory, 0, 2);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
