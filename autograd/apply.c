@@ -79,10 +79,13 @@ ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64
     if (i < 0 || i >= call->n_outputs || call->node || call->outputs[i])
         return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared here", i);
     ct_status status = ct__check_shape(dtype, shape, rank, call->op->name);
-    if (status != CT_OK)
-        return status;
+    return status == CT_OK ? ct__call_output(call, i, dtype, shape, rank) : status;
+}
+
+ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
+{
     call->outputs[i] = ct__tensor_new(dtype, shape, rank, call->op->name);
-    return call->outputs[i] ? CT_OK : CT_ERROR_MEMORY;
+    return CT_LIKELY(call->outputs[i] != NULL) ? CT_OK : CT_ERROR_MEMORY;
 }
 
 ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t)
@@ -172,16 +175,24 @@ ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
 
 /* ---- the door ---- */
 
-static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n)
+static ct_status check_count(const ct_op *op, int n)
 {
-    if (n < op->min_inputs || n > op->max_inputs || n > CT_MAX_INPUTS)
-        return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs,
-                         op->max_inputs < CT_MAX_INPUTS ? op->max_inputs : CT_MAX_INPUTS);
+    if (CT_LIKELY(n >= op->min_inputs && n <= op->max_inputs && n <= CT_MAX_INPUTS))
+        return CT_OK;
+    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs,
+                     op->max_inputs < CT_MAX_INPUTS ? op->max_inputs : CT_MAX_INPUTS);
+}
+
+/* Checks the inputs, and tells whether one of them asks for a gradient. */
+static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n, bool *requires_grad)
+{
+    *requires_grad = false;
     for (int i = 0; i < n; i++) {
-        if (CT_LIKELY(inputs[i] != NULL)) {
-            ct_status status = ct__check_tensor(inputs[i], op->name);
-            if (CT_UNLIKELY(status != CT_OK))
-                return status;
+        const ct_tensor *input = inputs[i];
+        if (CT_LIKELY(input != NULL)) {
+            if (CT_UNLIKELY(!ct__is_alive(input)))
+                return ct__check_tensor(input, op->name);
+            *requires_grad |= input->requires_grad;
         } else if (i < op->min_inputs) {
             return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", op->name, i);
         } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
@@ -191,27 +202,15 @@ static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n)
     return CT_OK;
 }
 
-static bool wants_node(const ct_op *op, ct_tensor *const *inputs, int n)
-{
-    if (!op->backward || no_grad_depth > 0)
-        return false;
-    for (int i = 0; i < n; i++)
-        if (inputs[i] && inputs[i]->requires_grad)
-            return true;
-    return false;
-}
-
-/* Leaves a node behind, if a gradient is wanted. */
+/* Leaves a node behind. */
 static ct_status record(ct_call *call)
 {
-    if (!wants_node(call->op, call->inputs, call->n_inputs))
-        return CT_OK;
     struct ct_node *node = ct__node_new(call);
     if (!node)
         return CT_ERROR_MEMORY;
     for (int i = 0; i < call->n_outputs; i++) {
         ct_tensor *output = call->outputs[i];
-        if (!ct_dtype_is_float((ct_dtype)output->dtype))
+        if (!ct__dtype_is_float((ct_dtype)output->dtype))
             continue;
         output->node = node;
         output->output = i;
@@ -222,7 +221,7 @@ static ct_status record(ct_call *call)
     return CT_OK;
 }
 
-static ct_status run(ct_call *call)
+static ct_status run(ct_call *call, bool requires_grad)
 {
     const ct_op *op = call->op;
     ct_status status = op->infer(call);
@@ -231,7 +230,7 @@ static ct_status run(ct_call *call)
             status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
     if (status == CT_OK && op->forward)
         status = op->forward(call);
-    if (status == CT_OK)
+    if (status == CT_OK && requires_grad && op->backward && no_grad_depth == 0)
         status = record(call);
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
@@ -266,12 +265,15 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     };
     for (int i = 0; i < call.n_outputs; i++)
         outputs[i] = NULL;
-    ct_status status = check_inputs(op, inputs, n);
+    bool requires_grad;
+    ct_status status = check_count(op, n);
+    if (status == CT_OK)
+        status = check_inputs(op, inputs, n, &requires_grad);
     if (status != CT_OK)
         return status;
     if (op->expression)
         return run_expression(&call);
-    status = run(&call);
+    status = run(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
         ct_release(outputs[i]);
         outputs[i] = NULL;

@@ -17,6 +17,9 @@ struct ct_call {
     const bool *needs;        /* in backward: whether each input's gradient is wanted */
 };
 
+/* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
+ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
+
 /* Where an input came from: the output of a node, or a leaf, or nothing that wants a gradient. */
 typedef struct ct_edge {
     struct ct_node *node;
@@ -27,11 +30,11 @@ typedef struct ct_edge {
 /* A tensor that a node keeps for backward, and the version it had. */
 typedef struct ct_saved {
     ct_tensor *tensor;
-    int64_t version;
+    uint32_t version;
 } ct_saved;
 
 typedef struct ct_output_info {
-    int64_t shape[CT_MAX_RANK];
+    int64_t *shape; /* rank sizes, in the node's block */
     uint8_t rank, dtype;
 } ct_output_info;
 
@@ -55,7 +58,7 @@ struct ct_node {
     bool captured;        /* by the ct_grad that is running: the gradient of one of its outputs is asked for */
     int32_t pending;      /* gradients still to come, in the backward that is running */
     size_t bytes;         /* of this block */
-    const void *run;      /* the backward that is running over this node */
+    uint64_t run;         /* the number of the last backward that visited this node */
     struct ct_node *link; /* a list of nodes to visit or to free */
     void *attributes;
     ct_edge *edges;              /* n_inputs */
@@ -74,21 +77,40 @@ ct_tensor *ct__node_saved_output(struct ct_node *node, int i);
 /* " (file:line)" or "", for messages; buffer has room for CT_PLACE_TEXT bytes. */
 const char *ct__node_place(const struct ct_node *node, char *buffer);
 #define CT_PLACE_TEXT 200
-/* Shape and dtype of what input i was, for an input that wants a gradient. */
-void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank, ct_dtype *dtype);
 
-/* Nodes reachable from roots, in the order in which backward runs them. */
+/* Nodes reachable from roots, in the order in which backward runs them. Every walk over a graph has a number, higher than
+ * those before it; node->run tells whether this walk has been there. */
 typedef struct ct_order {
     struct ct_node **nodes;
     int64_t count, room;
+    uint64_t run;
+    bool inner; /* begun while another walk was under way */
 } ct_order;
-/* On success every node in the order has node->run = run and ct__order_end() must follow. Errors: memory; state (another
- * backward runs over these nodes). */
-ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots, const void *run);
+/* ct__order_end() must follow, also after a failure. Errors: memory; state (another backward runs over these nodes). */
+ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots);
 void ct__order_end(ct_order *order);
+/* For tests of the checker: if set, every backward lets it change the order, to plant a fault into the engine. */
+extern void (*ct__order_fault)(ct_order *order);
 
 /* Sets how many no-grad sections are open; returns how many were. */
 int ct__no_grad_depth(int depth);
+
+/* Shape and dtype of what input i was, for an input that wants a gradient. */
+static inline void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank,
+                                       ct_dtype *dtype)
+{
+    const ct_edge *edge = &node->edges[i];
+    if (edge->leaf) {
+        *shape = edge->leaf->shape;
+        *rank = edge->leaf->rank;
+        *dtype = (ct_dtype)edge->leaf->dtype;
+    } else {
+        const ct_output_info *info = &edge->node->output_info[edge->output];
+        *shape = info->shape;
+        *rank = info->rank;
+        *dtype = (ct_dtype)info->dtype;
+    }
+}
 
 /* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
 bool ct__record_all_inputs(bool on);

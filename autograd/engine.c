@@ -9,6 +9,9 @@ ct_engine_ops ct__engine_ops;
 
 /* ---- the order ---- */
 
+static _Atomic uint64_t runs;
+static _Thread_local uint64_t outermost_run = UINT64_MAX; /* of the walks under way on this thread; UINT64_MAX: none */
+
 static ct_status order_push(ct_order *order, struct ct_node *node)
 {
     if (order->count == order->room) {
@@ -27,16 +30,16 @@ static ct_status order_push(ct_order *order, struct ct_node *node)
 }
 
 /* Counts one more gradient to come for node; the first time, joins it to the order. */
-static ct_status discover(ct_order *order, struct ct_node *node, const void *run)
+static ct_status discover(ct_order *order, struct ct_node *node)
 {
-    if (node->run != run) {
-        if (node->run)
+    if (node->run != order->run) {
+        if (CT_UNLIKELY(node->run >= outermost_run))
             return ct__error(CT_ERROR_STATE, "backward: '%s' is in a graph that another backward is running over",
                              node->op->name);
         ct_status status = order_push(order, node);
         if (status != CT_OK)
             return status;
-        node->run = run;
+        node->run = order->run;
         node->pending = 0;
         node->needed = node->captured = false;
     }
@@ -52,23 +55,23 @@ static void settle(struct ct_node *node, struct ct_node **ready)
     }
 }
 
-ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots, const void *run)
+ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots)
 {
-    *order = (ct_order){0};
+    *order = (ct_order){.run = ++runs, .inner = outermost_run != UINT64_MAX};
+    if (!order->inner)
+        outermost_run = order->run;
     ct_status status = CT_OK;
     for (int i = 0; status == CT_OK && i < n_roots; i++)
         if (roots[i])
-            status = discover(order, roots[i], run);
+            status = discover(order, roots[i]);
     for (int64_t k = 0; status == CT_OK && k < order->count; k++) {
         struct ct_node *node = order->nodes[k];
         for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
             if (node->edges[i].node)
-                status = discover(order, node->edges[i].node, run);
+                status = discover(order, node->edges[i].node);
     }
-    if (status != CT_OK) {
-        ct__order_end(order);
+    if (status != CT_OK)
         return status;
-    }
     /* Kahn's algorithm; the list is rewritten in order, from the same nodes. */
     struct ct_node *ready = NULL;
     for (int i = 0; i < n_roots; i++)
@@ -87,8 +90,11 @@ ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_r
 
 void ct__order_end(ct_order *order)
 {
-    for (int64_t k = 0; k < order->count; k++)
-        order->nodes[k]->run = NULL;
+    /* Inside another walk the nodes must not look like that one's; otherwise the next walk's higher number does. */
+    for (int64_t k = 0; order->inner && k < order->count; k++)
+        order->nodes[k]->run = 0;
+    if (!order->inner)
+        outermost_run = UINT64_MAX;
     ct__free(order->nodes, sizeof *order->nodes * (size_t)order->room);
     *order = (ct_order){0};
 }
@@ -169,8 +175,10 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
     int rank;
     ct_dtype dtype;
     ct__node_input_info(node, i, &shape, &rank, &dtype);
-    if (grad->rank == rank && (ct_dtype)grad->dtype == dtype &&
-        (rank == 0 || memcmp(grad->shape, shape, sizeof *shape * (size_t)rank) == 0))
+    bool same = grad->rank == rank && (ct_dtype)grad->dtype == dtype;
+    for (int axis = 0; same && axis < rank; axis++)
+        same = grad->shape[axis] == shape[axis];
+    if (CT_LIKELY(same))
         return grad;
     if ((ct_dtype)grad->dtype == dtype && reducible(grad, shape, rank))
         return ct__engine_ops.sum_to(grad, shape, rank);
@@ -291,7 +299,7 @@ static void mark_needed(ct_run *run)
         ct_tensor *input = run->inputs[k];
         if (!input->node)
             input->wanted = true;
-        else if (input->node->run == run)
+        else if (input->node->run == run->order.run)
             input->node->captured = true;
     }
     for (int64_t k = run->order.count - 1; k >= 0; k--) {
@@ -428,9 +436,11 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     struct ct_node *nodes[CT_MAX_INPUTS] = {NULL};
     for (int i = 0; i < n; i++)
         nodes[i] = roots[i]->node;
-    ct_status status = ct__order_begin(&run->order, nodes, n, run);
-    if (status != CT_OK)
+    ct_status status = ct__order_begin(&run->order, nodes, n);
+    if (status != CT_OK) {
+        ct__order_end(&run->order);
         return status;
+    }
     int depth = ct__no_grad_depth(run->create ? 0 : 1);
     ct_scope outer;
     ct__scope_push(&outer);

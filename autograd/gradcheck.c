@@ -431,12 +431,12 @@ static ct_status add_gradients(ct__check *check, ct_tensor **roots, ct_tensor **
 static uint64_t saved_checksum(ct_tensor *const *roots, int n_roots)
 {
     struct ct_node *nodes[CT_MAX_INPUTS];
-    ct_order order;
+    ct_order order = {0};
     uint64_t sum = 0;
     for (int i = 0; i < n_roots; i++)
         nodes[i] = roots[i]->node;
-    if (ct__order_begin(&order, nodes, n_roots, &order) != CT_OK)
-        return 0;
+    if (ct__order_begin(&order, nodes, n_roots) != CT_OK)
+        order.count = 0;
     for (int64_t k = 0; k < order.count; k++)
         for (int i = 0; i < order.nodes[k]->n_inputs + order.nodes[k]->n_outputs; i++)
             sum = sum * 31 + ct__checksum(order.nodes[k]->saved[i].tensor);

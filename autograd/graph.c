@@ -66,9 +66,7 @@ int64_t ct_graph_nodes(const ct_tensor *root, ct_node **nodes, int64_t size)
         return -1;
     ct_order order;
     struct ct_node *start = root->node;
-    if (ct__order_begin(&order, &start, 1, &order) != CT_OK)
-        return -1;
-    int64_t count = order.count;
+    int64_t count = ct__order_begin(&order, &start, 1) == CT_OK ? order.count : -1;
     for (int64_t k = 0; nodes && k < count && k < size; k++)
         nodes[k] = order.nodes[k];
     ct__order_end(&order);
@@ -137,9 +135,11 @@ ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leav
         return ct__error(CT_ERROR_NULL, "graph_write_dot: %s is NULL", !stream ? "stream" : "leaves or names");
     ct_order order;
     struct ct_node *start = root->node;
-    status = ct__order_begin(&order, &start, 1, &order);
-    if (status != CT_OK)
+    status = ct__order_begin(&order, &start, 1);
+    if (status != CT_OK) {
+        ct__order_end(&order);
         return status;
+    }
     fputs("digraph cotan {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, "
           "style=\"filled,rounded\", "
           "fillcolor=\"#dbeafe\"];\n  edge [arrowsize=0.7];\n",

@@ -18,33 +18,50 @@ bool ct__record_all_inputs(bool on)
 
 /* ---- making ---- */
 
-/* Lays the parts of a node out behind it; with node NULL only counts. */
-static size_t lay_out(struct ct_node *node, const ct_op *op, int n_inputs, int n_outputs)
+/* The parts of a node's block, one behind the other. */
+typedef struct layout {
+    size_t edges, saved, grads, info, shapes, attributes, end;
+} layout;
+
+static layout lay_out(const ct_call *call)
 {
-    size_t at = sizeof *node;
-    size_t edges = at;
-    at += sizeof(ct_edge) * (size_t)n_inputs;
-    size_t saved = at;
-    at += sizeof(ct_saved) * (size_t)(n_inputs + n_outputs);
-    size_t grads = at;
-    at += sizeof(ct_tensor *) * (size_t)n_outputs;
-    size_t cleared = at;
-    size_t info = at;
-    at += sizeof(ct_output_info) * (size_t)n_outputs;
-    at = (at + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    size_t attributes = at;
-    at += op->attributes_size;
-    if (node) {
-        char *base = (char *)node;
-        memset(node, 0, cleared);
-        node->edges = (ct_edge *)(base + edges);
-        node->saved = (ct_saved *)(base + saved);
-        node->grads = (ct_tensor **)(base + grads);
-        node->output_info = (ct_output_info *)(base + info);
-        node->attributes = base + attributes;
-        node->bytes = at;
-    }
+    layout at;
+    size_t n_inputs = (size_t)call->n_inputs, n_outputs = (size_t)call->n_outputs, sizes = 0;
+    for (size_t i = 0; i < n_outputs; i++)
+        sizes += call->outputs[i]->rank;
+    at.edges = sizeof(struct ct_node);
+    at.saved = at.edges + n_inputs * sizeof(ct_edge);
+    at.grads = at.saved + (n_inputs + n_outputs) * sizeof(ct_saved);
+    at.info = at.grads + n_outputs * sizeof(ct_tensor *);
+    at.shapes = at.info + n_outputs * sizeof(ct_output_info);
+    at.attributes = (at.shapes + sizes * sizeof(int64_t) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    at.end = at.attributes + call->op->attributes_size;
     return at;
+}
+
+/* A block with its parts in place: no edges, nothing saved. */
+static struct ct_node *new_block(const ct_call *call)
+{
+    layout at = lay_out(call);
+    char *base = ct__alloc(at.end);
+    if (!base)
+        return NULL;
+    memset(base, 0, at.info);
+    struct ct_node *node = (struct ct_node *)base;
+    node->bytes = at.end;
+    node->edges = (ct_edge *)(base + at.edges);
+    node->saved = (ct_saved *)(base + at.saved);
+    node->grads = (ct_tensor **)(base + at.grads);
+    node->output_info = (ct_output_info *)(base + at.info);
+    node->attributes = base + at.attributes;
+    int64_t *shape = (int64_t *)(base + at.shapes);
+    for (int i = 0; i < call->n_outputs; i++) {
+        const ct_tensor *output = call->outputs[i];
+        node->output_info[i] = (ct_output_info){.shape = shape, .rank = output->rank, .dtype = output->dtype};
+        for (int axis = 0; axis < output->rank; axis++)
+            *shape++ = output->shape[axis];
+    }
+    return node;
 }
 
 static void save(ct_saved *saved, ct_tensor *t)
@@ -80,13 +97,11 @@ static void connect(ct_edge *edge, ct_tensor *input)
 struct ct_node *ct__node_new(const ct_call *call)
 {
     const ct_op *op = call->op;
-    size_t bytes = lay_out(NULL, op, call->n_inputs, call->n_outputs);
-    struct ct_node *node = ct__alloc(bytes);
+    struct ct_node *node = new_block(call);
     if (!node) {
         ct__no_memory(op->name);
         return NULL;
     }
-    lay_out(node, op, call->n_inputs, call->n_outputs);
     node->op = op;
     node->refs = 1;
     node->n_inputs = call->n_inputs;
@@ -103,13 +118,7 @@ struct ct_node *ct__node_new(const ct_call *call)
             save(&node->saved[i], input);
     }
     for (int i = 0; i < call->n_outputs; i++) {
-        const ct_tensor *output = call->outputs[i];
-        ct_output_info *info = &node->output_info[i];
-        info->rank = output->rank;
-        info->dtype = output->dtype;
-        for (int axis = 0; axis < output->rank; axis++)
-            info->shape[axis] = output->shape[axis];
-        if (op->saves & CT_SAVE_OUTPUT(i) && save_output(node, i, output) != CT_OK) {
+        if (op->saves & CT_SAVE_OUTPUT(i) && save_output(node, i, call->outputs[i]) != CT_OK) {
             ct__node_release(node);
             return NULL;
         }
@@ -178,7 +187,7 @@ const char *ct__node_place(const struct ct_node *node, char *buffer)
     return buffer;
 }
 
-static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
+static ct_tensor *explain_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
 {
     char place[CT_PLACE_TEXT];
     if (!saved->tensor) {
@@ -187,15 +196,20 @@ static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const
         return NULL;
     }
     const ct_storage *storage = saved->tensor->storage;
-    if (storage->version == saved->version)
-        return saved->tensor;
     char writer_place[CT_PLACE_TEXT] = "";
     if (storage->writer_file)
-        snprintf(writer_place, sizeof writer_place, " (%s:%d)", storage->writer_file, storage->writer_line);
+        snprintf(writer_place, sizeof writer_place, " (%s:%d)", storage->writer_file, (int)storage->writer_line);
     ct__error(CT_ERROR_STATE, "backward of '%s'%s needs its %s %d as it was, but %s%s has changed it in place since",
               node->op->name, ct__node_place(node, place), what, i, storage->writer ? storage->writer : "something",
               writer_place);
     return NULL;
+}
+
+static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
+{
+    if (CT_LIKELY(saved->tensor && saved->tensor->storage->version == saved->version))
+        return saved->tensor;
+    return explain_saved(node, saved, what, i);
 }
 
 ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
@@ -217,21 +231,6 @@ ct_tensor *ct__node_saved_output(struct ct_node *node, int i)
         output->requires_grad = true;
     }
     return output;
-}
-
-void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank, ct_dtype *dtype)
-{
-    const ct_edge *edge = &node->edges[i];
-    if (edge->leaf) {
-        *shape = edge->leaf->shape;
-        *rank = edge->leaf->rank;
-        *dtype = (ct_dtype)edge->leaf->dtype;
-    } else {
-        const ct_output_info *info = &edge->node->output_info[edge->output];
-        *shape = info->shape;
-        *rank = info->rank;
-        *dtype = (ct_dtype)info->dtype;
-    }
 }
 
 /* ---- locations ---- */

@@ -7,13 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum {
-    ALIGNMENT = 64,
-    SMALL_CLASSES = 16,     /* multiples of 64 bytes up to 1024 */
-    CLASSES_A_DOUBLING = 4, /* above: 1.25, 1.5, 1.75 and 2 times a power of two */
-    CLASSES = SMALL_CLASSES + CLASSES_A_DOUBLING * 53,
-    HUGE_PAGE = 2 << 20
-};
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 #define CACHE_LIMIT ((int64_t)1 << 30) /* bytes that a thread keeps back */
 
 typedef struct free_block {
@@ -21,7 +15,7 @@ typedef struct free_block {
 } free_block;
 
 typedef struct block_cache {
-    free_block *free[CLASSES];
+    free_block *free[CT_CLASSES];
 } block_cache;
 
 static _Thread_local block_cache *cache;
@@ -67,21 +61,6 @@ static void start_thread(void)
     pthread_setspecific(thread_exit_key, &thread_started);
 }
 
-/* The class of a request, and the size of its blocks. */
-static int class_of(size_t bytes, size_t *size)
-{
-    if (bytes <= SMALL_CLASSES * ALIGNMENT) {
-        int small = bytes ? (int)((bytes - 1) / ALIGNMENT) : 0;
-        *size = (size_t)(small + 1) * ALIGNMENT;
-        return small;
-    }
-    int log2 = 63 - __builtin_clzll(bytes - 1); /* 2^log2 < bytes <= 2^(log2 + 1) */
-    size_t quarter = (size_t)1 << (log2 - 2);
-    int step = (int)((bytes - 1 - ((size_t)1 << log2)) / quarter); /* 0..3 */
-    *size = ((size_t)1 << log2) + (size_t)(step + 1) * quarter;
-    return SMALL_CLASSES + (log2 - 10) * CLASSES_A_DOUBLING + step;
-}
-
 static void *from_system(size_t size)
 {
     if (size < HUGE_PAGE)
@@ -95,30 +74,16 @@ static void *from_system(size_t size)
     return block;
 }
 
+/* For tests: whether this allocation is one that ct__fail_allocation() asked to fail. */
 static bool must_fail(void)
 {
-    allocations++;
-    if (CT_LIKELY(fail_at == 0) || allocations < fail_at)
-        return false;
-    if (!fail_all_after && allocations > fail_at)
-        return false;
-    return true;
+    return fail_at != 0 && (allocations == fail_at || (fail_all_after && allocations > fail_at));
 }
 
-void *ct__alloc(size_t bytes)
+static void *alloc_slowly(size_t size)
 {
-    if (CT_UNLIKELY(must_fail() || bytes > (size_t)INT64_MAX / 2))
-        return NULL;
-    size_t size;
-    int class = class_of(bytes, &size);
-    if (CT_UNLIKELY(!thread_started))
+    if (!thread_started)
         start_thread();
-    if (cache && cache->free[class]) {
-        free_block *block = cache->free[class];
-        cache->free[class] = block->next;
-        cached_bytes -= (int64_t)size;
-        return block;
-    }
     void *block = from_system(size);
     if (!block && cached_bytes > 0) { /* what is cached may be what is missing */
         ct_memory_trim();
@@ -127,25 +92,38 @@ void *ct__alloc(size_t bytes)
     return block;
 }
 
-void ct__free(void *block, size_t bytes)
+void *ct__alloc_class(int class, size_t size)
 {
+    allocations++;
+    if (CT_UNLIKELY(must_fail()))
+        return NULL;
+    block_cache *blocks = cache;
+    if (CT_UNLIKELY(!blocks || !blocks->free[class]))
+        return alloc_slowly(size);
+    free_block *block = blocks->free[class];
+    blocks->free[class] = block->next;
+    cached_bytes -= (int64_t)size;
+    return block;
+}
+
+void ct__free_class(void *block, int class, size_t size)
+{
+    block_cache *blocks = cache;
     if (!block)
         return;
-    size_t size;
-    int class = class_of(bytes, &size);
-    if (!cache || cached_bytes + (int64_t)size > CACHE_LIMIT) {
+    if (CT_UNLIKELY(!blocks || cached_bytes + (int64_t)size > CACHE_LIMIT)) {
         free(block);
         return;
     }
     free_block *head = block;
-    head->next = cache->free[class];
-    cache->free[class] = head;
+    head->next = blocks->free[class];
+    blocks->free[class] = head;
     cached_bytes += (int64_t)size;
 }
 
 void ct_memory_trim(void)
 {
-    for (int class = 0; cache && class < CLASSES; class ++) {
+    for (int class = 0; cache && class < CT_CLASSES; class ++) {
         while (cache->free[class]) {
             free_block *block = cache->free[class];
             cache->free[class] = block->next;

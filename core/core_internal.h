@@ -1,6 +1,6 @@
 /* What the folders above share of core's inside: the structs, allocation, threads, the matrix product.
  *
- * Invariant: a tensor's shape and strides beyond its rank are not set. */
+ * Invariant: a tensor's shape and strides have rank entries, no more. */
 #ifndef CT_CORE_INTERNAL_H
 #define CT_CORE_INTERNAL_H
 
@@ -16,15 +16,16 @@ struct ct_node; /* autograd's; core only hands it back to ct__node_release */
 
 /* ---- storage ---- */
 
-/* Reference-counted elements: this header, then the data at the next multiple of 64 bytes, in one block. */
+/* Reference-counted elements, in one block with this header: data at the next multiple of 64 bytes, or right behind the
+ * header where it is so small that both fit into 64 bytes. */
 typedef struct ct_storage {
-    int64_t refs;
-    size_t bytes;            /* of data */
-    int64_t version;         /* in-place changes so far */
+    int32_t refs;
+    uint32_t version; /* in-place changes so far */
+    size_t bytes;     /* of data */
+    char *data;
     const char *writer;      /* what changed it in place last, for messages: an operation's name, */
     const char *writer_file; /* and where */
-    int writer_line;
-    char *data;
+    int64_t writer_line;
 } ct_storage;
 
 /* ---- tensor ---- */
@@ -50,7 +51,8 @@ struct ct_tensor {
     ct_tensor *incoming;         /* in a running backward: the gradient gathered so far for this leaf; a reference */
     ct_tensor *touched;          /* in a running backward: the next leaf that has one */
     struct ct_hook_entry *hooks; /* a leaf's hooks; a result's are on its node */
-    int64_t shape[CT_MAX_RANK], strides[CT_MAX_RANK];
+    int64_t *shape, *strides;    /* rank each, in dims */
+    int64_t dims[];
 };
 
 /* Set by autograd, called by core. */
@@ -69,15 +71,32 @@ void ct__tensor_unref(ct_tensor *t); /* NULL is fine */
 ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what);
 /* CT_OK if t is a live tensor; otherwise records the error "<what>: ...". In a debug build it names use after scope close. */
 ct_status ct__check_tensor(const ct_tensor *t, const char *what);
+enum { CT_ALIVE = 0x00c07a17, CT_CLOSED = 0x0000dead };
+static inline bool ct__is_alive(const ct_tensor *t)
+{
+    return t->alive == CT_ALIVE;
+}
 /* Notes an in-place change; ct_at_write and ct_at_data add the location. */
 void ct__tensor_written(ct_tensor *t, const char *writer);
 /* CT_OK, or an error if t may not be changed in place (it is recorded in a graph). */
 ct_status ct__check_writable(const ct_tensor *t, const char *what);
 
+/* Bytes of an element; dtype must be valid. */
+static inline int64_t ct__size_of(ct_dtype dtype)
+{
+    static const uint8_t size[] = {[CT_FLOAT32] = 4, [CT_FLOAT64] = 8, [CT_INT64] = 8, [CT_INT32] = 4, [CT_UINT8] = 1};
+    return size[dtype];
+}
+
+static inline bool ct__dtype_is_float(ct_dtype dtype)
+{
+    return dtype == CT_FLOAT32 || dtype == CT_FLOAT64;
+}
+
+/* Where the first element of t is. */
 static inline char *ct__ptr(const ct_tensor *t)
 {
-    static const uint8_t size[] = {4, 8, 8, 4, 1};
-    return t->storage->data + t->offset * size[t->dtype];
+    return t->storage->data + t->offset * ct__size_of((ct_dtype)t->dtype);
 }
 
 static inline bool ct__same_shape(const ct_tensor *a, const ct_tensor *b)
@@ -119,11 +138,47 @@ ct_scope *ct__scope_current(void);
 
 /* ---- allocation ---- */
 /* At least bytes bytes, aligned to 64, from the thread's cache; NULL without memory (no error is recorded). */
-void *ct__alloc(size_t bytes);
-void ct__free(void *block, size_t bytes); /* bytes as given to ct__alloc; NULL is fine */
+static inline void *ct__alloc(size_t bytes);
+static inline void ct__free(void *block, size_t bytes); /* bytes as given to ct__alloc; NULL is fine */
 /* For tests: the n-th ct__alloc from now on this thread (1: the next) and, if all, every one after fails; 0 ends it. */
 void ct__fail_allocation(int64_t n, bool all);
 int64_t ct__allocations(void); /* ct__alloc calls of this thread so far */
+
+/* Size classes: up to 1024 bytes the multiples of 64, above that 1.25, 1.5, 1.75 and 2 times a power of two. */
+enum { CT_SMALL_CLASSES = 16, CT_CLASSES = CT_SMALL_CLASSES + 4 * 53 };
+void *ct__alloc_class(int class, size_t size);
+void ct__free_class(void *block, int class, size_t size);
+
+/* The class of a request; size gets that of the class's blocks. Inline: with a constant it costs nothing. */
+static inline int ct__class_of(size_t bytes, size_t *size)
+{
+    if (bytes <= CT_SMALL_CLASSES * 64) {
+        int small = bytes ? (int)((bytes - 1) / 64) : 0;
+        *size = (size_t)(small + 1) * 64;
+        return small;
+    }
+    int log2 = 63 - __builtin_clzll(bytes - 1); /* 2^log2 < bytes <= 2^(log2 + 1) */
+    size_t quarter = (size_t)1 << (log2 - 2);
+    int step = (int)((bytes - 1 - ((size_t)1 << log2)) / quarter); /* 0..3 */
+    *size = ((size_t)1 << log2) + (size_t)(step + 1) * quarter;
+    return CT_SMALL_CLASSES + (log2 - 10) * 4 + step;
+}
+
+static inline void *ct__alloc(size_t bytes)
+{
+    if (bytes > (size_t)INT64_MAX / 2)
+        return NULL;
+    size_t size;
+    int class = ct__class_of(bytes, &size);
+    return ct__alloc_class(class, size);
+}
+
+static inline void ct__free(void *block, size_t bytes)
+{
+    size_t size;
+    int class = ct__class_of(bytes, &size);
+    ct__free_class(block, class, size);
+}
 
 /* ---- errors ---- */
 ct_status ct__error(ct_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -33,11 +33,28 @@ void ct__scope_push(ct_scope *scope)
     innermost = scope;
 }
 
+/* Drops the owner's reference. Nobody can reach the gradient any more either; one recorded with create_graph would hold t in
+ * a circle. */
+static void give_up(ct_tensor *t)
+{
+    if (t->grad) {
+        ct_tensor *grad = t->grad;
+        t->grad = NULL;
+        ct__tensor_unref(grad);
+    }
+    ct__tensor_unref(t);
+}
+
 void ct__scope_pop(ct_scope *scope)
 {
-    ct_tensor *t;
-    while ((t = scope->first))
-        ct_release(t);
+    ct_tensor *t = scope->first;
+    scope->first = NULL;
+    while (t) {
+        ct_tensor *next = t->next;
+        t->scope = NULL;
+        give_up(t);
+        t = next;
+    }
     innermost = scope->parent;
 }
 
@@ -115,11 +132,7 @@ void ct_release(ct_tensor *t)
     }
     ct__scope_move(t, NULL);
     t->kept = false;
-    /* Nobody can reach the gradient any more. One recorded with create_graph would hold t in a circle. */
-    ct_tensor *grad = t->grad;
-    t->grad = NULL;
-    ct__tensor_unref(grad);
-    ct__tensor_unref(t);
+    give_up(t);
 }
 
 ct_memory ct_memory_stats(void)

@@ -115,13 +115,17 @@ ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const 
 
 /* ---- storage ---- */
 
-#define STORAGE_HEADER ((sizeof(ct_storage) + 63) & ~(size_t)63)
+/* Where the data begins in a storage's block. */
+static size_t data_offset(size_t bytes)
+{
+    return sizeof(ct_storage) + bytes <= 64 ? sizeof(ct_storage) : 64;
+}
 
 static ct_storage *storage_new(size_t bytes)
 {
     if (bytes > (size_t)INT64_MAX / 4)
         return NULL;
-    ct_storage *storage = ct__alloc(STORAGE_HEADER + bytes);
+    ct_storage *storage = ct__alloc(data_offset(bytes) + bytes);
     if (!storage)
         return NULL;
     storage->refs = 1;
@@ -130,7 +134,7 @@ static ct_storage *storage_new(size_t bytes)
     storage->writer = NULL;
     storage->writer_file = NULL;
     storage->writer_line = 0;
-    storage->data = (char *)storage + STORAGE_HEADER;
+    storage->data = (char *)storage + data_offset(bytes);
     live.live_bytes += (int64_t)bytes;
     if (live.live_bytes > live.peak_bytes)
         live.peak_bytes = live.live_bytes;
@@ -144,7 +148,7 @@ static void storage_unref(ct_storage *storage)
     if (last_written == storage)
         last_written = NULL;
     live.live_bytes -= (int64_t)storage->bytes;
-    ct__free(storage, STORAGE_HEADER + storage->bytes);
+    ct__free(storage, data_offset(storage->bytes) + storage->bytes);
 }
 
 int64_t ct__live_bytes(void)
@@ -164,7 +168,10 @@ void ct_memory_reset_peak(void)
 
 /* ---- the tensor struct ---- */
 
-enum { ALIVE = 0x00c07a17, CLOSED = 0x0000dead };
+static size_t tensor_bytes(int rank)
+{
+    return sizeof(ct_tensor) + 2 * (size_t)rank * sizeof(int64_t);
+}
 
 #if CT_LIFETIME_CHECKS
 /* Closed tensors wait here before their memory is used again, so that a late use finds them still marked. */
@@ -175,21 +182,23 @@ static _Thread_local size_t quarantine_next;
 static void free_struct(ct_tensor *t)
 {
     ct_tensor **place = &quarantine[quarantine_next++ % QUARANTINE];
-    ct__free(*place, sizeof **place);
+    if (*place)
+        ct__free(*place, tensor_bytes((*place)->rank));
     *place = t;
 }
 
 void ct__tensors_end(void)
 {
     for (size_t i = 0; i < QUARANTINE; i++) {
-        ct__free(quarantine[i], sizeof *quarantine[i]);
+        if (quarantine[i])
+            ct__free(quarantine[i], tensor_bytes(quarantine[i]->rank));
         quarantine[i] = NULL;
     }
 }
 #else
 static void free_struct(ct_tensor *t)
 {
-    ct__free(t, sizeof *t);
+    ct__free(t, tensor_bytes(t->rank));
 }
 
 void ct__tensors_end(void)
@@ -200,14 +209,16 @@ void ct__tensors_end(void)
 /* A tensor of the given rank over storage, whose reference it takes over, in the innermost scope; shape and strides are unset. */
 static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
 {
-    ct_tensor *t = ct__alloc(sizeof *t);
+    ct_tensor *t = ct__alloc(tensor_bytes(rank));
     if (!t) {
         storage_unref(storage);
         ct__no_memory(made_by);
         return NULL;
     }
     memset(t, 0, offsetof(ct_tensor, shape));
-    t->alive = ALIVE;
+    t->shape = t->dims;
+    t->strides = t->dims + rank;
+    t->alive = CT_ALIVE;
     t->storage = storage;
     t->refs = 1;
     t->dtype = (uint8_t)dtype;
@@ -221,8 +232,8 @@ static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, cons
 ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
 {
     int64_t strides[CT_MAX_RANK];
-    int64_t numel = ct__row_major(shape, rank, strides);
-    ct_storage *storage = storage_new((size_t)numel * dtypes[dtype].size);
+    int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides);
+    ct_storage *storage = storage_new((size_t)numel * (size_t)ct__size_of(dtype));
     if (!storage) {
         char text[CT_SHAPE_TEXT];
         ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s", made_by, dtypes[dtype].name,
@@ -293,7 +304,7 @@ void ct__tensor_unref(ct_tensor *t)
     struct ct_node *node = t->node;
     t->grad = NULL;
     t->node = NULL;
-    t->alive = CLOSED;
+    t->alive = CT_CLOSED;
     storage_unref(t->storage);
     t->storage = NULL;
     free_struct(t);
@@ -306,9 +317,9 @@ ct_status ct__check_tensor(const ct_tensor *t, const char *what)
 {
     if (!t)
         return ct__error(CT_ERROR_NULL, "%s: the tensor is NULL", what);
-    if (CT_LIKELY(t->alive == ALIVE))
+    if (CT_LIKELY(t->alive == CT_ALIVE))
         return CT_OK;
-    if (t->alive != CLOSED)
+    if (t->alive != CT_CLOSED)
         return ct__error(CT_ERROR_STATE, "%s: not a tensor, or one whose memory has been used again", what);
     if (t->file)
         return ct__error(CT_ERROR_STATE, "%s: the tensor made by '%s' at %s:%d is used after it was given up", what,
@@ -548,7 +559,7 @@ ct_tensor *ct_ones_like(const ct_tensor *t)
 
 static bool usable(const ct_tensor *t)
 {
-    return t && t->alive == ALIVE;
+    return t && t->alive == CT_ALIVE;
 }
 
 ct_dtype ct_dtype_of(const ct_tensor *t)

@@ -52,7 +52,7 @@ static void run_row(const walk *w, int64_t n, char *out, const char *const *in)
     const void *from[3];
     bool fixed[3], strided = false;
     for (int k = 0; k < w->n_inputs; k++) {
-        int64_t step = w->axes ? w->step[k][w->axes - 1] : 1;
+        int64_t step = w->step[k][w->axes - 1];
         from[k] = in[k];
         fixed[k] = step == 0;
         strided |= step != 0 && step != 1;
@@ -70,7 +70,7 @@ static void run_rows(const walk *w, int64_t first, int64_t count, int64_t at, in
     int outer = w->axes - 1;
     const char *in[3];
     for (int k = 0; k < w->n_inputs; k++)
-        in[k] = w->in[k] + (w->axes ? at * w->step[k][outer] * w->in_size[k] : 0);
+        in[k] = w->in[k] + at * w->step[k][outer] * w->in_size[k];
     int64_t left = first;
     for (int i = outer - 1; i >= 0; i--) {
         index[i] = left % w->size[i];
@@ -126,26 +126,34 @@ static void coalesce(walk *w, const ct_tensor *out, ct_tensor *const *inputs)
     }
 }
 
+/* At most one element: on small graphs the walk would cost more than the arithmetic. */
+static void run_one(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
+{
+    static const bool fixed[3] = {false, false, false};
+    const void *in[3];
+    for (int k = 0; k < n; k++)
+        in[k] = ct__ptr(inputs[k]);
+    kernel(out->numel, ct__ptr(out), in, fixed, p);
+}
+
 void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
 {
+    if (out->numel <= 1) {
+        run_one(out, inputs, n, kernel, p);
+        return;
+    }
     walk w;
     w.kernel = kernel;
     w.p = p;
     w.n_inputs = n;
     w.axes = 0;
     w.out = ct__ptr(out);
-    w.out_size = (int64_t)ct_dtype_size((ct_dtype)out->dtype);
+    w.out_size = ct__size_of((ct_dtype)out->dtype);
     for (int k = 0; k < n; k++) {
         w.in[k] = ct__ptr(inputs[k]);
-        w.in_size[k] = (int64_t)ct_dtype_size((ct_dtype)inputs[k]->dtype);
+        w.in_size[k] = ct__size_of((ct_dtype)inputs[k]->dtype);
     }
-    if (out->numel == 0)
-        return;
     coalesce(&w, out, inputs);
-    if (w.axes == 0) {
-        run_row(&w, 1, w.out, w.in);
-        return;
-    }
     w.row = w.size[w.axes - 1];
     w.rows = out->numel / w.row;
     w.part = TASK;
@@ -182,17 +190,25 @@ ct_status ct__check_one_dtype(ct_call *call, int first)
 
 ct_status ct__elementwise_infer(ct_call *call)
 {
-    ct_dtype dtype = (ct_dtype)call->inputs[0]->dtype;
-    if (!ct_dtype_is_float(dtype))
+    const ct_tensor *first = call->inputs[0];
+    ct_dtype dtype = (ct_dtype)first->dtype;
+    bool alike = true;
+    for (int k = 1; k < call->n_inputs; k++)
+        alike = alike && call->inputs[k]->dtype == first->dtype && ct__same_shape(first, call->inputs[k]);
+    if (!ct__dtype_is_float(dtype))
         return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s; ct_cast() it",
                              ct_dtype_name(dtype));
+    if (CT_LIKELY(alike))
+        return ct__call_output(call, 0, dtype, first->shape, first->rank);
     ct_status status = ct__check_one_dtype(call, 0);
     return status == CT_OK ? ct__infer_broadcast(call, dtype) : status;
 }
 
 /* ---- kernels of this CPU ---- */
 
-static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
+static const ct_elementwise_table *kernels;
+
+static void choose_kernels(void)
 {
     static const ct_elementwise_table *const tables[] = {
         &ct__elementwise_portable,
@@ -201,7 +217,12 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         &ct__elementwise_avx512,
 #endif
     };
-    return (*tables[ct__isa()])[number][dtype == CT_FLOAT64];
+    kernels = tables[ct__isa()];
+}
+
+static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
+{
+    return (*kernels)[number][dtype == CT_FLOAT64];
 }
 
 /* ---- records ---- */
@@ -215,20 +236,20 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 
 /* What backward may use: g, the saved inputs, y, p. A name that the row does not use stays NULL. */
 #define GIVEN(saves, name_a, name_b, name_c)                             \
-    ct_tensor *g = ct_call_grad_output(call, 0);                         \
+    ct_tensor *g = call->grad_outputs[0];                                \
     ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL;       \
     ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL;       \
     ct_tensor *name_c = (saves)&C ? ct_call_input(call, 2) : NULL;       \
     ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;           \
-    const double *p = ct_call_attributes(call);                          \
+    const double *p = call->attributes;                                  \
     (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
     ct_status status = CT_OK
 
-#define GRADIENT(i, grad)                               \
-    if (status == CT_OK && ct_call_needs_grad(call, i)) \
+#define GRADIENT(i, grad)                  \
+    if (status == CT_OK && call->needs[i]) \
     status = ct_call_set_grad(call, i, grad)
 
-#define RECORD(op_name, n, op_saves, formula, ...)                                                                \
+#define RECORD(op_name, n, attribute_count, op_saves, formula, ...)                                               \
     static ct_status op_name##_forward(ct_call *call)                                                             \
     {                                                                                                             \
         ct__elementwise_run(call->outputs[0], call->inputs, n,                                                    \
@@ -241,7 +262,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
                                    .min_inputs = n,                                                               \
                                    .max_inputs = n,                                                               \
                                    .saves = op_saves,                                                             \
-                                   .attributes_size = 2 * sizeof(double),                                         \
+                                   .attributes_size = attribute_count * sizeof(double),                           \
                                    .infer = ct__elementwise_infer,                                                \
                                    .forward = op_name##_forward,                                                  \
                                    .backward = op_name##_backward,                                                \
@@ -253,28 +274,28 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         1.5, 0.5                   \
     }
 
-#define RECORD1(name, saves, grad, formula, range)                              \
-    static ct_status name##_backward(ct_call *call)                             \
-    {                                                                           \
-        GIVEN(saves, x, unused_b, unused_c);                                    \
-        GRADIENT(0, grad);                                                      \
-        return status;                                                          \
-    }                                                                           \
-    RECORD(name, 1, saves, formula, {.inputs = "3x4" range, SAMPLE_ATTRIBUTES}, \
+#define RECORD1(name, attribute_count, saves, grad, formula, range)                              \
+    static ct_status name##_backward(ct_call *call)                                              \
+    {                                                                                            \
+        GIVEN(saves, x, unused_b, unused_c);                                                     \
+        GRADIENT(0, grad);                                                                       \
+        return status;                                                                           \
+    }                                                                                            \
+    RECORD(name, 1, attribute_count, saves, formula, {.inputs = "3x4" range, SAMPLE_ATTRIBUTES}, \
            {.inputs = "scalar" range, SAMPLE_ATTRIBUTES}, {.inputs = "2x0x3" range, SAMPLE_ATTRIBUTES})
 
 #define OP1(name, kernel, saves, grad, formula, range) \
-    RECORD1(name, saves, grad, formula, range)         \
+    RECORD1(name, 0, saves, grad, formula, range)      \
     ct_tensor *ct_##name(ct_tensor *x)                 \
     {                                                  \
         return ct_apply(&ct_op_##name, &x, 1, NULL);   \
     }
 
-#define OP1S(name, kernel, saves, grad, formula, range)                \
-    RECORD1(name, saves, grad, formula, range)                         \
-    ct_tensor *ct_##name(ct_tensor *x, double s)                       \
-    {                                                                  \
-        return ct_apply(&ct_op_##name, &x, 1, (const double[]){s, 0}); \
+#define OP1S(name, kernel, saves, grad, formula, range) \
+    RECORD1(name, 1, saves, grad, formula, range)       \
+    ct_tensor *ct_##name(ct_tensor *x, double s)        \
+    {                                                   \
+        return ct_apply(&ct_op_##name, &x, 1, &s);      \
     }
 
 #define OP2(name, kernel, saves, grad_a, grad_b, formula, range_a, range_b)                        \
@@ -285,7 +306,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         GRADIENT(1, grad_b);                                                                       \
         return status;                                                                             \
     }                                                                                              \
-    RECORD(name, 2, saves, formula, {.inputs = "3x4" range_a " 3x4" range_b},                      \
+    RECORD(name, 2, 0, saves, formula, {.inputs = "3x4" range_a " 3x4" range_b},                   \
            {.inputs = "2x1x4" range_a " 3x1" range_b}, {.inputs = "scalar" range_a " 5" range_b},  \
            {.inputs = "scalar" range_a " scalar" range_b}, {.inputs = "2x0" range_a " 1" range_b}) \
     ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b)                                               \
@@ -305,6 +326,7 @@ static void add_in_place(ct_tensor *sum, const ct_tensor *t)
 
 __attribute__((constructor)) static void install(void)
 {
+    choose_kernels();
     ct__engine_ops.add = ct_add;
     ct__engine_ops.add_in_place = add_in_place;
 }

@@ -2,9 +2,9 @@
  *
  * OP1(name, kernel, saves, grad, formula, range)                 one input; OP1S: and one number, ct_name(x, s)
  * OP2(name, kernel, saves, grad_a, grad_b, formula, range_a, range_b)
- *   kernel   a vector expression of the inputs x (OP1) or a and b, and the attributes p0, p1; the V_ functions are in simd.h
+ *   kernel   a vector expression of the inputs x (OP1) or a and b, and the number p0; the V_ functions are in simd.h
  *   saves    what grad uses: sums of X or A, B (inputs) and Y (the output y), or NOTHING
- *   grad     an expression over operations of g (the cotangent), the saved inputs and y, and the attributes p[0], p[1]
+ *   grad     an expression over operations of g (the cotangent), the saved inputs and y, and p[0]
  *   formula  the gradient in words
  *   range    of the sample inputs, as in ct_sample, "" for the usual one
  *

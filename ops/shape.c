@@ -585,8 +585,8 @@ static ct_status forward_slice_backward(ct_call *call)
     ct_tensor *x = ct_call_output(call, 0);
     size_t size = ct_dtype_size((ct_dtype)x->dtype);
     int64_t shape[CT_MAX_RANK], strides[CT_MAX_RANK], offset = 0;
-    memcpy(shape, x->shape, sizeof shape);
-    memcpy(strides, x->strides, sizeof strides);
+    memcpy(shape, x->shape, (size_t)x->rank * sizeof *shape);
+    memcpy(strides, x->strides, (size_t)x->rank * sizeof *strides);
     memset(ct__ptr(x), 0, (size_t)x->numel * size);
     ct_status status = take_slice(call, &to->slice, x->rank, &offset, shape, strides);
     copy(g, ct__ptr(x) + offset * (int64_t)size, (ct_dtype)x->dtype, strides);
@@ -752,7 +752,7 @@ static ct_status infer_concat(ct_call *call)
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
     int64_t shape[CT_MAX_RANK], n = ct_call_inputs(call);
-    memcpy(shape, first->shape, sizeof shape);
+    memcpy(shape, first->shape, (size_t)first->rank * sizeof *shape);
     shape[axis] = 0;
     for (int k = 0; k < n; k++) {
         const ct_tensor *x = ct_call_input(call, k);

@@ -4,6 +4,9 @@
  * The build compiles a kernel file once for each instruction set, with CT_ISA_SUFFIX set to its name. GCC's vector
  * extensions do the arithmetic, SLEEF the functions (to 1.0 ulp). */
 #include <sleef.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 #include <stdint.h>
 #include <string.h>
 
@@ -105,17 +108,32 @@ static inline void V_JOIN(store_, vec)(void *to, vec v)
     memcpy(to, &v, sizeof v);
 }
 
-/* The first n lanes; the others are 0. */
+/* The first n lanes; the others are 0. An element at a time: a short row is often a single element, for which a call of
+ * memcpy costs more than the arithmetic. */
 static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
 {
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), from);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), from);
+#else
     vec v = {0};
-    memcpy(&v, from, (size_t)n * sizeof(T));
+    for (int64_t i = 0; i < n; i++)
+        v[i] = ((const T *)from)[i];
     return v;
+#endif
 }
 
 static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
 {
-    memcpy(to, &v, (size_t)n * sizeof(T));
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+    for (int64_t i = 0; i < n; i++)
+        ((T *)to)[i] = v[i];
+#endif
 }
 
 #define V_LOAD V_JOIN(load_, vec)
