@@ -23,11 +23,11 @@ static int64_t magnitude(int64_t step)
     return step < 0 ? -step : step;
 }
 
-/* Puts a loop into its place among n. */
+/* Puts a loop into its place among n, before those of the same step, which lie inside it. */
 static void insert(loop *loops, int n, loop new)
 {
     int place = n;
-    for (; place > 0 && magnitude(loops[place - 1].step) < magnitude(new.step); place--)
+    for (; place > 0 && magnitude(loops[place - 1].step) <= magnitude(new.step); place--)
         loops[place] = loops[place - 1];
     loops[place] = new;
 }
@@ -48,6 +48,14 @@ static int join(loop *loops, int n)
     return last + 1;
 }
 
+static int64_t count_of(const loop *loops, int n)
+{
+    int64_t count = 1;
+    for (int i = 0; i < n; i++)
+        count *= loops[i].size;
+    return count;
+}
+
 /* The loops for x, of which the axes in the mask are reduced; all sizes are positive but perhaps those of reduced axes. */
 static nest make_nest(const ct_tensor *x, unsigned reduced)
 {
@@ -66,6 +74,11 @@ static nest make_nest(const ct_tensor *x, unsigned reduced)
     }
     loops.n_kept = join(loops.kept, loops.n_kept);
     loops.n_reduced = join(loops.reduced, loops.n_reduced);
+    if (count_of(loops.reduced, loops.n_reduced) == 0) { /* only an innermost loop may have no rounds */
+        loops.reduced[0] = loops.reduced[loops.n_reduced - 1];
+        loops.reduced[0].size = 0;
+        loops.n_reduced = 1;
+    }
     return loops;
 }
 
@@ -82,14 +95,6 @@ static bool next_round(const loop *loops, int n, int64_t *at, int64_t *x, int64_
         at[i] = 0;
     }
     return false;
-}
-
-static int64_t count_of(const loop *loops, int n)
-{
-    int64_t count = 1;
-    for (int i = 0; i < n; i++)
-        count *= loops[i].size;
-    return count;
 }
 
 /* ---- cutting into tasks ---- */

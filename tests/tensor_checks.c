@@ -106,9 +106,11 @@ void expect_close(const ct_tensor *a, const ct_tensor *b, double tolerance)
     ck_assert_int_eq(ct_to_values(b, y, b->numel), CT_OK);
     for (int64_t i = 0; i < b->numel; i++)
         largest = fabs(y[i]) > largest ? fabs(y[i]) : largest;
-    for (int64_t i = 0; i < a->numel; i++)
-        ck_assert_msg(x[i] == y[i] || (isnan(x[i]) && isnan(y[i])) || fabs(x[i] - y[i]) <= tolerance * largest,
-                      "element %lld of %s is %.17g, not %.17g", (long long)i, of_a, x[i], y[i]);
+    for (int64_t i = 0; i < a->numel; i++) {
+        if (x[i] == y[i] || (isnan(x[i]) && isnan(y[i])) || fabs(x[i] - y[i]) <= tolerance * largest)
+            continue; /* an assertion here would write to Check's pipe for each element */
+        ck_abort_msg("element %lld of %s is %.17g, not %.17g", (long long)i, of_a, x[i], y[i]);
+    }
     free(x);
     free(y);
 }
