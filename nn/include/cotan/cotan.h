@@ -1,0 +1,14 @@
+/* All of cotan. */
+#ifndef COTAN_COTAN_H
+#define COTAN_COTAN_H
+
+#include <cotan/autograd.h>
+#include <cotan/error.h>
+#include <cotan/file.h>
+#include <cotan/gradcheck.h>
+#include <cotan/nn.h>
+#include <cotan/ops.h>
+#include <cotan/random.h>
+#include <cotan/tensor.h>
+
+#endif

@@ -1,0 +1,366 @@
+/* Modules, layers, initialisers, optimisers, data and the training loop, written on the public interface alone.
+ *
+ * A module owns the tensors that were named in it and the layers that were made in it; a layer's forward function is an
+ * expression over operations. Functions that make something return NULL with an error, and NULL as a module or a layer
+ * never overwrites a pending error, so that a whole model can be built with one check at the end. */
+#ifndef COTAN_NN_H
+#define COTAN_NN_H
+
+#include <cotan/autograd.h>
+#include <cotan/file.h>
+#include <cotan/gradcheck.h>
+#include <cotan/ops.h>
+#include <cotan/random.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- modules: an ordered list of named tensors ---- */
+
+typedef struct ct_module ct_module;
+
+/* An empty module; its layers make parameters of dtype (float32 or float64). The caller's until ct_module_free(). */
+CT_API ct_module *ct_module_new(ct_dtype dtype);
+/* Releases the module's tensors and everything that was made in it. NULL is fine. */
+CT_API void ct_module_free(ct_module *module);
+CT_API ct_dtype ct_module_dtype(const ct_module *module);
+
+/* Between push and pop, names get "name." in front: parameters of a layer "conv1" are "conv1.weight", "conv1.bias". */
+CT_API ct_status ct_module_push(ct_module *module, const char *name);
+CT_API void ct_module_pop(ct_module *module);
+
+/* The module takes over t under that name, as a parameter (trained: asks for a gradient) or a buffer (only saved); returns t.
+ * Errors: NULL, argument (empty name, or one that is taken), dtype (a parameter that is no float), state (t is the result of a
+ * recorded operation), memory; t then stays where it was. */
+CT_API ct_tensor *ct_module_parameter(ct_module *module, const char *name, ct_tensor *t);
+CT_API ct_tensor *ct_module_buffer(ct_module *module, const char *name, ct_tensor *t);
+/* bytes of zeroed memory that live as long as the module: for a layer's struct. */
+CT_API void *ct_module_alloc(ct_module *module, size_t bytes);
+
+CT_API int64_t ct_module_count(const ct_module *module); /* named tensors, in the order in which they were added */
+CT_API const char *ct_module_name(const ct_module *module,
+                                  int64_t index); /* belongs to module; NULL outside 0..count-1 */
+CT_API ct_tensor *ct_module_tensor(const ct_module *module,
+                                   int64_t index); /* belongs to module; NULL outside 0..count-1 */
+CT_API bool ct_module_is_parameter(const ct_module *module, int64_t index);
+CT_API ct_tensor *ct_module_get(const ct_module *module,
+                                const char *name);            /* NULL (no error) if there is none of that name */
+CT_API int64_t ct_module_parameters(const ct_module *module); /* how many of them are parameters */
+CT_API int64_t ct_module_numel(const ct_module *module);      /* elements of all parameters */
+
+/* Exchanges the module's parameters, in order, for the n tensors of the array, which gets the module's: layers then compute
+ * with those, whatever their float dtype, until a second call with the same array puts everything back. For functions of the
+ * parameters, such as the gradient checker's. Errors: NULL, argument (n is not the number of parameters), shape. */
+CT_API ct_status ct_module_exchange(ct_module *module, ct_tensor **tensors, int64_t n);
+
+/* Writes the state dict, every parameter and buffer under its name, as .safetensors, atomically. */
+CT_API ct_status ct_module_save(const ct_module *module, const char *path);
+/* Reads one back. Strict: names, shapes and dtypes must be the module's exactly; on any error nothing has changed. Errors:
+ * NULL, io, format (not safetensors; missing or unexpected names), shape, dtype, memory. */
+CT_API ct_status ct_module_load(ct_module *module, const char *path);
+
+/* ---- initialisers ---- */
+
+typedef enum ct_distribution { CT_CONSTANT, CT_UNIFORM, CT_NORMAL } ct_distribution;
+
+/* Elements are the constant value, or random around 0 with variance value / (in * fan_in + out * fan_out). A record of one's
+ * own is one more initialiser. */
+typedef struct ct_initializer {
+    const char *name;
+    ct_distribution distribution;
+    double value;
+    double in, out; /* weights of fan_in and fan_out */
+} ct_initializer;
+
+/* Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16 (uniform):
+ * variance 2 / (fan_in + fan_out). */
+CT_API extern const ct_initializer ct_init_glorot_uniform, ct_init_glorot_normal;
+/* He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015, eq. 10: variance 2 / fan_in. */
+CT_API extern const ct_initializer ct_init_he_uniform, ct_init_he_normal;
+/* PyTorch's default of Linear and Conv2d: uniform in +-1 / sqrt(fan_in), variance 1 / (3 fan_in). */
+CT_API extern const ct_initializer ct_init_torch;
+CT_API extern const ct_initializer ct_init_zeros, ct_init_ones;
+
+/* Fills t in place, drawing from the thread's generator. With fan_in and fan_out 0 they follow from the shape [out, in, ...]:
+ * in and out times the elements of the remaining axes. Errors: NULL, shape (no fans given and rank below 2), argument. */
+CT_API ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer, int64_t fan_in, int64_t fan_out);
+
+/* ---- layers ----
+ * ct_<layer>_new() names its parameters "<name>.weight", "<name>.bias" in the module, which owns the layer too. Errors: NULL,
+ * argument (a size or an option outside its range, a name that is taken), memory; on an error the module is as it was. */
+
+typedef struct ct_linear_layer ct_linear_layer;
+
+typedef struct ct_linear_options {
+    const ct_initializer *weight; /* NULL: ct_init_torch */
+    const ct_initializer *bias;   /* NULL: ct_init_torch with the weight's fans */
+    bool no_bias;
+    int reserved_;
+} ct_linear_options;
+
+/* weight [out, in], bias [out]. options may be NULL. */
+CT_API ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64_t in, int64_t out,
+                                      const ct_linear_options *options);
+/* x [..., in] to [..., out]. */
+CT_API ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x);
+
+typedef struct ct_conv2d_layer ct_conv2d_layer;
+
+typedef struct ct_conv2d_layer_options {
+    int64_t stride, dilation, groups; /* 0 stands for 1 */
+    int64_t padding;                  /* zeros on each side, both axes */
+    const ct_initializer *weight;     /* NULL: ct_init_torch */
+    const ct_initializer *bias;       /* NULL: ct_init_torch with the weight's fans */
+    bool no_bias;
+    int reserved_;
+} ct_conv2d_layer_options;
+
+/* weight [out, in / groups, kernel, kernel], bias [out]. options may be NULL. */
+CT_API ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                      const ct_conv2d_layer_options *options);
+/* x [n, in, height, width] to [n, out, height', width']. */
+CT_API ct_tensor *ct_conv2d_forward(const ct_conv2d_layer *layer, ct_tensor *x);
+
+/* ---- models ---- */
+
+/* A model for the training loop: the function and what it is called with. */
+typedef ct_tensor *(*ct_model)(void *model, ct_tensor *x);
+
+/* LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B) as
+ * built today: relu, max pooling, all maps connected. 61,706 parameters. */
+typedef struct ct_lenet5 ct_lenet5;
+CT_API ct_lenet5 *ct_lenet5_new(ct_module *module);
+/* x [n, 1, 28, 28] to logits [n, 10]; model is a ct_lenet5. */
+CT_API ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x);
+
+/* ---- optimisers ---- */
+
+/* A member that is 0 stands for the rule's default. */
+typedef struct ct_optimizer_options {
+    double lr;       /* learning rate, > 0 */
+    double momentum; /* in [0, 1) */
+    double
+        weight_decay; /* >= 0: times the parameter, added to the gradient; adamw: times lr, taken off the parameter */
+    double beta1, beta2; /* in [0, 1): decay of the running means of the gradient and of its square */
+    double eps;          /* > 0 */
+    bool nesterov;       /* needs momentum */
+    int reserved_;
+} ct_optimizer_options;
+
+#define CT_OPTIMIZER_STATES 2
+
+/* One parameter's step, as a rule sees it: n contiguous elements of dtype, changed in place. */
+typedef struct ct_update {
+    const ct_optimizer_options *options;
+    int64_t step; /* of this parameter, from 1 */
+    ct_dtype dtype;
+    int64_t n;
+    void *parameter;
+    const void *gradient;
+    void *states[CT_OPTIMIZER_STATES]; /* zero before the first step */
+} ct_update;
+
+/* An optimiser's rule. A record of one's own is one more optimiser. */
+typedef struct ct_optimizer_rule {
+    const char *name;
+    ct_optimizer_options defaults;
+    int (*states)(const ct_optimizer_options *options); /* how many tensors of the parameter's shape it keeps */
+    void (*update)(const ct_update *update);            /* cannot fail */
+} ct_optimizer_rule;
+
+/* PyTorch's rules and defaults, which each page of its documentation gives as an algorithm. */
+CT_API extern const ct_optimizer_rule ct_rule_sgd;   /* lr 1e-3; momentum, nesterov, weight_decay */
+CT_API extern const ct_optimizer_rule ct_rule_adam;  /* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015 */
+CT_API extern const ct_optimizer_rule ct_rule_adamw; /* the same with weight_decay 0.01; Loshchilov & Hutter 2019 */
+CT_API extern const ct_optimizer_rule
+    ct_rule_rmsprop; /* lr 1e-2, beta2 0.99, eps 1e-8; momentum, weight_decay; Hinton 2012 */
+
+typedef struct ct_optimizer ct_optimizer;
+
+/* An optimiser of the module's parameters as they are now, with all the state that it will need. The module must live as
+ * long. The caller's until ct_optimizer_free(). Errors: NULL, argument, state (a parameter that is not contiguous), memory. */
+CT_API ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
+                                      const ct_optimizer_options *options);
+CT_API void ct_optimizer_free(ct_optimizer *optimizer); /* NULL is fine */
+/* Changes every parameter by its accumulated gradient; one without gradient stays as it is. While an error is pending, and on
+ * any error (shape, dtype of a gradient; memory), it changes no parameter and no state, and returns the error. */
+CT_API ct_status ct_optimizer_step(ct_optimizer *optimizer);
+/* Clears the accumulated gradients. */
+CT_API void ct_optimizer_zero_grad(ct_optimizer *optimizer);
+CT_API double ct_optimizer_lr(const ct_optimizer *optimizer);
+/* Error (argument): lr negative or not finite. 0 is allowed: the end of a schedule. */
+CT_API ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr);
+
+/* The learning rate's factor at a step in 0..steps-1. A function of one's own is one more schedule. */
+typedef double (*ct_schedule)(int64_t step, int64_t steps);
+CT_API double ct_schedule_constant(int64_t step, int64_t steps); /* 1 */
+CT_API double ct_schedule_linear(int64_t step, int64_t steps);   /* from 1 towards 0 */
+CT_API double ct_schedule_cosine(int64_t step,
+                                 int64_t steps); /* half a cosine from 1 towards 0 (Loshchilov & Hutter 2017, eq. 5) */
+
+/* ---- data ---- */
+
+/* Samples and their class labels. */
+typedef struct ct_dataset ct_dataset;
+
+typedef struct ct_dataset_options {
+    ct_dtype dtype;       /* of the samples in a batch: CT_FLOAT32 (the default) or CT_FLOAT64 */
+    double scale, offset; /* a batch holds scale * sample + offset; scale 0 stands for 1 (1 / 255 for IDX images) */
+    int64_t shape[4];     /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
+    int64_t skip_lines;   /* CSV: lines before the first sample */
+    int reserved_;
+} ct_dataset_options;
+
+/* samples [n, ...] uint8 or float, labels [n] int64, all >= 0. uint8 samples stay bytes and become numbers batch by batch. The
+ * tensors are shared, not taken over. The result is the caller's until ct_dataset_free(). Errors: NULL, shape, dtype, argument
+ * (negative labels, options), memory. options may be NULL, here and below. */
+CT_API ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *labels, const ct_dataset_options *options);
+/* Images [n, height, width] and labels [n] from two IDX files (uint8, gzipped or not), as samples [n, 1, height, width]. Errors:
+ * those above and io, format. */
+CT_API ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, const ct_dataset_options *options);
+/* A CSV file, gzipped or not: on each line the numbers of one sample, row-major, then its label. Errors: those above and io,
+ * format (names the line and the field). */
+CT_API ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *options);
+CT_API void ct_dataset_free(ct_dataset *dataset); /* NULL is fine */
+CT_API int64_t ct_dataset_count(const ct_dataset *dataset);
+CT_API int64_t ct_dataset_classes(const ct_dataset *dataset); /* the largest label + 1 */
+/* Copies the samples at n indices into a data set of their own. Error: argument (an index outside 0..count-1). */
+CT_API ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices, int64_t n);
+/* The samples at n indices, x [n, ...], and their labels, y [n] int64, owned by the innermost scope. On an error both are NULL. */
+CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x,
+                                  ct_tensor **y);
+
+/* The batches of one epoch after another. */
+typedef struct ct_batches ct_batches;
+
+typedef struct ct_batches_options {
+    int64_t size;  /* samples in a batch, >= 1; 0 stands for 64. The last batch of an epoch may be smaller */
+    bool shuffle;  /* a new random order in every epoch */
+    uint64_t seed; /* the order depends on it and on the epoch's number alone */
+    int reserved_;
+} ct_batches_options;
+
+/* The data set must live as long. The result is the caller's until ct_batches_free(). */
+CT_API ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options);
+CT_API void ct_batches_free(ct_batches *batches);           /* NULL is fine */
+CT_API int64_t ct_batches_count(const ct_batches *batches); /* batches in an epoch */
+/* Goes to the beginning of that epoch (>= 0); a new object stands at the beginning of epoch 0. */
+CT_API ct_status ct_batches_start(ct_batches *batches, int64_t epoch);
+/* The next batch as ct_dataset_batch() gives it. False at the end of the epoch, and on an error (see ct_error_code()). */
+CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
+
+/* ---- training ---- */
+
+/* Share of the rows of logits [n, classes] whose largest element is at labels [n] (int64). NaN with an error: NULL, shape,
+ * dtype. n = 0 gives NaN without one. */
+CT_API double ct_accuracy(ct_tensor *logits, ct_tensor *labels);
+
+/* A loss of a batch: 0-d. */
+typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *labels);
+
+typedef struct ct_progress {
+    int64_t epoch, epochs;           /* epoch from 1 */
+    int64_t epoch_step, epoch_steps; /* batches of this epoch done, and all of them */
+    int64_t step, steps;             /* the same over all epochs */
+    int64_t epoch_samples;           /* samples of this epoch done */
+    double loss;                     /* of the last batch */
+    double epoch_loss;               /* mean over the samples of this epoch so far */
+    double epoch_accuracy;           /* the same */
+    double lr;                       /* that the last step used */
+} ct_progress;
+
+typedef struct ct_fit_options {
+    int64_t epochs;       /* 0 stands for 1 */
+    int64_t batch_size;   /* 0 stands for 64 */
+    uint64_t seed;        /* of the order of samples */
+    ct_schedule schedule; /* of the learning rate over all steps; NULL: constant */
+    ct_loss loss;         /* NULL: cross entropy, mean over the batch */
+    bool (*progress)(const ct_progress *progress,
+                     void *user); /* after every step; false ends the training. May be NULL */
+    void *user;
+    int reserved_;
+} ct_fit_options;
+
+/* Trains model on the data set; the optimiser's learning rate at the start is what the schedule scales, and is put back at the
+ * end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
+CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
+                        const ct_fit_options *options);
+
+typedef struct ct_evaluation {
+    double loss, accuracy; /* means over all samples */
+    int64_t correct, count;
+} ct_evaluation;
+
+/* Loss (cross entropy) and accuracy of the model on a whole data set, without recording. */
+CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result);
+
+/* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in
+ * float64 whatever the module's dtype. Result, report and options are ct_gradcheck()'s. */
+CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *module, ct_tensor *x, ct_tensor *y,
+                                     ct_loss loss, ct_gradcheck_report *report, const ct_gradcheck_options *options);
+
+/* ---- plots ---- */
+
+typedef struct ct_series {
+    const char *label; /* in the legend */
+    const double *x, *y;
+    int64_t n;
+    bool faint; /* thin and pale: the raw values behind a smoothed curve */
+} ct_series;
+
+typedef struct ct_plot_options {
+    const char *title, *x_label, *y_label; /* may be NULL */
+    int reserved_;
+} ct_plot_options;
+
+/* Writes the series as lines into an SVG file. Points that are not finite leave a gap. Errors: NULL, argument (nothing finite to
+ * plot), io. options may be NULL. */
+CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options);
+
+/* Completes a pending error that has no location yet when object is NULL; returns object. */
+CT_API void *ct_at_object(const char *file, int line, void *object);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_module_new(dtype) ct_at_object(CT_HERE, ct_module_new(dtype))
+#define ct_module_push(module, name) ct_at_status(CT_HERE, ct_module_push(module, name))
+#define ct_module_parameter(...) ct_at(CT_HERE, ct_module_parameter(__VA_ARGS__))
+#define ct_module_buffer(...) ct_at(CT_HERE, ct_module_buffer(__VA_ARGS__))
+#define ct_module_alloc(module, bytes) ct_at_object(CT_HERE, ct_module_alloc(module, bytes))
+#define ct_module_exchange(...) ct_at_status(CT_HERE, ct_module_exchange(__VA_ARGS__))
+#define ct_module_save(module, path) ct_at_status(CT_HERE, ct_module_save(module, path))
+#define ct_module_load(module, path) ct_at_status(CT_HERE, ct_module_load(module, path))
+#define ct_initialize_(t, initializer, fan_in, fan_out) \
+    ct_at_status(CT_HERE, ct_initialize_(t, initializer, fan_in, fan_out))
+#define ct_linear_new(...) \
+    ct_at_object(CT_HERE, CT_WITH4(ct_linear_new, ct_linear_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_linear_forward(layer, x) ct_at(CT_HERE, ct_linear_forward(layer, x))
+#define ct_conv2d_new(...) \
+    ct_at_object(CT_HERE, CT_WITH5(ct_conv2d_new, ct_conv2d_layer_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
+#define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
+#define ct_optimizer_new(...) \
+    ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_optimizer_step(optimizer) ct_at_status(CT_HERE, ct_optimizer_step(optimizer))
+#define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
+#define ct_dataset_new(...) \
+    ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_dataset_from_idx(...) \
+    ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_dataset_from_csv(...) \
+    ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
+#define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
+#define ct_batches_new(...) \
+    ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
+#define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_evaluate(forward, model, dataset, result) ct_at_status(CT_HERE, ct_evaluate(forward, model, dataset, result))
+#define ct_gradcheck_model(...) CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
+#define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, .reserved_ = 0))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

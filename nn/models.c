@@ -1,0 +1,39 @@
+/* Models: layers in a struct, and the expression that they make.
+ *
+ * Invariant: a model's struct belongs to the module in which it was made. */
+#include "nn_internal.h"
+
+struct ct_lenet5 {
+    ct_conv2d_layer *conv1, *conv2;
+    ct_linear_layer *fc1, *fc2, *fc3;
+};
+
+ct_lenet5 *ct_lenet5_new(ct_module *module)
+{
+    ct_lenet5 *m = ct_module_alloc(module, sizeof *m);
+    if (!m)
+        return NULL;
+    int64_t before = ct_module_count(module);
+    m->conv1 = ct_conv2d_new(module, "conv1", 1, 6, 5, &(ct_conv2d_layer_options){.padding = 2});
+    m->conv2 = ct_conv2d_new(module, "conv2", 6, 16, 5, NULL);
+    m->fc1 = ct_linear_new(module, "fc1", 16 * 5 * 5, 120, NULL);
+    m->fc2 = ct_linear_new(module, "fc2", 120, 84, NULL);
+    m->fc3 = ct_linear_new(module, "fc3", 84, 10, NULL);
+    if (m->conv1 && m->conv2 && m->fc1 && m->fc2 && m->fc3)
+        return m;
+    ct__module_truncate(module, before);
+    return NULL;
+}
+
+/* [n,1,28,28] -> [n,6,14,14] -> [n,16,5,5] -> [n,400] -> [n,120] -> [n,84] -> [n,10] */
+ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x)
+{
+    const ct_lenet5 *m = model;
+    if (!m)
+        return NULL;
+    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv1, x)), 2, NULL);
+    h = ct_flatten(ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv2, h)), 2, NULL), 1, -1);
+    h = ct_relu(ct_linear_forward(m->fc1, h));
+    h = ct_relu(ct_linear_forward(m->fc2, h));
+    return ct_linear_forward(m->fc3, h);
+}

@@ -1,0 +1,49 @@
+/* What the files of nn share. Like every user's program they see cotan's public headers only.
+ *
+ * Invariant: memory from malloc and calloc is checked, and its lack is reported through ct__nn_no_memory. */
+#ifndef CT_NN_INTERNAL_H
+#define CT_NN_INTERNAL_H
+
+#define CT_NO_LOCATIONS
+#include <cotan/nn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CT_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The error "<what>: no memory". */
+static inline ct_status ct__nn_no_memory(const char *what)
+{
+    return ct_error_set(CT_ERROR_MEMORY, "%s: no memory", what);
+}
+
+/* count zeroed elements of size bytes (at least one, so that NULL always means an error); NULL with an error. */
+static inline void *ct__nn_alloc(const char *what, int64_t count, size_t size)
+{
+    void *block = calloc(count > 0 ? (size_t)count : 1, size);
+    if (!block)
+        ct__nn_no_memory(what);
+    return block;
+}
+
+/* Closes the scope that the caller opened, and returns the pending error's code, that of the closing included. */
+static inline ct_status ct__nn_scope_close(void)
+{
+    ct_scope_close();
+    return ct_error_code();
+}
+
+/* "[3,4]" into buffer; returns buffer. */
+#define CT_NN_SHAPE_TEXT 176
+char *ct__nn_shape_text(const ct_tensor *t, char *buffer);
+
+/* Removes and releases the tensors named since the module had count of them. */
+void ct__module_truncate(ct_module *module, int64_t count);
+
+/* The numbers of a CSV file after skip_lines lines: float64 [rows, columns], owned by the innermost scope. */
+ct_tensor *ct__csv_load(const char *path, int64_t skip_lines);
+
+/* How many rows of logits [n, classes] have their largest element at labels [n]; -1 with an error. */
+int64_t ct__count_correct(ct_tensor *logits, ct_tensor *labels, const char *what);
+
+#endif

@@ -1,0 +1,264 @@
+/* Optimisers: one engine, a table of rules, and the schedules of the learning rate.
+ *
+ * Invariant: all that a step needs exists before it changes the first parameter, so that it changes all or none. */
+#include "nn_internal.h"
+#include <math.h>
+
+/* The update loops are compiled once for each instruction set, and the loader picks; none of them may fuse a product and a sum
+ * (-ffp-contract=off), so that all give the same bits. Sanitizers cannot run the loader's choice. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define CT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CT_CLONES
+#endif
+
+#define REAL float
+#define REAL_SQRT sqrtf
+#define NAME(x) x##_f32
+#include "optimizer_kernels.h"
+#undef REAL
+#undef REAL_SQRT
+#undef NAME
+
+#define REAL double
+#define REAL_SQRT sqrt
+#define NAME(x) x##_f64
+#include "optimizer_kernels.h"
+#undef REAL
+#undef REAL_SQRT
+#undef NAME
+
+/* ---- the rules ---- */
+
+#define BY_DTYPE(rule)                                         \
+    static void rule(const ct_update *u)                       \
+    {                                                          \
+        (u->dtype == CT_FLOAT32 ? rule##_f32 : rule##_f64)(u); \
+    }
+BY_DTYPE(sgd)
+BY_DTYPE(adam)
+BY_DTYPE(adamw)
+BY_DTYPE(rmsprop)
+
+static int with_momentum(const ct_optimizer_options *options)
+{
+    return options->momentum != 0;
+}
+
+static int one_and_momentum(const ct_optimizer_options *options)
+{
+    return 1 + with_momentum(options);
+}
+
+static int two(const ct_optimizer_options *options)
+{
+    (void)options;
+    return 2;
+}
+
+const ct_optimizer_rule ct_rule_sgd = {.name = "sgd", .defaults = {.lr = 1e-3}, .states = with_momentum, .update = sgd};
+const ct_optimizer_rule ct_rule_adam = {
+    .name = "adam", .defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}, .states = two, .update = adam};
+const ct_optimizer_rule ct_rule_adamw = {
+    .name = "adamw",
+    .defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01},
+    .states = two,
+    .update = adamw,
+};
+const ct_optimizer_rule ct_rule_rmsprop = {.name = "rmsprop",
+                                           .defaults = {.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8},
+                                           .states = one_and_momentum,
+                                           .update = rmsprop};
+
+/* ---- the engine ---- */
+
+typedef struct slot {
+    ct_tensor *parameter;
+    ct_tensor *states[CT_OPTIMIZER_STATES]; /* kept */
+    const void *gradient;                   /* of the step that is running; NULL: none */
+    int64_t step;
+} slot;
+
+struct ct_optimizer {
+    const ct_optimizer_rule *rule;
+    ct_optimizer_options options;
+    int states;
+    int64_t count;
+    slot *slots;
+};
+
+/* The options given, the rule's defaults for those that are 0. */
+static ct_optimizer_options filled(const ct_optimizer_rule *rule, const ct_optimizer_options *options)
+{
+    ct_optimizer_options o = options ? *options : rule->defaults;
+    double *members[] = {&o.lr, &o.momentum, &o.weight_decay, &o.beta1, &o.beta2, &o.eps};
+    const ct_optimizer_options *d = &rule->defaults;
+    const double defaults[] = {d->lr, d->momentum, d->weight_decay, d->beta1, d->beta2, d->eps};
+    for (size_t i = 0; i < CT_LENGTH(members); i++)
+        if (*members[i] == 0)
+            *members[i] = defaults[i];
+    return o;
+}
+
+static ct_status check_options(const char *rule, const ct_optimizer_options *o)
+{
+    const struct {
+        const char *name;
+        double value;
+        bool good;
+    } rows[] = {
+        {"lr", o->lr, o->lr > 0 && isfinite(o->lr)},
+        {"momentum", o->momentum, o->momentum >= 0 && o->momentum < 1},
+        {"weight_decay", o->weight_decay, o->weight_decay >= 0 && isfinite(o->weight_decay)},
+        {"beta1", o->beta1, o->beta1 >= 0 && o->beta1 < 1},
+        {"beta2", o->beta2, o->beta2 >= 0 && o->beta2 < 1},
+        {"eps", o->eps, o->eps >= 0 && isfinite(o->eps)},
+        {"nesterov without momentum", o->momentum, !o->nesterov || o->momentum > 0},
+    };
+    for (size_t i = 0; i < CT_LENGTH(rows); i++)
+        if (!rows[i].good)
+            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: %s out of range: %g", rule, rows[i].name,
+                                rows[i].value);
+    return CT_OK;
+}
+
+/* Gives the optimiser one slot for each parameter, with its states. */
+static ct_status make_slots(ct_optimizer *optimizer, const ct_module *module)
+{
+    for (int64_t i = 0; i < ct_module_count(module); i++) {
+        ct_tensor *p = ct_module_tensor(module, i);
+        if (!ct_module_is_parameter(module, i))
+            continue;
+        if (!ct_is_contiguous(p))
+            return ct_error_set(CT_ERROR_STATE, "optimizer %s: parameter \"%s\" is not contiguous",
+                                optimizer->rule->name, ct_module_name(module, i));
+        slot *s = &optimizer->slots[optimizer->count++];
+        s->parameter = p;
+        for (int k = 0; k < optimizer->states; k++)
+            if (!(s->states[k] = ct_keep(ct_zeros_like(p))))
+                return ct_error_code();
+    }
+    return CT_OK;
+}
+
+ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
+{
+    if (!module || !rule) {
+        ct_error_set(CT_ERROR_NULL, "optimizer: the %s is NULL", module ? "rule" : "module");
+        return NULL;
+    }
+    ct_optimizer_options all = filled(rule, options);
+    if (check_options(rule->name, &all) != CT_OK)
+        return NULL;
+    ct_optimizer *optimizer = ct__nn_alloc("optimizer", 1, sizeof *optimizer);
+    if (!optimizer)
+        return NULL;
+    *optimizer = (ct_optimizer){.rule = rule, .options = all, .states = rule->states(&all)};
+    optimizer->slots = ct__nn_alloc("optimizer", ct_module_count(module), sizeof *optimizer->slots);
+    if (optimizer->slots && make_slots(optimizer, module) == CT_OK)
+        return optimizer;
+    ct_optimizer_free(optimizer);
+    return NULL;
+}
+
+void ct_optimizer_free(ct_optimizer *optimizer)
+{
+    if (!optimizer)
+        return;
+    for (int64_t i = 0; i < optimizer->count; i++)
+        for (int k = 0; k < optimizer->states; k++)
+            ct_release(optimizer->slots[i].states[k]);
+    free(optimizer->slots);
+    free(optimizer);
+}
+
+/* Finds the slot's gradient, as contiguous elements. */
+static ct_status find_gradient(slot *s, const char *rule)
+{
+    s->gradient = NULL;
+    ct_tensor *gradient = ct_grad_of(s->parameter);
+    if (!gradient || ct_numel(s->parameter) == 0)
+        return CT_OK;
+    char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
+    if (strcmp(ct__nn_shape_text(gradient, have), ct__nn_shape_text(s->parameter, want)) != 0)
+        return ct_error_set(CT_ERROR_SHAPE, "optimizer_step %s: gradient %s for a parameter %s", rule, have, want);
+    if (ct_dtype_of(gradient) != ct_dtype_of(s->parameter))
+        return ct_error_set(CT_ERROR_DTYPE, "optimizer_step %s: %s gradient for a %s parameter", rule,
+                            ct_dtype_name(ct_dtype_of(gradient)), ct_dtype_name(ct_dtype_of(s->parameter)));
+    s->gradient = ct_data(ct_contiguous(gradient));
+    return s->gradient ? CT_OK : ct_error_code();
+}
+
+/* Cannot fail: parameter and states are contiguous leaves, seen to be so when the optimiser was made. */
+static void update(const ct_optimizer *optimizer, slot *s)
+{
+    ct_update u = {
+        .options = &optimizer->options,
+        .step = ++s->step,
+        .dtype = ct_dtype_of(s->parameter),
+        .n = ct_numel(s->parameter),
+        .parameter = ct_data_mut(s->parameter),
+        .gradient = s->gradient,
+    };
+    for (int k = 0; k < optimizer->states; k++)
+        u.states[k] = ct_data_mut(s->states[k]);
+    optimizer->rule->update(&u);
+}
+
+ct_status ct_optimizer_step(ct_optimizer *optimizer)
+{
+    if (ct_error_code() != CT_OK)
+        return ct_error_code();
+    if (!optimizer)
+        return ct_error_set(CT_ERROR_NULL, "optimizer_step: the optimizer is NULL");
+    if (ct_scope_open() != CT_OK)
+        return ct_error_code();
+    ct_no_grad_begin();
+    ct_status status = CT_OK;
+    for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
+        status = find_gradient(&optimizer->slots[i], optimizer->rule->name);
+    for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
+        if (optimizer->slots[i].gradient)
+            update(optimizer, &optimizer->slots[i]);
+    ct_no_grad_end();
+    return ct__nn_scope_close();
+}
+
+void ct_optimizer_zero_grad(ct_optimizer *optimizer)
+{
+    for (int64_t i = 0; optimizer && i < optimizer->count; i++)
+        ct_zero_grad(optimizer->slots[i].parameter);
+}
+
+double ct_optimizer_lr(const ct_optimizer *optimizer)
+{
+    return optimizer ? optimizer->options.lr : 0;
+}
+
+ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr)
+{
+    if (!optimizer)
+        return ct_error_set(CT_ERROR_NULL, "optimizer_set_lr: the optimizer is NULL");
+    if (!(lr >= 0) || !isfinite(lr))
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer_set_lr: out of range: %g", lr);
+    optimizer->options.lr = lr;
+    return CT_OK;
+}
+
+/* ---- schedules ---- */
+
+double ct_schedule_constant(int64_t step, int64_t steps)
+{
+    (void)step, (void)steps;
+    return 1;
+}
+
+double ct_schedule_linear(int64_t step, int64_t steps)
+{
+    return 1 - (double)step / (double)steps;
+}
+
+double ct_schedule_cosine(int64_t step, int64_t steps)
+{
+    return 0.5 + 0.5 * cos(3.14159265358979323846 * (double)step / (double)steps);
+}

@@ -1,0 +1,205 @@
+/* Line plots as SVG (https://www.w3.org/TR/SVG11/).
+ *
+ * Invariant: the same numbers give the same bytes. */
+#include "nn_internal.h"
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+
+enum { WIDTH = 720, HEIGHT = 420, LEFT = 64, RIGHT = 24, TOP = 44, BOTTOM = 52 };
+
+/* One axis: values low..high lie at pixels from..to. */
+typedef struct axis {
+    double low, high;
+    double from, to;
+    double tick; /* distance between ticks */
+} axis;
+
+static double place(const axis *a, double value)
+{
+    return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from);
+}
+
+/* 1, 2 or 5 times a power of ten, so that an axis of that length has 4 to 10 ticks. */
+static double nice_tick(double length)
+{
+    double power = pow(10, floor(log10(length / 5)));
+    double fraction = length / 5 / power;
+    return power * (fraction < 1.5 ? 1 : fraction < 3.5 ? 2 : fraction < 7.5 ? 5 : 10);
+}
+
+static void widen(axis *a, double value)
+{
+    a->low = fmin(a->low, value);
+    a->high = fmax(a->high, value);
+}
+
+/* Rounds the ends outwards to ticks. */
+static void finish_axis(axis *a)
+{
+    if (a->high - a->low < 1e-12 * fmax(fabs(a->low), fabs(a->high)) || a->high == a->low) {
+        double room = a->high == 0 ? 1 : 0.1 * fabs(a->high);
+        a->low -= room;
+        a->high += room;
+    }
+    a->tick = nice_tick(a->high - a->low);
+    a->low = a->tick * floor(a->low / a->tick + 1e-9);
+    a->high = a->tick * ceil(a->high / a->tick - 1e-9);
+}
+
+static bool finite_point(const ct_series *s, int64_t i)
+{
+    return isfinite(s->x[i]) && isfinite(s->y[i]);
+}
+
+/* The range of all finite points; false if there are none. */
+static bool find_axes(const ct_series *series, int64_t n, axis *x, axis *y)
+{
+    *x = (axis){.low = INFINITY, .high = -INFINITY, .from = LEFT, .to = WIDTH - RIGHT};
+    *y = (axis){.low = INFINITY, .high = -INFINITY, .from = HEIGHT - BOTTOM, .to = TOP};
+    for (int64_t k = 0; k < n; k++) {
+        for (int64_t i = 0; i < series[k].n; i++) {
+            if (!finite_point(&series[k], i))
+                continue;
+            widen(x, series[k].x[i]);
+            widen(y, series[k].y[i]);
+        }
+    }
+    if (x->low > x->high)
+        return false;
+    finish_axis(x);
+    finish_axis(y);
+    return true;
+}
+
+static void write_escaped(FILE *f, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '<')
+            fputs("&lt;", f);
+        else if (*text == '>')
+            fputs("&gt;", f);
+        else if (*text == '&')
+            fputs("&amp;", f);
+        else
+            fputc(*text, f);
+    }
+}
+
+/* Text at a place; attributes say how it is anchored. Nothing for NULL. */
+static void write_text(FILE *f, double x, double y, const char *attributes, const char *text)
+{
+    if (!text)
+        return;
+    fprintf(f, "<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, attributes);
+    write_escaped(f, text);
+    fputs("</text>\n", f);
+}
+
+/* Grid lines with their numbers along both axes. */
+static void write_grid(FILE *f, const axis *x, const axis *y)
+{
+    char number[32];
+    for (int i = 0; x->low + i * x->tick <= x->high + 0.5 * x->tick; i++) {
+        double value = x->low + i * x->tick, at = place(x, value);
+        fprintf(f, "<path class=\"grid\" d=\"M%.1f %d V%d\"/>\n", at, HEIGHT - BOTTOM, TOP);
+        snprintf(number, sizeof number, "%.10g", fabs(value) < 1e-9 * x->tick ? 0 : value);
+        write_text(f, at, HEIGHT - BOTTOM + 18, " text-anchor=\"middle\"", number);
+    }
+    for (int i = 0; y->low + i * y->tick <= y->high + 0.5 * y->tick; i++) {
+        double value = y->low + i * y->tick, at = place(y, value);
+        fprintf(f, "<path class=\"grid\" d=\"M%d %.1f H%d\"/>\n", LEFT, at, WIDTH - RIGHT);
+        snprintf(number, sizeof number, "%.10g", fabs(value) < 1e-9 * y->tick ? 0 : value);
+        write_text(f, LEFT - 8, at + 4, " text-anchor=\"end\"", number);
+    }
+    fprintf(f, "<path class=\"axis\" d=\"M%d %d V%d H%d\"/>\n", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
+}
+
+static const char *const colours[] = {"#1f5fa8", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d00", "#555555"};
+
+/* A curve, broken where a point is not finite. */
+static void write_curve(FILE *f, const ct_series *s, const axis *x, const axis *y, const char *colour)
+{
+    fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" %s d=\"", colour,
+            s->faint ? "stroke-width=\"0.8\" stroke-opacity=\"0.35\"" : "stroke-width=\"2\"");
+    bool down = false;
+    for (int64_t i = 0; i < s->n; i++) {
+        bool finite = finite_point(s, i);
+        if (finite)
+            fprintf(f, "%c%.1f %.1f", down ? 'L' : 'M', place(x, s->x[i]), place(y, s->y[i]));
+        down = finite;
+    }
+    fputs("\"/>\n", f);
+}
+
+/* A stroke and the label, in the upper right corner, one row for each curve. */
+static void write_legend(FILE *f, const ct_series *s, int64_t row, const char *colour)
+{
+    double y = TOP + 16 + 18 * (double)row;
+    if (!s->label)
+        return;
+    fprintf(f, "<path stroke=\"%s\" stroke-width=\"2\" stroke-opacity=\"%s\" d=\"M%d %.1f h24\"/>\n", colour,
+            s->faint ? "0.35" : "1", WIDTH - RIGHT - 150, y);
+    write_text(f, WIDTH - RIGHT - 120, y + 4, "", s->label);
+}
+
+static void write_plot(FILE *f, const ct_series *series, int64_t n, const ct_plot_options *o, const axis *x,
+                       const axis *y)
+{
+    char turned[64];
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\""
+            " font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n"
+            "<style>.grid{stroke:#e4e4e4}.axis{stroke:#333;fill:none}</style>\n"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+            WIDTH, HEIGHT, WIDTH, HEIGHT);
+    write_grid(f, x, y);
+    /* The first colour is that of the first curve and of the raw values behind it, and so on. */
+    for (int64_t k = 0, colour = 0; k < n; k++) {
+        const char *c = colours[(size_t)colour % CT_LENGTH(colours)];
+        write_curve(f, &series[k], x, y, c);
+        write_legend(f, &series[k], k, c);
+        colour += !series[k].faint;
+    }
+    double middle_x = 0.5 * (LEFT + WIDTH - RIGHT), middle_y = 0.5 * (TOP + HEIGHT - BOTTOM);
+    write_text(f, middle_x, 24, " text-anchor=\"middle\" font-size=\"15\"", o->title);
+    write_text(f, middle_x, HEIGHT - 12, " text-anchor=\"middle\"", o->x_label);
+    snprintf(turned, sizeof turned, " text-anchor=\"middle\" transform=\"rotate(-90 16 %.1f)\"", middle_y);
+    write_text(f, 16, middle_y, turned, o->y_label);
+    fputs("</svg>\n", f);
+}
+
+static ct_status check_series(const char *path, const ct_series *series, int64_t n)
+{
+    if (!path || !series)
+        return ct_error_set(CT_ERROR_NULL, "plot_svg: the %s NULL", path ? "series are" : "path is");
+    for (int64_t k = 0; k < n; k++)
+        if (series[k].n > 0 && (!series[k].x || !series[k].y))
+            return ct_error_set(CT_ERROR_NULL, "plot_svg: series %lld has no values", (long long)k);
+    return CT_OK;
+}
+
+ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options)
+{
+    static const ct_plot_options defaults = {0};
+    axis x, y;
+    ct_status status = check_series(path, series, n);
+    if (status != CT_OK)
+        return status;
+    if (!find_axes(series, n, &x, &y))
+        return ct_error_set(CT_ERROR_ARGUMENT, "plot_svg: no finite points to plot");
+    locale_t c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!c_locale)
+        return ct__nn_no_memory("plot_svg");
+    FILE *f = fopen(path, "w");
+    if (f) {
+        locale_t before = uselocale(c_locale);
+        write_plot(f, series, n, options ? options : &defaults, &x, &y);
+        uselocale(before);
+    }
+    bool bad = !f || ferror(f);
+    if ((f && fclose(f) != 0) || bad)
+        status = ct_error_set(CT_ERROR_IO, "plot_svg: %s: %s", path, strerror(errno));
+    freelocale(c_locale);
+    return status;
+}

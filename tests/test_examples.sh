@@ -1,0 +1,117 @@
+#!/bin/sh
+# Runs the programs of docs/examples and looks at what they print and write.
+# usage: test_examples.sh TOP FOLDER_OF_PROGRAMS SANITIZER
+set -u
+top=$1 programs=$2 sanitizer=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0 failed=0
+
+# check WHAT COMMAND...: counts whether the command succeeds
+check()
+{
+    what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "not so: $what"
+    fi
+}
+
+# prints PROGRAM TEXT: the program ends well and prints exactly that
+prints()
+{
+    "$programs/$1" >"$work/printed" 2>&1 && [ "$(cat "$work/printed")" = "$2" ] || { cat "$work/printed"; false; }
+}
+
+# runs STATUS COMMAND...: ends with that status; its output is in $work/printed
+runs()
+{
+    wanted=$1
+    shift
+    "$@" >"$work/printed" 2>&1
+    status=$?
+    [ "$status" -eq "$wanted" ] || { echo "exit status $status"; tail -n 20 "$work/printed"; false; }
+}
+
+says() { grep -qF -- "$1" "$work/printed" || { tail -n 20 "$work/printed"; false; }; }
+ends_well() { tail -n 1 "$work/printed" | awk -v least="$1" '/^test accuracy: [01]\.[0-9][0-9][0-9][0-9]$/ && $3 >= least { good = 1 } END { exit !good }' || { tail "$work/printed"; false; }; }
+differs() { ! cmp -s "$1" "$2"; }
+
+check "circuit prints the lecture notes' numbers" prints circuit "f     = 0.7311
+df/dw = (-0.1966, -0.3932, 0.1966)
+df/dx = (0.3932, -0.5898)"
+check "ten_lines finds the line" prints ten_lines "y = 2.000 x + 1.000"
+
+check "custom_op's gradient is right" runs 0 "$programs/custom_op"
+check "custom_op says so" says PASS
+lines=$(awk '/---- the check/ { on = 0 } on && NF && !/^\/\*/ { n++ } /---- the operation ----/ { on = 1 } END { print n }' \
+    "$top/docs/examples/custom_op.c")
+check "custom_op's operation has $lines lines, at most 25" [ "$lines" -gt 5 -a "$lines" -le 25 ]
+
+# ---- train: options ----
+train=$programs/train
+check "--help" runs 0 "$train" --help
+check "--help lists the options" says "--epochs N"
+while read -r option value words; do
+    # shellcheck disable=SC2086 # an option without a value is one word
+    check "$option $value is refused" runs 2 "$train" $option $value
+    check "$option $value: a clear message" says "$words"
+done <<'ROWS'
+--epochs 0 --epochs 0: must be a whole number
+--epochs 1.5 must be a whole number
+--batch -3 --batch -3: must be
+--batch 9999999999999999999 must be
+--lr nan --lr nan: must be a number above 0
+--lr 0 must be a number above 0
+--seed x --seed x: must be
+--seed -1 --seed -1: must be
+--threads 0 --threads 0: must be a whole number from 1 to 256
+--threads 257 must be
+--wrong 1 unrecognized option
+one two unexpected argument one
+--out /proc/nowhere --out /proc/nowhere:
+ROWS
+
+# ---- train: the digits ----
+digits() { runs 0 "$train" --data "$work/absent" "$@"; }
+check "the digits are learnt" digits --threads 1 --out one
+check "the missing data set is named" says "Fashion-MNIST is not in $work/absent"
+check "the gradient check comes first" says "gradient check of the loss"
+check "0.95 on the held-out fifth" ends_well 0.95
+check "plain lines without a terminal" [ "$(grep -c '^epoch ' printed)" -eq 30 ]
+for file in digits.safetensors digits-loss.svg digits-graph.dot; do
+    check "$file is written" [ -s "one/$file" ]
+done
+check "another number of threads" digits --threads 2 --out two
+for file in digits.safetensors digits-loss.svg digits-graph.dot; do
+    check "the same $file from the same seed" cmp "one/$file" "two/$file"
+done
+check "another seed" digits --seed 1 --epochs 1 --batch 100 --out three
+check "another model from another seed" differs one/digits.safetensors three/digits.safetensors
+if command -v script >/dev/null; then
+    check "a terminal" runs 0 script -qec "$train --data $work/absent --epochs 2 --out one" /dev/null
+    check "a live line" says "$(printf '\repoch 1/2 [====================]')"
+fi
+
+# ---- train: Fashion-MNIST ----
+data=/usr/share/datasets/fashion-mnist
+if [ -d "$data" ]; then
+    mkdir damaged && cp "$data"/*.gz damaged/ && head -c 100000 "$data/train-images-idx3-ubyte.gz" >damaged/train-images-idx3-ubyte.gz
+    check "a damaged file is refused" runs 1 "$train" --data damaged
+    check "a damaged file is named" says "damaged/train-images-idx3-ubyte.gz"
+    check "no model of a run that failed" [ ! -e lenet5.safetensors ]
+    rm -r damaged
+    if [ "$sanitizer" = none ]; then
+        check "LeNet-5 learns" runs 0 "$train" --epochs 1
+        check "LeNet-5 learns enough in one epoch" ends_well 0.8
+    fi
+else
+    echo "Fashion-MNIST is not installed: skipped"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]
