@@ -1,5 +1,5 @@
-/* Arrays in IDX files, gzipped or not: two zero bytes, a type, the number of axes, their sizes, the elements, all big-endian
- * (http://yann.lecun.com/exdb/mnist, "The IDX file format").
+/* Arrays in IDX files, gzipped or not: two zero bytes, a type, the number of axes, their sizes, the elements, all
+ * big-endian (http://yann.lecun.com/exdb/mnist, "The IDX file format").
  *
  * Invariant: a file that loads ends where its elements end. */
 #include "core_internal.h"
@@ -12,8 +12,8 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "from_big_endian stores the low bytes first");
 
-/* No deflated byte stands for more than 1032 (zlib's technical notes), and none of these for more than 4 in memory: a header
- * that asks for more lies. */
+/* No deflated byte stands for more than 1032 (zlib's technical notes), and none of these for more than 4 in memory:
+ * a header that asks for more lies. */
 #define MOST_INFLATED (4 * 1032)
 
 typedef struct element_type {
@@ -120,8 +120,8 @@ static ct_status read_shape(const reader *r, ct_dtype dtype, int64_t *shape, int
     return CT_OK;
 }
 
-/* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is written over
- * it, since an element in memory is at least as wide as in the file. */
+/* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is
+ * written over it, since an element in memory is at least as wide as in the file. */
 static void from_big_endian(char *data, int64_t n, const element_type *type)
 {
     int from = type->size, to = (int)ct_dtype_size(type->dtype);

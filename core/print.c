@@ -1,7 +1,7 @@
 /* Tensors as text, the way NumPy's str() prints arrays with its default options.
  *
- * Invariant: two passes see the same elements: one finds the width that all words of the tensor share, one writes them. Nothing
- * is allocated, and nothing depends on the locale. */
+ * Invariant: two passes see the same elements: one finds the width that all words of the tensor share, one writes
+ * them. Nothing is allocated, and nothing depends on the locale. */
 #include "core_internal.h"
 #include <errno.h>
 #include <math.h>
@@ -82,8 +82,8 @@ static void increment(decimal *d)
     }
 }
 
-/* The shortest decimal that reads back as x in its dtype (single: float32), and of those the nearest; or x rounded to most
- * digits after the first, if that is shorter. */
+/* The shortest decimal that reads back as x in its dtype (single: float32), and of those the nearest; or x rounded
+ * to most digits after the first, if that is shorter. */
 static decimal decimal_shortest(double x, bool single, int most)
 {
     int unused;
@@ -315,7 +315,8 @@ static size_t word_at(const format *f, int64_t offset, char text[WORD])
     return (size_t)snprintf(text, WORD, "%*lld", f->width, (long long)integer_at(f, offset));
 }
 
-/* The one element of a 0-d tensor, as Python writes a number: all its digits, and from 1e16 or below 1e-4 an exponent. */
+/* The one element of a 0-d tensor, as Python writes a number: all its digits, and from 1e16 or below 1e-4 an
+ * exponent. */
 static size_t scalar_word(const format *f, char text[WORD])
 {
     if (!f->is_float)

@@ -1,7 +1,9 @@
-/* Random numbers by counting: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+/* Random numbers by counting: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2,
+ * 3", SC 2011).
  *
- * Invariant: the k-th number of a generator is a function of its seed and k alone, made of integer operations, + - * / and sqrt,
- * which IEEE 754 rounds alike everywhere. So no log of libm here, and no contraction of a product and a sum into one rounding. */
+ * Invariant: the k-th number of a generator is a function of its seed and k alone, made of integer operations and of
+ * the four basic ones and sqrt, which IEEE 754 rounds alike everywhere. So no log of libm here, and no contraction of a
+ * product and a sum into one rounding. */
 #include "core_internal.h"
 #include <math.h>
 #include <string.h>
@@ -130,8 +132,8 @@ static double rational_at(const rational *f, double r)
     return a / b;
 }
 
-/* The inverse of the normal distribution function to about 1e-16 (M. J. Wichura, Algorithm AS 241, PPND16, Applied Statistics 37,
- * 1988). */
+/* The inverse of the normal distribution function to about 1e-16 (M. J. Wichura, Algorithm AS 241, PPND16, Applied
+ * Statistics 37, 1988). */
 double ct__normal_quantile(double tail)
 {
     static const rational centre = {
@@ -166,8 +168,9 @@ static double standard_normal(uint64_t word)
     return word >> 63 ? -z : z;
 }
 
-/* Number k of 0 ... range - 1, each as likely: word * range / 2^64, less the few words that would favour some (D. Lemire, "Fast
- * random integer generation in an interval", 2019). A word refused is drawn again at the same k, so that no other number moves. */
+/* Number k of 0 ... range - 1, each as likely: word * range / 2^64, less the few words that would favour some (D.
+ * Lemire, "Fast random integer generation in an interval", 2019). A word refused is drawn again at the same k, so
+ * that no other number moves. */
 static uint64_t bounded(uint64_t seed, uint64_t k, uint64_t word, uint64_t range)
 {
     uint128 product = (uint128)word * range;
@@ -260,8 +263,8 @@ static bool check_float(ct_dtype dtype, const char *what)
            (ct__error(CT_ERROR_DTYPE, "%s: needs float32 or float64, not %s", what, ct_dtype_name(dtype)), false);
 }
 
-/* What a number of a float dtype becomes in it. Not inlined: from two such conversions side by side, GCC 12 makes a vector one
- * that it then takes for the identity. */
+/* What a number of a float dtype becomes in it. Not inlined: from two such conversions side by side, GCC 12 makes a
+ * vector one that it then takes for the identity. */
 __attribute__((noinline)) static double rounded(ct_dtype dtype, double value)
 {
     return dtype == CT_FLOAT32 ? (double)(float)value : value;

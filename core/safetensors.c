@@ -1,8 +1,8 @@
-/* Named tensors in .safetensors files (https://github.com/huggingface/safetensors, "Format"): the header's length in 8 bytes,
- * the header (JSON: each tensor's dtype, shape and place), the tensors' bytes in row-major order.
+/* Named tensors in .safetensors files (https://github.com/huggingface/safetensors, "Format"): the header's length in
+ * 8 bytes, the header (JSON: each tensor's dtype, shape and place), the tensors' bytes in row-major order.
  *
- * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that is saved
- * takes its name only when all of it is on the disk. */
+ * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that
+ * is saved takes its name only when all of it is on the disk. */
 #include "core_internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -258,7 +258,8 @@ static ct_status read_at(const reader *r, uint64_t from, char *data, size_t byte
     return CT_OK;
 }
 
-/* jansson calls some lack of memory a syntax error, and drops a character for another: what two parses agree on is so. */
+/* jansson calls some lack of memory a syntax error, and drops a character for another: what two parses agree on is
+ * so. */
 static ct_status parse_header(const reader *r, const char *text, size_t length, json_t **header)
 {
     json_error_t error, again_error;

@@ -1,4 +1,5 @@
-/* Random numbers: the generator's published answers, the laws' statistics, and that number k depends on seed and k alone. */
+/* Random numbers: the generator's published answers, the laws' statistics, and that number k depends on seed and k
+ * alone. */
 #include "core_internal.h"
 #include "suites.h"
 #include <float.h>
@@ -184,7 +185,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Kolmogorov and Smirnov: the greatest distance of the sample's distribution from F, below 1.95/sqrt(n) but for 1 seed in 1000. */
+/* Kolmogorov and Smirnov: the greatest distance of the sample's distribution from F, below 1.95/sqrt(n) but for 1
+ * seed in 1000. */
 static void check_distribution(ct_tensor *t, double (*F)(double))
 {
     int64_t n = ct_numel(t);
@@ -273,7 +275,8 @@ START_TEST(uniform_stays_below_high)
 }
 END_TEST
 
-/* The quantile function against erfc, over the whole range: the error in z is the error in the tail over the density. */
+/* The quantile function against erfc, over the whole range: the error in z is the error in the tail over the
+ * density. */
 START_TEST(normal_quantile_inverts_erfc)
 {
     for (int power = 2; power <= 54 * 16; power++) {

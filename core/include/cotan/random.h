@@ -1,5 +1,6 @@
-/* Random numbers: counter-based (Philox4x32-10; Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011). The k-th number of a generator depends on its seed and k alone: the same on every machine, whatever the threads. */
+/* Random numbers: counter-based (Philox4x32-10; Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1,
+ * 2, 3", SC 2011). The k-th number of a generator depends on its seed and k alone: the same on every machine,
+ * whatever the threads. */
 #ifndef COTAN_RANDOM_H
 #define COTAN_RANDOM_H
 
@@ -18,9 +19,11 @@ typedef struct ct_random_state {
 CT_API ct_random_state ct_random_get(void);
 CT_API void ct_random_set(ct_random_state state);
 
-/* Tensors of a float dtype, owned by the innermost scope, one number of the generator for each element; NULL with an error
- * (shape, dtype, memory, argument) that uses up none. low and high are rounded to the dtype, and must differ then. */
-CT_API ct_tensor *ct_rand(ct_dtype dtype, double low, double high, const int64_t *shape, int rank);     /* uniform in [low, high) */
+/* Tensors of a float dtype, owned by the innermost scope, one number of the generator for each element; NULL with an
+ * error (shape, dtype, memory, argument) that uses up none. low and high are rounded to the dtype, and must differ
+ * then. */
+CT_API ct_tensor *ct_rand(ct_dtype dtype, double low, double high, const int64_t *shape,
+                          int rank); /* uniform in [low, high) */
 CT_API ct_tensor *ct_randn(ct_dtype dtype, double mean, double deviation, const int64_t *shape, int rank); /* normal */
 /* int64, uniform in [low, high), low < high. */
 CT_API ct_tensor *ct_randint(int64_t low, int64_t high, const int64_t *shape, int rank);
