@@ -23,8 +23,8 @@ CT_API ct_status ct_safetensors_save(const char *path, const char *const *names,
 CT_API ct_tensor_file *ct_safetensors_load(const char *path);
 /* Tensors in the file; their indices are in the order of their bytes, which is that in which they were saved. */
 CT_API int64_t ct_tensor_file_count(const ct_tensor_file *file);
-CT_API const char *ct_tensor_file_name(const ct_tensor_file *file,
-                                       int64_t index); /* belongs to file; NULL outside 0..count-1 */
+/* Belongs to file; NULL outside 0..count-1. */
+CT_API const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index);
 /* The tensor of that name, or NULL (no error) if there is none. Belongs to file. */
 CT_API ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name);
 /* Gives the file's tensors up, too. NULL is fine. */

@@ -19,12 +19,11 @@ typedef struct ct_random_state {
 CT_API ct_random_state ct_random_get(void);
 CT_API void ct_random_set(ct_random_state state);
 
-/* Tensors of a float dtype, owned by the innermost scope, one number of the generator for each element; NULL with an
- * error (shape, dtype, memory, argument) that uses up none. low and high are rounded to the dtype, and must differ
- * then. */
-CT_API ct_tensor *ct_rand(ct_dtype dtype, double low, double high, const int64_t *shape,
-                          int rank); /* uniform in [low, high) */
-CT_API ct_tensor *ct_randn(ct_dtype dtype, double mean, double deviation, const int64_t *shape, int rank); /* normal */
+/* Uniform in [low, high), and normal: tensors of a float dtype, owned by the innermost scope, one number of the
+ * generator for each element; NULL with an error (shape, dtype, memory, argument) that uses up none. low and high
+ * are rounded to the dtype, and must differ then. */
+CT_API ct_tensor *ct_rand(ct_dtype dtype, double low, double high, const int64_t *shape, int rank);
+CT_API ct_tensor *ct_randn(ct_dtype dtype, double mean, double deviation, const int64_t *shape, int rank);
 /* int64, uniform in [low, high), low < high. */
 CT_API ct_tensor *ct_randint(int64_t low, int64_t high, const int64_t *shape, int rank);
 /* A random order of 0..n-1: int64, shape [n]; each of the n! is as likely. */
