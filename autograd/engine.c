@@ -6,6 +6,7 @@
 #include <string.h>
 
 ct_engine_ops ct__engine_ops;
+void (*ct__order_fault)(ct_order *order);
 
 /* ---- the order ---- */
 
@@ -441,6 +442,8 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
         ct__order_end(&run->order);
         return status;
     }
+    if (CT_UNLIKELY(ct__order_fault != NULL))
+        ct__order_fault(&run->order);
     int depth = ct__no_grad_depth(run->create ? 0 : 1);
     ct_scope outer;
     ct__scope_push(&outer);

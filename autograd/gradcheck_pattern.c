@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#define ALIKE 1e-4 /* of the largest element: measured gradients are far better, coincidences far worse */
+#define ALIKE 1e-4   /* of the largest element: measured gradients are far better, coincidences far worse; */
+#define MISTAKE 1e-2 /* and of the largest difference, so that a small mistake has a pattern too */
 
 typedef struct wrong {
     const double *x, *a, *d;
@@ -15,13 +16,14 @@ typedef struct wrong {
     int64_t strides[CT_MAX_RANK];
     int64_t outputs; /* elements of the largest result */
     double size;     /* largest |d|, |a| */
+    double off;      /* largest |d - a| */
     double factor;   /* set by a test, for its sentence */
     int axis;
 } wrong;
 
 static bool alike(const wrong *w, double u, double v)
 {
-    return fabs(u - v) <= ALIKE * w->size;
+    return fabs(u - v) <= fmin(ALIKE * w->size, MISTAKE * w->off);
 }
 
 static int64_t position(const wrong *w, int64_t k, int axis)
@@ -93,6 +95,22 @@ static bool times_count(wrong *w)
     return w->n > 1 && factor_is(w, (double)w->n);
 }
 
+/* A deviation over N - 1 for one over N. */
+static bool unbiased(wrong *w)
+{
+    for (int axis = 0; axis < w->rank; axis++) {
+        double n = (double)w->shape[axis];
+        if (n > 1 && (factor_is(w, sqrt((n - 1) / n)) || factor_is(w, (n - 1) / n) || factor_is(w, n / (n - 1))))
+            return true;
+    }
+    return false;
+}
+
+static bool some_factor(wrong *w)
+{
+    return w->n > 1 && constant_factor(w); /* of one element there always is one */
+}
+
 static bool transposed(wrong *w)
 {
     int rank = w->rank;
@@ -107,20 +125,26 @@ static bool transposed(wrong *w)
     return true;
 }
 
-/* a[i] = d[i - 1] or d[i + 1] along an axis, where both exist. */
+/* a[i] = d[i + by] along an axis, or along it and the one before, where both exist. */
+static bool shifted_by(const wrong *w, int axis, int by, bool both)
+{
+    if (w->shape[axis] < 3 || (both && (axis == 0 || w->shape[axis - 1] < 3)))
+        return false;
+    for (int64_t k = 0; k < w->n; k++) {
+        int64_t to = position(w, k, axis) + by, to_both = both ? position(w, k, axis - 1) + by : 0;
+        bool inside = to >= 0 && to < w->shape[axis] && (!both || (to_both >= 0 && to_both < w->shape[axis - 1]));
+        if (inside && !alike(w, w->a[k], w->d[k + by * (w->strides[axis] + (both ? w->strides[axis - 1] : 0))]))
+            return false;
+    }
+    return true;
+}
+
 static bool shifted(wrong *w)
 {
-    for (w->axis = 0; w->axis < w->rank; w->axis++) {
-        for (int by = -1; by <= 1; by += 2) {
-            bool same = w->shape[w->axis] > 2;
-            for (int64_t k = 0; same && k < w->n; k++) {
-                int64_t from = position(w, k, w->axis) + by;
-                same = from < 0 || from >= w->shape[w->axis] || alike(w, w->a[k], w->d[k + by * w->strides[w->axis]]);
-            }
-            if (same)
+    for (w->axis = 0; w->axis < w->rank; w->axis++)
+        for (int by = -1; by <= 1; by += 2)
+            if (shifted_by(w, w->axis, by, false) || shifted_by(w, w->axis, by, true))
                 return true;
-        }
-    }
     return false;
 }
 
@@ -333,8 +357,8 @@ static const struct {
      "the gradient is %.6g times the measured one: a mean over the broadcast elements instead of their sum"},
     {times_count, WITH_FACTOR,
      "the gradient is %.6g times the measured one: the division by the number of elements is missing"},
-    {constant_factor, WITH_FACTOR,
-     "the gradient is %.6g times the measured one: a constant factor is missing or too much"},
+    {unbiased, WITH_FACTOR, "the gradient is %.6g times the measured one: N - 1 where the forward has N"},
+    {some_factor, WITH_FACTOR, "the gradient is %.6g times the measured one: a constant factor is missing or too much"},
     {transposed, PLAIN, "the gradient is the transpose of the measured one"},
     {shifted, WITH_AXIS,
      "the gradient is shifted by one element along axis %d: an offset, stride or padding is off by one"},
@@ -377,8 +401,10 @@ void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_t
                .shape = x->shape,
                .outputs = outputs};
     ct__row_major(x->shape, x->rank, w.strides);
-    for (int64_t k = 0; k < w.n; k++)
+    for (int64_t k = 0; k < w.n; k++) {
         w.size = fmax(w.size, fmax(fabs(w.a[k]), fabs(w.d[k])));
+        w.off = fmax(w.off, fabs(w.d[k] - w.a[k]));
+    }
     text[0] = '\0';
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         if (!patterns[i].test(&w))
