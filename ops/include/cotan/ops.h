@@ -7,6 +7,8 @@
 #define COTAN_OPS_H
 
 #include <cotan/autograd.h>
+#include <cotan/conv.h>
+#include <cotan/loss.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,84 @@
+/* Softmax and losses.
+ *
+ * A loss compares x with a target and reduces as its options say: by default the mean. Options are given behind the
+ * arguments, ct_cross_entropy(x, t, .label_smoothing = 0.1); in plain functions a NULL pointer stands for the defaults. */
+#ifndef COTAN_LOSS_H
+#define COTAN_LOSS_H
+
+#include <cotan/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* exp(x_i) / sum_j exp(x_j) along axis (negative counts from the end), and its logarithm; safe for any finite x. Shape of x. */
+CT_API ct_tensor *ct_softmax(ct_tensor *x, int axis);
+CT_API ct_tensor *ct_log_softmax(ct_tensor *x, int axis);
+
+typedef enum ct_reduction {
+    CT_MEAN,
+    CT_SUM,
+    CT_NONE,
+    CT_BATCH_MEAN /* the sum by the first axis's size */
+} ct_reduction;
+
+typedef struct ct_cross_entropy_options {
+    ct_tensor *weight;      /* one for each class, [C], or NULL */
+    double label_smoothing; /* 0..1: this share of the target is spread evenly over all classes */
+    ct_reduction reduction; /* not CT_BATCH_MEAN. The mean over class labels is weighted, and leaves ignored ones out */
+    int64_t ignore_index_;  /* set by CT_IGNORE_INDEX */
+    int reserved_;
+} ct_cross_entropy_options;
+/* Labels of this value count for nothing: ct_cross_entropy(x, t, CT_IGNORE_INDEX(0)). Without it those of -100 do, as in
+ * PyTorch. */
+#define CT_IGNORE_INDEX(index) .ignore_index_ = (index) + 100
+
+/* -log softmax(x)[target], summed with the target's probabilities if these are given: x is [N,C,d...] or [C]; target is
+ * int64 class labels [N,d...] or scalar, or probabilities of x's shape and dtype, which get a gradient too. Result 0-d, or
+ * of the labels' shape for CT_NONE. Finite for any finite x. PyTorch's cross_entropy. Errors: shape, dtype, argument (a
+ * label outside 0..C-1). weight gets no gradient. */
+CT_API ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
+/* The same where x holds logarithms of probabilities already; labels only; no label_smoothing. */
+CT_API ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
+
+typedef struct ct_loss_options {
+    ct_reduction reduction;
+    double delta;          /* huber: where it becomes linear; default 1 */
+    ct_tensor *weight;     /* binary cross entropies: factors that broadcast to x, or NULL */
+    ct_tensor *pos_weight; /* bce_with_logits: factors of the positive part that broadcast to x, or NULL */
+    bool log_target;       /* kl_div: the target holds logarithms */
+    int reserved_;
+} ct_loss_options;
+
+/* Of x and target t, which broadcast; gradients flow to both. Element by element: */
+CT_API ct_tensor *ct_mse_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options); /* (x - t)^2 */
+CT_API ct_tensor *ct_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options); /* |x - t|; gradient 0 at 0 */
+CT_API ct_tensor *ct_huber_loss(ct_tensor *x, ct_tensor *t,
+                                const ct_loss_options *options); /* d^2/2, or delta (|d| - delta/2) */
+/* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch. */
+CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+/* The same of sigmoid(x); finite and exact for any finite x. */
+CT_API ct_tensor *ct_bce_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+/* t (log t - x), 0 where t is 0: the Kullback-Leibler divergence of exp(x) from t. */
+CT_API ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_softmax(x, axis) ct_at(CT_HERE, ct_softmax(x, axis))
+#define ct_log_softmax(x, axis) ct_at(CT_HERE, ct_log_softmax(x, axis))
+#define CT_LOSS_(function, ...) ct_at(CT_HERE, CT_WITH2(function, ct_loss_options, __VA_ARGS__, .reserved_ = 0))
+#define CT_CROSS_ENTROPY_(function, ...) \
+    ct_at(CT_HERE, CT_WITH2(function, ct_cross_entropy_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_cross_entropy(...) CT_CROSS_ENTROPY_(ct_cross_entropy, __VA_ARGS__)
+#define ct_nll_loss(...) CT_CROSS_ENTROPY_(ct_nll_loss, __VA_ARGS__)
+#define ct_mse_loss(...) CT_LOSS_(ct_mse_loss, __VA_ARGS__)
+#define ct_l1_loss(...) CT_LOSS_(ct_l1_loss, __VA_ARGS__)
+#define ct_huber_loss(...) CT_LOSS_(ct_huber_loss, __VA_ARGS__)
+#define ct_binary_cross_entropy(...) CT_LOSS_(ct_binary_cross_entropy, __VA_ARGS__)
+#define ct_bce_with_logits(...) CT_LOSS_(ct_bce_with_logits, __VA_ARGS__)
+#define ct_kl_div(...) CT_LOSS_(ct_kl_div, __VA_ARGS__)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
