@@ -1,6 +1,7 @@
 /* Looking at a graph: nodes one by one, and the whole as Graphviz text. Invariant: nothing here changes the graph. */
 #include "autograd_internal.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 ct_node *ct_node_of(const ct_tensor *t)
@@ -73,14 +74,82 @@ int64_t ct_graph_nodes(const ct_tensor *root, ct_node **nodes, int64_t size)
     return count;
 }
 
-/* ---- Graphviz ---- */
+/* ---- Graphviz ----
+ * Nodes and leaves are numbered by where the walk meets them, so that the same graph gives the same text. A node carries its
+ * number in pending, which is free for use while no backward runs. */
 
-static const char *leaf_name(const ct_tensor *leaf, const ct_tensor *const *leaves, const char *const *names, int64_t n)
+typedef struct leaf_number {
+    const ct_tensor *leaf;
+    int64_t number;
+} leaf_number;
+
+/* What is written, and how. */
+typedef struct drawing {
+    FILE *stream;
+    const ct_tensor *const *leaves; /* the caller's names: names[i] for leaves[i] */
+    const char *const *names;
+    int64_t n;
+    leaf_number *numbers; /* sorted by address */
+    int64_t n_numbers;
+} drawing;
+
+static const char *leaf_name(const ct_tensor *leaf, const drawing *d)
 {
-    for (int64_t i = 0; i < n; i++)
-        if (leaves[i] == leaf && names[i])
-            return names[i];
+    for (int64_t i = 0; i < d->n; i++)
+        if (d->leaves[i] == leaf && d->names[i])
+            return d->names[i];
     return "leaf";
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const leaf_number *)a)->leaf, y = (uintptr_t)((const leaf_number *)b)->leaf;
+    return (x > y) - (x < y);
+}
+
+/* The same, and one leaf's numbers from the smallest. */
+static int by_address_and_number(const void *a, const void *b)
+{
+    int64_t x = ((const leaf_number *)a)->number, y = ((const leaf_number *)b)->number;
+    int address = by_address(a, b);
+    return address ? address : (x > y) - (x < y);
+}
+
+static int64_t number_of(const ct_tensor *leaf, const drawing *d)
+{
+    leaf_number key = {.leaf = leaf};
+    const leaf_number *found = bsearch(&key, d->numbers, (size_t)d->n_numbers, sizeof *d->numbers, by_address);
+    return found->number;
+}
+
+static int64_t count_leaf_edges(const ct_order *order)
+{
+    int64_t count = 0;
+    for (int64_t k = 0; k < order->count; k++)
+        for (int i = 0; i < order->nodes[k]->n_inputs; i++)
+            count += order->nodes[k]->edges[i].leaf != NULL;
+    return count;
+}
+
+/* Numbers the nodes, and the leaves into d->numbers, which has room for every edge to one. */
+static void number_all(const ct_order *order, drawing *d)
+{
+    int64_t edges = 0, kept = 0;
+    for (int64_t k = order->count - 1; k >= 0; k--) {
+        ct_node *node = order->nodes[k];
+        node->pending = (int32_t)(order->count - 1 - k);
+        for (int i = 0; i < node->n_inputs; i++)
+            if (node->edges[i].leaf) {
+                d->numbers[edges] = (leaf_number){.leaf = node->edges[i].leaf, .number = edges};
+                edges++;
+            }
+    }
+    if (edges > 0)
+        qsort(d->numbers, (size_t)edges, sizeof *d->numbers, by_address_and_number);
+    for (int64_t i = 0; i < edges; i++)
+        if (kept == 0 || d->numbers[kept - 1].leaf != d->numbers[i].leaf)
+            d->numbers[kept++] = d->numbers[i];
+    d->n_numbers = kept;
 }
 
 /* A Graphviz string may not hold a bare quote or backslash. */
@@ -93,36 +162,48 @@ static void write_escaped(FILE *stream, const char *text)
     }
 }
 
-static void write_node(FILE *stream, const ct_node *node)
+static void write_node(const drawing *d, const ct_node *node)
 {
     char shape[CT_SHAPE_TEXT];
-    fprintf(stream, "  n%p [label=\"", (const void *)node);
-    write_escaped(stream, node->op->name);
-    fprintf(stream, "\\n%s\"", ct__shape_text(node->output_info[0].shape, node->output_info[0].rank, shape));
+    fprintf(d->stream, "  n%d [label=\"", (int)node->pending);
+    write_escaped(d->stream, node->op->name);
+    fprintf(d->stream, "\\n%s\"", ct__shape_text(node->output_info[0].shape, node->output_info[0].rank, shape));
     if (node->file) {
-        fputs(", tooltip=\"", stream);
-        write_escaped(stream, node->file);
-        fprintf(stream, ":%d\"", node->line);
+        fputs(", tooltip=\"", d->stream);
+        write_escaped(d->stream, node->file);
+        fprintf(d->stream, ":%d\"", node->line);
     }
-    fputs("];\n", stream);
+    fputs("];\n", d->stream);
 }
 
-static void write_edges(FILE *stream, const ct_node *node, const ct_tensor *const *leaves, const char *const *names,
-                        int64_t n)
+static void write_edges(const drawing *d, const ct_node *node)
 {
     char shape[CT_SHAPE_TEXT];
     for (int i = 0; i < node->n_inputs; i++) {
-        const ct_edge *edge = &node->edges[i];
-        if (edge->node) {
-            fprintf(stream, "  n%p -> n%p;\n", (const void *)edge->node, (const void *)node);
-        } else if (edge->leaf) {
-            fprintf(stream, "  t%p [shape=box, style=\"filled,rounded\", fillcolor=\"#fff3d6\", label=\"",
-                    (const void *)edge->leaf);
-            write_escaped(stream, leaf_name(edge->leaf, leaves, names, n));
-            fprintf(stream, "\\n%s\"];\n  t%p -> n%p;\n", ct__shape_text(edge->leaf->shape, edge->leaf->rank, shape),
-                    (const void *)edge->leaf, (const void *)node);
+        const ct_tensor *leaf = node->edges[i].leaf;
+        if (node->edges[i].node) {
+            fprintf(d->stream, "  n%d -> n%d;\n", (int)node->edges[i].node->pending, (int)node->pending);
+        } else if (leaf) {
+            long long number = number_of(leaf, d);
+            fprintf(d->stream, "  t%lld [shape=box, style=\"filled,rounded\", fillcolor=\"#fff3d6\", label=\"", number);
+            write_escaped(d->stream, leaf_name(leaf, d));
+            fprintf(d->stream, "\\n%s\"];\n  t%lld -> n%d;\n", ct__shape_text(leaf->shape, leaf->rank, shape), number,
+                    (int)node->pending);
         }
     }
+}
+
+static void write_graph(const drawing *d, const ct_order *order)
+{
+    fputs("digraph cotan {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, "
+          "style=\"filled,rounded\", "
+          "fillcolor=\"#dbeafe\"];\n  edge [arrowsize=0.7];\n",
+          d->stream);
+    for (int64_t k = order->count - 1; k >= 0; k--) {
+        write_node(d, order->nodes[k]);
+        write_edges(d, order->nodes[k]);
+    }
+    fputs("}\n", d->stream);
 }
 
 ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names, int64_t n,
@@ -136,21 +217,20 @@ ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leav
     ct_order order;
     struct ct_node *start = root->node;
     status = ct__order_begin(&order, &start, 1);
-    if (status != CT_OK) {
-        ct__order_end(&order);
-        return status;
+    if (status == CT_OK) {
+        drawing d = {.stream = stream, .leaves = leaves, .names = names, .n = n};
+        size_t bytes = ((size_t)count_leaf_edges(&order) + 1) * sizeof *d.numbers;
+        d.numbers = ct__alloc(bytes);
+        if (d.numbers) {
+            number_all(&order, &d);
+            write_graph(&d, &order);
+        } else {
+            status = ct__no_memory("graph_write_dot");
+        }
+        ct__free(d.numbers, bytes);
     }
-    fputs("digraph cotan {\n  rankdir=TB;\n  node [fontname=\"Helvetica\", fontsize=11, shape=box, "
-          "style=\"filled,rounded\", "
-          "fillcolor=\"#dbeafe\"];\n  edge [arrowsize=0.7];\n",
-          stream);
-    for (int64_t k = order.count - 1; k >= 0; k--) {
-        write_node(stream, order.nodes[k]);
-        write_edges(stream, order.nodes[k], leaves, names, n);
-    }
-    fputs("}\n", stream);
     ct__order_end(&order);
-    if (fflush(stream) != 0 || ferror(stream))
+    if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
         return ct__error(CT_ERROR_IO, "graph_write_dot: writing failed: %s", strerror(errno));
-    return CT_OK;
+    return status;
 }
