@@ -89,7 +89,7 @@ ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x)
 
 struct ct_conv2d_layer {
     affine affine; /* [out, in / groups, kernel, kernel], [out] */
-    ct_conv2d_options options;
+    ct_conv_options options;
 };
 
 static int64_t or_one(int64_t value)
@@ -119,10 +119,10 @@ ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, 
     ct_conv2d_layer *layer = ct_module_alloc(module, sizeof *layer);
     if (!layer)
         return NULL;
-    layer->options = (ct_conv2d_options){.stride = {stride, stride},
-                                         .padding = {o->padding, o->padding},
-                                         .dilation = {dilation, dilation},
-                                         .groups = groups};
+    layer->options = (ct_conv_options){.stride = {stride, stride},
+                                       .padding = {o->padding, o->padding},
+                                       .dilation = {dilation, dilation},
+                                       .groups = groups};
     const int64_t shape[] = {out, in / groups, kernel, kernel};
     affine_init init = {o->weight, o->bias, o->no_bias};
     return add_affine(&layer->affine, module, name, shape, 4, init) == CT_OK ? layer : NULL;
