@@ -139,7 +139,7 @@ typedef struct job {
     const char *x;
     char *y;
     size_t size_x, size_y; /* of an element */
-    const ct_fold *fold;
+    const ct_reducer *fold;
     double count;
     char *partial; /* parts_reduced times the results' accumulators, if there are several parts */
     int64_t results;
@@ -234,7 +234,7 @@ static const ct_reduce_kernels *kernels(void)
 
 /* y = the fold of x over the axes in the mask, and, if index is not NULL, where along the one axis it was found. y is
  * contiguous. count is what a mean divides by. */
-static ct_status fold(ct_fold_kind kind, const ct_tensor *x, unsigned reduced, double count, void *y, size_t size_y,
+static ct_status fold(ct_reducer_kind kind, const ct_tensor *x, unsigned reduced, double count, void *y, size_t size_y,
                       int64_t *index, const char *what)
 {
     ct_dtype dtype = (ct_dtype)x->dtype;
@@ -371,7 +371,7 @@ static ct_tensor *spread(const ct_call *call, ct_tensor *t)
     return ct_expand(t, shape, rank);
 }
 
-static ct_status forward_fold(ct_call *call, ct_fold_kind kind, double count)
+static ct_status forward_fold(ct_call *call, ct_reducer_kind kind, double count)
 {
     const ct_tensor *x = ct_call_input(call, 0);
     ct_tensor *y = ct_call_output(call, 0);
@@ -427,7 +427,7 @@ static ct_status infer_sum(ct_call *call)
 
 static ct_status forward_sum(ct_call *call)
 {
-    return forward_fold(call, CT_FOLD_SUM, 1);
+    return forward_fold(call, CT_REDUCE_SUM, 1);
 }
 
 static ct_status backward_sum(ct_call *call)
@@ -467,7 +467,7 @@ static ct_status infer_mean(ct_call *call)
 static ct_status forward_mean(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    return forward_fold(call, CT_FOLD_SUM, (double)count_reduced(call, x->shape, x->rank));
+    return forward_fold(call, CT_REDUCE_SUM, (double)count_reduced(call, x->shape, x->rank));
 }
 
 static ct_status backward_mean(ct_call *call)
@@ -508,7 +508,7 @@ static ct_status infer_amax(ct_call *call)
 
 static ct_status forward_amax(ct_call *call)
 {
-    return forward_fold(call, CT_FOLD_MAX, 1);
+    return forward_fold(call, CT_REDUCE_MAX, 1);
 }
 
 static ct_status backward_amax(ct_call *call)
@@ -552,7 +552,7 @@ static ct_status infer_max(ct_call *call)
 static ct_status forward_max(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    return fold(CT_FOLD_MAX, x, axes_mask(call, x->rank), 1, ct_call_output_data(call, 0),
+    return fold(CT_REDUCE_MAX, x, axes_mask(call, x->rank), 1, ct_call_output_data(call, 0),
                 ct_dtype_size((ct_dtype)x->dtype), ct_call_output_data(call, 1), call->op->name);
 }
 
@@ -612,7 +612,7 @@ static ct_status forward_argmax(ct_call *call)
     if (!largest)
         return ct__no_memory(call->op->name);
     ct_status status =
-        fold(CT_FOLD_MAX, x, axes_mask(call, x->rank), 1, largest, size, (int64_t *)ct__ptr(y), call->op->name);
+        fold(CT_REDUCE_MAX, x, axes_mask(call, x->rank), 1, largest, size, (int64_t *)ct__ptr(y), call->op->name);
     ct__free(largest, bytes);
     return status;
 }
@@ -664,7 +664,7 @@ static ct_status forward_sum_to(ct_call *call)
     for (int i = 0; i < x->rank; i++)
         if (i < added || y->shape[i - added] == 1)
             mask |= 1u << i;
-    return fold(CT_FOLD_SUM, x, mask, 1, ct__ptr(y), ct_dtype_size((ct_dtype)y->dtype), NULL, call->op->name);
+    return fold(CT_REDUCE_SUM, x, mask, 1, ct__ptr(y), ct_dtype_size((ct_dtype)y->dtype), NULL, call->op->name);
 }
 
 static ct_status backward_sum_to(ct_call *call)
