@@ -92,8 +92,8 @@ static int read_options(int argc, char **argv, settings *s)
     };
     int64_t number = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 'e' && !read_whole(optarg, 1, 1000000, &s->epochs))
-            return bad_option("epochs", optarg, "a whole number from 1 to 1000000");
+        if (c == 'e' && !read_whole(optarg, 1, 10000, &s->epochs))
+            return bad_option("epochs", optarg, "a whole number from 1 to 10000");
         if (c == 'b' && !read_whole(optarg, 1, 1000000, &s->batch))
             return bad_option("batch", optarg, "a whole number from 1 to 1000000");
         if (c == 'l' && !read_rate(optarg, &s->lr))
@@ -326,14 +326,16 @@ static bool on_progress(const ct_progress *p, void *user)
     return true;
 }
 
-/* Mean of the losses so far that forgets: each counts e times less after 50 steps. */
+/* Means over up to 25 values on either side; as many on both, so that the curve does not lag. */
 static void smooth(const double *values, double *smoothed, int64_t n)
 {
-    double sum = 0, weight = 0;
     for (int64_t i = 0; i < n; i++) {
-        sum += (values[i] - sum) / 50;
-        weight += (1 - weight) / 50;
-        smoothed[i] = sum / weight;
+        int64_t side = i < n - 1 - i ? i : n - 1 - i;
+        side = side < 25 ? side : 25;
+        double sum = 0;
+        for (int64_t k = i - side; k <= i + side; k++)
+            sum += values[k];
+        smoothed[i] = sum / (double)(2 * side + 1);
     }
 }
 
