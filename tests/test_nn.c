@@ -917,6 +917,7 @@ static ct_tensor *linear_model(void *model, ct_tensor *x)
 typedef struct watch {
     int64_t calls, stop_after, live_after_first, live_last, epochs_seen;
     double first_lr, last_lr;
+    ct_progress last;
 } watch;
 
 static bool on_progress(const ct_progress *p, void *user)
@@ -932,6 +933,7 @@ static bool on_progress(const ct_progress *p, void *user)
         w->live_after_first = w->live_last;
     }
     w->last_lr = p->lr;
+    w->last = *p;
     w->epochs_seen = p->epoch;
     return w->calls != w->stop_after;
 }
@@ -965,6 +967,27 @@ START_TEST(fit_learns_and_keeps_its_memory)
         CT_OK);
     ck_assert_int_eq(w.calls, 15);
     ct_optimizer_free(adam);
+    ct_module_free(m);
+    ct_dataset_free(d);
+}
+END_TEST
+
+START_TEST(the_means_of_an_epoch_are_over_its_samples)
+{
+    ct_dataset *d = halves(101); /* batches of 50, 50 and 1 */
+    ct_module *m = ct_module_new(CT_FLOAT32);
+    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_optimizer *still = ct_optimizer_new(m, &ct_rule_sgd, .lr = 1e-300); /* 0 in float32 */
+    watch w = {0};
+    ct_evaluation e;
+    ck_assert_int_eq(
+        ct_fit(linear_model, layer, still, d, .epochs = 2, .batch_size = 50, .progress = on_progress, .user = &w),
+        CT_OK);
+    ck_assert_int_eq(ct_evaluate(linear_model, layer, d, &e), CT_OK);
+    ck_assert_int_eq(w.last.epoch_samples, 101);
+    ck_assert_double_eq_tol(w.last.epoch_loss, e.loss, 1e-6);
+    ck_assert_double_eq(w.last.epoch_accuracy, e.accuracy);
+    ct_optimizer_free(still);
     ct_module_free(m);
     ct_dataset_free(d);
 }
@@ -1225,6 +1248,7 @@ Suite *ct_suite_nn(void)
     t = new_case("training");
     tcase_add_test(t, accuracy_counts);
     tcase_add_test(t, fit_learns_and_keeps_its_memory);
+    tcase_add_test(t, the_means_of_an_epoch_are_over_its_samples);
     tcase_add_test(t, the_same_seed_gives_the_same_bits);
     tcase_add_test(t, fit_hands_errors_on);
     tcase_add_test(t, the_gradient_of_lenet5_is_right);
