@@ -59,6 +59,56 @@ COMPARISON(lt, <)
 COMPARISON(le, <=)
 COMPARISON(gt, >)
 COMPARISON(ge, >=)
+COMPARISON(logical_and, &&)
+COMPARISON(logical_or, ||)
+
+/* Of two truths, "exactly one" is "they differ". */
+static ct_tensor *truth(ct_tensor *a)
+{
+    return ct_logical_or(a, a);
+}
+
+static ct_tensor *logical_xor_expression(ct_call *call)
+{
+    return ct_ne(truth(ct_call_input(call, 0)), truth(ct_call_input(call, 1)));
+}
+
+static ct_tensor *logical_not_expression(ct_call *call)
+{
+    ct_tensor *a = truth(ct_call_input(call, 0));
+    return ct_eq(a, ct_scalar(CT_UINT8, 0));
+}
+
+const ct_op ct_op_logical_xor = {
+    .name = "logical_xor",
+    .gradient = "none: the result is an integer",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .expression = logical_xor_expression,
+    .samples = comparison_samples,
+};
+
+ct_tensor *ct_logical_xor(ct_tensor *a, ct_tensor *b)
+{
+    return ct_apply(&ct_op_logical_xor, (ct_tensor *[]){a, b}, 2, NULL);
+}
+
+static const ct_sample logical_not_samples[] = {
+    {.inputs = "3x4"}, {.inputs = "i3:4"}, {.inputs = "u2:0x3"}, {.inputs = NULL}};
+
+const ct_op ct_op_logical_not = {
+    .name = "logical_not",
+    .gradient = "none: the result is an integer",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .expression = logical_not_expression,
+    .samples = logical_not_samples,
+};
+
+ct_tensor *ct_logical_not(ct_tensor *a)
+{
+    return ct_apply(&ct_op_logical_not, &a, 1, NULL);
+}
 
 /* ---- where ---- */
 

@@ -231,25 +231,23 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 #define X CT_SAVE_INPUT(0)
 #define A CT_SAVE_INPUT(0)
 #define B CT_SAVE_INPUT(1)
-#define C CT_SAVE_INPUT(2)
 #define Y CT_SAVE_OUTPUT(0)
 
-/* What backward may use: g, the saved inputs, y, p. A name that the row does not use stays NULL. */
-#define GIVEN(saves, name_a, name_b, name_c)                             \
-    ct_tensor *g = call->grad_outputs[0];                                \
-    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL;       \
-    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL;       \
-    ct_tensor *name_c = (saves)&C ? ct_call_input(call, 2) : NULL;       \
-    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;           \
-    const double *p = call->attributes;                                  \
-    (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
+/* What backward may use: g, the saved inputs, y, p. What the row does not save stays NULL. */
+#define GIVEN(saves, name_a, name_b)                               \
+    ct_tensor *g = call->grad_outputs[0];                          \
+    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL; \
+    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL; \
+    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;     \
+    const double *p = call->attributes;                            \
+    (void)g, (void)name_a, (void)name_b, (void)y, (void)p;         \
     ct_status status = CT_OK
 
 #define GRADIENT(i, grad)                  \
     if (status == CT_OK && call->needs[i]) \
     status = ct_call_set_grad(call, i, grad)
 
-#define RECORD(op_name, n, attribute_count, op_saves, formula, ...)                                               \
+#define RECORD(op_name, n, numbers, op_saves, formula, ...)                                                       \
     static ct_status op_name##_forward(ct_call *call)                                                             \
     {                                                                                                             \
         ct__elementwise_run(call->outputs[0], call->inputs, n,                                                    \
@@ -262,59 +260,82 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
                                    .min_inputs = n,                                                               \
                                    .max_inputs = n,                                                               \
                                    .saves = op_saves,                                                             \
-                                   .attributes_size = attribute_count * sizeof(double),                           \
+                                   .attributes_size = (numbers) * sizeof(double),                                 \
                                    .infer = ct__elementwise_infer,                                                \
                                    .forward = op_name##_forward,                                                  \
                                    .backward = op_name##_backward,                                                \
-                                   .samples = op_name##_samples};
+                                   .samples = op_name##_samples};                                                 \
+    FUNCTION##n##_##numbers(op_name)
 
-#define SAMPLE_ATTRIBUTES          \
-    .attributes = (const double[]) \
-    {                              \
-        1.5, 0.5                   \
+/* The function behind a record, by its number of tensors and of numbers. */
+#define FUNCTION1_0(name)                            \
+    ct_tensor *ct_##name(ct_tensor *x)               \
+    {                                                \
+        return ct_apply(&ct_op_##name, &x, 1, NULL); \
+    }
+#define FUNCTION1_1(name)                          \
+    ct_tensor *ct_##name(ct_tensor *x, double p)   \
+    {                                              \
+        return ct_apply(&ct_op_##name, &x, 1, &p); \
+    }
+#define FUNCTION1_2(name)                                              \
+    ct_tensor *ct_##name(ct_tensor *x, double p, double q)             \
+    {                                                                  \
+        return ct_apply(&ct_op_##name, &x, 1, (const double[]){p, q}); \
+    }
+#define FUNCTION2_0(name)                                               \
+    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b)                    \
+    {                                                                   \
+        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, NULL); \
+    }
+#define FUNCTION2_1(name)                                             \
+    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b, double p)        \
+    {                                                                 \
+        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, &p); \
+    }
+#define FUNCTION2_2(name)                                                                 \
+    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b, double p, double q)                  \
+    {                                                                                     \
+        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, (const double[]){p, q}); \
     }
 
-#define RECORD1(name, attribute_count, saves, grad, formula, range)                              \
-    static ct_status name##_backward(ct_call *call)                                              \
-    {                                                                                            \
-        GIVEN(saves, x, unused_b, unused_c);                                                     \
-        GRADIENT(0, grad);                                                                       \
-        return status;                                                                           \
-    }                                                                                            \
-    RECORD(name, 1, attribute_count, saves, formula, {.inputs = "3x4" range, SAMPLE_ATTRIBUTES}, \
-           {.inputs = "scalar" range, SAMPLE_ATTRIBUTES}, {.inputs = "2x0x3" range, SAMPLE_ATTRIBUTES})
-
-#define OP1(name, kernel, saves, grad, formula, range) \
-    RECORD1(name, 0, saves, grad, formula, range)      \
-    ct_tensor *ct_##name(ct_tensor *x)                 \
+#define SAMPLE(text)                                   \
     {                                                  \
-        return ct_apply(&ct_op_##name, &x, 1, NULL);   \
+        .inputs = text, .attributes = (const double[]) \
+        {                                              \
+            0.5, 1.5                                   \
+        }                                              \
     }
 
-#define OP1S(name, kernel, saves, grad, formula, range) \
-    RECORD1(name, 1, saves, grad, formula, range)       \
-    ct_tensor *ct_##name(ct_tensor *x, double s)        \
-    {                                                   \
-        return ct_apply(&ct_op_##name, &x, 1, &s);      \
-    }
+#define OP1(name, numbers, kernel, saves, grad, formula, range) \
+    static ct_status name##_backward(ct_call *call)             \
+    {                                                           \
+        GIVEN(saves, x, unused_b);                              \
+        GRADIENT(0, grad);                                      \
+        return status;                                          \
+    }                                                           \
+    RECORD(name, 1, numbers, saves, formula, SAMPLE("3x4" range), SAMPLE("scalar" range), SAMPLE("2x0x3" range))
 
-#define OP2(name, kernel, saves, grad_a, grad_b, formula, range_a, range_b)                        \
-    static ct_status name##_backward(ct_call *call)                                                \
-    {                                                                                              \
-        GIVEN(saves, a, b, unused_c);                                                              \
-        GRADIENT(0, grad_a);                                                                       \
-        GRADIENT(1, grad_b);                                                                       \
-        return status;                                                                             \
-    }                                                                                              \
-    RECORD(name, 2, 0, saves, formula, {.inputs = "3x4" range_a " 3x4" range_b},                   \
-           {.inputs = "2x1x4" range_a " 3x1" range_b}, {.inputs = "scalar" range_a " 5" range_b},  \
-           {.inputs = "scalar" range_a " scalar" range_b}, {.inputs = "2x0" range_a " 1" range_b}) \
-    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b)                                               \
-    {                                                                                              \
-        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, NULL);                            \
-    }
+#define OP2(name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)      \
+    static ct_status name##_backward(ct_call *call)                                       \
+    {                                                                                     \
+        GIVEN(saves, a, b);                                                               \
+        GRADIENT(0, grad_a);                                                              \
+        GRADIENT(1, grad_b);                                                              \
+        return status;                                                                    \
+    }                                                                                     \
+    RECORD(name, 2, numbers, saves, formula, SAMPLE("3x4" range_a " 3x4" range_b),        \
+           SAMPLE("2x1x4" range_a " 3x1" range_b), SAMPLE("scalar" range_a " 5" range_b), \
+           SAMPLE("scalar" range_a " scalar" range_b), SAMPLE("2x0" range_a " 1" range_b))
 
 #include "elementwise_rules.h"
+
+ct_tensor *ct__silu_curve(ct_tensor *x)
+{
+    ct_tensor *s = ct_sigmoid(x), *rest = ct_add_scalar(ct_neg(s), 1);
+    ct_tensor *bend = ct_add_scalar(ct_mul(x, ct_sub(rest, s)), 2);
+    return ct_mul(ct_mul(s, rest), bend);
+}
 
 /* ---- for the engine ---- */
 

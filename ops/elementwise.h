@@ -11,7 +11,6 @@ typedef void (*ct_elementwise_kernel)(int64_t n, void *out, const void *const *i
 
 enum {
 #define OP1(name, ...) CT_KERNEL_##name,
-#define OP1S OP1
 #define OP2(name, ...) CT_KERNEL_##name,
 #include "elementwise_rules.h"
     CT_ELEMENTWISE_KERNELS
@@ -25,9 +24,20 @@ extern const ct_elementwise_table ct__elementwise_portable, ct__elementwise_avx2
 ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *y);
 ct_tensor *ct_sigmoid_backward(ct_tensor *g, ct_tensor *y);
 ct_tensor *ct_relu_backward(ct_tensor *g, ct_tensor *y);
+ct_tensor *ct_leaky_relu_backward(ct_tensor *g, ct_tensor *x, double slope);
+ct_tensor *ct_clamp_backward(ct_tensor *g, ct_tensor *x, double low, double high);
+ct_tensor *ct_hardtanh_backward(ct_tensor *g, ct_tensor *x, double low, double high);
+ct_tensor *ct_elu_slope(ct_tensor *x, double alpha);
+ct_tensor *ct_elu_curve(ct_tensor *x, double alpha);
+ct_tensor *ct_gelu_slope(ct_tensor *x);
+ct_tensor *ct_silu_slope(ct_tensor *x);
+ct_tensor *ct_normal_density(ct_tensor *x);
+ct_tensor *ct_one_minus_square(ct_tensor *x);
 ct_tensor *ct_greater_share(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_pow_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_log_or_zero(ct_tensor *x);
+/* The derivative of silu_slope, composed. */
+ct_tensor *ct__silu_curve(ct_tensor *x);
 
 /* Fills out (contiguous, of the inputs' joint shape) from n inputs, broadcast and of any strides. */
 void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,

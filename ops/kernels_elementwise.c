@@ -10,7 +10,6 @@
 #define KERNEL_OF(name, type) V_JOIN(V_JOIN(V_JOIN(name, _), type), V_JOIN(_, CT_ISA_SUFFIX))
 #define ROW(name) [CT_KERNEL_##name] = {KERNEL_OF(name, float), KERNEL_OF(name, double)},
 #define OP1(name, ...) ROW(name)
-#define OP1S OP1
 #define OP2(name, ...) ROW(name)
 const ct_elementwise_table V_JOIN(ct__elementwise_, CT_ISA_SUFFIX) = {
 #include "elementwise_rules.h"

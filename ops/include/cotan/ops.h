@@ -23,14 +23,46 @@ CT_API ct_tensor *ct_exp(ct_tensor *x);
 CT_API ct_tensor *ct_log(ct_tensor *x);
 CT_API ct_tensor *ct_sqrt(ct_tensor *x);
 CT_API ct_tensor *ct_square(ct_tensor *x);
-CT_API ct_tensor *ct_abs(ct_tensor *x);     /* gradient at 0 is 0 */
-CT_API ct_tensor *ct_sign(ct_tensor *x);    /* gradient 0 */
+CT_API ct_tensor *ct_abs(ct_tensor *x);  /* gradient at 0 is 0 */
+CT_API ct_tensor *ct_sign(ct_tensor *x); /* gradient 0 */
 CT_API ct_tensor *ct_tanh(ct_tensor *x);
-CT_API ct_tensor *ct_sigmoid(ct_tensor *x); /* finite and exact at +-800 */
-CT_API ct_tensor *ct_relu(ct_tensor *x);    /* gradient at 0 is 0 */
+CT_API ct_tensor *ct_sigmoid(ct_tensor *x);              /* finite and exact at +-800 */
+CT_API ct_tensor *ct_relu(ct_tensor *x);                 /* gradient at 0 is 0 */
 CT_API ct_tensor *ct_add_scalar(ct_tensor *x, double s); /* x + s */
 CT_API ct_tensor *ct_mul_scalar(ct_tensor *x, double s); /* s x */
 CT_API ct_tensor *ct_pow_scalar(ct_tensor *x, double p); /* x^p */
+CT_API ct_tensor *ct_rsqrt(ct_tensor *x);                /* 1 / sqrt(x) */
+CT_API ct_tensor *ct_reciprocal(ct_tensor *x);           /* 1 / x */
+CT_API ct_tensor *ct_expm1(ct_tensor *x);                /* exp(x) - 1, exact near 0 */
+CT_API ct_tensor *ct_log1p(ct_tensor *x);                /* log(1 + x), exact near 0 */
+CT_API ct_tensor *ct_log2(ct_tensor *x);
+CT_API ct_tensor *ct_sin(ct_tensor *x); /* radians */
+CT_API ct_tensor *ct_cos(ct_tensor *x);
+CT_API ct_tensor *ct_tan(ct_tensor *x);
+CT_API ct_tensor *ct_asin(ct_tensor *x);
+CT_API ct_tensor *ct_acos(ct_tensor *x);
+CT_API ct_tensor *ct_atan(ct_tensor *x);
+CT_API ct_tensor *ct_sinh(ct_tensor *x);
+CT_API ct_tensor *ct_cosh(ct_tensor *x);
+CT_API ct_tensor *ct_erf(ct_tensor *x);
+CT_API ct_tensor *ct_floor(ct_tensor *x);                             /* gradient 0 */
+CT_API ct_tensor *ct_clamp(ct_tensor *x, double low, double high);    /* gradient 1 at the bounds */
+CT_API ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high); /* clamp with gradient 0 at the bounds */
+CT_API ct_tensor *ct_leaky_relu(ct_tensor *x, double slope);          /* x > 0 ? x : slope x; gradient at 0 is slope */
+CT_API ct_tensor *ct_elu(ct_tensor *x, double alpha);                 /* x > 0 ? x : alpha (exp(x) - 1) */
+CT_API ct_tensor *ct_selu(ct_tensor *x);                              /* Klambauer et al. 2017: scaled elu */
+CT_API ct_tensor *ct_gelu(ct_tensor *x);                   /* x Phi(x), Phi the normal distribution function */
+CT_API ct_tensor *ct_gelu_tanh(ct_tensor *x);              /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+CT_API ct_tensor *ct_silu(ct_tensor *x);                   /* x sigmoid(x) */
+CT_API ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta); /* x sigmoid(beta x), beta broadcasts and is learnable */
+CT_API ct_tensor *ct_mish(ct_tensor *x);                   /* x tanh(softplus(x)) */
+CT_API ct_tensor *ct_softsign(ct_tensor *x);               /* x / (1 + |x|) */
+CT_API ct_tensor *ct_log_sigmoid(ct_tensor *x);            /* log(sigmoid(x)), finite and exact at +-800 */
+CT_API ct_tensor *ct_softplus(ct_tensor *x, double beta);  /* log(1 + exp(beta x)) / beta, finite and exact at +-800 */
+/* x > 0 ? x : weight x, weight [1] or one for each channel: [x's size along axis 1]. */
+CT_API ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight);
+/* x where mask (uint8, broadcast) is 0, value elsewhere. */
+CT_API ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value);
 
 /* ---- elementwise, two and three inputs: broadcast ---- */
 CT_API ct_tensor *ct_add(ct_tensor *a, ct_tensor *b);
@@ -47,6 +79,12 @@ CT_API ct_tensor *ct_lt(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_le(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_gt(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_ge(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_logical_and(ct_tensor *a, ct_tensor *b); /* of a != 0 and b != 0 */
+CT_API ct_tensor *ct_logical_or(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_logical_xor(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_logical_not(ct_tensor *a);
+CT_API ct_tensor *ct_atan2(ct_tensor *a, ct_tensor *b); /* the angle of the point (b, a), in radians */
+CT_API ct_tensor *ct_lerp(ct_tensor *a, ct_tensor *b, ct_tensor *weight); /* a + weight (b - a) */
 /* condition (uint8) ? a : b. */
 CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
 /* The elements converted; a gradient flows between float dtypes. */
@@ -59,12 +97,14 @@ typedef struct ct_reduce_options {
     bool keepdim; /* keep reduced axes with size 1 */
     int reserved_;
 } ct_reduce_options;
-#define CT_AXES(...) .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define CT_AXES(...) \
+    .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 /* Errors: an axis out of range or twice (argument); max over nothing (shape). options may be NULL. */
 CT_API ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options);
 CT_API ct_tensor *ct_mean(ct_tensor *x, const ct_reduce_options *options);
-CT_API ct_tensor *ct_amax(ct_tensor *x, const ct_reduce_options *options); /* the gradient is shared equally between ties */
+CT_API ct_tensor *ct_amax(ct_tensor *x,
+                          const ct_reduce_options *options); /* the gradient is shared equally between ties */
 /* The largest along one axis and where it is (int64, the first of ties), which gets all the gradient. indices may be NULL.
  * PyTorch's max(dim). */
 CT_API ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
@@ -124,6 +164,42 @@ CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_te
 #define ct_add_scalar(x, s) ct_at(CT_HERE, ct_add_scalar(x, s))
 #define ct_mul_scalar(x, s) ct_at(CT_HERE, ct_mul_scalar(x, s))
 #define ct_pow_scalar(x, p) ct_at(CT_HERE, ct_pow_scalar(x, p))
+#define ct_rsqrt(x) ct_at(CT_HERE, ct_rsqrt(x))
+#define ct_reciprocal(x) ct_at(CT_HERE, ct_reciprocal(x))
+#define ct_expm1(x) ct_at(CT_HERE, ct_expm1(x))
+#define ct_log1p(x) ct_at(CT_HERE, ct_log1p(x))
+#define ct_log2(x) ct_at(CT_HERE, ct_log2(x))
+#define ct_sin(x) ct_at(CT_HERE, ct_sin(x))
+#define ct_cos(x) ct_at(CT_HERE, ct_cos(x))
+#define ct_tan(x) ct_at(CT_HERE, ct_tan(x))
+#define ct_asin(x) ct_at(CT_HERE, ct_asin(x))
+#define ct_acos(x) ct_at(CT_HERE, ct_acos(x))
+#define ct_atan(x) ct_at(CT_HERE, ct_atan(x))
+#define ct_sinh(x) ct_at(CT_HERE, ct_sinh(x))
+#define ct_cosh(x) ct_at(CT_HERE, ct_cosh(x))
+#define ct_erf(x) ct_at(CT_HERE, ct_erf(x))
+#define ct_floor(x) ct_at(CT_HERE, ct_floor(x))
+#define ct_selu(x) ct_at(CT_HERE, ct_selu(x))
+#define ct_gelu(x) ct_at(CT_HERE, ct_gelu(x))
+#define ct_gelu_tanh(x) ct_at(CT_HERE, ct_gelu_tanh(x))
+#define ct_silu(x) ct_at(CT_HERE, ct_silu(x))
+#define ct_mish(x) ct_at(CT_HERE, ct_mish(x))
+#define ct_softsign(x) ct_at(CT_HERE, ct_softsign(x))
+#define ct_log_sigmoid(x) ct_at(CT_HERE, ct_log_sigmoid(x))
+#define ct_logical_not(x) ct_at(CT_HERE, ct_logical_not(x))
+#define ct_clamp(x, low, high) ct_at(CT_HERE, ct_clamp(x, low, high))
+#define ct_hardtanh(x, low, high) ct_at(CT_HERE, ct_hardtanh(x, low, high))
+#define ct_leaky_relu(x, slope) ct_at(CT_HERE, ct_leaky_relu(x, slope))
+#define ct_elu(x, alpha) ct_at(CT_HERE, ct_elu(x, alpha))
+#define ct_swish(x, beta) ct_at(CT_HERE, ct_swish(x, beta))
+#define ct_softplus(x, beta) ct_at(CT_HERE, ct_softplus(x, beta))
+#define ct_prelu(x, weight) ct_at(CT_HERE, ct_prelu(x, weight))
+#define ct_masked_fill(x, mask, value) ct_at(CT_HERE, ct_masked_fill(x, mask, value))
+#define ct_logical_and(a, b) ct_at(CT_HERE, ct_logical_and(a, b))
+#define ct_logical_or(a, b) ct_at(CT_HERE, ct_logical_or(a, b))
+#define ct_logical_xor(a, b) ct_at(CT_HERE, ct_logical_xor(a, b))
+#define ct_atan2(a, b) ct_at(CT_HERE, ct_atan2(a, b))
+#define ct_lerp(a, b, weight) ct_at(CT_HERE, ct_lerp(a, b, weight))
 #define ct_add(a, b) ct_at(CT_HERE, ct_add(a, b))
 #define ct_sub(a, b) ct_at(CT_HERE, ct_sub(a, b))
 #define ct_mul(a, b) ct_at(CT_HERE, ct_mul(a, b))
