@@ -187,17 +187,11 @@ static void fold_task(void *context, int64_t index)
     const loop *out = &loops.kept[loops.n_kept - 1], *in = &loops.reduced[loops.n_reduced - 1];
     alignas(CT_ACCUMULATOR_SIZE) char acc[TILE * CT_ACCUMULATOR_SIZE];
     int64_t at[CT_MAX_RANK] = {0};
-    bool empty =
-        count_of(loops.reduced, loops.n_reduced) == 0; /* perhaps in an outer loop, which the do-while would enter */
     do {
         for (int64_t first = 0; first < out->size; first += TILE) {
             int64_t n = out->size - first < TILE ? out->size - first : TILE;
             int64_t at_reduced[CT_MAX_RANK] = {0}, from = x + first * out->step, none = 0;
             j->fold->start(acc, n);
-            if (empty) {
-                put(j, acc, n, y + first * out->step_y, out->step_y, part);
-                continue;
-            }
             do
                 j->fold->fold(j->x + from * (int64_t)j->size_x, n, out->step, in->size, in->step, acc);
             while (next_round(loops.reduced, loops.n_reduced, at_reduced, &from, &none));
