@@ -4,7 +4,7 @@
  * The build compiles a kernel file once for each instruction set, with CT_ISA_SUFFIX set to its name. GCC's vector
  * extensions do the arithmetic, SLEEF the functions (to 1.0 ulp). */
 #include <sleef.h>
-#ifdef __AVX512F__
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 #include <stdint.h>
@@ -66,7 +66,8 @@
 typedef T vec __attribute__((vector_size(V_BYTES)));
 typedef integer mask __attribute__((vector_size(V_BYTES)));
 
-#define V_SPLAT(s) ((vec){0} + (T)(s))
+/* Subtracting 0 keeps -0, so that the compiler may leave it out. */
+#define V_SPLAT(s) ((T)(s) - (vec){0})
 #define V_ZERO V_SPLAT(0)
 #define V_ONE V_SPLAT(1)
 /* Lanes of yes where the condition (a comparison of vectors) holds, else of no. */
