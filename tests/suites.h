@@ -10,6 +10,13 @@
     SUITE(reference) \
     SUITE(bench) \
     SUITE(memory) \
+    SUITE(random) \
+    SUITE(print) \
+    SUITE(file) \
+    SUITE(shape) \
+    SUITE(index) \
+    SUITE(reduce) \
+    SUITE(nn) \
     SUITE(graph_depth)
 /* clang-format on */
 
