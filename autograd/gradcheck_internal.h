@@ -40,7 +40,7 @@ typedef struct ct__check {
     ct_tensor **analytic;   /* n: the gradient as the engine computes it, float64; NULL where not wanted */
     ct_tensor **cotangents; /* max_outputs; NULL where an output is none, an integer or missing */
     ct_tensor **outputs;    /* max_outputs: room for one run */
-    double magnitude;       /* sum |out g| at x */
+    double phi, magnitude;  /* sum(out g) and sum |out g| at x */
     bool was_float32;       /* the inputs given were, all of the float ones */
     double unit;            /* relative rounding error of the results */
     ct_random_state stream; /* for cotangents and directions */

@@ -17,6 +17,8 @@
     SUITE(index) \
     SUITE(reduce) \
     SUITE(nn) \
+    SUITE(gradcheck) \
+    SUITE(ops) \
     SUITE(graph_depth)
 /* clang-format on */
 
