@@ -9,6 +9,7 @@
 #include <cotan/autograd.h>
 #include <cotan/conv.h>
 #include <cotan/loss.h>
+#include <cotan/norm.h>
 
 #ifdef __cplusplus
 extern "C" {

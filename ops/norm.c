@@ -1,0 +1,389 @@
+/* Normalisation, as expressions: centre, scale by the inverse root of the variance, then weight and bias.
+ *
+ * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
+#include "autograd_internal.h"
+#include <cotan/ops.h>
+
+typedef struct norm_attributes {
+    double eps, momentum;
+    int64_t groups, axes;
+    int64_t evaluation;
+} norm_attributes;
+
+static norm_attributes attributes_of(const ct_norm_options *options, double eps)
+{
+    static const ct_norm_options defaults = {0};
+    const ct_norm_options *o = options ? options : &defaults;
+    return (norm_attributes){
+        .eps = o->eps != 0 ? o->eps : eps,
+        .momentum = o->momentum != 0 ? o->momentum : 0.1,
+        .axes = o->axes,
+        .evaluation = o->evaluation,
+    };
+}
+
+/* ---- what they share ---- */
+
+static ct_tensor *mean_over(ct_tensor *x, const int64_t *axes, int n)
+{
+    return ct_mean(x, &(ct_reduce_options){.axes = axes, .n_axes = n, .keepdim = true});
+}
+
+static ct_tensor *over_root(ct_tensor *x, ct_tensor *variance, double eps)
+{
+    return ct_mul(x, ct_rsqrt(ct_add_scalar(variance, eps)));
+}
+
+/* (x - mean) / sqrt(variance + eps) over the axes. */
+static ct_tensor *standardise(ct_tensor *x, const int64_t *axes, int n, double eps)
+{
+    ct_tensor *centred = ct_sub(x, mean_over(x, axes, n));
+    return over_root(centred, mean_over(ct_square(centred), axes, n), eps);
+}
+
+/* [C] as [1, C, 1, ...], to broadcast along axis 1 of a tensor of that rank. */
+static ct_tensor *along_channels(ct_tensor *t, int rank)
+{
+    int64_t shape[CT_MAX_RANK];
+    for (int i = 0; i < rank; i++)
+        shape[i] = i == 1 ? ct_numel(t) : 1;
+    return ct_reshape(t, shape, rank);
+}
+
+static ct_tensor *weigh(ct_tensor *x, ct_tensor *weight, ct_tensor *bias)
+{
+    if (weight)
+        x = ct_mul(x, weight);
+    return bias ? ct_add(x, bias) : x;
+}
+
+static ct_tensor *weigh_channels(ct_tensor *x, ct_call *call)
+{
+    ct_tensor *weight = ct_call_input(call, 1), *bias = ct_call_input(call, 2);
+    return weigh(x, weight ? along_channels(weight, ct_rank(x)) : NULL, bias ? along_channels(bias, ct_rank(x)) : NULL);
+}
+
+/* x must be a float [N, C, ...], and the others [C] of its dtype. */
+static bool channels_fit(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    if (!ct__dtype_is_float(ct_dtype_of(x))) {
+        ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(ct_dtype_of(x)));
+        return false;
+    }
+    bool fits = ct_rank(x) >= 2;
+    for (int i = 1; i < ct_call_inputs(call); i++) {
+        ct_tensor *t = ct_call_input(call, i);
+        fits = fits && (!t || (ct_rank(t) == 1 && ct_size(t, 0) == ct_size(x, 1)));
+    }
+    if (!fits)
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x [N, C, ...] and tensors of C elements: %s", ct_call_shapes(call));
+    return fits;
+}
+
+/* ---- batch_norm ---- */
+
+/* running = (1 - momentum) running + momentum batch. */
+static ct_status take_in(ct_tensor *running, ct_tensor *batch, double factor, double momentum)
+{
+    ct_tensor *shaped = ct_reshape(batch, ct_shape(running), 1);
+    ct_tensor *next = ct_add(ct_mul_scalar(running, 1 - momentum), ct_mul_scalar(shaped, factor * momentum));
+    return next ? ct_copy_(running, next) : ct_error_code();
+}
+
+static ct_status update_running(ct_call *call, ct_tensor *mean, ct_tensor *variance, int64_t count)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *running_mean = ct_call_input(call, 3), *running_var = ct_call_input(call, 4);
+    if (!running_mean)
+        return CT_OK;
+    ct_no_grad_begin();
+    ct_status status = take_in(running_mean, mean, 1, a->momentum);
+    if (status == CT_OK)
+        status = take_in(running_var, variance, (double)count / (double)(count - 1), a->momentum);
+    ct_no_grad_end();
+    return status;
+}
+
+static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    int64_t axes[CT_MAX_RANK], n = 0, count = ct_size(x, 1) ? ct_numel(x) / ct_size(x, 1) : 0;
+    for (int i = 0; i < ct_rank(x); i++)
+        if (i != 1)
+            axes[n++] = i;
+    if (count == 1) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "training needs more than one element for each channel: %s",
+                      ct_call_shapes(call));
+        return NULL;
+    }
+    ct_tensor *mean = mean_over(x, axes, (int)n), *centred = ct_sub(x, mean);
+    ct_tensor *variance = mean_over(ct_square(centred), axes, (int)n);
+    ct_tensor *result = over_root(centred, variance, a->eps);
+    return result && (count == 0 || update_running(call, mean, variance, count) == CT_OK) ? result : NULL;
+}
+
+static ct_tensor *batch_norm_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *mean = ct_call_input(call, 3), *variance = ct_call_input(call, 4);
+    if (!channels_fit(call))
+        return NULL;
+    if (!mean != !variance || (a->evaluation && !mean)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "running_mean and running_var go together, and evaluation needs them");
+        return NULL;
+    }
+    if (!a->evaluation)
+        return weigh_channels(train_on_batch(call, x), call);
+    ct_tensor *centred = ct_sub(x, along_channels(mean, ct_rank(x)));
+    return weigh_channels(over_root(centred, along_channels(variance, ct_rank(x)), a->eps), call);
+}
+
+#define USUAL .eps = 1e-5, .momentum = 0.1
+static const ct_sample batch_norm_samples[] = {
+    {.inputs = "6x3 3 3", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "4x3x2x2 3 3", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "4x3x2", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "4x3x2 3 3 3! 3@0.2..3!", .attributes = &(norm_attributes){USUAL, .evaluation = 1}},
+    {.inputs = NULL}};
+
+const ct_op ct_op_batch_norm = {
+    .name = "batch_norm",
+    .gradient =
+        "(h - mean(h) - y mean(h y)) / sqrt(var + eps), h = g weight, y the standardised x; sum of g y; sum of g",
+    .min_inputs = 1,
+    .max_inputs = 5,
+    .attributes_size = sizeof(norm_attributes),
+    .expression = batch_norm_expression,
+    .samples = batch_norm_samples,
+    .source = "Ioffe, Szegedy: Batch normalization (2015), algorithm 1",
+};
+
+ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
+{
+    norm_attributes attributes = attributes_of(options, 1e-5);
+    ct_tensor *inputs[] = {x, weight, bias, options ? options->running_mean : NULL,
+                           options ? options->running_var : NULL};
+    return ct_apply(&ct_op_batch_norm, inputs, 5, &attributes);
+}
+
+/* ---- layer_norm and rms_norm ---- */
+
+/* The axes to normalise: how many of the last ones, into axes; 0 with an error. */
+static int last_axes(ct_call *call, int64_t *axes)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
+    int64_t n = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
+    bool fits = n >= 1 && n <= ct_rank(x);
+    for (int i = 1; fits && i < ct_call_inputs(call); i++) {
+        ct_tensor *t = ct_call_input(call, i);
+        fits = !t || ct_rank(t) == n;
+        for (int axis = 1; t && fits && axis <= n; axis++)
+            fits = ct_size(t, -axis) == ct_size(x, -axis);
+    }
+    if (!fits) {
+        ct_call_error(call, CT_ERROR_SHAPE, "weight and bias must have the shape of the last %lld axes of x: %s",
+                      (long long)n, ct_call_shapes(call));
+        return 0;
+    }
+    for (int i = 0; i < n; i++)
+        axes[i] = -1 - i;
+    return (int)n;
+}
+
+static ct_tensor *layer_norm_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    int64_t axes[CT_MAX_RANK];
+    int n = last_axes(call, axes);
+    if (n == 0)
+        return NULL;
+    return weigh(standardise(ct_call_input(call, 0), axes, n, a->eps), ct_call_input(call, 1), ct_call_input(call, 2));
+}
+
+static const ct_sample layer_norm_samples[] = {{.inputs = "2x3x5 5 5", .attributes = &(norm_attributes){USUAL}},
+                                               {.inputs = "2x3x5 3x5 3x5", .attributes = &(norm_attributes){USUAL}},
+                                               {.inputs = "4x5", .attributes = &(norm_attributes){USUAL}},
+                                               {.inputs = "0x5 5 5", .attributes = &(norm_attributes){USUAL}},
+                                               {.inputs = NULL}};
+
+const ct_op ct_op_layer_norm = {
+    .name = "layer_norm",
+    .gradient =
+        "(h - mean(h) - y mean(h y)) / sqrt(var + eps), h = g weight, y the standardised x; sum of g y; sum of g",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .attributes_size = sizeof(norm_attributes),
+    .expression = layer_norm_expression,
+    .samples = layer_norm_samples,
+    .source = "Ba, Kiros, Hinton: Layer normalization (2016), eq. 3",
+};
+
+ct_tensor *ct_layer_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
+{
+    norm_attributes attributes = attributes_of(options, 1e-5);
+    return ct_apply(&ct_op_layer_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
+}
+
+static ct_tensor *rms_norm_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t axes[CT_MAX_RANK];
+    int n = last_axes(call, axes);
+    if (n == 0)
+        return NULL;
+    return weigh(over_root(x, mean_over(ct_square(x), axes, n), a->eps), ct_call_input(call, 1), NULL);
+}
+
+static const ct_sample rms_norm_samples[] = {{.inputs = "2x3x5 5", .attributes = &(norm_attributes){USUAL}},
+                                             {.inputs = "4x5", .attributes = &(norm_attributes){USUAL}},
+                                             {.inputs = NULL}};
+
+const ct_op ct_op_rms_norm = {
+    .name = "rms_norm",
+    .gradient = "(h - y mean(h y)) / sqrt(mean(x^2) + eps), h = g weight, y the scaled x; sum of g y",
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .attributes_size = sizeof(norm_attributes),
+    .expression = rms_norm_expression,
+    .samples = rms_norm_samples,
+    .source = "Zhang, Sennrich: Root mean square layer normalization (2019), eq. 4",
+};
+
+ct_tensor *ct_rms_norm(ct_tensor *x, ct_tensor *weight, const ct_norm_options *options)
+{
+    norm_attributes attributes = attributes_of(options, 1e-6);
+    return ct_apply(&ct_op_rms_norm, (ct_tensor *[]){x, weight}, 2, &attributes);
+}
+
+/* ---- group_norm and instance_norm ---- */
+
+static ct_tensor *group_norm_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    if (!channels_fit(call))
+        return NULL;
+    int64_t groups = a->groups ? a->groups : ct_size(x, 1); /* 0: instance_norm, each channel its own */
+    if (groups < 0 || (groups > 0 && ct_size(x, 1) % groups != 0)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels of %s", (long long)groups,
+                      ct_call_shapes(call));
+        return NULL;
+    }
+    int64_t rows = ct_size(x, 0) * groups, columns = rows ? ct_numel(x) / rows : 0;
+    ct_tensor *grouped = ct_reshape(x, (const int64_t[]){rows, columns}, 2);
+    ct_tensor *standard = standardise(grouped, (const int64_t[]){1}, 1, a->eps);
+    return weigh_channels(ct_reshape(standard, ct_shape(x), ct_rank(x)), call);
+}
+
+static const ct_sample group_norm_samples[] = {
+    {.inputs = "2x4x3x3 4 4", .attributes = &(norm_attributes){USUAL, .groups = 2}},
+    {.inputs = "2x4x3", .attributes = &(norm_attributes){USUAL, .groups = 1}},
+    {.inputs = NULL}};
+static const ct_sample instance_norm_samples[] = {{.inputs = "2x3x4x4 3 3", .attributes = &(norm_attributes){USUAL}},
+                                                  {.inputs = "2x3x4", .attributes = &(norm_attributes){USUAL}},
+                                                  {.inputs = NULL}};
+
+const ct_op ct_op_group_norm = {
+    .name = "group_norm",
+    .gradient = "(h - mean(h) - y mean(h y)) / sqrt(var + eps) within a group, h = g weight; sum of g y; sum of g",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .attributes_size = sizeof(norm_attributes),
+    .expression = group_norm_expression,
+    .samples = group_norm_samples,
+    .source = "Wu, He: Group normalization (2018), eq. 1 to 7",
+};
+
+const ct_op ct_op_instance_norm = {
+    .name = "instance_norm",
+    .gradient = "(h - mean(h) - y mean(h y)) / sqrt(var + eps) within a channel, h = g weight; sum of g y; sum of g",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .attributes_size = sizeof(norm_attributes),
+    .expression = group_norm_expression,
+    .samples = instance_norm_samples,
+    .source = "Ulyanov, Vedaldi, Lempitsky: Instance normalization (2016), eq. 4",
+};
+
+ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_tensor *bias,
+                         const ct_norm_options *options)
+{
+    norm_attributes attributes = attributes_of(options, 1e-5);
+    attributes.groups = groups > 0 ? groups : -1;
+    return ct_apply(&ct_op_group_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
+}
+
+ct_tensor *ct_instance_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
+{
+    norm_attributes attributes = attributes_of(options, 1e-5);
+    return ct_apply(&ct_op_instance_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
+}
+
+/* ---- local_response_norm ---- */
+
+typedef struct response_attributes {
+    int64_t size;
+    double alpha, beta, k;
+} response_attributes;
+
+/* Zeros like x but for the size along axis 1. */
+static ct_tensor *zero_channels(ct_tensor *x, int64_t channels)
+{
+    int64_t shape[CT_MAX_RANK];
+    for (int i = 0; i < ct_rank(x); i++)
+        shape[i] = i == 1 ? channels : ct_size(x, i);
+    return ct_zeros(ct_dtype_of(x), shape, ct_rank(x));
+}
+
+static ct_tensor *local_response_norm_expression(ct_call *call)
+{
+    const response_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    if (!channels_fit(call))
+        return NULL;
+    if (a->size < 1) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "size %lld is not positive", (long long)a->size);
+        return NULL;
+    }
+    int64_t before = a->size / 2, after = (a->size - 1) / 2, channels = ct_size(x, 1);
+    ct_tensor *padded[] = {zero_channels(x, before), ct_square(x), zero_channels(x, after)};
+    ct_tensor *squares = ct_concat(padded, 3, 1), *sum = NULL;
+    for (int64_t i = 0; i < a->size; i++) {
+        ct_tensor *shifted = ct_slice(squares, 1, i, i + channels, 1);
+        sum = sum ? ct_add(sum, shifted) : shifted;
+    }
+    ct_tensor *scale = ct_add_scalar(ct_mul_scalar(sum, a->alpha / (double)a->size), a->k);
+    return ct_mul(x, ct_pow_scalar(scale, -a->beta));
+}
+
+static const ct_sample response_samples[] = {
+    {.inputs = "2x7x3x3", .attributes = &(response_attributes){5, 0.3, 0.75, 2}},
+    {.inputs = "2x3x4", .attributes = &(response_attributes){4, 1e-4, 0.75, 1}},
+    {.inputs = NULL}};
+
+const ct_op ct_op_local_response_norm = {
+    .name = "local_response_norm",
+    .gradient =
+        "g s^-beta - 2 alpha beta / size x sum over the window of g x s^(-beta-1), s = k + alpha / size sum of x^2",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(response_attributes),
+    .expression = local_response_norm_expression,
+    .samples = response_samples,
+    .source =
+        "Krizhevsky, Sutskever, Hinton: ImageNet classification (2012), section 3.3; divided by size as PyTorch does",
+};
+
+ct_tensor *ct_local_response_norm(ct_tensor *x, int64_t size, const ct_local_response_options *options)
+{
+    response_attributes attributes = {
+        .size = size,
+        .alpha = options && options->alpha != 0 ? options->alpha : 1e-4,
+        .beta = options && options->beta != 0 ? options->beta : 0.75,
+        .k = options && options->k != 0 ? options->k : 1,
+    };
+    return ct_apply(&ct_op_local_response_norm, &x, 1, &attributes);
+}
