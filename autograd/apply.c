@@ -151,6 +151,18 @@ const char *ct_call_shapes(const ct_call *call)
     return text;
 }
 
+ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
+{
+    if (!call->op->expression || i < 0 || i >= call->n_outputs)
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "there is no output %d to set", i);
+    if (!t) {
+        ct_status status = ct_error_code();
+        return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "output %d is NULL", i);
+    }
+    call->outputs[i] = t;
+    return CT_OK;
+}
+
 bool ct_call_needs_grad(const ct_call *call, int i)
 {
     return call->node && i >= 0 && i < call->n_inputs && call->needs[i];
@@ -240,10 +252,17 @@ static ct_status run(ct_call *call, bool requires_grad)
 static ct_status run_expression(ct_call *call)
 {
     call->outputs[0] = call->op->expression(call);
-    if (call->outputs[0])
+    bool complete = true;
+    for (int i = 0; i < call->n_outputs; i++)
+        complete = complete && call->outputs[i];
+    if (complete)
         return CT_OK;
     ct_status status = ct_error_code();
-    return status != CT_OK ? status : ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
+    if (status == CT_OK)
+        status = ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
+    for (int i = 0; i < call->n_outputs; i++)
+        call->outputs[i] = NULL;
+    return status;
 }
 
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
@@ -286,7 +305,7 @@ ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void
     ct_tensor *outputs[CT_MAX_OUTPUTS];
     if (apply(op, inputs, n, attributes, outputs) != CT_OK)
         return NULL;
-    for (int i = 1; i < op->outputs; i++)
+    for (int i = 1; i < op->outputs && !op->expression; i++)
         ct_release(outputs[i]);
     return outputs[0];
 }

@@ -83,6 +83,9 @@ CT_API ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, cons
 CT_API ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t);
 CT_API ct_status ct_call_output_view(ct_call *call, int i, int input, int64_t offset, const int64_t *shape,
                                      const int64_t *strides, int rank);
+/* In expression, for an operation with several outputs: output i is t; the expression returns output 0. NULL: what made t has
+ * failed; returns that failure. */
+CT_API ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t);
 /* Records "<op name>: <message>" as the error and returns code. The message should end with what came: shapes as %s from
  * ct_call_shapes(). */
 CT_API ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -10,6 +10,7 @@
 #include <cotan/conv.h>
 #include <cotan/loss.h>
 #include <cotan/norm.h>
+#include <cotan/recurrent.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,429 @@
+/* Recurrent cells and whole sequences, as expressions.
+ *
+ * Invariant: a sequence's step is the same expression as its cell's; only the product with x is made for all steps at once. */
+#include "autograd_internal.h"
+#include <cotan/ops.h>
+
+/* ---- one step, from the products with x and h ---- */
+
+/* Columns gate * H .. (gate + 1) * H - 1. */
+static ct_tensor *gate(ct_tensor *all, int index, int gates)
+{
+    int64_t width = ct_size(all, 1) / gates;
+    return ct_slice(all, 1, index * width, (index + 1) * width, 1);
+}
+
+typedef struct state {
+    ct_tensor *h, *c; /* c: lstm only */
+} state;
+
+static state rnn_step(ct_tensor *from_x, ct_tensor *from_h, state s)
+{
+    (void)s;
+    return (state){.h = ct_tanh(ct_add(from_x, from_h))};
+}
+
+static state lstm_step(ct_tensor *from_x, ct_tensor *from_h, state s)
+{
+    ct_tensor *all = ct_add(from_x, from_h);
+    ct_tensor *input = ct_sigmoid(gate(all, 0, 4)), *forget = ct_sigmoid(gate(all, 1, 4));
+    ct_tensor *cell = ct_tanh(gate(all, 2, 4)), *output = ct_sigmoid(gate(all, 3, 4));
+    ct_tensor *c = ct_add(ct_mul(forget, s.c), ct_mul(input, cell));
+    return (state){.h = ct_mul(output, ct_tanh(c)), .c = c};
+}
+
+static state gru_step(ct_tensor *from_x, ct_tensor *from_h, state s)
+{
+    ct_tensor *reset = ct_sigmoid(ct_add(gate(from_x, 0, 3), gate(from_h, 0, 3)));
+    ct_tensor *update = ct_sigmoid(ct_add(gate(from_x, 1, 3), gate(from_h, 1, 3)));
+    ct_tensor *fresh = ct_tanh(ct_add(gate(from_x, 2, 3), ct_mul(reset, gate(from_h, 2, 3))));
+    return (state){.h = ct_add(fresh, ct_mul(update, ct_sub(s.h, fresh)))};
+}
+
+typedef struct kind {
+    int gates;
+    bool has_cell;
+    state (*step)(ct_tensor *from_x, ct_tensor *from_h, state s);
+} kind;
+
+static const kind rnn_kind = {.gates = 1, .step = rnn_step},
+                  lstm_kind = {.gates = 4, .has_cell = true, .step = lstm_step},
+                  gru_kind = {.gates = 3, .step = gru_step};
+
+/* ---- cells: x, h, (c,) weight_x, weight_h, bias_x, bias_h ---- */
+
+static bool is_matrix(const ct_tensor *t, int64_t rows, int64_t cols)
+{
+    return t && ct_rank(t) == 2 && ct_size(t, 0) == rows && ct_size(t, 1) == cols;
+}
+
+static bool is_vector_or_null(const ct_tensor *t, int64_t size)
+{
+    return !t || (ct_rank(t) == 1 && ct_size(t, 0) == size);
+}
+
+/* Whether four weights fit features of x and a state of that width. */
+static bool weights_fit(ct_tensor *const *w, const kind *k, int64_t features, int64_t hidden)
+{
+    int64_t rows = k->gates * hidden;
+    return is_matrix(w[0], rows, features) && is_matrix(w[1], rows, hidden) && is_vector_or_null(w[2], rows) &&
+           is_vector_or_null(w[3], rows);
+}
+
+static ct_tensor *run_cell(ct_call *call, const kind *k)
+{
+    int first = k->has_cell ? 3 : 2;
+    ct_tensor *x = ct_call_input(call, 0), *w[4];
+    state s = {.h = ct_call_input(call, 1), .c = k->has_cell ? ct_call_input(call, 2) : NULL};
+    for (int i = 0; i < 4; i++)
+        w[i] = ct_call_input(call, first + i);
+    if (ct_rank(x) != 2 || ct_rank(s.h) != 2 || !is_matrix(s.h, ct_size(x, 0), ct_size(s.h, 1)) ||
+        (s.c && !is_matrix(s.c, ct_size(x, 0), ct_size(s.h, 1))) ||
+        !weights_fit(w, k, ct_size(x, 1), ct_size(s.h, 1))) {
+        ct_call_error(call, CT_ERROR_SHAPE,
+                      "takes x [N,I], states [N,H], weights [%dH,I] and [%dH,H], biases [%dH]: %s", k->gates, k->gates,
+                      k->gates, ct_call_shapes(call));
+        return NULL;
+    }
+    state next = k->step(ct_linear(x, w[0], w[2]), ct_linear(s.h, w[1], w[3]), s);
+    if (k->has_cell && ct_call_set_output(call, 1, next.c) != CT_OK)
+        return NULL;
+    return next.h;
+}
+
+static ct_tensor *rnn_cell_expression(ct_call *call)
+{
+    return run_cell(call, &rnn_kind);
+}
+
+static const ct_sample rnn_cell_samples[] = {
+    {.inputs = "2x3 2x4 4x3 4x4 4 4"}, {.inputs = "2x3 2x4 4x3 4x4"}, {.inputs = NULL}};
+
+const ct_op ct_op_rnn_cell = {
+    .name = "rnn_cell",
+    .gradient = "with d = g (1 - h'^2): d weight_x, d weight_h, d^T x, d^T h, sum of d",
+    .min_inputs = 4,
+    .max_inputs = 6,
+    .expression = rnn_cell_expression,
+    .samples = rnn_cell_samples,
+    .source = "Elman: Finding structure in time (1990)",
+};
+
+static ct_tensor *lstm_cell_expression(ct_call *call)
+{
+    return run_cell(call, &lstm_kind);
+}
+
+static const ct_sample lstm_cell_samples[] = {
+    {.inputs = "2x3 2x4 2x4 16x3 16x4 16 16"}, {.inputs = "2x3 2x4 2x4 16x3 16x4"}, {.inputs = NULL}};
+
+const ct_op ct_op_lstm_cell = {
+    .name = "lstm_cell",
+    .gradient = "with dc = g_c + g_h o (1 - tanh(c')^2): dc f for c; gates dc u i(1-i), dc c f(1-f), dc i (1-u^2), "
+                "g_h tanh(c') o(1-o), and through the two products",
+    .min_inputs = 5,
+    .max_inputs = 7,
+    .outputs = 2,
+    .expression = lstm_cell_expression,
+    .samples = lstm_cell_samples,
+    .source = "Gers, Schmidhuber, Cummins: Learning to forget (2000)",
+};
+
+static ct_tensor *gru_cell_expression(ct_call *call)
+{
+    return run_cell(call, &gru_kind);
+}
+
+static const ct_sample gru_cell_samples[] = {
+    {.inputs = "2x3 2x4 12x3 12x4 12 12"}, {.inputs = "2x3 2x4 12x3 12x4"}, {.inputs = NULL}};
+
+const ct_op ct_op_gru_cell = {
+    .name = "gru_cell",
+    .gradient =
+        "g z for h; gates g (h - n) z(1-z), dn = g (1-z)(1-n^2), dn b r(1-r) with b the new gate's product with h, "
+        "and through the two products",
+    .min_inputs = 4,
+    .max_inputs = 6,
+    .expression = gru_cell_expression,
+    .samples = gru_cell_samples,
+    .source = "Cho et al.: Learning phrase representations (2014); PyTorch's variant",
+};
+
+ct_tensor *ct_rnn_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
+                       ct_tensor *bias_h)
+{
+    return ct_apply(&ct_op_rnn_cell, (ct_tensor *[]){x, h, weight_x, weight_h, bias_x, bias_h}, 6, NULL);
+}
+
+ct_tensor *ct_gru_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
+                       ct_tensor *bias_h)
+{
+    return ct_apply(&ct_op_gru_cell, (ct_tensor *[]){x, h, weight_x, weight_h, bias_x, bias_h}, 6, NULL);
+}
+
+ct_tensor *ct_lstm_cell(ct_tensor *x, ct_tensor *h, ct_tensor *c, ct_tensor *weight_x, ct_tensor *weight_h,
+                        ct_tensor *bias_x, ct_tensor *bias_h, ct_tensor **c_next)
+{
+    ct_tensor *outputs[CT_MAX_OUTPUTS] = {NULL};
+    ct_apply_multi(&ct_op_lstm_cell, (ct_tensor *[]){x, h, c, weight_x, weight_h, bias_x, bias_h}, 7, NULL, outputs);
+    if (c_next)
+        *c_next = outputs[1];
+    return outputs[0];
+}
+
+/* ---- sequences: x, h0, (c0,) then four weights for each layer and direction ---- */
+
+typedef struct sequence_attributes {
+    int64_t directions, training;
+    double dropout;
+} sequence_attributes;
+
+/* Matrix number index of [n, rows, cols]. */
+static ct_tensor *part(ct_tensor *t, int64_t index)
+{
+    return ct_select(t, 0, index);
+}
+
+/* n matrices as [n, rows, cols]. Too many for one concat are joined in steps. */
+static ct_tensor *stack(ct_tensor **parts, int64_t n)
+{
+    enum { MOST = CT_MAX_INPUTS };
+    for (int64_t i = 0; i < n; i++)
+        parts[i] = ct_unsqueeze(parts[i], 0);
+    while (n > 1) {
+        int64_t joined = 0;
+        for (int64_t i = 0; i < n; i += MOST) {
+            int64_t count = n - i < MOST ? n - i : MOST;
+            parts[joined++] = ct_concat(parts + i, (int)count, 0);
+        }
+        n = joined;
+    }
+    return parts[0];
+}
+
+/* One layer in one direction over x [T, N, I]: its results into steps[0..T-1]; returns the last state. */
+static state run_direction(const kind *k, ct_tensor *x, state s, ct_tensor *const *w, bool backwards, ct_tensor **steps)
+{
+    int64_t length = ct_size(x, 0);
+    ct_tensor *from_x = ct_linear(x, w[0], w[2]); /* all steps at once */
+    for (int64_t i = 0; i < length; i++) {
+        int64_t t = backwards ? length - 1 - i : i;
+        s = k->step(part(from_x, t), ct_linear(s.h, w[1], w[3]), s);
+        steps[t] = s.h;
+    }
+    return s;
+}
+
+typedef struct sequence {
+    const kind *kind;
+    int64_t layers, directions, length, batch, hidden;
+    ct_tensor *h0, *c0, **steps, **h_last, **c_last; /* room for length, and for layers * directions each */
+} sequence;
+
+/* One layer in all its directions. */
+static ct_tensor *run_layer(const sequence *q, ct_call *call, ct_tensor *x, int64_t layer)
+{
+    int first = q->kind->has_cell ? 3 : 2;
+    ct_tensor *results[2] = {NULL, NULL};
+    for (int64_t d = 0; d < q->directions; d++) {
+        int64_t index = layer * q->directions + d;
+        ct_tensor *w[4];
+        for (int i = 0; i < 4; i++)
+            w[i] = ct_call_input(call, first + (int)index * 4 + i);
+        if (!weights_fit(w, q->kind, ct_size(x, 2), q->hidden)) {
+            ct_call_error(call, CT_ERROR_SHAPE, "weights of layer %lld, direction %lld do not fit: %s",
+                          (long long)layer, (long long)d, ct_call_shapes(call));
+            return NULL;
+        }
+        state s = {.h = part(q->h0, index), .c = q->c0 ? part(q->c0, index) : NULL};
+        s = run_direction(q->kind, x, s, w, d == 1, q->steps);
+        if (!s.h)
+            return NULL;
+        q->h_last[index] = s.h;
+        q->c_last[index] = s.c;
+        results[d] = stack(q->steps, q->length);
+    }
+    return q->directions == 2 ? ct_concat(results, 2, 2) : results[0];
+}
+
+/* Fills q from the call; false with an error. */
+static bool begin_sequence(sequence *q, ct_call *call, const kind *k)
+{
+    const sequence_attributes *a = ct_call_attributes(call);
+    int first = k->has_cell ? 3 : 2, n_weights = ct_call_inputs(call) - first;
+    ct_tensor *x = ct_call_input(call, 0), *weight_h = ct_call_input(call, first + 1);
+    *q = (sequence){.kind = k, .directions = a->directions ? a->directions : 1};
+    q->layers = n_weights / (4 * q->directions);
+    if (ct_rank(x) != 3 || ct_size(x, 0) < 1 || !weight_h || ct_rank(weight_h) != 2 || q->layers < 1 ||
+        n_weights != q->layers * q->directions * 4) {
+        ct_call_error(call, CT_ERROR_SHAPE,
+                      "takes x [T,N,I] with T > 0 and four weights for each layer and direction: %s",
+                      ct_call_shapes(call));
+        return false;
+    }
+    q->length = ct_size(x, 0);
+    q->batch = ct_size(x, 1);
+    q->hidden = ct_size(weight_h, 1);
+    int64_t shape[] = {q->layers * q->directions, q->batch, q->hidden};
+    ct_tensor **states[] = {&q->h0, &q->c0};
+    for (int i = 0; i < first - 1; i++) {
+        ct_tensor *given = ct_call_input(call, 1 + i);
+        if (given && (ct_rank(given) != 3 || ct_size(given, 0) != shape[0] || ct_size(given, 1) != shape[1] ||
+                      ct_size(given, 2) != shape[2])) {
+            ct_call_error(call, CT_ERROR_SHAPE, "initial states must be [%lld,%lld,%lld]: %s", (long long)shape[0],
+                          (long long)shape[1], (long long)shape[2], ct_call_shapes(call));
+            return false;
+        }
+        *states[i] = given ? given : ct_zeros(ct_dtype_of(x), shape, 3);
+    }
+    return true;
+}
+
+static ct_tensor *run_layers(sequence *q, ct_call *call)
+{
+    const sequence_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    for (int64_t layer = 0; x && layer < q->layers; layer++) {
+        x = run_layer(q, call, x, layer);
+        if (layer + 1 < q->layers)
+            x = ct_dropout(x, a->dropout, a->training);
+    }
+    int64_t ends = q->layers * q->directions;
+    if (!x || ct_call_set_output(call, 1, stack(q->h_last, ends)) != CT_OK)
+        return NULL;
+    return !q->kind->has_cell || ct_call_set_output(call, 2, stack(q->c_last, ends)) == CT_OK ? x : NULL;
+}
+
+static ct_tensor *run_sequence(ct_call *call, const kind *k)
+{
+    sequence q;
+    if (!begin_sequence(&q, call, k))
+        return NULL;
+    size_t ends = (size_t)(q.layers * q.directions), bytes = ((size_t)q.length + 2 * ends) * sizeof(ct_tensor *);
+    q.steps = ct__alloc(bytes);
+    if (!q.steps) {
+        ct__no_memory(call->op->name);
+        return NULL;
+    }
+    q.h_last = q.steps + q.length;
+    q.c_last = q.h_last + ends;
+    ct_tensor *result = run_layers(&q, call);
+    ct__free(q.steps, bytes);
+    return result;
+}
+
+#define ONE_WAY            \
+    &(sequence_attributes) \
+    {                      \
+        .directions = 1    \
+    }
+#define TWO_WAYS           \
+    &(sequence_attributes) \
+    {                      \
+        .directions = 2    \
+    }
+
+static ct_tensor *rnn_expression(ct_call *call)
+{
+    return run_sequence(call, &rnn_kind);
+}
+
+static const ct_sample rnn_samples[] = {
+    {.inputs = "3x2x3 1x2x4 4x3 4x4 4 4", .attributes = ONE_WAY},
+    {.inputs = "2x2x3 4x2x2 2x3 2x2 2 2 2x3 2x2 2 2 2x4 2x2 2 2 2x4 2x2 2 2", .attributes = TWO_WAYS},
+    {.inputs = NULL}};
+
+const ct_op ct_op_rnn = {
+    .name = "rnn",
+    .gradient = "that of rnn_cell, through time",
+    .min_inputs = 1,
+    .max_inputs = 58,
+    .outputs = 2,
+    .attributes_size = sizeof(sequence_attributes),
+    .expression = rnn_expression,
+    .samples = rnn_samples,
+};
+
+static ct_tensor *lstm_expression(ct_call *call)
+{
+    return run_sequence(call, &lstm_kind);
+}
+
+static const ct_sample lstm_samples[] = {
+    {.inputs = "3x2x3 1x2x4 1x2x4 16x3 16x4 16 16", .attributes = ONE_WAY},
+    {.inputs = "2x1x3 2x1x2 2x1x2 8x3 8x2 8 8 8x3 8x2 8 8", .attributes = TWO_WAYS},
+    {.inputs = NULL}};
+
+const ct_op ct_op_lstm = {
+    .name = "lstm",
+    .gradient = "that of lstm_cell, through time",
+    .min_inputs = 1,
+    .max_inputs = 59,
+    .outputs = 3,
+    .attributes_size = sizeof(sequence_attributes),
+    .expression = lstm_expression,
+    .samples = lstm_samples,
+};
+
+static ct_tensor *gru_expression(ct_call *call)
+{
+    return run_sequence(call, &gru_kind);
+}
+
+static const ct_sample gru_samples[] = {{.inputs = "3x2x3 1x2x4 12x3 12x4 12 12", .attributes = ONE_WAY},
+                                        {.inputs = "2x1x3 2x1x2 6x3 6x2 6 6 6x3 6x2 6 6", .attributes = TWO_WAYS},
+                                        {.inputs = NULL}};
+
+const ct_op ct_op_gru = {
+    .name = "gru",
+    .gradient = "that of gru_cell, through time",
+    .min_inputs = 1,
+    .max_inputs = 58,
+    .outputs = 2,
+    .attributes_size = sizeof(sequence_attributes),
+    .expression = gru_expression,
+    .samples = gru_samples,
+};
+
+/* What ct_rnn, ct_lstm and ct_gru share: states has n_states entries, which may be NULL. */
+static ct_tensor *apply_sequence(const ct_op *op, ct_tensor *x, ct_tensor *const *states, int n_states,
+                                 ct_tensor *const *weights, int n_weights, const ct_recurrent_options *options)
+{
+    static const ct_recurrent_options defaults = {0};
+    const ct_recurrent_options *o = options ? options : &defaults;
+    ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS] = {NULL};
+    if (n_weights < 0 || n_weights > 56 || (n_weights > 0 && !weights)) {
+        ct__error(CT_ERROR_ARGUMENT, "%s: %d weights, takes at most 56", op->name, n_weights);
+        return NULL;
+    }
+    inputs[0] = o->batch_first ? ct_transpose(x, 0, 1) : x;
+    for (int i = 0; i < n_states; i++)
+        inputs[1 + i] = states[i];
+    for (int i = 0; i < n_weights; i++)
+        inputs[1 + n_states + i] = weights[i];
+    sequence_attributes a = {.directions = o->bidirectional ? 2 : 1, .dropout = o->dropout, .training = !o->evaluation};
+    ct_apply_multi(op, inputs, 1 + n_states + n_weights, &a, outputs);
+    if (o->h_last)
+        *o->h_last = outputs[1];
+    if (o->c_last)
+        *o->c_last = n_states > 1 ? outputs[2] : NULL;
+    return outputs[0] && o->batch_first ? ct_transpose(outputs[0], 0, 1) : outputs[0];
+}
+
+ct_tensor *ct_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
+                  const ct_recurrent_options *options)
+{
+    return apply_sequence(&ct_op_rnn, x, &h0, 1, weights, n_weights, options);
+}
+
+ct_tensor *ct_lstm(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n_weights,
+                   const ct_recurrent_options *options)
+{
+    return apply_sequence(&ct_op_lstm, x, (ct_tensor *[]){h0, c0}, 2, weights, n_weights, options);
+}
+
+ct_tensor *ct_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
+                  const ct_recurrent_options *options)
+{
+    return apply_sequence(&ct_op_gru, x, &h0, 1, weights, n_weights, options);
+}
