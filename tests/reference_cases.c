@@ -1,27 +1,13 @@
 /* The table of reference cases: a row of reference_cases.def becomes a function and a line of the table. */
 #include "reference_cases.h"
 #include <cotan/cotan.h>
-#include <math.h>
+
+static const int64_t three_by_three[] = {3, 3};
 
 /* A number in x's dtype, to be broadcast. */
 static ct_tensor *number_like(const ct_tensor *x, double value)
 {
     return ct_scalar(ct_dtype_of(x), value);
-}
-
-/* q k^T / 2, as both attention cases have it. */
-static ct_tensor *attention_scores(ct_tensor *q, ct_tensor *k)
-{
-    return ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), 0.5);
-}
-
-/* Above the diagonal minus infinity: row i sees columns 0..i only. */
-static ct_tensor *causal(ct_tensor *scores)
-{
-    int64_t n = ct_size(scores, -1);
-    ct_tensor *position = ct_arange(CT_INT64, 0, 1, n);
-    ct_tensor *later = ct_gt(position, ct_unsqueeze(position, 1));
-    return ct_where(later, number_like(scores, -INFINITY), scores);
 }
 
 static ct_tensor *one_minus_x_sign_t(ct_tensor *x, ct_tensor *t)
@@ -35,11 +21,6 @@ static ct_tensor *circuit(ct_tensor *w, ct_tensor *x)
     return ct_add(ct_sum(ct_mul(ct_slice(w, 0, 0, 2, 1), x)), ct_select(w, 0, 2));
 }
 
-static ct_tensor *residual(ct_tensor *x, ct_tensor *w, ct_tensor *t)
-{
-    return ct_sub(ct_matmul(x, w), t);
-}
-
 static ct_tensor *fork_and_join(ct_tensor *x, ct_tensor *w)
 {
     ct_tensor *product = ct_mul(x, w);
@@ -51,6 +32,14 @@ static ct_tensor *squash(ct_tensor *s)
 {
     ct_tensor *n2 = ct_sum(ct_square(s), CT_AXES(-1), .keepdim = true);
     return ct_div(ct_mul(s, ct_div(n2, ct_add_scalar(n2, 1))), ct_sqrt(n2));
+}
+
+/* c' of the step whose h' is lstm_cell_hidden. */
+static ct_tensor *lstm_cell_state(ct_tensor *const *in)
+{
+    ct_tensor *c = NULL;
+    ct_lstm_cell(in[0], in[1], in[2], in[3], in[4], in[5], in[6], &c);
+    return c;
 }
 
 /* The inputs of a case. */

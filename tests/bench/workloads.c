@@ -101,7 +101,7 @@ static void build_lenet5(workload *w)
 static ct_tensor *loss_lenet5(const workload *w)
 {
     ct_tensor *const *p = w->p;
-    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d(w->x, p[0], p[1], .padding = 2)), 2);
+    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d(w->x, p[0], p[1], .padding = CT_EACH(2))), 2);
     h = ct_flatten(ct_max_pool2d(ct_relu(ct_conv2d(h, p[2], p[3])), 2), 1, -1);
     h = ct_relu(ct_linear(h, p[4], p[5]));
     h = ct_relu(ct_linear(h, p[6], p[7]));
@@ -161,7 +161,7 @@ static void build_conv3x3(workload *w)
 
 static ct_tensor *loss_conv3x3(const workload *w)
 {
-    return ct_mean(ct_conv2d(w->p[0], w->p[1], NULL, .padding = 1));
+    return ct_mean(ct_conv2d(w->p[0], w->p[1], NULL, .padding = CT_EACH(1)));
 }
 
 /* ---- broadcast_reduce ---- */
@@ -219,8 +219,10 @@ ct_status workload_open(workload *w, const workload_spec *spec, int64_t batch)
     *w = (workload){.spec = spec, .batch = batch == 0 ? spec->batch : batch, .module = ct_module_new(CT_FLOAT32)};
     ct_scope_open();
     spec->build(w);
-    ct_keep(w->x);
-    ct_keep(w->y);
+    if (w->x != NULL)
+        ct_keep(w->x);
+    if (w->y != NULL)
+        ct_keep(w->y);
     ct_scope_close();
     return ct_error_code();
 }
