@@ -85,6 +85,7 @@ CT_API ct_tensor *ct_logical_and(ct_tensor *a, ct_tensor *b); /* of a != 0 and b
 CT_API ct_tensor *ct_logical_or(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_logical_xor(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_logical_not(ct_tensor *a);
+
 CT_API ct_tensor *ct_atan2(ct_tensor *a, ct_tensor *b); /* the angle of the point (b, a), in radians */
 CT_API ct_tensor *ct_lerp(ct_tensor *a, ct_tensor *b, ct_tensor *weight); /* a + weight (b - a) */
 /* condition (uint8) ? a : b. */
@@ -124,11 +125,13 @@ CT_API ct_tensor *ct_linear(ct_tensor *x, ct_tensor *w, ct_tensor *b);
 CT_API ct_tensor *ct_reshape(ct_tensor *x, const int64_t *shape, int rank);
 /* Axes start..end become one. */
 CT_API ct_tensor *ct_flatten(ct_tensor *x, int start, int end);
+/* The two axes trade places. A view. */
 CT_API ct_tensor *ct_transpose(ct_tensor *x, int axis0, int axis1);
-/* axes [rank]: result axis i is x's axis axes[i]. */
+/* axes [rank]: result axis i is x's axis axes[i]. A view. */
 CT_API ct_tensor *ct_permute(ct_tensor *x, const int64_t *axes, int rank);
 /* Broadcasts x to shape, a view; -1 keeps a size. */
 CT_API ct_tensor *ct_expand(ct_tensor *x, const int64_t *shape, int rank);
+/* An axis of size 1 more, so that it is number axis of the result; one less. Views. */
 CT_API ct_tensor *ct_unsqueeze(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_squeeze(ct_tensor *x, int axis); /* error (shape) if that axis is not of size 1 */
 /* x[start:end:step] along axis, Python's rules (negative counts from the end, ends are clipped); CT_END for the end. step > 0

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Writes docs/reference.md from the operations' records and the comments in the public headers of ops/, or, with --check,
+compares it with the file and ends with "N passed, N failed".
+
+usage: make_page.py TOP PRINT_RECORDS [--check]
+"""
+import difflib, pathlib, re, subprocess, sys
+
+HEAD = """# Reference: the operations
+
+Made from the operations' records and the comments in the headers of `ops/include/cotan/`; after a change of either,
+`meson compile -C build reference` writes it anew.
+
+An entry gives the function's signature and its header's comment; then, from the record, the gradient of each input as a
+formula (`g` is the cotangent, `y` the result), and the shapes of results for the shapes of the record's samples, with the
+sample's options: `3x4` is a matrix, `scalar` is 0-d, `i5:7` are seven int64 numbers in 0..4, `u2:7` the same as uint8,
+`@0.2..3` is a range of values, `!` marks an input that gets no gradient, `null` one that is left out.
+
+Common to all: NULL as an input gives NULL and leaves the pending error as it is; every function that makes something may
+fail for memory (`CT_ERROR_MEMORY`); an error's message names the operation, the shapes and the line of the call.
+"""
+
+
+def records(program):
+    """{name: {"gradient", "composed", "source", "samples": [...]}}, in the order of ct_ops()."""
+    text = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found = {}
+    for block in text.split("\n\n"):
+        rows = [line.split("\t", 1) for line in block.strip().splitlines()]
+        if rows:
+            record = dict(row for row in rows if row[0] != "sample")
+            record["samples"] = [value for key, value in rows if key == "sample"]
+            found[record["name"]] = record
+    return found
+
+
+TOKEN = re.compile(r"""(?P<blank>\n)                                         # ends what a comment is about
+                     | /\*(?P<comment>.*?)\*/[ ]*\n                          # on lines of its own
+                     | (?P<declaration>(?:CT_API|typedef)\b.*?;[^\n;]*\n)
+                     | (?P<define>\#define[ ](?:[^\n]*\\\n)*[^\n]*\n)
+                     | [^\n]*\n""", re.X | re.S)
+
+
+def whole(declaration, text, at):
+    """A declaration up to the brace that closes it and the comment behind it; and where it ends."""
+    end = at
+    while True:
+        end = text.index("\n", end) + 1
+        so_far = text[at:end]
+        bare = re.sub(r"/\*.*?\*/", "", so_far, flags=re.S)
+        if so_far.count("/*") == so_far.count("*/") and bare.count("{") == bare.count("}") and bare.rstrip().endswith(";"):
+            return so_far, end
+
+
+def plain(comment):
+    """A comment's text without its stars."""
+    return re.sub(r"\n \* ?", "\n", comment).strip()
+
+
+def items(header):
+    """("section", title, text) | ("code", comment, text) | ("function", name, signature, comment) of a header, in order."""
+    text = header.read_text()
+    text = text[text.index('extern "C" {\n#endif\n') + len('extern "C" {\n#endif\n'):]
+    text = text[:text.index("#if !defined(CT_NO_LOCATIONS)")]
+    about, at = "", 0
+    while at < len(text):
+        m = TOKEN.match(text, at)
+        at = m.end()
+        if m["blank"]:
+            about = ""
+        elif m["comment"]:
+            about = plain(m["comment"])
+            if about.startswith("----"):
+                title, _, rest = about[4:].partition("----")
+                yield "section", title.strip(), rest.strip()
+                about = ""
+        elif m["define"]:
+            yield "code", about, m["define"]
+        elif m["declaration"]:
+            declaration, at = whole(m["declaration"], text, m.start())
+            name = re.search(r"(ct_\w+)\(", declaration)
+            if declaration.startswith("typedef") or not name:
+                yield "code", about, declaration
+                continue
+            own = " ".join(plain(c) for c in re.findall(r"/\*(.*?)\*/", declaration, re.S))
+            signature = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/|CT_API ", "", declaration, flags=re.S)).strip()
+            yield "function", name[1], signature, "\n".join(t for t in (about, own) if t)
+
+
+def sentence(text):
+    """A comment as Markdown: one paragraph, what it says unchanged."""
+    return re.sub(r"([*<])", r"\\\1", re.sub(r"\s+", " ", text))
+
+
+def facts(record):
+    """The record's lines of an entry."""
+    none = record["gradient"].startswith("none")
+    lines = ["- gradient: " + (record["gradient"] if none else f"`{record['gradient']}`")]
+    if record["samples"]:
+        lines.append("- shapes: " + "; ".join("`{}` to `{}`".format(*s.split(" -> ")) for s in record["samples"]))
+    if record["composed"]:
+        lines.append("- an expression over other operations")
+    if record["source"]:
+        lines.append(f"- source: {record['source']}")
+    return "\n".join(lines)
+
+
+def entry(name, signature, comment, record):
+    parts = [f"#### {name}", f"```\n{signature}\n```"]
+    if comment:
+        parts.append(sentence(comment))
+    if record:
+        parts.append(facts(record))
+    elif signature.startswith("ct_tensor *"):
+        parts.append("- made of other operations")
+    return "\n\n".join(parts)
+
+
+def page(top, program):
+    left = records(program)
+    folder = top / "ops/include/cotan"
+    parts = [HEAD.strip()]
+    for header in [folder / "ops.h", *sorted(h for h in folder.glob("*.h") if h.name != "ops.h")]:
+        parts.append(f"## cotan/{header.name}")
+        head = re.match(r"/\*(.*?)\*/", header.read_text(), re.S)
+        parts.append(sentence(plain(head[1])))
+        listed = list(items(header))
+        for (kind, *item), following in zip(listed, [*listed[1:], ("end",)]):
+            if kind == "section":
+                parts += [f"### {item[0][0].upper()}{item[0][1:]}", *([sentence(item[1])] if item[1] else [])]
+            elif kind == "code":
+                about = item[0] if following[-1] != item[0] else ""  # else the function that comes says it
+                parts += [*([sentence(about)] if about else []), f"```\n{item[1].strip()}\n```"]
+            else:
+                parts.append(entry(*item, left.pop(item[0][3:], None)))
+    parts.append("## Operations that only gradients use")
+    parts.append("They go through the same door and the same checks, and are not in the public headers.")
+    parts += [f"#### {name}\n\n{facts(record)}" for name, record in left.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def main():
+    top, program, check = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["--check"]
+    path = top / "docs/reference.md"
+    text = page(top, program)
+    if not check:
+        path.write_text(text)
+        return 0
+    before = path.read_text() if path.exists() else ""
+    if before != text:
+        print("docs/reference.md is out of date; meson compile -C build reference writes it anew")
+        print("\n".join(list(difflib.unified_diff(before.splitlines(), text.splitlines(), "the file", "the records", lineterm=""))[:40]))
+    print("1 passed, 0 failed" if before == text else "0 passed, 1 failed")
+    return before != text
+
+
+sys.exit(main())
