@@ -598,18 +598,34 @@ static bool sweep_open(sweep *s, ct__check *check, int input, int64_t limit)
     return true;
 }
 
-static void row_pattern(ct_gradcheck_tensor *row, const sweep *s)
+/* Of every stride-th element only, as if they were all, if so few were measured. */
+static ct_tensor *thinned(const sweep *s, const ct_tensor *t)
 {
-    const ct_tensor *x = s->check->x[s->input];
-    ct_tensor *numeric = row->bad && s->stride == 1 ? ct__tensor_new(CT_FLOAT64, x->shape, x->rank, "gradcheck") : NULL;
-    if (!numeric)
+    bool all = s->stride == 1;
+    ct_tensor *few = ct__tensor_new(CT_FLOAT64, all ? t->shape : &s->count, all ? t->rank : 1, "gradcheck");
+    for (int64_t i = 0; few && i < s->count; i++)
+        ct__doubles(few)[i] = ct__doubles(t)[i * s->stride];
+    return few;
+}
+
+static void row_pattern(ct_gradcheck_tensor *row, sweep *s)
+{
+    const ct__check *check = s->check;
+    if (!row->bad)
         return;
-    memcpy(ct__ptr(numeric), s->numeric, (size_t)x->numel * sizeof(double));
+    ct_tensor *x = thinned(s, check->x[s->input]), *analytic = thinned(s, check->analytic[s->input]);
+    ct_tensor *numeric = x ? ct__tensor_new(CT_FLOAT64, x->shape, x->rank, "gradcheck") : NULL;
+    if (!analytic || !numeric)
+        return;
     int64_t outputs = 0;
-    for (int i = 0; i < s->check->m; i++)
-        if (s->check->cotangents[i] && s->check->cotangents[i]->numel > outputs)
-            outputs = s->check->cotangents[i]->numel;
-    ct__guess_pattern(x, s->check->analytic[s->input], numeric, s->verdict, outputs, row->pattern, sizeof row->pattern);
+    for (int i = 0; i < check->m; i++)
+        if (check->cotangents[i] && check->cotangents[i]->numel > outputs)
+            outputs = check->cotangents[i]->numel;
+    for (int64_t i = 0; i < s->count; i++) {
+        ct__doubles(numeric)[i] = s->numeric[i * s->stride];
+        s->verdict[i] = s->verdict[i * s->stride];
+    }
+    ct__guess_pattern(x, analytic, numeric, s->verdict, outputs, row->pattern, sizeof row->pattern);
 }
 
 static ct_status row_full(ct__check *check, int input, ct_gradcheck_tensor *row, notes_sums *all)
