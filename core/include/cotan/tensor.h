@@ -19,10 +19,10 @@ typedef enum ct_dtype { CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8 } c
 typedef struct ct_tensor ct_tensor;
 
 /* CT_SHAPE(3, 4) stands for the two arguments (shape, rank); CT_SCALAR for those of a 0-d tensor. */
-#define CT_SHAPE(...) (const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define CT_SHAPE(...) ((const int64_t[]){__VA_ARGS__}), (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 #define CT_SCALAR NULL, 0
 /* CT_VALUES(2, -3) stands for the two arguments (values, count). */
-#define CT_VALUES(...) (const double[]){__VA_ARGS__}, (int64_t)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+#define CT_VALUES(...) ((const double[]){__VA_ARGS__}), (int64_t)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
 
 /* ---- dtypes ---- */
 

@@ -6,6 +6,7 @@
 #ifndef COTAN_OPS_H
 #define COTAN_OPS_H
 
+#include <cotan/arrange.h>
 #include <cotan/autograd.h>
 #include <cotan/conv.h>
 #include <cotan/loss.h>

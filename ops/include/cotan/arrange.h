@@ -1,0 +1,72 @@
+/* Rearranging and picking elements. Unless said otherwise any dtype; a gradient flows where x is float. */
+#ifndef COTAN_ARRANGE_H
+#define COTAN_ARRANGE_H
+
+#include <cotan/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The order of the elements along each of the n axes reversed; a view. */
+CT_API ct_tensor *ct_flip(ct_tensor *x, const int64_t *axes, int n);
+/* Shifted by so many places along axis; what leaves at one end comes in at the other. */
+CT_API ct_tensor *ct_roll(ct_tensor *x, int64_t shift, int axis);
+/* n tensors of one shape joined along a new axis. n at most CT_MAX_INPUTS. */
+CT_API ct_tensor *ct_stack(ct_tensor *const *tensors, int n, int axis);
+/* Views of x cut along axis, sizes[0], sizes[1], ... long; the sizes add up to x's. outputs has room for n. */
+CT_API ct_status ct_split(ct_tensor *x, const int64_t *sizes, int n, int axis, ct_tensor **outputs);
+/* The same in at most chunks pieces of ceil(size / chunks) elements, the last perhaps shorter. Returns how many there are, or
+ * -1 with an error; outputs has room for chunks. */
+CT_API int ct_chunk(ct_tensor *x, int chunks, int axis, ct_tensor **outputs);
+/* x beside itself times[i] times along axis i; times has rank entries, rank at least x's: axes are added in front. */
+CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *times, int rank);
+
+typedef enum ct_pad_mode { CT_PAD_CONSTANT, CT_PAD_REFLECT, CT_PAD_REPLICATE } ct_pad_mode;
+typedef struct ct_pad_options {
+    ct_pad_mode mode; /* a value; or x mirrored at its ends, which are not repeated; or its ends repeated */
+    double value;
+    int reserved_;
+} ct_pad_options;
+/* x with amounts[0] elements before and amounts[1] behind it along the last axis, the next two along the last but one, and
+ * so on: n is even. PyTorch's order. Amounts are not negative; for CT_PAD_REFLECT they are smaller than the axis. */
+CT_API ct_tensor *ct_pad(ct_tensor *x, const int64_t *amounts, int n, const ct_pad_options *options);
+
+/* x where column - row <= k (tril) or >= k (triu) in the last two axes, else 0. */
+CT_API ct_tensor *ct_tril(ct_tensor *x, int64_t k);
+CT_API ct_tensor *ct_triu(ct_tensor *x, int64_t k);
+/* The elements [i, i + offset] of the two axes (negative offset: [i - offset, i]) as a new last axis; a view. */
+CT_API ct_tensor *ct_diagonal(ct_tensor *x, int64_t offset, int axis0, int axis1);
+/* The sum of a matrix's diagonal; float. */
+CT_API ct_tensor *ct_trace(ct_tensor *x);
+
+/* x's slices along axis at index (int64, one axis), which may repeat. Error (argument): an index outside the axis. */
+CT_API ct_tensor *ct_index_select(ct_tensor *x, int axis, ct_tensor *index);
+/* Row index[...] of weight [V, D] for each index: result [index's shape, D]. Rows used twice gather both gradients. */
+CT_API ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index);
+/* 1 at index, else 0, along a new last axis of that many classes. No gradient. Error (argument): an index outside 0..classes-1. */
+CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
+/* The elements of x where mask (uint8, broadcasts with x) is not 0, in row-major order: one axis. */
+CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_flip(x, ...) ct_at(CT_HERE, ct_flip(x, __VA_ARGS__))
+#define ct_roll(x, shift, axis) ct_at(CT_HERE, ct_roll(x, shift, axis))
+#define ct_stack(tensors, n, axis) ct_at(CT_HERE, ct_stack(tensors, n, axis))
+#define ct_split(x, ...) ct_at_status(CT_HERE, ct_split(x, __VA_ARGS__))
+#define ct_repeat(x, ...) ct_at(CT_HERE, ct_repeat(x, __VA_ARGS__))
+#define ct_pad(x, ...) ct_at(CT_HERE, CT_WITH3(ct_pad, ct_pad_options, x, __VA_ARGS__, .reserved_ = 0))
+#define ct_tril(x, k) ct_at(CT_HERE, ct_tril(x, k))
+#define ct_triu(x, k) ct_at(CT_HERE, ct_triu(x, k))
+#define ct_diagonal(x, offset, axis0, axis1) ct_at(CT_HERE, ct_diagonal(x, offset, axis0, axis1))
+#define ct_trace(x) ct_at(CT_HERE, ct_trace(x))
+#define ct_index_select(x, axis, index) ct_at(CT_HERE, ct_index_select(x, axis, index))
+#define ct_embedding(weight, index) ct_at(CT_HERE, ct_embedding(weight, index))
+#define ct_one_hot(index, classes, dtype) ct_at(CT_HERE, ct_one_hot(index, classes, dtype))
+#define ct_masked_select(x, mask) ct_at(CT_HERE, ct_masked_select(x, mask))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
