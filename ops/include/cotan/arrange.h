@@ -49,6 +49,29 @@ CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
 /* The elements of x where mask (uint8, broadcasts with x) is not 0, in row-major order: one axis. */
 CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 
+typedef enum ct_interpolate_mode { CT_NEAREST, CT_LINEAR } ct_interpolate_mode;
+typedef struct ct_interpolate_options {
+    ct_interpolate_mode mode;
+    /* One for each spatial axis; an entry left 0 takes the first one's. Where size is given, scale does not count. */
+    int64_t size[3];
+    double scale[3];
+    bool align_corners; /* linear: the corners of x and of the result coincide */
+    int reserved_;
+} ct_interpolate_options;
+/* x [N, C, one to three spatial axes], float, resized: ct_interpolate(x, .scale = {2}, .mode = CT_LINEAR). PyTorch's linear,
+ * bilinear and trilinear are CT_LINEAR here. Errors: shape, argument (a size below 1). */
+CT_API ct_tensor *ct_interpolate(ct_tensor *x, const ct_interpolate_options *options);
+
+/* In place and unrecorded, for optimisers and buffers; they count as changes that the engine's check of saved tensors notices.
+ * other, end, a and b broadcast to t. Errors: state (t is recorded in a graph), shape, dtype, memory; t is as it was then. */
+CT_API ct_status ct_add_(ct_tensor *t, ct_tensor *other, double alpha);               /* t += alpha other */
+CT_API ct_status ct_mul_(ct_tensor *t, ct_tensor *other);                             /* t *= other */
+CT_API ct_status ct_mul_scalar_(ct_tensor *t, double s);                              /* t *= s */
+CT_API ct_status ct_lerp_(ct_tensor *t, ct_tensor *end, double weight);               /* t += weight (end - t) */
+CT_API ct_status ct_addcmul_(ct_tensor *t, ct_tensor *a, ct_tensor *b, double value); /* t += value a b */
+CT_API ct_status ct_addcdiv_(ct_tensor *t, ct_tensor *a, ct_tensor *b, double value); /* t += value a / b */
+CT_API ct_status ct_clamp_(ct_tensor *t, double low, double high);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_flip(x, ...) ct_at(CT_HERE, ct_flip(x, __VA_ARGS__))
 #define ct_roll(x, shift, axis) ct_at(CT_HERE, ct_roll(x, shift, axis))
@@ -63,6 +86,15 @@ CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 #define ct_index_select(x, axis, index) ct_at(CT_HERE, ct_index_select(x, axis, index))
 #define ct_embedding(weight, index) ct_at(CT_HERE, ct_embedding(weight, index))
 #define ct_one_hot(index, classes, dtype) ct_at(CT_HERE, ct_one_hot(index, classes, dtype))
+#define ct_interpolate(...) \
+    ct_at(CT_HERE, CT_WITH1(ct_interpolate, ct_interpolate_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_add_(t, other, alpha) ct_at_write(CT_HERE, ct_add_(t, other, alpha))
+#define ct_mul_(t, other) ct_at_write(CT_HERE, ct_mul_(t, other))
+#define ct_mul_scalar_(t, s) ct_at_write(CT_HERE, ct_mul_scalar_(t, s))
+#define ct_lerp_(t, end, weight) ct_at_write(CT_HERE, ct_lerp_(t, end, weight))
+#define ct_addcmul_(t, a, b, value) ct_at_write(CT_HERE, ct_addcmul_(t, a, b, value))
+#define ct_addcdiv_(t, a, b, value) ct_at_write(CT_HERE, ct_addcdiv_(t, a, b, value))
+#define ct_clamp_(t, low, high) ct_at_write(CT_HERE, ct_clamp_(t, low, high))
 #define ct_masked_select(x, mask) ct_at(CT_HERE, ct_masked_select(x, mask))
 #endif
 

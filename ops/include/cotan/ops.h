@@ -121,6 +121,17 @@ CT_API ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b);
 /* x w^T + b: x [..., in], w [out, in], b [out] or NULL; result [..., out]. */
 CT_API ct_tensor *ct_linear(ct_tensor *x, ct_tensor *w, ct_tensor *b);
 
+/* The product of two vectors' elements, summed: 0-d. */
+CT_API ct_tensor *ct_dot(ct_tensor *a, ct_tensor *b);
+/* [m] and [n] give [m, n]. */
+CT_API ct_tensor *ct_outer(ct_tensor *a, ct_tensor *b);
+/* y[o] = sum over i, j of a[i] w[o,i,j] b[j] + bias[o]: a [..., I], b [..., J], weight [O, I, J], bias [O] or NULL. */
+CT_API ct_tensor *ct_bilinear(ct_tensor *a, ct_tensor *b, ct_tensor *weight, ct_tensor *bias);
+/* n operands contracted in Einstein's notation: "bhid,bhjd->bhij". Letters name axes; a letter that the result does not have
+ * is summed over; twice in one operand it takes the diagonal; "..." stands for axes that broadcast; without "->" the result
+ * has the letters that stand once, in alphabetical order. Errors: argument, naming the letter and its sizes. */
+CT_API ct_tensor *ct_einsum(const char *equation, ct_tensor *const *operands, int n);
+
 /* ---- shape: views where strides allow ---- */
 /* One size may be -1: what is left over. A view if possible, else a copy. */
 CT_API ct_tensor *ct_reshape(ct_tensor *x, const int64_t *shape, int rank);
@@ -228,6 +239,10 @@ CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_te
 #define ct_argmax(x, axis) ct_at(CT_HERE, ct_argmax(x, axis))
 #define ct_matmul(a, b) ct_at(CT_HERE, ct_matmul(a, b))
 #define ct_linear(x, w, b) ct_at(CT_HERE, ct_linear(x, w, b))
+#define ct_dot(a, b) ct_at(CT_HERE, ct_dot(a, b))
+#define ct_outer(a, b) ct_at(CT_HERE, ct_outer(a, b))
+#define ct_bilinear(a, b, weight, bias) ct_at(CT_HERE, ct_bilinear(a, b, weight, bias))
+#define ct_einsum(equation, operands, n) ct_at(CT_HERE, ct_einsum(equation, operands, n))
 #define ct_reshape(x, ...) ct_at(CT_HERE, ct_reshape(x, __VA_ARGS__))
 #define ct_flatten(x, start, end) ct_at(CT_HERE, ct_flatten(x, start, end))
 #define ct_transpose(x, axis0, axis1) ct_at(CT_HERE, ct_transpose(x, axis0, axis1))
