@@ -5,12 +5,13 @@
     ```c fragment   statements, compiled inside a function; <!-- declare: ct_tensor *x; --> on the line above the fence
                     declares what the surrounding text has introduced
     ```output       what the program just above prints, exactly
+    ```diff         an example from the sources: what it adds to a file is there, but for the width of blanks
 
 usage: test_docs.py TOP LIBRARY COMPILER...
 """
 import os, pathlib, re, subprocess, sys, tempfile
 
-FENCE = re.compile(r"(?:^<!-- declare: (?P<declare>.*?) -->\n)?^```(?P<kind>c|c fragment|output)\n(?P<text>.*?)^```$",
+FENCE = re.compile(r"(?:^<!-- declare: (?P<declare>.*?) -->\n)?^```(?P<kind>c|c fragment|output|diff)\n(?P<text>.*?)^```$",
                    re.M | re.S)
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused"]
 
@@ -36,9 +37,23 @@ def source_of(kind, text, declare, name, line):
            f'{{\n#line {line} "{name}"\n{body}}}\n'
 
 
+def check_diff(top, text):
+    """An error message, or None."""
+    for part in re.split(r"^\+\+\+ b/", text, flags=re.M)[1:]:
+        path, _, hunks = part.partition("\n")
+        source = re.sub(" +", " ", (top / path).read_text())
+        for run in re.findall(r"(?:^\+.*\n)+", hunks, re.M):
+            added = re.sub(r"^\+", "", run, flags=re.M)
+            if re.sub(" +", " ", added) not in source:
+                return f"{path} does not hold\n{added}"
+    return None
+
+
 def check(top, library, compiler, folder, name, sample):
     """An error message, or None."""
     line, kind, text, declare, expected = sample
+    if kind == "diff":
+        return check_diff(top, text)
     program = kind == "c" and re.search(r"^int main\(", text, re.M)
     source, binary = folder / "sample.c", folder / "sample"
     source.write_text(source_of(kind, text, declare, name, line))
