@@ -10,15 +10,19 @@ struct ct_lenet5 {
 
 ct_lenet5 *ct_lenet5_new(ct_module *module)
 {
+#define INIT .weight = &ct_init_glorot_uniform, .bias = &ct_init_zeros
+    static const ct_conv2d_layer_options padded = {.padding = 2, INIT}, plain = {INIT};
+    static const ct_linear_options full = {INIT};
+#undef INIT
     ct_lenet5 *m = ct_module_alloc(module, sizeof *m);
     if (!m)
         return NULL;
     int64_t before = ct_module_count(module);
-    m->conv1 = ct_conv2d_new(module, "conv1", 1, 6, 5, &(ct_conv2d_layer_options){.padding = 2});
-    m->conv2 = ct_conv2d_new(module, "conv2", 6, 16, 5, NULL);
-    m->fc1 = ct_linear_new(module, "fc1", 16 * 5 * 5, 120, NULL);
-    m->fc2 = ct_linear_new(module, "fc2", 120, 84, NULL);
-    m->fc3 = ct_linear_new(module, "fc3", 84, 10, NULL);
+    m->conv1 = ct_conv2d_new(module, "conv1", 1, 6, 5, &padded);
+    m->conv2 = ct_conv2d_new(module, "conv2", 6, 16, 5, &plain);
+    m->fc1 = ct_linear_new(module, "fc1", 16 * 5 * 5, 120, &full);
+    m->fc2 = ct_linear_new(module, "fc2", 120, 84, &full);
+    m->fc3 = ct_linear_new(module, "fc3", 84, 10, &full);
     if (m->conv1 && m->conv2 && m->fc1 && m->fc2 && m->fc3)
         return m;
     ct__module_truncate(module, before);

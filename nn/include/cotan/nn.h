@@ -128,7 +128,7 @@ CT_API ct_tensor *ct_conv2d_forward(const ct_conv2d_layer *layer, ct_tensor *x);
 typedef ct_tensor *(*ct_model)(void *model, ct_tensor *x);
 
 /* LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B) as
- * built today: relu, max pooling, all maps connected. 61,706 parameters. */
+ * built today: relu, max pooling, all maps connected; Glorot uniform weights. 61,706 parameters. */
 typedef struct ct_lenet5 ct_lenet5;
 CT_API ct_lenet5 *ct_lenet5_new(ct_module *module);
 /* x [n, 1, 28, 28] to logits [n, 10]; model is a ct_lenet5. */
