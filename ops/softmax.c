@@ -4,7 +4,7 @@
  * side, so that each line of the cache is used whole. */
 #include "autograd_internal.h"
 #include "kernels_softmax.h"
-#include "shape_internal.h"
+#include "loss_internal.h"
 #include <stdatomic.h>
 
 enum { TASK_ELEMENTS = 1 << 14, SIDE_BY_SIDE = 16 };
@@ -281,4 +281,9 @@ ct_tensor *ct_softmax(ct_tensor *x, int axis)
 ct_tensor *ct_log_softmax(ct_tensor *x, int axis)
 {
     return apply(&ct_op_log_softmax, x, NULL, axis);
+}
+
+ct_tensor *ct__softmax_backward(ct_tensor *g, ct_tensor *y, int axis)
+{
+    return apply(&ct_op_softmax_backward, g, y, axis);
 }

@@ -41,12 +41,26 @@ CT_API ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cro
 /* The same where x holds logarithms of probabilities already; labels only; no label_smoothing. */
 CT_API ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
 
+typedef struct ct_multi_margin_options {
+    ct_tensor *weight;      /* one for each class, [C], or NULL */
+    ct_reduction reduction; /* not CT_BATCH_MEAN. The mean is over rows, whatever their weights */
+    double margin;          /* 0 stands for 1 */
+    int p;                  /* 1 or 2; 0 stands for 1 */
+    int reserved_;
+} ct_multi_margin_options;
+
+/* weight[t] sum_{c != t} max(0, margin - x[t] + x[c])^p / C for x [N,C] or [C] and int64 labels t, [N] or scalar. C times as
+ * much is the loss of Weston and Watkins. PyTorch's multi_margin_loss. Errors: shape, dtype, argument (a label outside
+ * 0..C-1). */
+CT_API ct_tensor *ct_multi_margin_loss(ct_tensor *x, ct_tensor *target, const ct_multi_margin_options *options);
+
 typedef struct ct_loss_options {
     ct_reduction reduction;
-    double delta;          /* huber: where it becomes linear; default 1 */
-    ct_tensor *weight;     /* binary cross entropies: factors that broadcast to x, or NULL */
-    ct_tensor *pos_weight; /* bce_with_logits: factors of the positive part that broadcast to x, or NULL */
-    bool log_target;       /* kl_div: the target holds logarithms */
+    double delta;      /* huber: where it becomes linear; default 1 */
+    ct_tensor *weight; /* binary cross entropies: factors that broadcast to x, or NULL */
+    ct_tensor
+        *pos_weight; /* binary_cross_entropy_with_logits: factors of the positive part that broadcast to x, or NULL */
+    bool log_target; /* kl_div: the target holds logarithms */
     int reserved_;
 } ct_loss_options;
 
@@ -58,9 +72,16 @@ CT_API ct_tensor *ct_huber_loss(ct_tensor *x, ct_tensor *t,
 /* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch. */
 CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 /* The same of sigmoid(x); finite and exact for any finite x. */
-CT_API ct_tensor *ct_bce_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 /* t (log t - x), 0 where t is 0: the Kullback-Leibler divergence of exp(x) from t. */
 CT_API ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+/* max(0, 1 - x t), t = +-1. */
+CT_API ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+
+/* The sum of max(0, -x t), t = +-1; x and t broadcast. 0-d. */
+CT_API ct_tensor *ct_perceptron_loss(ct_tensor *x, ct_tensor *t);
+/* a . b / sqrt(max(|a|^2, eps^2) max(|b|^2, eps^2)) along axis, which goes away; a and b broadcast. PyTorch's eps is 1e-8. */
+CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, double eps);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_softmax(x, axis) ct_at(CT_HERE, ct_softmax(x, axis))
@@ -74,8 +95,13 @@ CT_API ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *o
 #define ct_l1_loss(...) CT_LOSS_(ct_l1_loss, __VA_ARGS__)
 #define ct_huber_loss(...) CT_LOSS_(ct_huber_loss, __VA_ARGS__)
 #define ct_binary_cross_entropy(...) CT_LOSS_(ct_binary_cross_entropy, __VA_ARGS__)
-#define ct_bce_with_logits(...) CT_LOSS_(ct_bce_with_logits, __VA_ARGS__)
+#define ct_binary_cross_entropy_with_logits(...) CT_LOSS_(ct_binary_cross_entropy_with_logits, __VA_ARGS__)
 #define ct_kl_div(...) CT_LOSS_(ct_kl_div, __VA_ARGS__)
+#define ct_hinge_loss(...) CT_LOSS_(ct_hinge_loss, __VA_ARGS__)
+#define ct_multi_margin_loss(...) \
+    ct_at(CT_HERE, CT_WITH2(ct_multi_margin_loss, ct_multi_margin_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_perceptron_loss(x, t) ct_at(CT_HERE, ct_perceptron_loss(x, t))
+#define ct_cosine_similarity(a, b, axis, eps) ct_at(CT_HERE, ct_cosine_similarity(a, b, axis, eps))
 #endif
 
 #ifdef __cplusplus

@@ -1,0 +1,15 @@
+/* What cross entropies and the other losses share. */
+#ifndef CT_LOSS_INTERNAL_H
+#define CT_LOSS_INTERNAL_H
+
+#include "shape_internal.h"
+
+/* x is [N,C,d...] or [C], labels int64, one for each row along the class axis, each in 0..C-1 or *ignored (may be NULL),
+ * weight [C] or NULL. Errors: dtype, shape, argument. */
+ct_status ct__check_labels(ct_call *call, const ct_tensor *x, const ct_tensor *labels, const ct_tensor *weight,
+                           const int64_t *ignored);
+
+/* y (g - sum(g y)): the gradient of y = softmax. */
+ct_tensor *ct__softmax_backward(ct_tensor *g, ct_tensor *y, int axis);
+
+#endif
