@@ -74,6 +74,8 @@ static void take_over(ct_gradcheck_report *report, ct_gradcheck_report *found)
     report->verdict = found->verdict;
     report->check = found->check;
     report->argument = found->argument;
+    report->notes_ratio = found->notes_ratio;
+    report->notes_noise = found->notes_noise;
     memcpy(report->cause, found->cause, sizeof report->cause);
     found->tensors = NULL;
     found->bytes_ = 0;
@@ -107,7 +109,7 @@ static ct_status replay(const recording *r, int64_t k, const ct_gradcheck_option
     }
     ct_gradcheck_options o = node_options(node, wanted, options);
     ct__subject subject = ct__subject_op(node->op, node->attributes, node->n_inputs);
-    ct_gradcheck_report found = {.check = "", .op = "", .nodes = 1};
+    ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
     ct_status status = ct__check_subject(&subject, inputs, wanted, 0, &o, &found);
     report->nodes++;
     report->evaluations += found.evaluations;

@@ -730,6 +730,17 @@ static void report_row(ct_gradcheck_report *report, const ct_gradcheck_tensor *r
                                          : "the gradient differs from the measured one, in no simple pattern");
 }
 
+/* Of several samples, the largest. */
+static void report_notes(ct_gradcheck_report *report, const notes_sums *all, const ct__check *check)
+{
+    bool noise;
+    double ratio = notes_ratio(all, check, &noise);
+    if (isnan(report->notes_ratio) || ratio > report->notes_ratio) {
+        report->notes_ratio = ratio;
+        report->notes_noise = noise;
+    }
+}
+
 ct_status ct__check_numeric(ct__check *check)
 {
     notes_sums all = {0};
@@ -765,7 +776,7 @@ ct_status ct__check_numeric(ct__check *check)
             return status;
         report_row(check->report, row);
     }
-    if (check->order == 1 && check->sample == 0 && check->report->nodes == 0)
-        check->report->notes_ratio = full ? notes_ratio(&all, check, &check->report->notes_noise) : NAN;
+    if (check->order == 1 && full)
+        report_notes(check->report, &all, check);
     return CT_OK;
 }

@@ -28,9 +28,12 @@ static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
         snprintf(input + strlen(input), sizeof input - strlen(input), " s%d", row->sample);
     snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,
              (long long)row->inconclusive, (long long)row->checked);
-    fprintf(stream, "  %-10s %-16s %-12s %-17s %-10s %13.6g %13.6g %13.6g %8.1e %8.1e %8.1e %9s\n", input,
+    char x[32] = "-";
+    if (row->located)
+        snprintf(x, sizeof x, "%.6g", row->x);
+    fprintf(stream, "  %-10s %-16s %-12s %-17s %-10s %13s %13.6g %13.6g %8.1e %8.1e %8.1e %9s\n", input,
             ct__shape_text(row->shape, row->rank, shape), ct_verdict_name(row->verdict), counts, index_text(row, index),
-            row->x, row->analytic, row->numeric, row->error, row->tolerance, row->ratio,
+            x, row->analytic, row->numeric, row->error, row->tolerance, row->ratio,
             ratio_text(row->notes_ratio, row->notes_noise, notes, sizeof notes));
 }
 

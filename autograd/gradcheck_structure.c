@@ -632,7 +632,7 @@ static ct_status try_sizes(const ct_op *op, const ct_sample *sample, int64_t fro
         return status;
     report->structural++;
     ct__subject subject = ct__subject_op(op, sample->attributes, n);
-    ct_gradcheck_report found = {.check = "", .op = ""};
+    ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
     ct_gradcheck_options simple = *options;
     simple.checks = CT_CHECK_VALUE_ONLY;
     simple.order = 1;

@@ -52,6 +52,12 @@ lines=$(awk '/---- the check/ { on = 0 } on && NF && !/^\/\*/ { n++ } /---- the 
     "$top/docs/examples/custom_op.c")
 check "custom_op's operation has $lines lines, at most 25" [ "$lines" -gt 5 -a "$lines" -le 25 ]
 
+check "gradcheck_new_op goes from wrong to right" runs 0 "$programs/gradcheck_new_op"
+check "gradcheck_new_op says so" says "first: FAIL, second: PASS"
+check "gradcheck_new_op names the line" says "culprit: operation 'swish', node 1 of the forward pass, gradient of input 1, called at"
+check "gradcheck_curve draws" runs 0 "$programs/gradcheck_curve" curve.svg
+check "gradcheck_curve's picture" [ -s curve.svg ]
+
 # ---- train: options ----
 train=$programs/train
 check "--help" runs 0 "$train" --help

@@ -76,9 +76,9 @@ typedef struct ct_gradcheck_tensor {
     double error, tolerance;    /* error estimate of the measurement; what was allowed */
     double ratio;               /* |analytic - numeric| / tolerance: above 1 is a mismatch */
     double relative;            /* largest |analytic - numeric| / largest |numeric|, kinks aside; 0/0 counts as 0 */
-    double
-        notes_ratio; /* ||n - a|| / (||n|| + ||a||), central differences of step 1e-7; 0/0 counts as 0; NaN in fast mode */
-    bool notes_noise;  /* ... and that says nothing: rounding errors alone come near 1e-3 of the gradient */
+    /* ||n - a|| / (||n|| + ||a||) with central differences of step 1e-7; 0/0 counts as 0; NaN in fast mode. */
+    double notes_ratio;
+    bool notes_noise;  /* it says nothing: rounding errors alone come near 1e-3 of the gradient */
     char pattern[160]; /* what the mistake looks like, in words, or "" */
 } ct_gradcheck_tensor;
 
@@ -88,7 +88,7 @@ typedef struct ct_gradcheck_report {
     const char *subject;          /* the operation's name, or "function", or "graph" */
     ct_gradcheck_tensor *tensors; /* n_tensors; belongs to the report */
     int n_tensors;
-    double notes_ratio; /* as above, over all inputs of first order; NaN in fast mode */
+    double notes_ratio; /* over all inputs, first order; of several samples, the largest; NaN in fast mode */
     bool notes_noise;
     int64_t elements, bad, kinks, inconclusive; /* sums over tensors: elements, or probes */
     int64_t evaluations;                        /* of the function */
