@@ -88,12 +88,19 @@ enum { LANES = 32 };
         }                                                                                                             \
     }
 
-/* Float sums gather in double, so that float32 sums are as exact as their result can say; those of integers wrap at 64 bits. */
+/* Float sums and products gather in double, so that those of float32 are as exact as their result can say; those of integers
+ * wrap at 64 bits. */
 FOLD(sum_float32, float, double, float, 0, a + x, a / count)
 FOLD(sum_float64, double, double, double, 0, a + x, a / count)
 FOLD(sum_int64, int64_t, uint64_t, int64_t, 0, a + (uint64_t)x, a)
 FOLD(sum_int32, int32_t, uint64_t, int64_t, 0, a + (uint64_t)x, a)
 FOLD(sum_uint8, uint8_t, uint64_t, int64_t, 0, a + x, a)
+
+FOLD(prod_float32, float, double, float, 1, a *x, a)
+FOLD(prod_float64, double, double, double, 1, a *x, a)
+FOLD(prod_int64, int64_t, uint64_t, int64_t, 1, a *(uint64_t)x, a)
+FOLD(prod_int32, int32_t, uint64_t, int64_t, 1, a *(uint64_t)x, a)
+FOLD(prod_uint8, uint8_t, uint64_t, int64_t, 1, a *x, a)
 
 /* NaN wins over everything. */
 FOLD(max_float32, float, float, float, -INFINITY, x > a || x != x ? x : a, a)
@@ -101,6 +108,11 @@ FOLD(max_float64, double, double, double, -INFINITY, x > a || x != x ? x : a, a)
 FOLD(max_int64, int64_t, int64_t, int64_t, INT64_MIN, x > a ? x : a, a)
 FOLD(max_int32, int32_t, int32_t, int32_t, INT32_MIN, x > a ? x : a, a)
 FOLD(max_uint8, uint8_t, uint8_t, uint8_t, 0, x > a ? x : a, a)
+FOLD(min_float32, float, float, float, INFINITY, x < a || x != x ? x : a, a)
+FOLD(min_float64, double, double, double, INFINITY, x < a || x != x ? x : a, a)
+FOLD(min_int64, int64_t, int64_t, int64_t, INT64_MAX, x < a ? x : a, a)
+FOLD(min_int32, int32_t, int32_t, int32_t, INT32_MAX, x < a ? x : a, a)
+FOLD(min_uint8, uint8_t, uint8_t, uint8_t, UINT8_MAX, x < a ? x : a, a)
 
 #define LOCATE(NAME, X)                                                                                    \
     static inline bool NAME##_equal(X a, X b)                                                              \
@@ -146,11 +158,21 @@ const ct_reduce_kernels TABLE(CT_ISA_SUFFIX) = {
                                  [CT_INT64] = FOLD_ROW(sum_int64, uint64_t),
                                  [CT_INT32] = FOLD_ROW(sum_int32, uint64_t),
                                  [CT_UINT8] = FOLD_ROW(sum_uint8, uint64_t)},
+              [CT_REDUCE_PROD] = {[CT_FLOAT32] = FOLD_ROW(prod_float32, double),
+                                  [CT_FLOAT64] = FOLD_ROW(prod_float64, double),
+                                  [CT_INT64] = FOLD_ROW(prod_int64, uint64_t),
+                                  [CT_INT32] = FOLD_ROW(prod_int32, uint64_t),
+                                  [CT_UINT8] = FOLD_ROW(prod_uint8, uint64_t)},
               [CT_REDUCE_MAX] = {[CT_FLOAT32] = FOLD_ROW(max_float32, float),
                                  [CT_FLOAT64] = FOLD_ROW(max_float64, double),
                                  [CT_INT64] = FOLD_ROW(max_int64, int64_t),
                                  [CT_INT32] = FOLD_ROW(max_int32, int32_t),
-                                 [CT_UINT8] = FOLD_ROW(max_uint8, uint8_t)}},
+                                 [CT_UINT8] = FOLD_ROW(max_uint8, uint8_t)},
+              [CT_REDUCE_MIN] = {[CT_FLOAT32] = FOLD_ROW(min_float32, float),
+                                 [CT_FLOAT64] = FOLD_ROW(min_float64, double),
+                                 [CT_INT64] = FOLD_ROW(min_int64, int64_t),
+                                 [CT_INT32] = FOLD_ROW(min_int32, int32_t),
+                                 [CT_UINT8] = FOLD_ROW(min_uint8, uint8_t)}},
     .locate = {[CT_FLOAT32] = locate_float32,
                [CT_FLOAT64] = locate_float64,
                [CT_INT64] = locate_int64,

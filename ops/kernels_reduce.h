@@ -9,7 +9,13 @@
 #include <stdint.h>
 
 enum { CT_REDUCER_DTYPES = 5, CT_ACCUMULATOR_SIZE = 8 /* at most */ };
-typedef enum ct_reducer_kind { CT_REDUCE_SUM, CT_REDUCE_MAX, CT_REDUCERS } ct_reducer_kind;
+typedef enum ct_reducer_kind {
+    CT_REDUCE_SUM,
+    CT_REDUCE_PROD,
+    CT_REDUCE_MAX,
+    CT_REDUCE_MIN,
+    CT_REDUCERS
+} ct_reducer_kind;
 
 typedef struct ct_reducer {
     size_t accumulator_size;

@@ -3,6 +3,7 @@
  * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
 #include "autograd_internal.h"
 #include <cotan/ops.h>
+#include <math.h>
 
 typedef struct norm_attributes {
     double eps, momentum;
@@ -386,4 +387,50 @@ ct_tensor *ct_local_response_norm(ct_tensor *x, int64_t size, const ct_local_res
         .k = options && options->k != 0 ? options->k : 1,
     };
     return ct_apply(&ct_op_local_response_norm, &x, 1, &attributes);
+}
+
+/* ---- normalize ---- */
+
+typedef struct normalize_attributes {
+    int64_t axis;
+    double p, eps;
+} normalize_attributes;
+
+static ct_tensor *normalize_expression(ct_call *call)
+{
+    const normalize_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    if (a->axis < -ct_rank(x) || a->axis >= ct_rank(x)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "there is no axis %lld: %s", (long long)a->axis, ct_call_shapes(call));
+        return NULL;
+    }
+    ct_tensor *norm = ct_norm(x, a->p, &(ct_reduce_options){.axes = &a->axis, .n_axes = 1, .keepdim = true});
+    return ct_div(x, ct_clamp(norm, a->eps, INFINITY));
+}
+
+static const ct_sample normalize_samples[] = {
+    {.inputs = "3x5@0.1..2", .attributes = &(normalize_attributes){1, 2, 1e-12}},
+    {.inputs = "2x3x4@0.1..2", .attributes = &(normalize_attributes){-2, 1, 1e-12}},
+    {.inputs = "3x4@0.1..0.2", .attributes = &(normalize_attributes){0, 2, 1}},
+    {.inputs = "0x3", .attributes = &(normalize_attributes){0, 2, 1e-12}},
+    {.inputs = NULL}};
+
+const ct_op ct_op_normalize = {
+    .name = "normalize",
+    .gradient = "(g - y sum(g y)) / |x| for p = 2; g / eps where |x| < eps",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(normalize_attributes),
+    .expression = normalize_expression,
+    .samples = normalize_samples,
+};
+
+ct_tensor *ct_normalize(ct_tensor *x, int axis, const ct_normalize_options *options)
+{
+    normalize_attributes attributes = {
+        .axis = axis,
+        .p = options && options->p != 0 ? options->p : 2,
+        .eps = options && options->eps != 0 ? options->eps : 1e-12,
+    };
+    return ct_apply(&ct_op_normalize, &x, 1, &attributes);
 }

@@ -1,7 +1,7 @@
 /* Reductions over any set of axes: their shapes, the loops around the kernels, and the records.
  *
  * Invariant: how the work is cut into tasks, and so the order of every addition, depends on shape and strides only. */
-#include "shape_internal.h"
+#include "reduce_internal.h"
 #include "kernels_reduce.h"
 #include <stdalign.h>
 
@@ -261,16 +261,10 @@ static ct_status fold(ct_reducer_kind kind, const ct_tensor *x, unsigned reduced
 
 /* ---- axes and shapes ---- */
 
-typedef struct reduce_attributes {
-    int64_t axes[CT_MAX_RANK];
-    int64_t n_axes; /* 0: all */
-    int64_t keepdim;
-} reduce_attributes;
-
 /* The axes as a mask, which the shape rule has checked. */
 static unsigned axes_mask(const ct_call *call, int rank)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    const ct_reduce_attributes *over = ct_call_attributes(call);
     unsigned mask = 0;
     if (over->n_axes == 0)
         return (1u << rank) - 1;
@@ -279,9 +273,10 @@ static unsigned axes_mask(const ct_call *call, int rank)
     return mask;
 }
 
-static ct_status check_axes(ct_call *call, int rank)
+ct_status ct__check_axes(ct_call *call)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    const ct_reduce_attributes *over = ct_call_attributes(call);
+    int rank = ct_rank(ct_call_input(call, 0));
     unsigned seen = 0;
     for (int i = 0; i < over->n_axes; i++) {
         int axis = ct__call_axis(call, over->axes[i], rank);
@@ -297,7 +292,7 @@ static ct_status check_axes(ct_call *call, int rank)
 /* Declares output i: the input's shape without the reduced axes, or with size 1 there. */
 static ct_status declare(ct_call *call, int i, ct_dtype dtype)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    const ct_reduce_attributes *over = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0);
     unsigned mask = axes_mask(call, x->rank);
     int64_t shape[CT_MAX_RANK];
@@ -311,7 +306,6 @@ static ct_status declare(ct_call *call, int i, ct_dtype dtype)
     return ct_call_output_shape(call, i, dtype, shape, rank);
 }
 
-/* How many elements go into each result. */
 static int64_t count_reduced(const ct_call *call, const int64_t *shape, int rank)
 {
     unsigned mask = axes_mask(call, rank);
@@ -322,12 +316,16 @@ static int64_t count_reduced(const ct_call *call, const int64_t *shape, int rank
     return count;
 }
 
-/* The largest of nothing does not exist. */
-static ct_status check_not_empty(ct_call *call)
+int64_t ct__count_reduced(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    ct_status status = check_axes(call, x->rank);
-    if (status == CT_OK && count_reduced(call, x->shape, x->rank) == 0)
+    return count_reduced(call, x->shape, x->rank);
+}
+
+ct_status ct__check_not_empty(ct_call *call)
+{
+    ct_status status = ct__check_axes(call);
+    if (status == CT_OK && ct__count_reduced(call) == 0)
         return ct_call_error(call, CT_ERROR_SHAPE, "no elements to choose from: %s", ct_call_shapes(call));
     return status;
 }
@@ -335,10 +333,10 @@ static ct_status check_not_empty(ct_call *call)
 /* For operations that know one axis only. */
 static ct_status check_one_axis(ct_call *call)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    const ct_reduce_attributes *over = ct_call_attributes(call);
     if (over->n_axes != 1)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "needs one axis, got %lld", (long long)over->n_axes);
-    return check_not_empty(call);
+    return ct__check_not_empty(call);
 }
 
 /* In backward: t, of the result's shape, with the reduced axes put back as size 1. */
@@ -373,13 +371,12 @@ static ct_status forward_fold(ct_call *call, ct_reducer_kind kind, double count)
                 call->op->name);
 }
 
-/* The public functions' options as attributes. */
-static ct_tensor *reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options *options)
+ct_tensor *ct__reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options *options, double number)
 {
     static const ct_reduce_options all;
     if (!options)
         options = &all;
-    reduce_attributes over = {.n_axes = options->n_axes, .keepdim = options->keepdim};
+    ct_reduce_attributes over = {.n_axes = options->n_axes, .keepdim = options->keepdim, .number = number};
     if (options->n_axes < 0 || options->n_axes > CT_MAX_RANK) {
         ct__error(CT_ERROR_ARGUMENT, "%s: %d axes are not in 0..%d", op->name, options->n_axes, CT_MAX_RANK);
         return NULL;
@@ -394,28 +391,24 @@ static ct_tensor *reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options 
 }
 
 /* What most reductions are tried on. */
-#define OVER(...)        \
-    &(reduce_attributes) \
-    {                    \
-        __VA_ARGS__      \
-    }
 static const ct_sample reduction_samples[] = {{"3x4", NULL},
-                                              {"2x3x4", OVER({1}, 1, 0)},
-                                              {"2x3x4", OVER({0, -1}, 2, 1)},
-                                              {"2x3x4x2", OVER({-1, 1}, 2, 0)},
-                                              {"3x1x2", OVER({1}, 1, 1)},
-                                              {"5", OVER({0}, 1, 0)},
+                                              {"2x3x4", OVER(ALONG(1))},
+                                              {"2x3x4", OVER(ALONG(0, -1), .keepdim = 1)},
+                                              {"2x3x4x2", OVER(ALONG(-1, 1))},
+                                              {"3x1x2", OVER(ALONG(1), .keepdim = 1)},
+                                              {"5", OVER(ALONG(0))},
                                               {"scalar", NULL},
-                                              {"0x3", OVER({1}, 1, 0)},
+                                              {"0x3", OVER(ALONG(1))},
                                               {0}};
 
 /* ---- sum ---- */
 
-static ct_status infer_sum(ct_call *call)
+/* Integers are added up and multiplied as int64. */
+static ct_status infer_total(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0);
     ct_dtype dtype = (ct_dtype)x->dtype;
-    ct_status status = check_axes(call, x->rank);
+    ct_status status = ct__check_axes(call);
     return status != CT_OK ? status : declare(call, 0, ct_dtype_is_float(dtype) ? dtype : CT_INT64);
 }
 
@@ -431,7 +424,7 @@ static ct_status backward_sum(ct_call *call)
 
 ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options)
 {
-    return reduce(&ct_op_sum, x, options);
+    return ct__reduce(&ct_op_sum, x, options, 0);
 }
 
 const ct_op ct_op_sum = {
@@ -439,8 +432,8 @@ const ct_op ct_op_sum = {
     .gradient = "g broadcast over the reduced axes",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_sum,
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_total,
     .forward = forward_sum,
     .backward = backward_sum,
     .samples = reduction_samples,
@@ -454,14 +447,13 @@ static ct_status infer_mean(ct_call *call)
     ct_dtype dtype = (ct_dtype)x->dtype;
     if (!ct_dtype_is_float(dtype))
         return ct_call_error(call, CT_ERROR_DTYPE, "needs a float tensor, got %s", ct_dtype_name(dtype));
-    ct_status status = check_axes(call, x->rank);
+    ct_status status = ct__check_axes(call);
     return status != CT_OK ? status : declare(call, 0, dtype);
 }
 
 static ct_status forward_mean(ct_call *call)
 {
-    const ct_tensor *x = ct_call_input(call, 0);
-    return forward_fold(call, CT_REDUCE_SUM, (double)count_reduced(call, x->shape, x->rank));
+    return forward_fold(call, CT_REDUCE_SUM, (double)ct__count_reduced(call));
 }
 
 static ct_status backward_mean(ct_call *call)
@@ -477,7 +469,7 @@ static ct_status backward_mean(ct_call *call)
 
 ct_tensor *ct_mean(ct_tensor *x, const ct_reduce_options *options)
 {
-    return reduce(&ct_op_mean, x, options);
+    return ct__reduce(&ct_op_mean, x, options, 0);
 }
 
 const ct_op ct_op_mean = {
@@ -485,18 +477,95 @@ const ct_op ct_op_mean = {
     .gradient = "g / n broadcast over the n elements of the reduced axes",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(reduce_attributes),
+    .attributes_size = sizeof(ct_reduce_attributes),
     .infer = infer_mean,
     .forward = forward_mean,
     .backward = backward_mean,
     .samples = reduction_samples,
 };
 
-/* ---- amax ---- */
+/* ---- prod ---- */
 
-static ct_status infer_amax(ct_call *call)
+static ct_status forward_prod(ct_call *call)
 {
-    ct_status status = check_not_empty(call);
+    return forward_fold(call, CT_REDUCE_PROD, 1);
+}
+
+/* x with the reduced axes last, as one; order gets which of x's axes each was. */
+static ct_tensor *reduced_last(const ct_call *call, ct_tensor *x, int64_t *order)
+{
+    unsigned mask = axes_mask(call, x->rank);
+    int64_t shape[CT_MAX_RANK];
+    int kept = 0, rank = 0;
+    for (int i = 0; i < x->rank; i++)
+        if (!(mask >> i & 1)) {
+            shape[kept] = x->shape[i];
+            order[kept++] = i;
+        }
+    rank = kept;
+    for (int i = 0; i < x->rank; i++)
+        if (mask >> i & 1)
+            order[rank++] = i;
+    shape[kept] = count_reduced(call, x->shape, x->rank);
+    return ct_reshape(ct_permute(x, order, x->rank), shape, kept + 1);
+}
+
+/* The inverse of reduced_last, for a tensor of x's shape. */
+static ct_tensor *put_back(ct_tensor *t, const ct_tensor *x, const int64_t *order)
+{
+    int64_t shape[CT_MAX_RANK], inverse[CT_MAX_RANK];
+    for (int i = 0; i < x->rank; i++) {
+        shape[i] = x->shape[order[i]];
+        inverse[order[i]] = i;
+    }
+    return ct_permute(ct_reshape(t, shape, x->rank), inverse, x->rank);
+}
+
+/* For each element the product of those before it along the last axis, or, with reverse, of those behind it. */
+static ct_tensor *product_so_far(ct_tensor *x, bool reverse)
+{
+    int64_t n = ct_size(x, -1);
+    ct_tensor *at_end = ct_eq(ct_arange(CT_INT64, 0, 1, n), ct_scalar(CT_INT64, reverse ? (double)(n - 1) : 0));
+    ct_tensor *one_then_zeros = ct_expand(ct_cast(at_end, ct_dtype_of(x)), ct_shape(x), ct_rank(x));
+    ct_tensor *factors = ct_slice(x, -1, reverse, reverse ? n : n - 1, 1);
+    return ct_linear_recurrence(factors, one_then_zeros, -1, reverse);
+}
+
+/* No division, so that zeros are no special case. */
+static ct_status backward_prod(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t order[CT_MAX_RANK];
+    if (!x || x->numel == 0)
+        return x ? CT_OK : ct_error_code();
+    ct_tensor *rows = reduced_last(call, x, order);
+    ct_tensor *others = ct_mul(product_so_far(rows, false), product_so_far(rows, true));
+    return ct_call_set_grad(call, 0, ct_mul(with_axes(call, ct_call_grad_output(call, 0)), put_back(others, x, order)));
+}
+
+ct_tensor *ct_prod(ct_tensor *x, const ct_reduce_options *options)
+{
+    return ct__reduce(&ct_op_prod, x, options, 0);
+}
+
+const ct_op ct_op_prod = {
+    .name = "prod",
+    .gradient = "g times the product of the other elements",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .saves = CT_SAVE_INPUT(0),
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_total,
+    .forward = forward_prod,
+    .backward = backward_prod,
+    .samples = reduction_samples,
+};
+
+/* ---- amax, amin ---- */
+
+static ct_status infer_extreme(ct_call *call)
+{
+    ct_status status = ct__check_not_empty(call);
     return status != CT_OK ? status : declare(call, 0, (ct_dtype)ct_call_input(call, 0)->dtype);
 }
 
@@ -505,19 +574,29 @@ static ct_status forward_amax(ct_call *call)
     return forward_fold(call, CT_REDUCE_MAX, 1);
 }
 
-static ct_status backward_amax(ct_call *call)
+static ct_status forward_amin(ct_call *call)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    return forward_fold(call, CT_REDUCE_MIN, 1);
+}
+
+static ct_status backward_extreme(ct_call *call)
+{
+    const ct_reduce_attributes *over = ct_call_attributes(call);
     const ct_reduce_options keepdim = {.axes = over->axes, .n_axes = (int)over->n_axes, .keepdim = true};
     ct_tensor *g = ct_call_grad_output(call, 0), *y = with_axes(call, ct_call_output(call, 0));
-    ct_tensor *largest = ct_cast(ct_eq(ct_call_input(call, 0), y), ct_dtype_of(g));
-    ct_tensor *share = ct_div(with_axes(call, g), ct_sum(largest, &keepdim));
-    return ct_call_set_grad(call, 0, ct_mul(largest, share));
+    ct_tensor *chosen = ct_cast(ct_eq(ct_call_input(call, 0), y), ct_dtype_of(g));
+    ct_tensor *share = ct_div(with_axes(call, g), ct_sum(chosen, &keepdim));
+    return ct_call_set_grad(call, 0, ct_mul(chosen, share));
 }
 
 ct_tensor *ct_amax(ct_tensor *x, const ct_reduce_options *options)
 {
-    return reduce(&ct_op_amax, x, options);
+    return ct__reduce(&ct_op_amax, x, options, 0);
+}
+
+ct_tensor *ct_amin(ct_tensor *x, const ct_reduce_options *options)
+{
+    return ct__reduce(&ct_op_amin, x, options, 0);
 }
 
 const ct_op ct_op_amax = {
@@ -526,16 +605,29 @@ const ct_op ct_op_amax = {
     .min_inputs = 1,
     .max_inputs = 1,
     .saves = CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0),
-    .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_amax,
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_extreme,
     .forward = forward_amax,
-    .backward = backward_amax,
+    .backward = backward_extreme,
     .samples = reduction_samples,
 };
 
-/* ---- max, argmax: where the largest is ---- */
+const ct_op ct_op_amin = {
+    .name = "amin",
+    .gradient = "g where x is the smallest, shared equally between ties",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .saves = CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0),
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_extreme,
+    .forward = forward_amin,
+    .backward = backward_extreme,
+    .samples = reduction_samples,
+};
 
-static ct_status infer_max(ct_call *call)
+/* ---- max, min: with where it is ---- */
+
+static ct_status infer_place(ct_call *call)
 {
     ct_status status = check_one_axis(call);
     if (status == CT_OK)
@@ -543,16 +635,26 @@ static ct_status infer_max(ct_call *call)
     return status != CT_OK ? status : declare(call, 1, CT_INT64);
 }
 
-static ct_status forward_max(ct_call *call)
+static ct_status forward_place(ct_call *call, ct_reducer_kind kind)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    return fold(CT_REDUCE_MAX, x, axes_mask(call, x->rank), 1, ct_call_output_data(call, 0),
-                ct_dtype_size((ct_dtype)x->dtype), ct_call_output_data(call, 1), call->op->name);
+    return fold(kind, x, axes_mask(call, x->rank), 1, ct_call_output_data(call, 0), ct_dtype_size((ct_dtype)x->dtype),
+                ct_call_output_data(call, 1), call->op->name);
 }
 
-static ct_status backward_max(ct_call *call)
+static ct_status forward_max(ct_call *call)
 {
-    const reduce_attributes *over = ct_call_attributes(call);
+    return forward_place(call, CT_REDUCE_MAX);
+}
+
+static ct_status forward_min(ct_call *call)
+{
+    return forward_place(call, CT_REDUCE_MIN);
+}
+
+static ct_status backward_place(ct_call *call)
+{
+    const ct_reduce_attributes *over = ct_call_attributes(call);
     const int64_t *shape;
     int rank;
     ct_dtype dtype;
@@ -561,16 +663,30 @@ static ct_status backward_max(ct_call *call)
     return ct_call_set_grad(call, 0, ct_scatter_add(ct_zeros(dtype, shape, rank), (int)over->axes[0], index, g));
 }
 
-ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
+static ct_tensor *with_place(const ct_op *op, ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
 {
     ct_tensor *outputs[2];
-    (ct_apply_multi)(&ct_op_max, &x, 1, &(reduce_attributes){{axis}, 1, keepdim}, outputs);
+    (ct_apply_multi)(op, &x, 1, OVER(ALONG(axis), .keepdim = keepdim), outputs);
     if (indices)
         *indices = outputs[1];
     else
         ct_release(outputs[1]);
     return outputs[0];
 }
+
+ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
+{
+    return with_place(&ct_op_max, x, axis, keepdim, indices);
+}
+
+ct_tensor *ct_min(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
+{
+    return with_place(&ct_op_min, x, axis, keepdim, indices);
+}
+
+static const ct_sample place_samples[] = {{"3x5", OVER(ALONG(1))},    {"2x3x4", OVER(ALONG(1), .keepdim = 1)},
+                                          {"2x3x4", OVER(ALONG(-3))}, {"4", OVER(ALONG(0))},
+                                          {"0x3", OVER(ALONG(1))},    {0}};
 
 const ct_op ct_op_max = {
     .name = "max",
@@ -579,41 +695,67 @@ const ct_op ct_op_max = {
     .max_inputs = 1,
     .outputs = 2,
     .saves = CT_SAVE_OUTPUT(1),
-    .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_max,
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_place,
     .forward = forward_max,
-    .backward = backward_max,
-    .samples = (const ct_sample[]){{"3x5", OVER({1}, 1, 0)},
-                                   {"2x3x4", OVER({1}, 1, 1)},
-                                   {"2x3x4", OVER({-3}, 1, 0)},
-                                   {"4", OVER({0}, 1, 0)},
-                                   {"0x3", OVER({1}, 1, 0)},
-                                   {0}},
+    .backward = backward_place,
+    .samples = place_samples,
 };
 
-static ct_status infer_argmax(ct_call *call)
+const ct_op ct_op_min = {
+    .name = "min",
+    .gradient = "g at the first of the smallest",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 2,
+    .saves = CT_SAVE_OUTPUT(1),
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_place,
+    .forward = forward_min,
+    .backward = backward_place,
+    .samples = place_samples,
+};
+
+/* ---- argmax, argmin: only where ---- */
+
+static ct_status infer_only_place(ct_call *call)
 {
     ct_status status = check_one_axis(call);
     return status != CT_OK ? status : declare(call, 0, CT_INT64);
 }
 
-static ct_status forward_argmax(ct_call *call)
+static ct_status forward_only_place(ct_call *call, ct_reducer_kind kind)
 {
     const ct_tensor *x = ct_call_input(call, 0);
     ct_tensor *y = ct_call_output(call, 0);
     size_t size = ct_dtype_size((ct_dtype)x->dtype), bytes = (size_t)y->numel * size;
-    void *largest = ct__alloc(bytes);
-    if (!largest)
+    void *extremes = ct__alloc(bytes);
+    if (!extremes)
         return ct__no_memory(call->op->name);
     ct_status status =
-        fold(CT_REDUCE_MAX, x, axes_mask(call, x->rank), 1, largest, size, (int64_t *)ct__ptr(y), call->op->name);
-    ct__free(largest, bytes);
+        fold(kind, x, axes_mask(call, x->rank), 1, extremes, size, (int64_t *)ct__ptr(y), call->op->name);
+    ct__free(extremes, bytes);
     return status;
+}
+
+static ct_status forward_argmax(ct_call *call)
+{
+    return forward_only_place(call, CT_REDUCE_MAX);
+}
+
+static ct_status forward_argmin(ct_call *call)
+{
+    return forward_only_place(call, CT_REDUCE_MIN);
 }
 
 ct_tensor *ct_argmax(ct_tensor *x, int axis)
 {
-    return (ct_apply)(&ct_op_argmax, &x, 1, &(reduce_attributes){{axis}, 1, 0});
+    return (ct_apply)(&ct_op_argmax, &x, 1, OVER(ALONG(axis)));
+}
+
+ct_tensor *ct_argmin(ct_tensor *x, int axis)
+{
+    return (ct_apply)(&ct_op_argmin, &x, 1, OVER(ALONG(axis)));
 }
 
 const ct_op ct_op_argmax = {
@@ -621,11 +763,21 @@ const ct_op ct_op_argmax = {
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(reduce_attributes),
-    .infer = infer_argmax,
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_only_place,
     .forward = forward_argmax,
-    .samples =
-        (const ct_sample[]){{"3x5", OVER({1}, 1, 0)}, {"2x3x4", OVER({-3}, 1, 0)}, {"0x3", OVER({1}, 1, 0)}, {0}},
+    .samples = place_samples,
+};
+
+const ct_op ct_op_argmin = {
+    .name = "argmin",
+    .gradient = "none: a position does not change with x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(ct_reduce_attributes),
+    .infer = infer_only_place,
+    .forward = forward_argmin,
+    .samples = place_samples,
 };
 
 /* ---- sum_to: the adjoint of broadcasting ---- */

@@ -47,6 +47,14 @@ typedef struct ct_local_response_options {
  * PyTorch's division by size). size >= 1. */
 CT_API ct_tensor *ct_local_response_norm(ct_tensor *x, int64_t size, const ct_local_response_options *options);
 
+typedef struct ct_normalize_options {
+    double p;   /* of the norm; default 2 */
+    double eps; /* default 1e-12 */
+    int reserved_;
+} ct_normalize_options;
+/* x / max(|x|, eps), |x| the norm along axis (ct_norm's). PyTorch's normalize. */
+CT_API ct_tensor *ct_normalize(ct_tensor *x, int axis, const ct_normalize_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_batch_norm(...) ct_at(CT_HERE, CT_WITH3(ct_batch_norm, ct_norm_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_layer_norm(...) ct_at(CT_HERE, CT_WITH3(ct_layer_norm, ct_norm_options, __VA_ARGS__, .reserved_ = 0))
@@ -55,6 +63,7 @@ CT_API ct_tensor *ct_local_response_norm(ct_tensor *x, int64_t size, const ct_lo
 #define ct_rms_norm(...) ct_at(CT_HERE, CT_WITH2(ct_rms_norm, ct_norm_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_local_response_norm(...) \
     ct_at(CT_HERE, CT_WITH2(ct_local_response_norm, ct_local_response_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_normalize(...) ct_at(CT_HERE, CT_WITH2(ct_normalize, ct_normalize_options, __VA_ARGS__, .reserved_ = 0))
 #endif
 
 #ifdef __cplusplus

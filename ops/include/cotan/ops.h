@@ -104,16 +104,54 @@ typedef struct ct_reduce_options {
 #define CT_AXES(...) \
     .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-/* Errors: an axis out of range or twice (argument); max over nothing (shape). options may be NULL. */
+/* Errors: an axis out of range or twice (argument); an extreme of nothing (shape). options may be NULL. Sums and products of
+ * integers are int64, their extremes of their own dtype. */
 CT_API ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options);
 CT_API ct_tensor *ct_mean(ct_tensor *x, const ct_reduce_options *options);
-CT_API ct_tensor *ct_amax(ct_tensor *x,
-                          const ct_reduce_options *options); /* the gradient is shared equally between ties */
-/* The largest along one axis and where it is (int64, the first of ties), which gets all the gradient. indices may be NULL.
- * PyTorch's max(dim). */
+CT_API ct_tensor *ct_prod(ct_tensor *x, const ct_reduce_options *options); /* the gradient is exact beside zeros too */
+/* The largest and the smallest; NaN is both. The gradient is shared equally between ties. */
+CT_API ct_tensor *ct_amax(ct_tensor *x, const ct_reduce_options *options);
+CT_API ct_tensor *ct_amin(ct_tensor *x, const ct_reduce_options *options);
+/* The largest, or the smallest, along one axis and where it is (int64, the first of ties), which gets all the gradient.
+ * indices may be NULL. PyTorch's max(dim) and min(dim). */
 CT_API ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
-/* Where the largest along axis is: int64, axis removed; the first of ties; no gradient. */
+CT_API ct_tensor *ct_min(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
+/* Where the largest, or the smallest, along axis is: int64, axis removed; the first of ties; no gradient. */
 CT_API ct_tensor *ct_argmax(ct_tensor *x, int axis);
+CT_API ct_tensor *ct_argmin(ct_tensor *x, int axis);
+/* uint8: whether any, or every, element differs from 0. Any dtype; no gradient. Of nothing: 0 and 1. */
+CT_API ct_tensor *ct_any(ct_tensor *x, const ct_reduce_options *options);
+CT_API ct_tensor *ct_all(ct_tensor *x, const ct_reduce_options *options);
+
+typedef struct ct_var_options {
+    const int64_t *axes; /* as in ct_reduce_options */
+    int n_axes;
+    bool keepdim;
+    bool biased; /* divide by the number of elements n instead of n - 1 */
+    int reserved_;
+} ct_var_options;
+
+/* The variance, sum (x - mean)^2 / (n - 1), and its root; NaN for too few elements. std's gradient is 0 where it is 0. */
+CT_API ct_tensor *ct_var(ct_tensor *x, const ct_var_options *options);
+CT_API ct_tensor *ct_std(ct_tensor *x, const ct_var_options *options);
+/* (sum |x|^p)^(1/p); the largest |x| for p = INFINITY, the smallest for -INFINITY, how many x differ from 0 for p = 0. The
+ * gradient is 0 where the norm is. Errors: p NaN (argument); p < 0 or infinite over nothing (shape). */
+CT_API ct_tensor *ct_norm(ct_tensor *x, double p, const ct_reduce_options *options);
+/* log(sum exp(x)), finite and exact for any finite x; of nothing, or of -infinity only, -infinity, with gradient 0. */
+CT_API ct_tensor *ct_logsumexp(ct_tensor *x, const ct_reduce_options *options);
+
+/* ---- scans and sorting along one axis: y has x's shape; errors: an axis out of range (argument) ---- */
+/* The sum, or the product, of all elements up to each. Integers give int64. The gradient is exact beside zeros too. */
+CT_API ct_tensor *ct_cumsum(ct_tensor *x, int axis);
+CT_API ct_tensor *ct_cumprod(ct_tensor *x, int axis);
+/* The elements in ascending or descending order, and where each was (int64); indices may be NULL. Any dtype. Stable: ties
+ * keep their order. NaN counts as the largest. */
+CT_API ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices);
+/* ct_sort's indices alone; no gradient. */
+CT_API ct_tensor *ct_argsort(ct_tensor *x, int axis, bool descending);
+/* The k largest in descending order, or, if not largest, the k smallest in ascending order, along axis, and where each was
+ * (int64); indices may be NULL. Errors: k outside 0..size (argument). */
+CT_API ct_tensor *ct_topk(ct_tensor *x, int64_t k, int axis, bool largest, ct_tensor **indices);
 
 /* ---- matrices ---- */
 /* PyTorch's matmul: [m,k] @ [k,n]; vectors on either side; leading axes are a batch and broadcast. */
@@ -235,14 +273,29 @@ CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_te
 #define ct_sum(...) ct_at(CT_HERE, CT_WITH1(ct_sum, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_mean(...) ct_at(CT_HERE, CT_WITH1(ct_mean, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_amax(...) ct_at(CT_HERE, CT_WITH1(ct_amax, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_prod(...) ct_at(CT_HERE, CT_WITH1(ct_prod, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_amin(...) ct_at(CT_HERE, CT_WITH1(ct_amin, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_any(...) ct_at(CT_HERE, CT_WITH1(ct_any, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_all(...) ct_at(CT_HERE, CT_WITH1(ct_all, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_var(...) ct_at(CT_HERE, CT_WITH1(ct_var, ct_var_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_std(...) ct_at(CT_HERE, CT_WITH1(ct_std, ct_var_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_norm(...) ct_at(CT_HERE, CT_WITH2(ct_norm, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_logsumexp(...) ct_at(CT_HERE, CT_WITH1(ct_logsumexp, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_max(x, axis, keepdim, indices) ct_at(CT_HERE, ct_max(x, axis, keepdim, indices))
+#define ct_min(x, axis, keepdim, indices) ct_at(CT_HERE, ct_min(x, axis, keepdim, indices))
 #define ct_argmax(x, axis) ct_at(CT_HERE, ct_argmax(x, axis))
+#define ct_argmin(x, axis) ct_at(CT_HERE, ct_argmin(x, axis))
+#define ct_cumsum(x, axis) ct_at(CT_HERE, ct_cumsum(x, axis))
+#define ct_cumprod(x, axis) ct_at(CT_HERE, ct_cumprod(x, axis))
+#define ct_sort(x, axis, descending, indices) ct_at(CT_HERE, ct_sort(x, axis, descending, indices))
+#define ct_argsort(x, axis, descending) ct_at(CT_HERE, ct_argsort(x, axis, descending))
+#define ct_topk(x, k, axis, largest, indices) ct_at(CT_HERE, ct_topk(x, k, axis, largest, indices))
 #define ct_matmul(a, b) ct_at(CT_HERE, ct_matmul(a, b))
 #define ct_linear(x, w, b) ct_at(CT_HERE, ct_linear(x, w, b))
 #define ct_dot(a, b) ct_at(CT_HERE, ct_dot(a, b))
 #define ct_outer(a, b) ct_at(CT_HERE, ct_outer(a, b))
 #define ct_bilinear(a, b, weight, bias) ct_at(CT_HERE, ct_bilinear(a, b, weight, bias))
-#define ct_einsum(equation, operands, n) ct_at(CT_HERE, ct_einsum(equation, operands, n))
+#define ct_einsum(equation, ...) ct_at(CT_HERE, ct_einsum(equation, __VA_ARGS__))
 #define ct_reshape(x, ...) ct_at(CT_HERE, ct_reshape(x, __VA_ARGS__))
 #define ct_flatten(x, start, end) ct_at(CT_HERE, ct_flatten(x, start, end))
 #define ct_transpose(x, axis0, axis1) ct_at(CT_HERE, ct_transpose(x, axis0, axis1))

@@ -1,0 +1,35 @@
+/* What the reductions and scans share. */
+#ifndef CT_REDUCE_INTERNAL_H
+#define CT_REDUCE_INTERNAL_H
+
+#include "shape_internal.h"
+
+/* The attributes of every operation that reduces axes. */
+typedef struct ct_reduce_attributes {
+    int64_t axes[CT_MAX_RANK];
+    int64_t n_axes; /* 0: all */
+    int64_t keepdim;
+    double number; /* the p of a norm; what a variance subtracts from n */
+} ct_reduce_attributes;
+
+/* Attributes for a sample: OVER(ALONG(0, -1), .keepdim = 1). */
+#define OVER(...)           \
+    &(ct_reduce_attributes) \
+    {                       \
+        __VA_ARGS__         \
+    }
+#define ALONG(...) .axes = {__VA_ARGS__}, .n_axes = sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
+
+/* Applies a record with these attributes; options may be NULL. */
+ct_tensor *ct__reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options *options, double number);
+/* Checks that input 0 has the axes, each named once; and that there is something to choose from along them. */
+ct_status ct__check_axes(ct_call *call);
+ct_status ct__check_not_empty(ct_call *call);
+/* How many elements of input 0 go into each result. */
+int64_t ct__count_reduced(ct_call *call);
+
+/* h_0 = b_0, h_k = a_(k-1) h_(k-1) + b_k along the axis, where a has one element less than b; with reverse from the other end:
+ * h_(n-1) = b_(n-1), h_k = a_k h_(k+1) + b_k. */
+ct_tensor *ct_linear_recurrence(ct_tensor *a, ct_tensor *b, int axis, bool reverse);
+
+#endif
