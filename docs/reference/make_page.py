@@ -119,7 +119,7 @@ def entry(name, signature, comment, record):
 def page(top, program):
     left = records(program)
     folder = top / "ops/include/cotan"
-    parts = [HEAD.strip()]
+    parts = []
     for header in [folder / "ops.h", *sorted(h for h in folder.glob("*.h") if h.name != "ops.h")]:
         parts.append(f"## cotan/{header.name}")
         head = re.match(r"/\*(.*?)\*/", header.read_text(), re.S)
@@ -136,7 +136,8 @@ def page(top, program):
     parts.append("## Operations that only gradients use")
     parts.append("They go through the same door and the same checks, and are not in the public headers.")
     parts += [f"#### {name}\n\n{facts(record)}" for name, record in left.items()]
-    return "\n\n".join(parts) + "\n"
+    index = [f"[{name}](#{name})" for name in re.findall(r"^#### (\w+)$", "\n".join(parts), re.M)]
+    return "\n\n".join([HEAD.strip(), "\n".join(index), *parts]) + "\n"
 
 
 def main():
