@@ -392,6 +392,13 @@ typedef struct diagonal_attributes {
     int64_t rows, cols; /* diagonal_backward: sizes of the two axes of its result */
 } diagonal_attributes;
 
+static int64_t diagonal_length(int64_t rows, int64_t cols, int64_t offset)
+{
+    int64_t down = rows + (offset < 0 ? offset : 0), right = cols - (offset > 0 ? offset : 0);
+    int64_t length = down < right ? down : right;
+    return length > 0 ? length : 0;
+}
+
 /* The other axes of x, then the diagonal: into shape and strides; returns the diagonal's first element's offset. */
 static int64_t take_diagonal(const ct_tensor *x, const diagonal_attributes *a, int axis0, int axis1, int64_t *shape,
                              int64_t *strides)
@@ -404,8 +411,8 @@ static int64_t take_diagonal(const ct_tensor *x, const diagonal_attributes *a, i
         strides[rank++] = x->strides[i];
     }
     int64_t row = a->offset < 0 ? -a->offset : 0, col = a->offset > 0 ? a->offset : 0;
-    int64_t down = x->shape[axis0] - row, right = x->shape[axis1] - col, length = down < right ? down : right;
-    shape[rank] = length > 0 ? length : 0;
+    int64_t length = diagonal_length(x->shape[axis0], x->shape[axis1], a->offset);
+    shape[rank] = length;
     strides[rank] = x->strides[axis0] + x->strides[axis1];
     return length > 0 ? row * x->strides[axis0] + col * x->strides[axis1] : 0;
 }
@@ -460,6 +467,9 @@ static ct_status diagonal_backward_infer(ct_call *call)
     const diagonal_attributes *a = ct_call_attributes(call);
     const ct_tensor *g = ct_call_input(call, 0);
     int64_t shape[CT_MAX_RANK + 1];
+    if (g->rank < 1 || g->shape[g->rank - 1] != diagonal_length(a->rows, a->cols, a->offset))
+        return ct_call_error(call, CT_ERROR_SHAPE, "diagonal %lld of [..,%lld,%lld] has another length: %s",
+                             (long long)a->offset, (long long)a->rows, (long long)a->cols, ct_call_shapes(call));
     for (int i = 0, from = 0; i < g->rank + 1; i++)
         shape[i] = i == a->axis0 ? a->rows : i == a->axis1 ? a->cols : g->shape[from++];
     return ct_call_output_shape(call, 0, (ct_dtype)g->dtype, shape, g->rank + 1);
