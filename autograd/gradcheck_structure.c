@@ -476,7 +476,8 @@ static ct_status check_input_layout(ct__check *check, layout kind, int only)
     ct_status status = room_open(&r, check);
     for (int i = 0; status == CT_OK && i < check->n; i++) { /* x in the layout, third the same values, contiguous */
         r.third[i] = check->x[i];
-        if (!check->x[i] || (only >= 0 && i != only))
+        bool other_values = kind == EXPANDED && !ct__is_float(check->x[i]); /* of a mask, say, and so another result */
+        if (!check->x[i] || (only >= 0 && i != only) || other_values)
             continue;
         r.x[i] = in_layout(check->x[i], kind);
         r.third[i] = r.x[i] ? ct__copy_as(r.x[i], (ct_dtype)r.x[i]->dtype) : NULL;
