@@ -15,6 +15,7 @@
     SUITE(file) \
     SUITE(shape) \
     SUITE(index) \
+    SUITE(arrange) \
     SUITE(reduce) \
     SUITE(nn) \
     SUITE(gradcheck) \
