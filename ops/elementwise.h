@@ -36,6 +36,10 @@ ct_tensor *ct_one_minus_square(ct_tensor *x);
 ct_tensor *ct_greater_share(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_pow_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_log_or_zero(ct_tensor *x);
+/* binary_cross_entropy before it is reduced, and its slopes, composed. */
+ct_tensor *ct_log_loss(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__log_loss_slope(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__log_odds_against(ct_tensor *a);
 /* The derivative of silu_slope, composed. */
 ct_tensor *ct__silu_curve(ct_tensor *x);
 

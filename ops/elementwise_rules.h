@@ -92,5 +92,10 @@ OP2(pow_slope, 0, V_SELECT(b == 0, V_ZERO, b * V_POW(a, b - 1)), A + B, ct_mul(c
 /* log(a), but 0 at a = 0, where a^b log(a) goes to 0. */
 OP1(log_or_zero, 0, V_SELECT(x == 0, V_ZERO, V_LOG(x)), X, ct_div(g, x), "g / x", "@0.2..3")
 
+/* ---- losses ---- */
+
+/* -b log(a) - (1 - b) log(1 - a), each logarithm at least -100. */
+OP2(log_loss, 0, -b * V_AT_LEAST(V_LOG(a), -100) - (1 - b) * V_AT_LEAST(V_LOG1P(-a), -100), A + B, ct_mul(g, ct__log_loss_slope(a, b)), ct_mul(g, ct__log_odds_against(a)), "g (a - b) / max(a (1 - a), 1e-12), g (log(1 - a) - log(a))", "@0.05..0.95", "@0..1")
+
 #undef OP1
 #undef OP2

@@ -109,20 +109,43 @@ static inline void V_JOIN(store_, vec)(void *to, vec v)
     memcpy(to, &v, sizeof v);
 }
 
-/* The first n lanes; the others are 0. An element at a time: a short row is often a single element, for which a call of
- * memcpy costs more than the arithmetic. */
-static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* All bits set in lanes from..to-1. */
+static inline __m256i V_JOIN(lanes_, vec)(int64_t from, int64_t to)
+{
+#if T_IS_DOUBLE
+    const mask lane = {0, 1, 2, 3};
+#else
+    const mask lane = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
+    return (__m256i)((lane >= (integer)from) & (lane < (integer)to));
+}
+#endif
+
+/* Lanes from..to-1 of what lies at x; the others are 0, and their memory is not touched. */
+static inline vec V_JOIN(load_lanes_, vec)(const void *x, int64_t from, int64_t to)
 {
 #if defined(__AVX512F__) && T_IS_DOUBLE
-    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), from);
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)(((1u << to) - 1) & ~((1u << from) - 1)), x);
 #elif defined(__AVX512F__)
-    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), from);
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(((1u << to) - 1) & ~((1u << from) - 1)), x);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    return (vec)_mm256_maskload_pd(x, V_JOIN(lanes_, vec)(from, to));
+#elif defined(__AVX2__)
+    return (vec)_mm256_maskload_ps(x, V_JOIN(lanes_, vec)(from, to));
 #else
     vec v = {0};
-    for (int64_t i = 0; i < n; i++)
-        v[i] = ((const T *)from)[i];
+    for (int64_t i = from; i < to; i++)
+        v[i] = ((const T *)x)[i];
     return v;
 #endif
+}
+
+/* The first n lanes; the others are 0. Without masks an element at a time: a short row is often a single element, for which
+ * a call of memcpy costs more than the arithmetic. */
+static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
+{
+    return V_JOIN(load_lanes_, vec)(from, 0, n);
 }
 
 static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
@@ -131,13 +154,25 @@ static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
     _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif defined(__AVX512F__)
     _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    _mm256_maskstore_pd(to, V_JOIN(lanes_, vec)(0, n), (__m256d)v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(to, V_JOIN(lanes_, vec)(0, n), (__m256)v);
 #else
     for (int64_t i = 0; i < n; i++)
         ((T *)to)[i] = v[i];
 #endif
 }
 
+/* The larger of each lane and low; NaN stays. */
+static inline vec V_JOIN(at_least_, vec)(vec v, T low)
+{
+    return V_SELECT(v < low, V_SPLAT(low), v);
+}
+
+#define V_AT_LEAST V_JOIN(at_least_, vec)
 #define V_LOAD V_JOIN(load_, vec)
 #define V_STORE V_JOIN(store_, vec)
+#define V_LOAD_LANES V_JOIN(load_lanes_, vec)
 #define V_LOAD_SOME V_JOIN(load_some_, vec)
 #define V_STORE_SOME V_JOIN(store_some_, vec)
