@@ -10,9 +10,11 @@ static ct_tensor *number_like(const ct_tensor *x, double value)
     return ct_scalar(ct_dtype_of(x), value);
 }
 
-static ct_tensor *one_minus_x_sign_t(ct_tensor *x, ct_tensor *t)
+/* The second of the three pieces of 1, 3 and 2 columns. */
+static ct_tensor *split_middle(ct_tensor *x)
 {
-    return ct_add_scalar(ct_neg(ct_mul(x, ct_sign(t))), 1);
+    ct_tensor *pieces[3];
+    return ct_split(x, CT_SHAPE(1, 3, 2), 1, pieces) == CT_OK ? pieces[1] : NULL;
 }
 
 /* w0 x0 + w1 x1 + w2: the circuit of the lecture notes. */

@@ -41,7 +41,7 @@ static bool same_bits(snapshot a, snapshot b)
 
 static void open_lenet5(workload *w)
 {
-    ck_assert_msg(workload_open(w, workload_find("lenet5"), BATCH) == CT_OK, "%s", ct_error_message());
+    ck_assert_msg(workload_open(w, workload_find("lenet5"), CT_FLOAT32, BATCH) == CT_OK, "%s", ct_error_message());
 }
 
 static void clear_gradients(workload *w)
@@ -124,7 +124,8 @@ END_TEST
 /* One forward and backward on top of gradients that are already there. */
 static ct_status accumulate(const workload *w)
 {
-    ct_scope_open();
+    if (ct_scope_open() != CT_OK)
+        return ct_error_code();
     ct_status status = ct_backward(w->spec->loss(w));
     ct_scope_close();
     return status;
@@ -164,7 +165,7 @@ START_TEST(a_failed_model_leaves_nothing)
         workload w;
         n++;
         ct__fail_allocation(n, _i);
-        status = workload_open(&w, workload_find("lenet5"), BATCH);
+        status = workload_open(&w, workload_find("lenet5"), CT_FLOAT32, BATCH);
         ct__fail_allocation(0, false);
         if (status != CT_OK)
             check_error(n);

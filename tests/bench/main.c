@@ -65,7 +65,7 @@ static int run_workload(const workload_spec *spec, double seconds)
     workload w;
     double first = NAN, after_5 = NAN, *times = NULL;
     int64_t steps = 0;
-    ct_status status = workload_open(&w, spec, 0);
+    ct_status status = workload_open(&w, spec, CT_FLOAT32, 0);
     if (status == CT_OK)
         status = workload_step(&w, &first);
     for (int i = 0; i < 4 && status == CT_OK; i++)

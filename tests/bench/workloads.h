@@ -4,7 +4,7 @@
 
 #include <cotan/cotan.h>
 
-#define WORKLOAD_MAX_PARAMETERS 16
+#define WORKLOAD_MAX_PARAMETERS 64
 
 typedef struct workload workload;
 
@@ -14,7 +14,8 @@ typedef struct workload_spec {
     void (*build)(workload *w);            /* makes the parameters, x, y and the optimiser */
     ct_tensor *(*loss)(const workload *w); /* the expression that a step differentiates */
     int64_t batch;                         /* rows of x, where there is an x */
-    double loss_first, loss_after_5;       /* PyTorch 1.13's, float32 */
+    double loss_first, loss_after_5;       /* PyTorch 1.13's in float64 */
+    bool unstable;                         /* rounding alone changes loss_after_5 by more than 1e-3 in float32 */
 } workload_spec;
 
 extern const workload_spec workload_specs[];
@@ -32,8 +33,8 @@ struct workload {
 
 /* The row of that name, or NULL. */
 const workload_spec *workload_find(const char *name);
-/* Builds w, with another batch than the row's unless that is 0. To be closed, also on failure. */
-ct_status workload_open(workload *w, const workload_spec *spec, int64_t batch);
+/* Builds w in float32 or float64, with another batch than the row's unless that is 0. To be closed, also on failure. */
+ct_status workload_open(workload *w, const workload_spec *spec, ct_dtype dtype, int64_t batch);
 void workload_close(workload *w);
 /* Clears gradients, runs forward and backward and, where there is one, the optimiser. loss may be NULL. */
 ct_status workload_step(workload *w, double *loss);
