@@ -17,6 +17,7 @@
     SUITE(index) \
     SUITE(arrange) \
     SUITE(reduce) \
+    SUITE(scan) \
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
