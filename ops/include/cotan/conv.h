@@ -22,9 +22,8 @@ typedef struct ct_conv_options {
     int64_t stride[3];   /* default 1 */
     int64_t padding[3];  /* zeros on either side of x; of a transposed convolution: what is cut off on either side */
     int64_t dilation[3]; /* distance of the kernel's elements; default 1 */
-    int64_t
-        output_padding[3]; /* transposed convolutions only: added to one side of the result; below stride or dilation */
-    int64_t groups;        /* channels are dealt into this many groups that do not see each other; default 1 */
+    int64_t output_padding[3]; /* transposed convolutions only: added to one side of the result; below the stride */
+    int64_t groups;            /* channels are dealt into this many groups that do not see each other; default 1 */
     int reserved_;
 } ct_conv_options;
 
@@ -66,8 +65,8 @@ CT_API ct_tensor *ct_avg_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_opti
  * ceil((i + 1) size / height). */
 CT_API ct_tensor *ct_adaptive_avg_pool2d(ct_tensor *x, int64_t height, int64_t width);
 
-/* The windows of a convolution as columns: x [N,C,H,W] gives [N, C kernel[0] kernel[1], windows]; kernel [2]. groups and
- * output_padding must be 0. PyTorch's unfold. */
+/* The windows of a convolution as columns: x [N,C,H,W] or [C,H,W] gives [N, C kernel[0] kernel[1], windows] or the same
+ * without N; kernel [2]. groups and output_padding must be 0. PyTorch's unfold. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, const int64_t *kernel, const ct_conv_options *options);
 /* The adjoint of unfold: columns are added up where they came from, in an image of size [2]. PyTorch's fold. */
 CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t *kernel,
