@@ -745,7 +745,7 @@ START_TEST(test_print)
     ck_assert_int_eq(strncmp(text, "PASS", 4), 0);
     ck_assert_ptr_null(strstr(text, "culprit"));
     ck_assert_ptr_nonnull(strstr(text, "lecture notes' ratio"));
-    report = (ct_gradcheck_report){0};
+    ct_gradcheck_report_free(&report);
     ck_assert_ptr_nonnull(strstr(printed(), "VACUOUS: gradient check of nothing: nothing was checked"));
     ck_assert_int_eq(ct_gradcheck_print(NULL, stdout), CT_ERROR_NULL);
     ct_error_clear();
