@@ -233,6 +233,16 @@ static ct_status record(ct_call *call)
     return CT_OK;
 }
 
+/* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
+static ct_status run_forward(ct_call *call)
+{
+    ct_scope inner;
+    ct__scope_push(&inner);
+    ct_status status = call->op->forward(call);
+    ct__scope_pop(&inner);
+    return status;
+}
+
 static ct_status run(ct_call *call, bool requires_grad)
 {
     const ct_op *op = call->op;
@@ -241,7 +251,7 @@ static ct_status run(ct_call *call, bool requires_grad)
         if (!call->outputs[i])
             status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
     if (status == CT_OK && op->forward)
-        status = op->forward(call);
+        status = run_forward(call);
     if (status == CT_OK && requires_grad && op->backward && no_grad_depth == 0)
         status = record(call);
     if (status != CT_OK && ct_error_code() == CT_OK)
@@ -268,7 +278,7 @@ static ct_status run_expression(ct_call *call)
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
 {
     static const _Alignas(max_align_t) char zeros[CT_MAX_ATTRIBUTES];
-    if (!op || !op->name || !(op->expression || op->infer) || op->outputs > CT_MAX_OUTPUTS ||
+    if (!op || !op->name || !(op->expression || op->infer) || op->outputs < 0 || op->outputs > CT_MAX_OUTPUTS ||
         op->attributes_size > CT_MAX_ATTRIBUTES || (n > 0 && !inputs))
         return ct__error(CT_ERROR_ARGUMENT, "apply: %s",
                          !op || !op->name   ? "the operation is NULL or has no name"
@@ -317,10 +327,11 @@ ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const
     return apply(op, inputs, n, attributes, outputs);
 }
 
-ct_status ct_at_outputs(const char *file, int line, ct_status status, ct_tensor *const *outputs)
+ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op, ct_tensor *const *outputs)
 {
-    if (status == CT_OK && outputs && outputs[0])
-        ct_at(file, line, outputs[0]);
+    for (int i = 0; status == CT_OK && i < (op->outputs ? op->outputs : 1); i++)
+        if (outputs[i])
+            ct_at(file, line, outputs[i]);
     return ct_at_status(file, line, status);
 }
 

@@ -102,6 +102,16 @@ void ct__order_end(ct_order *order)
 
 /* ---- one run ---- */
 
+/* What a run has for a leaf. A hook may run another backward over the same leaf, which has its own. */
+typedef struct ct_gathered {
+    struct ct_run *run;
+    ct_tensor *leaf;           /* a reference */
+    ct_tensor *grad;           /* gathered so far: NULL or a reference */
+    bool wanted, reached;      /* by the ct_grad that runs; whether its outputs lead there */
+    struct ct_gathered *next;  /* of this run */
+    struct ct_gathered *outer; /* for this leaf, of the run around this one */
+} ct_gathered;
+
 typedef struct ct_run {
     ct_order order;
     bool chosen; /* ct_grad: only what leads to wanted tensors runs, and leaves accumulate nothing */
@@ -109,8 +119,31 @@ typedef struct ct_run {
     ct_tensor *const *inputs; /* ct_grad's */
     ct_tensor **results;
     int n_inputs;
-    ct_tensor *touched; /* leaves with an incoming gradient; ends with themselves */
+    ct_gathered *leaves;
 } ct_run;
+
+/* What this run has for a leaf, or NULL. */
+static ct_gathered *find_gathered(const ct_run *run, const ct_tensor *leaf)
+{
+    return leaf->gathered && leaf->gathered->run == run ? leaf->gathered : NULL;
+}
+
+/* The same, made if it is not there; NULL with an error (memory). */
+static ct_gathered *gathered_for(ct_run *run, ct_tensor *leaf)
+{
+    ct_gathered *g = find_gathered(run, leaf);
+    if (g)
+        return g;
+    g = ct__alloc(sizeof *g);
+    if (!g) {
+        ct__no_memory("backward");
+        return NULL;
+    }
+    *g = (ct_gathered){.run = run, .leaf = leaf, .next = run->leaves, .outer = leaf->gathered};
+    ct__tensor_ref(leaf);
+    run->leaves = leaf->gathered = g;
+    return g;
+}
 
 /* Whether only this pointer holds t, and nothing else its elements, so that they may be changed. */
 static bool is_ours(const ct_tensor *t)
@@ -143,20 +176,18 @@ static ct_status deliver(ct_run *run, const ct_edge *edge, ct_tensor *grad)
 {
     if (edge->node)
         return accumulate(&edge->node->grads[edge->output], grad);
-    ct_tensor *leaf = edge->leaf;
-    if (!leaf->incoming) {
-        ct__tensor_ref(leaf);
-        leaf->touched = run->touched ? run->touched : leaf;
-        run->touched = leaf;
-    }
-    return accumulate(&leaf->incoming, grad);
+    ct_gathered *g = gathered_for(run, edge->leaf);
+    return g ? accumulate(&g->grad, grad) : CT_ERROR_MEMORY;
 }
 
 static bool edge_wanted(const ct_run *run, const ct_edge *edge)
 {
     if (!run->chosen)
         return edge->node || edge->leaf;
-    return edge->leaf ? edge->leaf->wanted : edge->node && (edge->node->needed || edge->node->captured);
+    if (edge->node)
+        return edge->node->needed || edge->node->captured;
+    const ct_gathered *g = edge->leaf ? find_gathered(run, edge->leaf) : NULL;
+    return g && g->wanted;
 }
 
 /* Whether a gradient of grad's shape can be summed down to shape. */
@@ -192,26 +223,53 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
     return NULL;
 }
 
-/* Runs the node's hooks over *grad, the complete gradient of its output; likewise for a leaf's. */
-static ct_status run_hooks(ct_hook_entry *entries, int output, ct_tensor **grad)
+/* Puts what a hook returns in the place of *grad. */
+static ct_status call_hook(const ct_hook_entry *entry, ct_tensor **grad)
 {
-    for (ct_hook_entry *entry = entries; entry; entry = entry->next) {
-        if (entry->output != output || !entry->hook)
-            continue;
-        ct_tensor *other = entry->hook(*grad, entry->user);
-        if (!other || other == *grad)
-            continue;
-        ct_status status = ct__check_tensor(other, "hook");
+    ct_status before = ct_error_code();
+    ct_tensor *other = entry->hook(*grad, entry->user);
+    if (!other) /* leaves it, or is what a failed expression gave */
+        return before == CT_OK ? ct_error_code() : CT_OK;
+    ct_status status = ct__check_tensor(other, "hook");
+    if (status != CT_OK || other == *grad)
+        return status;
+    if (!ct__same_shape(other, *grad) || other->dtype != (*grad)->dtype)
+        return ct__error(CT_ERROR_SHAPE, "hook: returned a gradient of another shape or dtype");
+    ct__tensor_ref(other);
+    ct__tensor_unref(*grad);
+    *grad = other;
+    return CT_OK;
+}
+
+/* The next entry of this output, by its handle: a hook may remove itself or another. */
+static ct_hook_entry *next_entry(ct_hook_entry *const *list, int output, int64_t after)
+{
+    ct_hook_entry *entry = *list;
+    while (entry && (entry->output != output || entry->handle <= after))
+        entry = entry->next;
+    return entry;
+}
+
+/* Whether t may hold grad. Nobody can ask a tensor that was given up for its gradient, and one that is recorded may lead
+ * back to t, in a circle that nothing would free. */
+static bool may_hold(const ct_tensor *t, const ct_tensor *grad)
+{
+    return t->scope || t->kept || !grad->node;
+}
+
+/* Runs the hooks on an output over *grad, its complete gradient, and leaves that in the tensors that retain it. */
+static ct_status run_hooks(ct_hook_entry *const *list, int output, ct_tensor **grad)
+{
+    int64_t handle = 0;
+    for (ct_hook_entry *entry; (entry = next_entry(list, output, handle));) {
+        handle = entry->handle;
+        ct_status status = entry->hook ? call_hook(entry, grad) : CT_OK;
         if (status != CT_OK)
             return status;
-        if (!ct__same_shape(other, *grad) || other->dtype != (*grad)->dtype)
-            return ct__error(CT_ERROR_SHAPE, "hook: returned a gradient of another shape or dtype");
-        ct__tensor_ref(other);
-        ct__tensor_unref(*grad);
-        *grad = other;
     }
-    for (ct_hook_entry *entry = entries; entry; entry = entry->next)
-        if (entry->output == output && entry->tensor && ct_set_grad(entry->tensor, *grad) != CT_OK)
+    handle = 0;
+    for (ct_hook_entry *entry; (entry = next_entry(list, output, handle)); handle = entry->handle)
+        if (entry->tensor && may_hold(entry->tensor, *grad) && ct_set_grad(entry->tensor, *grad) != CT_OK)
             return ct_error_code();
     return CT_OK;
 }
@@ -221,7 +279,7 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
     for (int i = 0; i < node->n_outputs; i++) {
         if (!node->grads[i])
             continue;
-        ct_status status = node->hooks ? run_hooks(node->hooks, i, &node->grads[i]) : CT_OK;
+        ct_status status = node->hooks ? run_hooks(&node->hooks, i, &node->grads[i]) : CT_OK;
         if (status != CT_OK)
             return status;
         for (int k = 0; node->captured && k < run->n_inputs; k++) {
@@ -257,7 +315,9 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
                     .grad_outputs = node->grads,
                     .grad_inputs = grad_inputs,
                     .needs = needs};
-    ct_status status = node->op->backward(&call);
+    ct_status before = ct_error_code(), status = node->op->backward(&call);
+    if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
+        status = ct_error_code();
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
         if (!needs[i] || !grad_inputs[i])
             continue;
@@ -293,37 +353,68 @@ static ct_status run_node(ct_run *run, struct ct_node *node)
     return status;
 }
 
+static ct_status mark_wanted(ct_run *run)
+{
+    for (int k = 0; k < run->n_inputs; k++) {
+        ct_tensor *input = run->inputs[k];
+        if (!input->node) {
+            ct_gathered *g = gathered_for(run, input);
+            if (!g)
+                return CT_ERROR_MEMORY;
+            g->wanted = true;
+        } else if (input->node->run == run->order.run) {
+            input->node->captured = true;
+        }
+    }
+    return CT_OK;
+}
+
 /* From the leaves' end: which nodes lead to something wanted. */
 static void mark_needed(ct_run *run)
 {
-    for (int k = 0; run->chosen && k < run->n_inputs; k++) {
-        ct_tensor *input = run->inputs[k];
-        if (!input->node)
-            input->wanted = true;
-        else if (input->node->run == run->order.run)
-            input->node->captured = true;
-    }
     for (int64_t k = run->order.count - 1; k >= 0; k--) {
         struct ct_node *node = run->order.nodes[k];
         node->needed = !run->chosen;
-        for (int i = 0; !node->needed && i < node->n_inputs; i++)
-            node->needed = edge_wanted(run, &node->edges[i]);
+        for (int i = 0; run->chosen && i < node->n_inputs; i++) {
+            const ct_edge *edge = &node->edges[i];
+            if (!edge_wanted(run, edge))
+                continue;
+            node->needed = true;
+            if (edge->leaf)
+                edge->leaf->gathered->reached = true;
+        }
     }
 }
 
 /* ---- leaves, once all has succeeded ---- */
 
-/* A gradient that a leaf can own: nobody else's elements, row-major. */
-static ct_status make_own(ct_tensor **grad)
+/* A leaf's elements as a result of their own that is recorded as coming from it. */
+static ct_tensor *recorded_copy(ct_tensor *leaf)
 {
-    if (is_ours(*grad))
+    int depth = ct__no_grad_depth(0);
+    ct_tensor *copy = ct__engine_ops.sum_to(leaf, leaf->shape, leaf->rank);
+    ct__no_grad_depth(depth);
+    return copy;
+}
+
+/* A gradient that a leaf can own: nobody else's elements, row-major. What is recorded cannot be changed in place, and may be
+ * shared. */
+static ct_status make_own(const ct_run *run, ct_tensor **grad)
+{
+    if (is_ours(*grad) || (*grad)->node)
         return CT_OK;
-    ct_tensor *own = ct__tensor_new((ct_dtype)(*grad)->dtype, (*grad)->shape, (*grad)->rank, "backward");
+    ct_tensor *own;
+    if (run->create && (*grad)->requires_grad) { /* the caller's cotangent */
+        own = recorded_copy(*grad);
+    } else {
+        own = ct__tensor_new((ct_dtype)(*grad)->dtype, (*grad)->shape, (*grad)->rank, "backward");
+        if (own)
+            ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(*grad),
+                             (*grad)->strides, own->shape, own->rank);
+    }
     if (!own)
-        return CT_ERROR_MEMORY;
+        return ct_error_code();
     ct__scope_move(own, NULL);
-    ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(*grad),
-                     (*grad)->strides, own->shape, own->rank);
     ct__tensor_unref(*grad);
     *grad = own;
     return CT_OK;
@@ -334,66 +425,82 @@ static bool adds_in_place(const ct_run *run, const ct_tensor *leaf)
     return leaf->grad && !run->create && leaf->grad->contiguous && !leaf->grad->node;
 }
 
-/* Everything that can fail: hooks, and the memory for the new gradients. */
-static ct_status prepare_leaf(const ct_run *run, ct_tensor *leaf)
+/* The memory for a leaf's new gradient. */
+static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
 {
-    ct_status status = leaf->hooks ? run_hooks(leaf->hooks, 0, &leaf->incoming) : CT_OK;
-    if (status != CT_OK || run->chosen)
-        return status;
-    if (leaf->grad && !adds_in_place(run, leaf)) {
-        ct_tensor *total = ct__engine_ops.add(leaf->grad, leaf->incoming);
+    ct_tensor *leaf = g->leaf;
+    if (!g->grad || run->chosen || adds_in_place(run, leaf))
+        return CT_OK;
+    if (leaf->grad) {
+        ct_tensor *total = ct__engine_ops.add(leaf->grad, g->grad);
         if (!total)
             return ct_error_code();
         ct__tensor_ref(total);
-        ct__tensor_unref(leaf->incoming);
-        leaf->incoming = total;
+        ct__tensor_unref(g->grad);
+        g->grad = total;
     }
-    return run->create || adds_in_place(run, leaf) ? CT_OK : make_own(&leaf->incoming);
+    return make_own(run, &g->grad);
 }
 
+/* Everything that can fail. The hooks of all leaves come first: they may change other leaves' gradients. */
 static ct_status prepare_leaves(const ct_run *run)
 {
     ct_scope inner;
     ct__scope_push(&inner);
     ct_status status = CT_OK;
-    for (ct_tensor *leaf = run->touched; leaf && status == CT_OK; leaf = leaf->touched == leaf ? NULL : leaf->touched)
-        status = prepare_leaf(run, leaf);
+    for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
+        if (g->grad && g->leaf->hooks)
+            status = run_hooks(&g->leaf->hooks, 0, &g->grad);
+    for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
+        status = prepare_leaf(run, g);
     ct__scope_pop(&inner);
     return status;
 }
 
-static void commit_leaf(ct_run *run, ct_tensor *leaf)
+static void commit_leaf(const ct_run *run, ct_gathered *g)
 {
-    if (run->chosen) {
-        for (int k = 0; k < run->n_inputs; k++) {
-            if (run->inputs[k] == leaf) {
-                ct__tensor_ref(leaf->incoming);
-                run->results[k] = leaf->incoming;
-            }
-        }
-    } else if (adds_in_place(run, leaf)) {
-        ct__engine_ops.add_in_place(leaf->grad, leaf->incoming);
+    ct_tensor *leaf = g->leaf;
+    if (adds_in_place(run, leaf)) {
+        ct__engine_ops.add_in_place(leaf->grad, g->grad);
         ct__tensor_written(leaf->grad, "backward");
-    } else {
-        ct_set_grad(leaf, leaf->incoming);
+    } else if (may_hold(leaf, g->grad)) {
+        ct_set_grad(leaf, g->grad);
     }
 }
 
 /* Hands the gathered gradients over, if commit, and clears the list. */
 static void finish_leaves(ct_run *run, bool commit)
 {
-    ct_tensor *leaf = run->touched;
-    run->touched = NULL;
-    while (leaf) {
-        ct_tensor *next = leaf->touched == leaf ? NULL : leaf->touched;
-        if (commit)
-            commit_leaf(run, leaf);
-        ct__tensor_unref(leaf->incoming);
-        leaf->incoming = NULL;
-        leaf->touched = NULL;
-        ct__tensor_unref(leaf);
-        leaf = next;
+    while (run->leaves) {
+        ct_gathered *g = run->leaves;
+        run->leaves = g->next;
+        if (commit && g->grad && !run->chosen)
+            commit_leaf(run, g);
+        g->leaf->gathered = g->outer;
+        ct__tensor_unref(g->grad);
+        ct__tensor_unref(g->leaf);
+        ct__free(g, sizeof *g);
     }
+}
+
+/* ct_grad's results for leaves; and zeros for what the outputs lead to, but no gradient has come to. */
+static ct_status collect_results(const ct_run *run)
+{
+    for (int k = 0; k < run->n_inputs; k++) {
+        const ct_tensor *input = run->inputs[k];
+        const ct_gathered *g = input->node ? NULL : find_gathered(run, input);
+        bool reached = g ? g->reached : input->node->run == run->order.run;
+        if (g && g->grad) {
+            ct__tensor_ref(g->grad);
+            run->results[k] = g->grad;
+        } else if (reached && !run->results[k]) {
+            run->results[k] = ct_zeros_like(input);
+            if (!run->results[k])
+                return ct_error_code();
+            ct__scope_move(run->results[k], NULL);
+        }
+    }
+    return CT_OK;
 }
 
 /* ---- the whole run ---- */
@@ -432,22 +539,16 @@ static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
     return deliver(run, &edge, gradient);
 }
 
-static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
+static ct_status run_order(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
 {
-    struct ct_node *nodes[CT_MAX_INPUTS] = {NULL};
-    for (int i = 0; i < n; i++)
-        nodes[i] = roots[i]->node;
-    ct_status status = ct__order_begin(&run->order, nodes, n);
-    if (status != CT_OK) {
-        ct__order_end(&run->order);
-        return status;
-    }
     if (CT_UNLIKELY(ct__order_fault != NULL))
         ct__order_fault(&run->order);
     int depth = ct__no_grad_depth(run->create ? 0 : 1);
     ct_scope outer;
     ct__scope_push(&outer);
-    mark_needed(run);
+    ct_status status = mark_wanted(run);
+    if (status == CT_OK)
+        mark_needed(run);
     for (int i = 0; status == CT_OK && i < n; i++)
         status = seed(run, roots[i], gradients ? gradients[i] : NULL);
     ct__scope_pop(&outer);
@@ -462,9 +563,29 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     }
     if (status == CT_OK)
         status = prepare_leaves(run);
+    if (status == CT_OK)
+        status = collect_results(run);
     finish_leaves(run, status == CT_OK);
     ct__no_grad_depth(depth);
+    return status;
+}
+
+/* The roots' nodes, and so all behind them, are held: a hook may give up what holds them. */
+static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
+{
+    struct ct_node *nodes[CT_MAX_INPUTS] = {NULL};
+    for (int i = 0; i < n; i++) {
+        nodes[i] = roots[i]->node;
+        if (nodes[i])
+            nodes[i]->refs++;
+    }
+    ct_status status = ct__order_begin(&run->order, nodes, n);
+    if (status == CT_OK)
+        status = run_order(run, roots, gradients, n);
     ct__order_end(&run->order);
+    for (int i = 0; i < n; i++)
+        if (nodes[i])
+            ct__node_release(nodes[i]);
     return status;
 }
 
@@ -497,16 +618,12 @@ static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_te
     return status;
 }
 
-/* The same gradient as a tensor of its own, still where it is in the graph. A leaf (a cotangent of the caller's that went straight
- * through) is tied in by an operation. */
+/* The same gradient as a tensor of its own, still where it is in the graph. */
 static ct_tensor *alias_result(const ct_run *run, ct_tensor *result)
 {
-    if (!result->node && result->requires_grad && run->create) {
-        int depth = ct__no_grad_depth(0);
-        ct_tensor *sum = ct__engine_ops.sum_to(result, result->shape, result->rank);
-        ct__no_grad_depth(depth);
-        return sum;
-    }
+    if (!result->node && result->requires_grad &&
+        run->create) /* a cotangent of the caller's that went straight through */
+        return recorded_copy(result);
     ct_tensor *alias = ct__tensor_alias(result, "grad");
     if (!alias || !result->node)
         return alias;
@@ -517,29 +634,39 @@ static ct_tensor *alias_result(const ct_run *run, ct_tensor *result)
     return alias;
 }
 
-/* Hands the results to the innermost scope, or drops them. */
+/* Hands *result over to the innermost scope. */
+static ct_status give_result(const ct_run *run, ct_tensor **result)
+{
+    if (!(*result)->scope && !(*result)->kept) {
+        ct__scope_move(*result, ct__scope_current());
+        return CT_OK;
+    }
+    ct_tensor *alias = alias_result(run, *result); /* it has an owner: the caller, or it is an earlier result */
+    if (!alias)
+        return ct_error_code();
+    ct__tensor_unref(*result);
+    *result = alias;
+    return CT_OK;
+}
+
+/* Hands all results over, or drops them. */
 static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
 {
-    for (int i = 0; i < run->n_inputs; i++) {
-        run->inputs[i]->wanted = false;
-        if (status == CT_OK && !run->results[i] && !allow_unused)
+    int given = 0;
+    for (; status == CT_OK && given < run->n_inputs; given++) {
+        if (run->results[given])
+            status = give_result(run, &run->results[given]);
+        else if (!allow_unused)
             status = ct__error(CT_ERROR_STATE,
-                               "grad: the outputs do not depend on input %d; .allow_unused = true gives NULL", i);
+                               "grad: the outputs do not depend on input %d; .allow_unused = true gives NULL", given);
+        if (status != CT_OK)
+            break;
     }
-    for (int i = 0; i < run->n_inputs; i++) {
-        ct_tensor *result = run->results[i];
-        if (result && status == CT_OK && (result->scope || result->kept)) { /* the caller's own, or given twice */
-            ct_tensor *alias = alias_result(run, result);
-            if (!alias)
-                status = CT_ERROR_MEMORY;
-            ct__tensor_unref(result);
-            run->results[i] = alias;
-        } else if (result && status == CT_OK) {
-            ct__scope_move(result, ct__scope_current());
-        } else {
-            ct__tensor_unref(result);
-            run->results[i] = NULL;
-        }
+    for (int i = 0; status != CT_OK && i < run->n_inputs; i++) {
+        if (i < given && run->results[i])
+            ct__scope_move(run->results[i], NULL);
+        ct__tensor_unref(run->results[i]);
+        run->results[i] = NULL;
     }
     return status;
 }
@@ -560,15 +687,20 @@ ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *i
                   .inputs = inputs,
                   .n_inputs = n_inputs,
                   .results = results};
+    for (int i = 0; i < n_inputs; i++)
+        ct__tensor_ref(inputs[i]);
     status = run_graph(&run, outputs, options->gradients, n_outputs);
-    return finish_grad(&run, status, options->allow_unused);
+    status = finish_grad(&run, status, options->allow_unused);
+    for (int i = 0; i < n_inputs; i++)
+        ct__tensor_unref(inputs[i]);
+    return status;
 }
 
 /* ---- hooks ---- */
 
 static ct_hook_entry *add_entry(ct_tensor *t, const char *what)
 {
-    static _Thread_local int64_t handles;
+    static _Atomic int64_t handles;
     if (ct__check_tensor(t, what) != CT_OK)
         return NULL;
     if (!t->requires_grad) {
@@ -620,7 +752,10 @@ ct_status ct_remove_hook(ct_tensor *t, int64_t handle)
 
 ct_status ct_retain_grad(ct_tensor *t)
 {
-    if (t && (!t->node || t->retains_grad) && t->requires_grad)
+    ct_status status = ct__check_tensor(t, "retain_grad");
+    if (status != CT_OK)
+        return status;
+    if (t->requires_grad && (!t->node || t->retains_grad))
         return CT_OK; /* a leaf does anyway */
     ct_hook_entry *entry = add_entry(t, "retain_grad");
     if (!entry)

@@ -82,6 +82,11 @@ static ct_status save_output(struct ct_node *node, int i, const ct_tensor *outpu
     return CT_OK;
 }
 
+static bool saves_input(const ct_op *op, int i)
+{
+    return i < 48 && op->saves & CT_SAVE_INPUT(i);
+}
+
 static void connect(ct_edge *edge, ct_tensor *input)
 {
     if (input->node) {
@@ -114,7 +119,7 @@ struct ct_node *ct__node_new(const ct_call *call)
             continue;
         if (input->requires_grad)
             connect(&node->edges[i], input);
-        if (all_inputs || (i < 48 && op->saves & CT_SAVE_INPUT(i)))
+        if (all_inputs || saves_input(op, i))
             save(&node->saved[i], input);
     }
     for (int i = 0; i < call->n_outputs; i++) {
@@ -214,6 +219,8 @@ static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const
 
 ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
 {
+    if (CT_UNLIKELY(!node->saved[i].tensor && saves_input(node->op, i))) /* an optional input that was left out */
+        return NULL;
     return check_saved(node, &node->saved[i], "input", i);
 }
 

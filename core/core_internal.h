@@ -39,19 +39,18 @@ struct ct_tensor {
     uint32_t alive; /* a mark by which a closed tensor is told from a live one */
     int32_t refs;   /* the owner (a scope or the user) has one, every node that saved it one */
     uint8_t dtype, rank;
-    bool requires_grad, kept, retains_grad, contiguous, wanted; /* wanted: by the ct_grad that runs */
-    ct_scope *scope;                                            /* owner; NULL once kept or given up */
-    ct_tensor *previous, *next;                                 /* in the owner's list */
-    struct ct_node *node;                                       /* what made it; NULL for a leaf */
-    int32_t output;                                             /* which of the node's outputs */
-    int32_t line;                                               /* where the user's code made it */
+    bool requires_grad, kept, retains_grad, contiguous;
+    ct_scope *scope;            /* owner; NULL once kept or given up */
+    ct_tensor *previous, *next; /* in the owner's list */
+    struct ct_node *node;       /* what made it; NULL for a leaf */
+    int32_t output;             /* which of the node's outputs */
+    int32_t line;               /* where the user's code made it */
     const char *file;
-    const char *made_by;         /* operation or function that made it, for messages */
-    ct_tensor *grad;             /* accumulated gradient; a reference */
-    ct_tensor *incoming;         /* in a running backward: the gradient gathered so far for this leaf; a reference */
-    ct_tensor *touched;          /* in a running backward: the next leaf that has one */
-    struct ct_hook_entry *hooks; /* a leaf's hooks; a result's are on its node */
-    int64_t *shape, *strides;    /* rank each, in dims */
+    const char *made_by;          /* operation or function that made it, for messages */
+    ct_tensor *grad;              /* accumulated gradient; a reference */
+    struct ct_gathered *gathered; /* what the innermost running backward has for this leaf; NULL without one */
+    struct ct_hook_entry *hooks;  /* a leaf's hooks; a result's are on its node */
+    int64_t *shape, *strides;     /* rank each, in dims */
     int64_t dims[];
 };
 
@@ -69,7 +68,8 @@ ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by); /* the sam
 void ct__tensor_ref(ct_tensor *t);
 void ct__tensor_unref(ct_tensor *t); /* NULL is fine */
 ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what);
-/* CT_OK if t is a live tensor; otherwise records the error "<what>: ...". In a debug build it names use after scope close. */
+/* CT_OK if t is a live tensor; otherwise records the error "<what>: ..." and returns its code, or for NULL, which an
+ * expression that failed may have given, that of the error pending already. */
 ct_status ct__check_tensor(const ct_tensor *t, const char *what);
 enum { CT_ALIVE = 0x00c07a17, CT_CLOSED = 0x0000dead };
 static inline bool ct__is_alive(const ct_tensor *t)
@@ -131,7 +131,7 @@ struct ct_scope {
     bool on_heap;
 };
 void ct__scope_push(ct_scope *scope);
-void ct__scope_pop(ct_scope *scope); /* gives up what it owns */
+void ct__scope_pop(ct_scope *scope); /* gives up what it owns; closes what was left open inside it */
 void ct__scope_move(ct_tensor *t,
                     ct_scope *to); /* to NULL: nobody owns t; the caller takes over the owner's reference */
 ct_scope *ct__scope_current(void);

@@ -4,12 +4,13 @@
 static _Thread_local ct_scope root, *innermost;
 static _Thread_local int depth;
 
+/* A thread that ends inside an operation or a hook leaves the scopes around that as they are: they are on its stack. */
 void ct__scopes_end(void)
 {
-    while (innermost && innermost != &root)
+    while (innermost && innermost->on_heap)
         ct_scope_close();
-    innermost = &root;
-    ct__scope_pop(&root);
+    if (innermost == &root)
+        ct__scope_pop(&root);
 }
 
 static ct_scope *current(void)
@@ -47,6 +48,8 @@ static void give_up(ct_tensor *t)
 
 void ct__scope_pop(ct_scope *scope)
 {
+    while (CT_UNLIKELY(innermost != scope)) /* left open by an operation's function or a hook */
+        ct_scope_close();
     ct_tensor *t = scope->first;
     scope->first = NULL;
     while (t) {

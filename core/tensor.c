@@ -315,8 +315,10 @@ void ct__tensor_unref(ct_tensor *t)
 
 ct_status ct__check_tensor(const ct_tensor *t, const char *what)
 {
-    if (!t)
-        return ct__error(CT_ERROR_NULL, "%s: the tensor is NULL", what);
+    if (!t) {
+        ct__error(CT_ERROR_NULL, "%s: the tensor is NULL", what);
+        return ct_error_code();
+    }
     if (CT_LIKELY(t->alive == CT_ALIVE))
         return CT_OK;
     if (t->alive != CT_CLOSED)

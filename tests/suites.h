@@ -9,6 +9,7 @@
 #define SUITES(SUITE) \
     SUITE(reference) \
     SUITE(bench) \
+    SUITE(autograd) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

@@ -66,7 +66,8 @@ typedef struct ct_op {
 /* ---- the call, from inside an operation's functions ---- */
 
 CT_API int ct_call_inputs(const ct_call *call); /* number given, optional ones included */
-/* Input i, or NULL for an optional one left out. In backward: the saved input, and NULL with an error when the op does not save it. */
+/* Input i, or NULL for an optional one left out. In backward: the saved input, and NULL with an error when the op does not
+ * save it or it was changed in place since. */
 CT_API ct_tensor *ct_call_input(ct_call *call, int i);
 /* The attributes: attributes_size bytes. */
 CT_API const void *ct_call_attributes(const ct_call *call);
@@ -186,7 +187,7 @@ CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *cons
                                     FILE *stream);
 
 /* Notes where the outputs were made (see ct_at), and hands the status on. */
-CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, ct_tensor *const *outputs);
+CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op, ct_tensor *const *outputs);
 
 /* ---- options behind macros: ct_backward(loss, .retain_graph = true) ---- */
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
@@ -201,7 +202,7 @@ CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, ct_
 
 #define ct_apply(op, ...) ct_at(CT_HERE, ct_apply(op, __VA_ARGS__))
 #define ct_apply_multi(op, inputs, n, attributes, outputs) \
-    ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), outputs)
+    ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), op, outputs)
 #define ct_detach(t) ct_at(CT_HERE, ct_detach(t))
 #define ct_backward(...) ct_at_status(CT_HERE, CT_WITH1(ct_backward, ct_backward_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_grad(...) ct_at_status(CT_HERE, CT_WITH5(ct_grad, ct_grad_options, __VA_ARGS__, .reserved_ = 0))
