@@ -19,6 +19,8 @@
     SUITE(arrange) \
     SUITE(reduce) \
     SUITE(scan) \
+    SUITE(norm) \
+    SUITE(conv) \
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
