@@ -40,6 +40,11 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
         ct_call_error(call, CT_ERROR_ARGUMENT, "takes a mask or is_causal, not both");
         return NULL;
     }
+    if (mask && ct_dtype_of(mask) != CT_UINT8 && ct_dtype_of(mask) != ct_dtype_of(q)) {
+        ct_call_error(call, CT_ERROR_DTYPE, "the mask is %s, not uint8 or %s", ct_dtype_name(ct_dtype_of(mask)),
+                      ct_dtype_name(ct_dtype_of(q)));
+        return NULL;
+    }
     double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)ct_size(q, -1));
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
     if (a->is_causal)

@@ -64,14 +64,31 @@ static ct_tensor *weigh_channels(ct_tensor *x, ct_call *call)
     return weigh(x, weight ? along_channels(weight, ct_rank(x)) : NULL, bias ? along_channels(bias, ct_rank(x)) : NULL);
 }
 
-/* x must be a float [N, C, ...], and the others [C] of its dtype. */
+/* All inputs must be of one float dtype. */
+static bool dtypes_fit(ct_call *call)
+{
+    ct_dtype dtype = ct_dtype_of(ct_call_input(call, 0));
+    if (!ct_dtype_is_float(dtype)) {
+        ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(dtype));
+        return false;
+    }
+    for (int i = 1; i < ct_call_inputs(call); i++) {
+        ct_tensor *t = ct_call_input(call, i);
+        if (t && ct_dtype_of(t) != dtype) {
+            ct_call_error(call, CT_ERROR_DTYPE, "input %d is %s, x is %s", i, ct_dtype_name(ct_dtype_of(t)),
+                          ct_dtype_name(dtype));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* x must be [N, C, ...], and the others [C]. */
 static bool channels_fit(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0);
-    if (!ct__dtype_is_float(ct_dtype_of(x))) {
-        ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(ct_dtype_of(x)));
+    if (!dtypes_fit(call))
         return false;
-    }
     bool fits = ct_rank(x) >= 2;
     for (int i = 1; i < ct_call_inputs(call); i++) {
         ct_tensor *t = ct_call_input(call, i);
@@ -84,26 +101,28 @@ static bool channels_fit(ct_call *call)
 
 /* ---- batch_norm ---- */
 
-/* running = (1 - momentum) running + momentum batch. */
-static ct_status take_in(ct_tensor *running, ct_tensor *batch, double factor, double momentum)
+/* (1 - momentum) running + momentum factor batch. */
+static ct_tensor *mixed(ct_tensor *running, ct_tensor *batch, double factor, double momentum)
 {
     ct_tensor *shaped = ct_reshape(batch, ct_shape(running), 1);
-    ct_tensor *next = ct_add(ct_mul_scalar(running, 1 - momentum), ct_mul_scalar(shaped, factor * momentum));
-    return next ? ct_copy_(running, next) : ct_error_code();
+    return ct_add(ct_mul_scalar(running, 1 - momentum), ct_mul_scalar(shaped, factor * momentum));
 }
 
+/* Both change, or, without memory, neither. */
 static ct_status update_running(ct_call *call, ct_tensor *mean, ct_tensor *variance, int64_t count)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *running_mean = ct_call_input(call, 3), *running_var = ct_call_input(call, 4);
-    if (!running_mean)
+    if (!running_mean || count == 0)
         return CT_OK;
     ct_no_grad_begin();
-    ct_status status = take_in(running_mean, mean, 1, a->momentum);
-    if (status == CT_OK)
-        status = take_in(running_var, variance, (double)count / (double)(count - 1), a->momentum);
+    mean = mixed(running_mean, mean, 1, a->momentum);
+    variance = mixed(running_var, variance, (double)count / (double)(count - 1), a->momentum);
     ct_no_grad_end();
-    return status;
+    if (!mean || !variance)
+        return ct_error_code();
+    ct_status status = ct_copy_(running_mean, mean);
+    return status == CT_OK ? ct_copy_(running_var, variance) : status;
 }
 
 static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
@@ -120,8 +139,8 @@ static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
     }
     ct_tensor *mean = mean_over(x, axes, (int)n), *centred = ct_sub(x, mean);
     ct_tensor *variance = mean_over(ct_square(centred), axes, (int)n);
-    ct_tensor *result = over_root(centred, variance, a->eps);
-    return result && (count == 0 || update_running(call, mean, variance, count) == CT_OK) ? result : NULL;
+    ct_tensor *result = weigh_channels(over_root(centred, variance, a->eps), call);
+    return result && update_running(call, mean, variance, count) == CT_OK ? result : NULL;
 }
 
 static ct_tensor *batch_norm_expression(ct_call *call)
@@ -135,7 +154,7 @@ static ct_tensor *batch_norm_expression(ct_call *call)
         return NULL;
     }
     if (!a->evaluation)
-        return weigh_channels(train_on_batch(call, x), call);
+        return train_on_batch(call, x);
     ct_tensor *centred = ct_sub(x, along_channels(mean, ct_rank(x)));
     return weigh_channels(over_root(centred, along_channels(variance, ct_rank(x)), a->eps), call);
 }
@@ -175,6 +194,8 @@ static int last_axes(ct_call *call, int64_t *axes)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
+    if (!dtypes_fit(call))
+        return 0;
     int64_t n = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
     bool fits = n >= 1 && n <= ct_rank(x);
     for (int i = 1; fits && i < ct_call_inputs(call); i++) {
@@ -261,22 +282,33 @@ ct_tensor *ct_rms_norm(ct_tensor *x, ct_tensor *weight, const ct_norm_options *o
 
 /* ---- group_norm and instance_norm ---- */
 
-static ct_tensor *group_norm_expression(ct_call *call)
+static ct_tensor *standardise_groups(ct_call *call, int64_t groups)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0);
-    if (!channels_fit(call))
-        return NULL;
-    int64_t groups = a->groups ? a->groups : ct_size(x, 1); /* 0: instance_norm, each channel its own */
-    if (groups < 0 || (groups > 0 && ct_size(x, 1) % groups != 0)) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels of %s", (long long)groups,
-                      ct_call_shapes(call));
-        return NULL;
-    }
     int64_t rows = ct_size(x, 0) * groups, columns = rows ? ct_numel(x) / rows : 0;
     ct_tensor *grouped = ct_reshape(x, (const int64_t[]){rows, columns}, 2);
     ct_tensor *standard = standardise(grouped, (const int64_t[]){1}, 1, a->eps);
     return weigh_channels(ct_reshape(standard, ct_shape(x), ct_rank(x)), call);
+}
+
+static ct_tensor *group_norm_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    if (!channels_fit(call))
+        return NULL;
+    if (a->groups < 1 || ct_size(ct_call_input(call, 0), 1) % a->groups != 0) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels: %s", (long long)a->groups,
+                      ct_call_shapes(call));
+        return NULL;
+    }
+    return standardise_groups(call, a->groups);
+}
+
+/* Each channel is a group. */
+static ct_tensor *instance_norm_expression(ct_call *call)
+{
+    return channels_fit(call) ? standardise_groups(call, ct_size(ct_call_input(call, 0), 1)) : NULL;
 }
 
 static const ct_sample group_norm_samples[] = {
@@ -304,7 +336,7 @@ const ct_op ct_op_instance_norm = {
     .min_inputs = 1,
     .max_inputs = 3,
     .attributes_size = sizeof(norm_attributes),
-    .expression = group_norm_expression,
+    .expression = instance_norm_expression,
     .samples = instance_norm_samples,
     .source = "Ulyanov, Vedaldi, Lempitsky: Instance normalization (2016), eq. 4",
 };
@@ -313,7 +345,7 @@ ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_ten
                          const ct_norm_options *options)
 {
     norm_attributes attributes = attributes_of(options, 1e-5);
-    attributes.groups = groups > 0 ? groups : -1;
+    attributes.groups = groups;
     return ct_apply(&ct_op_group_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }
 

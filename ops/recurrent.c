@@ -261,6 +261,10 @@ static bool begin_sequence(sequence *q, ct_call *call, const kind *k)
                       ct_call_shapes(call));
         return false;
     }
+    if (!(a->dropout >= 0 && a->dropout <= 1)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "dropout = %g is not in [0, 1]", a->dropout);
+        return false;
+    }
     q->length = ct_size(x, 0);
     q->batch = ct_size(x, 1);
     q->hidden = ct_size(weight_h, 1);
