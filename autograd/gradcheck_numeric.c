@@ -307,10 +307,10 @@ static bool kink_around(line *l, double analytic)
  * noise", SIAM J. Sci. Comput. 33 (2011) 1292). Noise does not depend on the spacing; a kink's differences do. */
 static double noise_at(line *l, double spacing)
 {
-    enum { POINTS = 9, ORDER = 4 };
+    enum { MIDDLE = 4, POINTS = 2 * MIDDLE + 1, ORDER = 4 };
     double f[POINTS], sum = 0;
     for (int i = 0; i < POINTS; i++)
-        f[i] = line_at(l, (i - POINTS / 2) * spacing);
+        f[i] = line_at(l, (i - MIDDLE) * spacing);
     for (int order = 1; order <= ORDER; order++)
         for (int i = 0; i < POINTS - order; i++)
             f[i] = f[i + 1] - f[i];
