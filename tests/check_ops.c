@@ -36,13 +36,25 @@ static void print_outcome(const outcome *o, const ct_op *op)
         printf(" %s | %.0e | %lld |", ct_verdict_name(o->verdict), o->relative, o->elements);
 }
 
+/* A cell of the table, in which a bar must not end it. */
+static void print_cell(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
 /* A row of the table; false if the operation is wrong. */
 static bool check(const ct_op *op)
 {
     ct_gradcheck_report report = {0};
     ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2);
     outcome first = summarise(&report, 1), second = summarise(&report, 2);
-    printf("| `%s` | %s |", op->name, op->gradient);
+    printf("| `%s` | ", op->name);
+    print_cell(op->gradient);
+    printf(" |");
     print_outcome(&first, op);
     print_outcome(&second, op);
     printf(" %lld |\n", (long long)report.structural);
