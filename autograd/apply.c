@@ -236,10 +236,11 @@ static ct_status record(ct_call *call)
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
 static ct_status run_forward(ct_call *call)
 {
-    ct_scope inner;
-    ct__scope_push(&inner);
+    ct_scope *scope = call->outputs[0]->scope;
+    const ct_tensor *newest = scope->first;
     ct_status status = call->op->forward(call);
-    ct__scope_pop(&inner);
+    while (CT_UNLIKELY(scope->first != newest && scope->first))
+        ct_release(scope->first);
     return status;
 }
 
@@ -284,15 +285,18 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
                          !op || !op->name   ? "the operation is NULL or has no name"
                          : n > 0 && !inputs ? "inputs is NULL"
                                             : "the operation's record is not complete");
-    ct_call call = {
-        .op = op,
-        .attributes = attributes ? attributes : zeros,
-        .inputs = inputs,
-        .n_inputs = n,
-        .n_outputs = op->outputs ? op->outputs : 1,
-        .outputs = outputs,
-    };
-    for (int i = 0; i < call.n_outputs; i++)
+    ct_call call; /* every member by itself: see tensor_new */
+    call.op = op;
+    call.attributes = attributes ? attributes : zeros;
+    call.inputs = inputs;
+    call.n_inputs = n;
+    call.n_outputs = op->outputs ? op->outputs : 1;
+    call.outputs = outputs;
+    call.node = NULL;
+    call.grad_outputs = call.grad_inputs = NULL;
+    call.needs = NULL;
+    outputs[0] = NULL;
+    for (int i = 1; i < call.n_outputs; i++)
         outputs[i] = NULL;
     bool requires_grad;
     ct_status status = check_count(op, n);

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { MESSAGE = 640, PLACE = 200 }; /* bytes, the place's come behind the message's, which is cut if it is longer */
+
 static _Thread_local struct {
     ct_status code;
     bool located;
-    char message[640];
+    char message[MESSAGE + PLACE];
 } pending;
 
 static ct_status record(ct_status code, const char *format, va_list arguments)
@@ -14,7 +16,7 @@ static ct_status record(ct_status code, const char *format, va_list arguments)
     if (pending.code == CT_OK && code != CT_OK) {
         pending.code = code;
         pending.located = false;
-        vsnprintf(pending.message, sizeof pending.message, format, arguments);
+        vsnprintf(pending.message, MESSAGE, format, arguments);
     }
     return code;
 }

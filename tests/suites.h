@@ -9,6 +9,7 @@
 #define SUITES(SUITE) \
     SUITE(reference) \
     SUITE(bench) \
+    SUITE(tensor) \
     SUITE(autograd) \
     SUITE(memory) \
     SUITE(random) \
@@ -16,6 +17,7 @@
     SUITE(file) \
     SUITE(shape) \
     SUITE(index) \
+    SUITE(loss) \
     SUITE(arrange) \
     SUITE(reduce) \
     SUITE(scan) \

@@ -1548,26 +1548,6 @@ START_TEST(copies_for_forward_go_at_once)
 }
 END_TEST
 
-static ct_status unfinished_forward(ct_call *call)
-{
-    ct_scope_open(); /* and not closed: a failure's early return, say */
-    ct_neg(ct_call_input(call, 0));
-    return twice_forward(call);
-}
-
-START_TEST(forward_leaves_a_scope_open)
-{
-    ct_op op = twice;
-    op.forward = unfinished_forward;
-    ct_tensor *x = leaf(3);
-    ct_memory before = ct_memory_stats();
-    ct_tensor *y = ct_apply(&op, &x, 1, NULL);
-    expect_value(y, 6);
-    ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors + 1);
-    ck_assert_int_eq(ct_memory_stats().scope_depth, before.scope_depth);
-}
-END_TEST
-
 /* ---- places ---- */
 
 /* A library function of several operations, made without locations. */
@@ -1914,7 +1894,7 @@ Suite *ct_suite_autograd(void)
     add(suite, "user operations", 1,
         TESTS(faulty_backwards, right_backwards, unset_gradient_is_zero, several_outputs, first_output_only,
               hook_on_one_of_several_outputs, faulty_records, optional_input_left_out,
-              backward_asks_for_what_was_not_saved, copies_for_forward_go_at_once, forward_leaves_a_scope_open));
+              backward_asks_for_what_was_not_saved, copies_for_forward_go_at_once));
     add(suite, "places", 1, TESTS(places_of_nested_calls, places_of_failures, places_in_backward));
     add(suite, "looking", 1, TESTS(nodes_in_order, nodes_one_by_one, graph_as_dot, bad_dot_calls));
     add(suite, "threads", 1, TESTS(two_threads_train_two_models));

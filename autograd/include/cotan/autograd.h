@@ -203,7 +203,13 @@ CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, con
 #define ct_apply(op, ...) ct_at(CT_HERE, ct_apply(op, __VA_ARGS__))
 #define ct_apply_multi(op, inputs, n, attributes, outputs) \
     ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), op, outputs)
+#define ct_set_requires_grad(t, requires_grad) ct_at(CT_HERE, ct_set_requires_grad(t, requires_grad))
+#define ct_parameter(t) ct_at(CT_HERE, ct_parameter(t))
+#define ct_set_grad(t, grad) ct_at_status(CT_HERE, ct_set_grad(t, grad))
 #define ct_detach(t) ct_at(CT_HERE, ct_detach(t))
+#define ct_remove_hook(t, handle) ct_at_status(CT_HERE, ct_remove_hook(t, handle))
+#define ct_retain_grad(t) ct_at_status(CT_HERE, ct_retain_grad(t))
+#define ct_graph_write_dot(root, ...) ct_at_status(CT_HERE, ct_graph_write_dot(root, __VA_ARGS__))
 #define ct_backward(...) ct_at_status(CT_HERE, CT_WITH1(ct_backward, ct_backward_options, __VA_ARGS__, .reserved_ = 0))
 #define ct_grad(...) ct_at_status(CT_HERE, CT_WITH5(ct_grad, ct_grad_options, __VA_ARGS__, .reserved_ = 0))
 #endif

@@ -119,6 +119,9 @@ CT_API void ct_memory_trim(void);
 /* Notes where t was made: for t, for the graph nodes behind it that have no location yet, and, when t is NULL, for the
  * pending error if it has none. Returns t. */
 CT_API ct_tensor *ct_at(const char *file, int line, ct_tensor *t);
+/* Complete the pending error if the value is NaN, or data NULL; return their last argument. */
+CT_API double ct_at_value(const char *file, int line, double value);
+CT_API const void *ct_at_elements(const char *file, int line, const void *data);
 /* Note where the in-place change was made that this thread has just finished; return their last argument. */
 CT_API ct_status ct_at_write(const char *file, int line, ct_status status);
 CT_API void *ct_at_data(const char *file, int line, void *data);
@@ -146,6 +149,13 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_from_values(dtype, ...) ct_at(CT_HERE, ct_from_values(dtype, __VA_ARGS__))
 #define ct_zeros_like(t) ct_at(CT_HERE, ct_zeros_like(t))
 #define ct_ones_like(t) ct_at(CT_HERE, ct_ones_like(t))
+#define ct_data(t) ct_at_elements(CT_HERE, ct_data(t))
+#define ct_item(t) ct_at_value(CT_HERE, ct_item(t))
+#define ct_get(t, ...) ct_at_value(CT_HERE, ct_get(t, __VA_ARGS__))
+#define ct_scope_open() ct_at_status(CT_HERE, ct_scope_open())
+#define ct_scope_close() ct_at_status(CT_HERE, ct_scope_close())
+#define ct_scope_return(t) ct_at(CT_HERE, ct_scope_return(t))
+#define ct_keep(t) ct_at(CT_HERE, ct_keep(t))
 #define ct_to_array(t, data, count) ct_at_status(CT_HERE, ct_to_array(t, data, count))
 #define ct_to_values(t, values, count) ct_at_status(CT_HERE, ct_to_values(t, values, count))
 #define ct_data_mut(t) ct_at_data(CT_HERE, ct_data_mut(t))

@@ -1,0 +1,1079 @@
+/* The core: tensors, scopes, memory, errors and their places, threads and the matrix product. */
+#include "suites.h"
+#include "tensor_checks.h"
+#include "core_internal.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const ct_dtype dtypes[] = {CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8};
+enum { DTYPES = 5 };
+
+static void ok(ct_status status)
+{
+    ck_assert_msg(status == CT_OK && ct_error_code() == CT_OK, "%s", ct_error_message());
+}
+
+/* The pending error is this one, with the place in this file, and is cleared. */
+static void expect_at(int line, ct_status code, const char *message)
+{
+    char whole[700];
+    snprintf(whole, sizeof whole, "%s (%s:%d)", message, __FILE__, line);
+    ck_assert_str_eq(ct_error_message(), whole);
+    ck_assert_str_eq(ct_status_name(ct_error_code()), ct_status_name(code));
+    ct_error_clear();
+}
+
+/* What call gives is 0, NULL or an error, and the error names this line. */
+#define REFUSED(call, code, message)        \
+    do {                                    \
+        ck_assert(!(call));                 \
+        expect_at(__LINE__, code, message); \
+    } while (0)
+#define FAILS(call, code, message) REFUSED((call) == CT_OK, code, message)
+#define NOT_A_NUMBER(call, code, message) REFUSED(!isnan(call), code, message)
+
+static void expect_elements(const ct_tensor *t, const double *values, int64_t n)
+{
+    double *got = malloc(((size_t)n + 1) * sizeof *got);
+    ck_assert_ptr_nonnull(got);
+    ok(ct_to_values(t, got, n));
+    for (int64_t i = 0; i < n; i++)
+        if (got[i] != values[i] && !(isnan(got[i]) && isnan(values[i])))
+            ck_abort_msg("element %lld is %.17g, not %.17g", (long long)i, got[i], values[i]);
+    free(got);
+}
+
+/* ---- making ---- */
+
+START_TEST(dtypes_by_name)
+{
+    static const char *const names[] = {"float32", "float64", "int64", "int32", "uint8"};
+    static const size_t sizes[] = {4, 8, 8, 4, 1};
+    for (int i = 0; i < DTYPES; i++) {
+        ck_assert_str_eq(ct_dtype_name(dtypes[i]), names[i]);
+        ck_assert_uint_eq(ct_dtype_size(dtypes[i]), sizes[i]);
+        ck_assert_int_eq(ct_dtype_is_float(dtypes[i]), i < 2);
+    }
+    for (int bad = -1; bad < 6; bad += 6) {
+        ck_assert_str_eq(ct_dtype_name((ct_dtype)bad), "invalid");
+        ck_assert_uint_eq(ct_dtype_size((ct_dtype)bad), 0);
+        ck_assert(!ct_dtype_is_float((ct_dtype)bad));
+    }
+}
+END_TEST
+
+/* _i: the rank. */
+START_TEST(every_dtype_and_rank)
+{
+    const int64_t shape[CT_MAX_RANK] = {2, 1, 3, 1, 2, 2, 1, 2};
+    int64_t count = 1;
+    for (int i = 0; i < _i; i++)
+        count *= shape[i];
+    for (int d = 0; d < DTYPES; d++) {
+        ct_tensor *made[] = {ct_empty(dtypes[d], shape, _i), ct_zeros(dtypes[d], shape, _i),
+                             ct_ones(dtypes[d], shape, _i), ct_full(dtypes[d], 7, shape, _i)};
+        for (int k = 0; k < 4; k++) {
+            const ct_tensor *t = made[k];
+            ck_assert_msg(t != NULL, "%s", ct_error_message());
+            ck_assert(ct_dtype_of(t) == dtypes[d] && ct_rank(t) == _i && ct_numel(t) == count);
+            ck_assert(ct_is_contiguous(t) && ct_tensor_version(t) == 0);
+            int64_t step = count;
+            for (int i = 0; i < _i; i++) {
+                step /= shape[i];
+                ck_assert(ct_shape(t)[i] == shape[i] && ct_strides(t)[i] == step);
+                ck_assert(ct_size(t, i) == shape[i] && ct_size(t, i - _i) == shape[i]);
+            }
+            ck_assert(ct_size(t, _i) == 0 && ct_size(t, -_i - 1) == 0);
+            for (int64_t i = 0; k > 0 && i < count; i++) {
+                double value[96];
+                ok(ct_to_values(t, value, count));
+                ck_assert_double_eq(value[i], k == 1 ? 0 : k == 2 ? 1 : 7);
+            }
+        }
+        ck_assert(ct_rank(ct_zeros_like(made[0])) == _i && ct_dtype_of(ct_ones_like(made[3])) == dtypes[d]);
+    }
+}
+END_TEST
+
+START_TEST(zero_size)
+{
+    for (int d = 0; d < DTYPES; d++) {
+        ct_tensor *t = ct_zeros(dtypes[d], CT_SHAPE(2, 0, 3)), *flat = ct_arange(dtypes[d], 0, 1, 0);
+        ck_assert(t && flat && ct_numel(t) == 0 && ct_numel(flat) == 0 && ct_is_contiguous(t));
+        ck_assert(ct_size(t, 0) == 2 && ct_size(t, 1) == 0 && ct_size(t, 2) == 3);
+        ok(ct_to_array(t, NULL, 0));
+        ok(ct_fill_(t, 3));
+        ok(ct_copy_(t, ct_empty(CT_FLOAT32, CT_SHAPE(2, 0, 3))));
+        ck_assert_ptr_nonnull(ct_from_array(dtypes[d], NULL, CT_SHAPE(0)));
+        ck_assert_ptr_nonnull(ct_from_values(dtypes[d], NULL, 0, CT_SHAPE(4, 0)));
+        ck_assert_ptr_nonnull(ct_eye(dtypes[d], 0));
+        ck_assert_ptr_nonnull(ct_data(t));
+    }
+    /* Sizes that only a size of 0 makes small. */
+    ck_assert_int_eq(ct_numel(ct_zeros(CT_UINT8, CT_SHAPE(INT64_MAX, 0))), 0);
+}
+END_TEST
+
+START_TEST(values_on_the_way_in)
+{
+    const double values[] = {-1.75, 300, 1e20, -1e20, NAN, INFINITY};
+    const double expected[DTYPES][6] = {{-1.75, 300, (float)1e20, (float)-1e20, NAN, INFINITY},
+                                        {-1.75, 300, 1e20, -1e20, NAN, INFINITY},
+                                        {-1, 300, 0x1p63, -0x1p63, 0, 0x1p63},
+                                        {-1, 300, INT32_MAX, INT32_MIN, 0, INT32_MAX},
+                                        {0, 255, 255, 0, 0, 255}};
+    for (int d = 0; d < DTYPES; d++) {
+        expect_elements(ct_from_values(dtypes[d], values, 6, CT_SHAPE(6)), expected[d], 6);
+        for (int i = 0; i < 6; i++)
+            expect_elements(ct_full(dtypes[d], values[i], CT_SHAPE(1)), &expected[d][i], 1);
+    }
+    ck_assert_int_eq(*(const int64_t *)ct_data(ct_scalar(CT_INT64, 1e20)), INT64_MAX);
+    ck_assert_int_eq(*(const int64_t *)ct_data(ct_scalar(CT_INT64, -1e20)), INT64_MIN);
+    ck_assert(signbit(ct_item(ct_scalar(CT_FLOAT32, -0.0))) && signbit(ct_item(ct_scalar(CT_FLOAT64, -0.0))));
+    ck_assert(!signbit(ct_item(ct_scalar(CT_FLOAT64, 0.0))));
+}
+END_TEST
+
+START_TEST(ranges_and_identities)
+{
+    expect_elements(ct_arange(CT_FLOAT64, 2, -0.5, 4), (const double[]){2, 1.5, 1, 0.5}, 4);
+    expect_elements(ct_arange(CT_INT32, -1, 1, 3), (const double[]){-1, 0, 1}, 3);
+    expect_elements(ct_eye(CT_UINT8, 3), (const double[]){1, 0, 0, 0, 1, 0, 0, 0, 1}, 9);
+    const int32_t numbers_in[] = {1, -2, 3, -4};
+    ct_tensor *t = ct_from_array(CT_INT32, numbers_in, CT_SHAPE(2, 2));
+    expect_elements(t, (const double[]){1, -2, 3, -4}, 4);
+    ck_assert_ptr_ne(ct_data(t), numbers_in);
+}
+END_TEST
+
+START_TEST(bad_shapes)
+{
+    const int64_t nine[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    REFUSED(ct_empty(CT_FLOAT32, CT_SHAPE(2, -1)), CT_ERROR_SHAPE, "empty: negative size in [2,-1]");
+    REFUSED(ct_zeros(CT_FLOAT32, nine, 9), CT_ERROR_SHAPE, "zeros: rank 9 is not in 0..8");
+    REFUSED(ct_ones(CT_FLOAT32, nine, -1), CT_ERROR_SHAPE, "ones: rank -1 is not in 0..8");
+    REFUSED(ct_full(CT_FLOAT32, 1, NULL, 1), CT_ERROR_NULL, "full: shape is NULL for rank 1");
+    REFUSED(ct_empty((ct_dtype)5, CT_SHAPE(2)), CT_ERROR_DTYPE, "empty: 5 is not a dtype");
+    REFUSED(ct_scalar((ct_dtype)-1, 2), CT_ERROR_DTYPE, "scalar: -1 is not a dtype");
+    REFUSED(ct_zeros(CT_FLOAT32, CT_SHAPE(INT64_MAX, 2)), CT_ERROR_SHAPE,
+            "zeros: [9223372036854775807,2] has more than 2^63-1 bytes");
+    REFUSED(ct_zeros(CT_FLOAT64, CT_SHAPE((int64_t)1 << 60)), CT_ERROR_SHAPE,
+            "zeros: [1152921504606846976] has more than 2^63-1 bytes");
+    REFUSED(ct_zeros(CT_FLOAT64, CT_SHAPE((int64_t)1 << 59)), CT_ERROR_MEMORY,
+            "zeros: no memory for float64 [576460752303423488]");
+    REFUSED(ct_arange(CT_FLOAT32, 0, 1, -1), CT_ERROR_SHAPE, "arange: negative size in [-1]");
+    REFUSED(ct_eye(CT_FLOAT32, -1), CT_ERROR_SHAPE, "eye: negative size in [-1,-1]");
+    REFUSED(ct_eye(CT_FLOAT32, (int64_t)1 << 40), CT_ERROR_SHAPE,
+            "eye: [1099511627776,1099511627776] has more than 2^63-1 bytes");
+    REFUSED(ct_from_array(CT_INT32, NULL, CT_SHAPE(2)), CT_ERROR_NULL, "from_array: data is NULL");
+    REFUSED(ct_from_values(CT_INT32, NULL, 2, CT_SHAPE(2)), CT_ERROR_NULL, "from_values: values is NULL");
+    REFUSED(ct_from_values(CT_INT32, CT_VALUES(1, 2, 3), CT_SHAPE(2)), CT_ERROR_SHAPE,
+            "from_values: 3 values for shape [2]");
+    /* Wrong whether or not there is memory for it. */
+    REFUSED(ct_from_values(CT_INT32, CT_VALUES(1), CT_SHAPE((int64_t)1 << 50)), CT_ERROR_SHAPE,
+            "from_values: 1 values for shape [1125899906842624]");
+    REFUSED(ct_from_array(CT_INT32, NULL, CT_SHAPE((int64_t)1 << 50)), CT_ERROR_NULL, "from_array: data is NULL");
+}
+END_TEST
+
+/* The longest text that a shape can have fits. */
+START_TEST(longest_shape_text)
+{
+    const int64_t low[CT_MAX_RANK] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
+                                      INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+    char text[CT_SHAPE_TEXT];
+    ck_assert_uint_eq(strlen(ct__shape_text(low, CT_MAX_RANK, text)), 8 * 20 + 7 + 2);
+    ck_assert_str_eq(ct__shape_text(NULL, 0, text), "[]");
+}
+END_TEST
+
+START_TEST(null_tensors)
+{
+    double value;
+    const int64_t index[] = {0};
+    REFUSED(ct_zeros_like(NULL), CT_ERROR_NULL, "zeros_like: the tensor is NULL");
+    REFUSED(ct_ones_like(NULL), CT_ERROR_NULL, "ones_like: the tensor is NULL");
+    REFUSED(ct_data_mut(NULL), CT_ERROR_NULL, "data_mut: the tensor is NULL");
+    REFUSED(ct_data(NULL), CT_ERROR_NULL, "data: the tensor is NULL");
+    FAILS(ct_to_array(NULL, &value, 1), CT_ERROR_NULL, "to_array: the tensor is NULL");
+    FAILS(ct_to_values(NULL, &value, 1), CT_ERROR_NULL, "to_values: the tensor is NULL");
+    FAILS(ct_fill_(NULL, 1), CT_ERROR_NULL, "fill_: the tensor is NULL");
+    FAILS(ct_copy_(NULL, NULL), CT_ERROR_NULL, "copy_: the tensor is NULL");
+    FAILS(ct_copy_(ct_ones(CT_FLOAT32, CT_SCALAR), NULL), CT_ERROR_NULL, "copy_: the tensor is NULL");
+    REFUSED(ct_keep(NULL), CT_ERROR_NULL, "keep: the tensor is NULL");
+    REFUSED(ct_scope_return(NULL), CT_ERROR_NULL, "scope_return: the tensor is NULL");
+    NOT_A_NUMBER(ct_item(NULL), CT_ERROR_NULL, "item: the tensor is NULL");
+    NOT_A_NUMBER(ct_get(NULL, index, 1), CT_ERROR_NULL, "get: the tensor is NULL");
+    ct_release(NULL);
+    ck_assert(ct_dtype_of(NULL) == CT_FLOAT32 && ct_rank(NULL) == 0 && !ct_shape(NULL) && !ct_strides(NULL));
+    ck_assert(ct_size(NULL, 0) == 0 && ct_numel(NULL) == 0 && !ct_is_contiguous(NULL));
+    ck_assert(!ct_shares_storage(NULL, NULL) && ct_tensor_version(NULL) == 0);
+    ok(ct_error_code());
+}
+END_TEST
+
+START_TEST(making_without_memory)
+{
+    const double values[] = {1, 2};
+    for (int64_t n = 1; n <= 2; n++) { /* the storage, then the tensor */
+        ct_memory before = ct_memory_stats();
+#define WITHOUT(call)                                   \
+    ct__fail_allocation(n, true);                       \
+    ck_assert_ptr_null(call);                           \
+    ck_assert_int_eq(ct_error_code(), CT_ERROR_MEMORY); \
+    ct_error_clear();                                   \
+    ct__fail_allocation(0, false)
+        WITHOUT(ct_empty(CT_FLOAT32, CT_SHAPE(3)));
+        WITHOUT(ct_ones(CT_FLOAT32, CT_SHAPE(3)));
+        WITHOUT(ct_scalar(CT_FLOAT32, 3));
+        WITHOUT(ct_arange(CT_FLOAT32, 0, 1, 3));
+        WITHOUT(ct_eye(CT_FLOAT32, 3));
+        WITHOUT(ct_from_array(CT_FLOAT64, values, CT_SHAPE(2)));
+        WITHOUT(ct_from_values(CT_FLOAT64, values, 2, CT_SHAPE(2)));
+#undef WITHOUT
+        ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+        ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+    }
+    ct_tensor *t = ct_scalar(CT_FLOAT32, 3);
+    ct__fail_allocation(1, true);
+    ck_assert_ptr_null(ct_detach(t));
+    expect_at(__LINE__ - 1, CT_ERROR_MEMORY, "detach: no memory");
+    ct__fail_allocation(1, true);
+    ck_assert_int_eq(ct_scope_open(), CT_ERROR_MEMORY);
+    expect_at(__LINE__ - 1, CT_ERROR_MEMORY, "scope_open: no memory");
+    ct__fail_allocation(0, false);
+}
+END_TEST
+
+/* ---- elements ---- */
+
+START_TEST(views_share_storage)
+{
+    ct_tensor *t = ct_arange(CT_FLOAT64, 0, 1, 6), *m = ct_reshape(t, CT_SHAPE(2, 3));
+    ct_tensor *views[] = {m,
+                          ct_transpose(m, 0, 1),
+                          ct_slice(t, 0, 1, 6, 2),
+                          ct_select(m, 0, 1),
+                          ct_expand(ct_unsqueeze(t, 0), CT_SHAPE(2, 6)),
+                          ct_detach(t)};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        ck_assert(ct_shares_storage(t, views[i]));
+    ck_assert(!ct_shares_storage(t, ct_clone(t)));
+    ok(ct_fill_(ct_slice(t, 0, -2, CT_END, 1), 9));
+    expect_elements(ct_transpose(m, 0, 1), (const double[]){0, 3, 1, 9, 2, 9}, 6);
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        ck_assert_int_eq(ct_tensor_version(views[i]), 1);
+    ck_assert_int_eq(ct_tensor_version(t), 1);
+}
+END_TEST
+
+START_TEST(elements_one_by_one)
+{
+    ct_tensor *t = ct_transpose(ct_reshape(ct_arange(CT_INT64, 0, 1, 6), CT_SHAPE(2, 3)), 0, 1);
+    ck_assert_double_eq(ct_get(t, (const int64_t[]){2, 0}, 2), 2);
+    ck_assert_double_eq(ct_get(t, (const int64_t[]){-1, -1}, 2), 5);
+    ck_assert_double_eq(ct_get(ct_scalar(CT_UINT8, 4), NULL, 0), 4);
+    ck_assert_double_eq(ct_item(ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 1))), 1);
+    NOT_A_NUMBER(ct_get(t, (const int64_t[]){3, 0}, 2), CT_ERROR_ARGUMENT, "get: [3,0] is outside of shape [3,2]");
+    NOT_A_NUMBER(ct_get(t, (const int64_t[]){0, -3}, 2), CT_ERROR_ARGUMENT, "get: [0,-3] is outside of shape [3,2]");
+    NOT_A_NUMBER(ct_get(t, (const int64_t[]){INT64_MIN, 0}, 2), CT_ERROR_ARGUMENT,
+                 "get: [-9223372036854775808,0] is outside of shape [3,2]");
+    NOT_A_NUMBER(ct_get(t, (const int64_t[]){0}, 1), CT_ERROR_SHAPE, "get: 1 positions for a tensor of shape [3,2]");
+    NOT_A_NUMBER(ct_get(t, NULL, 2), CT_ERROR_NULL, "get: index is NULL");
+    NOT_A_NUMBER(ct_item(t), CT_ERROR_SHAPE, "item: needs one element, got shape [3,2]");
+    NOT_A_NUMBER(ct_item(ct_zeros(CT_FLOAT32, CT_SHAPE(0))), CT_ERROR_SHAPE, "item: needs one element, got shape [0]");
+}
+END_TEST
+
+/* Out of any layout, in every dtype, as elements and as doubles. */
+START_TEST(arrays_out)
+{
+    for (int d = 0; d < DTYPES; d++) {
+        ct_tensor *t = numbers(dtypes[d], CT_SHAPE(3, 4, 5), 3);
+        char expected[60 * 8], got[60 * 8];
+        double values[60], others[60];
+        ok(ct_to_array(t, expected, 60));
+        ck_assert_int_eq(memcmp(expected, ct_data(t), 60 * ct_dtype_size(dtypes[d])), 0);
+        ok(ct_to_values(t, values, 60));
+        for (int layout = 0; layout < LAYOUTS; layout++) {
+            ct_tensor *other = in_layout(t, layout);
+            ok(ct_to_array(other, got, 60));
+            ck_assert_int_eq(memcmp(got, expected, 60 * ct_dtype_size(dtypes[d])), 0);
+            ok(ct_to_values(other, others, 60));
+            ck_assert_int_eq(memcmp(values, others, sizeof values), 0);
+        }
+        FAILS(ct_to_array(t, got, 59), CT_ERROR_SHAPE, "to_array: room for 59 elements, but the tensor has 60");
+        FAILS(ct_to_values(t, values, 61), CT_ERROR_SHAPE, "to_values: room for 61 elements, but the tensor has 60");
+        FAILS(ct_to_array(t, NULL, 60), CT_ERROR_NULL, "to_array: the array is NULL");
+        FAILS(ct_to_values(t, NULL, 60), CT_ERROR_NULL, "to_values: the array is NULL");
+    }
+    int64_t large = 0;
+    ok(ct_to_array(ct_add_scalar(ct_ones(CT_FLOAT64, CT_SCALAR), 0), &large, 1)); /* the bits of 1.0 */
+    ck_assert_int_eq(large, 0x3ff0000000000000);
+}
+END_TEST
+
+START_TEST(data_pointers)
+{
+    ct_tensor *t = ct_reshape(ct_arange(CT_INT32, 0, 1, 6), CT_SHAPE(2, 3)), *turned = ct_transpose(t, 0, 1);
+    const int32_t *row = ct_data(ct_select(t, 0, 1));
+    ck_assert_int_eq(row[2], 5);
+    REFUSED(ct_data(turned), CT_ERROR_STATE,
+            "data: the tensor is not contiguous; use ct_contiguous() or ct_to_array()");
+    REFUSED(ct_data_mut(turned), CT_ERROR_STATE,
+            "data: the tensor is not contiguous; use ct_contiguous() or ct_to_array()");
+    ck_assert_int_eq(ct_tensor_version(t), 0);
+    ((int32_t *)ct_data_mut(t))[0] = 8;
+    ck_assert_int_eq(ct_tensor_version(turned), 1);
+    ck_assert_double_eq(ct_get(turned, (const int64_t[]){0, 0}, 2), 8);
+}
+END_TEST
+
+START_TEST(recorded_results_are_not_written)
+{
+    ct_tensor *y = ct_neg(ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(2)), true));
+#define SAYS(what) what ": the result of 'neg' is recorded in a graph and cannot be changed in place; ct_detach() it"
+    FAILS(ct_fill_(y, 1), CT_ERROR_STATE, SAYS("fill_"));
+    FAILS(ct_copy_(y, y), CT_ERROR_STATE, SAYS("copy_"));
+    REFUSED(ct_data_mut(y), CT_ERROR_STATE, SAYS("data_mut"));
+#undef SAYS
+    ck_assert_int_eq(ct_tensor_version(y), 0);
+    ok(ct_fill_(ct_detach(y), 1));
+}
+END_TEST
+
+/* A view is filled, and nothing beside it. */
+START_TEST(fill_through_views)
+{
+    for (int d = 0; d < DTYPES; d++) {
+        ct_tensor *t = ct_zeros(dtypes[d], CT_SHAPE(4, 4));
+        ok(ct_fill_(ct_slice(ct_transpose(t, 0, 1), 0, -1, CT_END, -2), 3)); /* columns 3 and 1 */
+        expect_elements(t, (const double[]){0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3}, 16);
+        ok(ct_fill_(ct_select(t, 1, 1), 0));
+        ok(ct_fill_(ct_slice(t, 0, 1, 3, 1), 1));
+        expect_elements(t, (const double[]){0, 0, 0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 3}, 16);
+    }
+    ct_tensor *zero = ct_ones(CT_FLOAT64, CT_SHAPE(2));
+    ok(ct_fill_(zero, -0.0));
+    ck_assert(signbit(ct_get(zero, (const int64_t[]){1}, 1)));
+}
+END_TEST
+
+/* Between all dtypes: integers wrap, as in C and NumPy, doubles are clipped. */
+START_TEST(copies_convert)
+{
+    ct_tensor *source = ct_from_values(CT_FLOAT64, CT_VALUES(0, 1, 250, 100), CT_SHAPE(2, 2));
+    for (int from = 0; from < DTYPES; from++) {
+        for (int to = 0; to < DTYPES; to++) {
+            ct_tensor *a = ct_zeros(dtypes[from], CT_SHAPE(2, 2)), *b = ct_zeros(dtypes[to], CT_SHAPE(2, 2));
+            ok(ct_copy_(a, source));
+            ok(ct_copy_(ct_transpose(b, 0, 1), a));
+            expect_elements(b, (const double[]){0, 250, 1, 100}, 4);
+        }
+    }
+    ct_tensor *bytes = ct_zeros(CT_UINT8, CT_SHAPE(3)), *words = ct_zeros(CT_INT32, CT_SHAPE(3));
+    ok(ct_copy_(bytes, ct_from_values(CT_INT64, CT_VALUES(256, -1, 300), CT_SHAPE(3))));
+    expect_elements(bytes, (const double[]){0, 255, 44}, 3);
+    ok(ct_copy_(bytes, ct_from_values(CT_FLOAT32, CT_VALUES(256, -1, NAN), CT_SHAPE(3))));
+    expect_elements(bytes, (const double[]){255, 0, 0}, 3);
+    ok(ct_copy_(words, ct_from_values(CT_INT64, CT_VALUES(0x100000001, -1, 5), CT_SHAPE(3))));
+    expect_elements(words, (const double[]){1, -1, 5}, 3);
+    int64_t large = INT64_MAX - 1;
+    ct_tensor *kept = ct_zeros(CT_INT64, CT_SCALAR);
+    ok(ct_copy_(kept, ct_from_array(CT_INT64, &large, CT_SCALAR))); /* not by way of a double */
+    ck_assert_int_eq(*(const int64_t *)ct_data(kept), large);
+    FAILS(ct_copy_(bytes, ct_zeros(CT_UINT8, CT_SHAPE(1))), CT_ERROR_SHAPE, "copy_: shapes differ: [3] from [1]");
+}
+END_TEST
+
+/* From one part of a storage to another that overlaps it. */
+START_TEST(copies_overlap)
+{
+    for (int d = 0; d < DTYPES; d++) {
+        ct_tensor *t = ct_arange(dtypes[d], 0, 1, 6);
+        ok(ct_copy_(ct_slice(t, 0, 1, 6, 1), ct_slice(t, 0, 0, 5, 1)));
+        expect_elements(t, (const double[]){0, 0, 1, 2, 3, 4}, 6);
+        ok(ct_copy_(ct_slice(t, 0, 0, 5, 1), ct_slice(t, 0, 1, 6, 1)));
+        expect_elements(t, (const double[]){0, 1, 2, 3, 4, 4}, 6);
+        ok(ct_copy_(t, ct_slice(t, 0, -1, CT_END, -1)));
+        expect_elements(t, (const double[]){4, 4, 3, 2, 1, 0}, 6);
+        ct_tensor *m = ct_reshape(ct_arange(dtypes[d], 0, 1, 9), CT_SHAPE(3, 3));
+        ok(ct_copy_(m, ct_transpose(m, 0, 1)));
+        expect_elements(m, (const double[]){0, 3, 6, 1, 4, 7, 2, 5, 8}, 9);
+        ok(ct_copy_(m, m));
+        expect_elements(m, (const double[]){0, 3, 6, 1, 4, 7, 2, 5, 8}, 9);
+        int64_t tensors = ct_memory_stats().live_tensors;
+        ct__fail_allocation(1, true);
+        ck_assert_int_eq(ct_copy_(m, m), CT_ERROR_MEMORY);
+        ct__fail_allocation(0, false);
+        ct_error_clear();
+        ck_assert_int_eq(ct_memory_stats().live_tensors, tensors);
+    }
+}
+END_TEST
+
+/* ---- scopes ---- */
+
+START_TEST(scopes_nest)
+{
+    int depth = ct_memory_stats().scope_depth;
+    ct_tensor *outer = ct_ones(CT_FLOAT64, CT_SHAPE(10));
+    int64_t tensors = ct_memory_stats().live_tensors, bytes = ct_memory_stats().live_bytes;
+    ok(ct_scope_open());
+    ck_assert_int_eq(ct_memory_stats().scope_bytes, 0);
+    ct_tensor *middle = ct_ones(CT_FLOAT64, CT_SHAPE(20));
+    ok(ct_scope_open());
+    ct_tensor *result = ct_ones(CT_FLOAT64, CT_SHAPE(30)), *twice = ct_ones(CT_FLOAT64, CT_SHAPE(40));
+    ck_assert_int_eq(ct_memory_stats().scope_bytes, 70 * 8);
+    ck_assert_int_eq(ct_memory_stats().scope_depth, depth + 2);
+    ck_assert_ptr_eq(ct_scope_return(result), result);
+    ck_assert_ptr_eq(ct_scope_return(outer), outer); /* not this scope's: stays */
+    ct_scope_return(twice);
+    ok(ct_scope_close());
+    ck_assert_double_eq(ct_get(result, (const int64_t[]){29}, 1), 1);
+    ct_scope_return(twice);
+    ck_assert_int_eq(ct_memory_stats().scope_bytes, 90 * 8);
+    ck_assert_int_eq(ct_numel(middle), 20);
+    ok(ct_scope_close());
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors + 1);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, bytes + 40 * 8);
+    ck_assert_int_eq(ct_numel(twice), 40);
+    ck_assert_int_eq(ct_memory_stats().scope_depth, depth);
+}
+END_TEST
+
+START_TEST(kept_tensors_stay)
+{
+    int64_t tensors = ct_memory_stats().live_tensors;
+    ok(ct_scope_open());
+    ct_tensor *kept = ct_keep(ct_scalar(CT_FLOAT64, 3)), *view = ct_keep(ct_reshape(kept, CT_SHAPE(1)));
+    ck_assert_ptr_eq(ct_keep(kept), kept); /* twice changes nothing */
+    ct_scope_return(kept);
+    ok(ct_scope_close());
+    ck_assert_double_eq(ct_item(kept), 3);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors + 2);
+    ct_release(kept);
+    ck_assert_double_eq(ct_item(view), 3); /* storage is shared, and counted */
+    ct_release(view);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors);
+    ok(ct_error_code());
+}
+END_TEST
+
+/* Releasing from the front, the middle and the end of a scope. */
+START_TEST(released_tensors_leave_their_scope)
+{
+    for (int first = 0; first < 4; first++) {
+        ct_tensor *t[4];
+        int64_t tensors = ct_memory_stats().live_tensors;
+        ok(ct_scope_open());
+        for (int i = 0; i < 4; i++)
+            t[i] = ct_scalar(CT_FLOAT64, i);
+        for (int i = 0; i < 3; i++)
+            ct_release(t[(first + i) % 4]);
+        ck_assert_double_eq(ct_item(t[(first + 3) % 4]), (first + 3) % 4);
+        ok(ct_scope_close());
+        ck_assert_int_eq(ct_memory_stats().live_tensors, tensors);
+    }
+}
+END_TEST
+
+static void *close_what_is_not_open(void *message)
+{
+    ct_status status = ct_scope_close();
+    int line = __LINE__ - 1;
+    char expected[200];
+    snprintf(expected, sizeof expected, "scope_close: no scope is open on this thread (%s:%d)", __FILE__, line);
+    *(bool *)message = status == CT_ERROR_STATE && strcmp(ct_error_message(), expected) == 0;
+    return NULL;
+}
+
+/* On a thread of its own, which has no scope open whatever runs the tests. */
+START_TEST(closing_with_none_open)
+{
+    pthread_t thread;
+    bool right = false;
+    ck_assert_int_eq(pthread_create(&thread, NULL, close_what_is_not_open, &right), 0);
+    pthread_join(thread, NULL);
+    ck_assert(right);
+}
+END_TEST
+
+/* A tensor that a graph still holds can tell that it was given up; one whose memory is gone only in a debug build. */
+START_TEST(released_twice)
+{
+    ct_tensor *x = ct_set_requires_grad(ct_scalar(CT_FLOAT64, 3), true), *y = ct_square(x);
+    ct_release(x);
+    ct_release(x);
+    expect_error(NULL, CT_ERROR_STATE, "release: the tensor made by 'scalar' was given up before");
+    ok(ct_backward(y));
+}
+END_TEST
+
+#if CT_LIFETIME_CHECKS
+START_TEST(use_after_close)
+{
+    char message[300];
+    ok(ct_scope_open());
+    ct_tensor *t = ct_ones(CT_FLOAT64, CT_SHAPE(2)), *bare = (ct_scalar)(CT_FLOAT32, 1);
+    int line = __LINE__ - 1;
+    ok(ct_scope_close());
+    ck_assert_ptr_null(ct_add(t, t));
+    snprintf(message, sizeof message, "add: the tensor made by 'ones' at %s:%d is used after it was given up", __FILE__,
+             line);
+    expect_at(__LINE__ - 3, CT_ERROR_STATE, message);
+    ck_assert(isnan(ct_item(bare)));
+    expect_at(__LINE__ - 1, CT_ERROR_STATE, "item: the tensor made by 'scalar' is used after it was given up");
+    ct_release(t);
+    expect_error(NULL, CT_ERROR_STATE, "release: the tensor made by 'ones' at ");
+    ck_assert_int_ne(ct_fill_(t, 1), CT_OK);
+    ct_error_clear();
+    ck_assert(ct_rank(t) == 0 && !ct_shape(t) && ct_numel(t) == 0);
+}
+END_TEST
+#endif
+
+/* ---- memory ---- */
+
+START_TEST(peak_and_live_bytes)
+{
+    ct_memory before = ct_memory_stats();
+    ct_memory_reset_peak();
+    ck_assert_int_eq(ct_memory_stats().peak_bytes, before.live_bytes);
+    ct_tensor *t = ct_zeros(CT_FLOAT64, CT_SHAPE(1000));
+    ct_tensor *view = ct_reshape(t, CT_SHAPE(10, 100));
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes + 8000);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors + 2);
+    ct_release(t);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes + 8000);
+    ct_release(view);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+    ck_assert_int_eq(ct_memory_stats().peak_bytes, before.live_bytes + 8000);
+    ct_release(ct_zeros(CT_UINT8, CT_SHAPE(10)));
+    ck_assert_int_eq(ct_memory_stats().peak_bytes, before.live_bytes + 8000);
+}
+END_TEST
+
+/* With a cache (memory debuggers go without) a block that was freed serves the next request of its size. */
+START_TEST(cached_bytes_are_used_again)
+{
+    ct_memory_trim();
+    ck_assert_int_eq(ct_memory_stats().cached_bytes, 0);
+    for (int64_t n = 1; n < 3 << 20; n *= 3) {
+        ct_tensor *t = ct_empty(CT_UINT8, CT_SHAPE(n));
+        int64_t before = ct_memory_stats().cached_bytes;
+        ct_release(t);
+        int64_t after = ct_memory_stats().cached_bytes;
+        ck_assert(after == 0 || after >= before + n);
+        t = ct_empty(CT_UINT8, CT_SHAPE(n));
+        ck_assert_int_eq(ct_memory_stats().cached_bytes, before);
+        ct_release(t);
+    }
+    ct_memory_trim();
+    ck_assert_int_eq(ct_memory_stats().cached_bytes, 0);
+}
+END_TEST
+
+/* A class holds its request with at most a quarter more, and its size is a request of the same class. */
+START_TEST(size_classes)
+{
+    int last = 0;
+    for (size_t bytes = 0; bytes <= (size_t)INT64_MAX / 2; bytes += bytes < 5000 ? 1 : bytes / 7) {
+        size_t size, again;
+        int class = ct__class_of(bytes, &size);
+        if (!(size >= bytes && size % 64 == 0 && class >= last && class < CT_CLASSES &&
+              (bytes <= 1024 ? size < bytes + 65 : size <= bytes + bytes / 4 + 1) &&
+              ct__class_of(size, &again) == class && again == size))
+            ck_abort_msg("%zu bytes: class %d of %zu", bytes, class, size);
+        last = class;
+    }
+    ck_assert_ptr_null(ct__alloc(SIZE_MAX));
+    ct__free(NULL, 100);
+}
+END_TEST
+
+START_TEST(blocks_are_aligned)
+{
+    for (size_t bytes = 0; bytes < 10000; bytes = bytes * 2 + 1) {
+        void *block = ct__alloc(bytes);
+        ck_assert(block && (uintptr_t)block % 64 == 0);
+        memset(block, 0xab, bytes);
+        ct__free(block, bytes);
+    }
+    for (int64_t n = 1; n < 100; n++) { /* elements too, once they fill a vector */
+        ct_tensor *t = ct_ones(CT_FLOAT64, CT_SHAPE(n));
+        ck_assert_uint_eq((uintptr_t)ct_data(t) % (n >= 8 ? 64 : 8), 0);
+        ct_release(t);
+    }
+}
+END_TEST
+
+/* ---- errors ---- */
+
+START_TEST(first_error_stays)
+{
+    ck_assert_int_eq(ct_error_code(), CT_OK);
+    ck_assert_str_eq(ct_error_message(), "");
+    ck_assert_int_eq(ct_error_set(CT_ERROR_IO, "first %d", 1), CT_ERROR_IO);
+    ck_assert_int_eq(ct_error_set(CT_ERROR_FORMAT, "second"), CT_ERROR_FORMAT);
+    ck_assert_ptr_null(ct_empty(CT_FLOAT32, CT_SHAPE(-1)));
+    ck_assert_int_eq(ct_error_code(), CT_ERROR_IO);
+    ck_assert_ptr_eq(strstr(ct_error_message(), "first 1"), ct_error_message());
+    ct_error_clear();
+    ck_assert_str_eq(ct_error_message(), "");
+    ck_assert_int_eq(ct_error_set(CT_OK, "nothing"), CT_OK);
+    ck_assert_str_eq(ct_error_message(), "");
+    ct_error_clear();
+}
+END_TEST
+
+/* A function that was given NULL because something failed before says what that was. */
+START_TEST(null_gives_the_first_error_on)
+{
+    ct_tensor *none = ct_empty(CT_FLOAT32, CT_SHAPE(-1));
+    ck_assert_int_eq(ct_fill_(none, 1), CT_ERROR_SHAPE);
+    ck_assert_int_eq(ct_backward(none), CT_ERROR_SHAPE);
+    expect_error(NULL, CT_ERROR_SHAPE, "empty: negative size in [-1]");
+}
+END_TEST
+
+START_TEST(place_is_that_of_the_first_call)
+{
+    char message[200];
+    snprintf(message, sizeof message, "empty: negative size in [-1] (%s:%d)", __FILE__, __LINE__ + 1);
+    ct_tensor *t = ct_empty(CT_FLOAT32, CT_SHAPE(-1));
+    ck_assert_str_eq(ct_error_message(), message);
+    ck_assert_ptr_null(ct_neg(t));
+    ck_assert_int_eq(ct_at_status("elsewhere.c", 1, CT_ERROR_IO), CT_ERROR_IO);
+    ck_assert_str_eq(ct_error_message(), message);
+    ct_error_clear();
+    ck_assert_int_eq(ct_at_status("elsewhere.c", 1, CT_ERROR_IO), CT_ERROR_IO); /* none pending: nothing to complete */
+    ck_assert_int_eq(ct_at_status("elsewhere.c", 1, CT_OK), CT_OK);
+    ck_assert_str_eq(ct_error_message(), "");
+    (ct_empty)(CT_FLOAT32, CT_SHAPE(-1)); /* made without a place, and completed later */
+    ck_assert_str_eq(ct_error_message(), "empty: negative size in [-1]");
+    ct_at_status("elsewhere.c", 7, CT_ERROR_SHAPE);
+    ck_assert_str_eq(ct_error_message(), "empty: negative size in [-1] (elsewhere.c:7)");
+    ct_error_clear();
+}
+END_TEST
+
+/* An argument on a line of its own. */
+START_TEST(place_in_nested_calls)
+{
+    int line = __LINE__ + 3;
+    ct_tensor *t = ct_neg(ct_exp(ct_zeros(CT_FLOAT32, CT_SHAPE(-3))));
+    ck_assert_ptr_null(t);
+    /* A macro's arguments are on lines of their own with gcc; clang gives all the outermost call's. */
+    char first[200], outer[200];
+    snprintf(first, sizeof first, "zeros: negative size in [-3] (%s:%d)", __FILE__, line);
+    snprintf(outer, sizeof outer, "zeros: negative size in [-3] (%s:%d)", __FILE__, line - 2);
+    ck_assert_msg(strcmp(ct_error_message(), first) == 0 || strcmp(ct_error_message(), outer) == 0, "%s",
+                  ct_error_message());
+    ct_error_clear();
+}
+END_TEST
+
+START_TEST(long_messages_are_cut)
+{
+    char text[2000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    ct_error_set(CT_ERROR_IO, "%s", text);
+    size_t length = strlen(ct_error_message());
+    ck_assert(length > 500 && length < sizeof text);
+    ct_at_status("file.c", 12, CT_ERROR_IO);
+    ck_assert_uint_lt(strlen(ct_error_message()), 1000);
+    ck_assert_msg(strstr(ct_error_message(), " (file.c:12)") != NULL, "the place was cut off");
+    ct_error_clear();
+}
+END_TEST
+
+START_TEST(status_names)
+{
+    static const char *const names[] = {"ok", "null", "shape", "dtype", "argument", "memory", "io", "format", "state"};
+    for (int i = CT_OK; i <= CT_ERROR_STATE; i++)
+        ck_assert_str_eq(ct_status_name((ct_status)i), names[i]);
+    ck_assert_str_eq(ct_status_name((ct_status)(CT_ERROR_STATE + 1)), "unknown");
+    ck_assert_str_eq(ct_status_name((ct_status)-1), "unknown");
+}
+END_TEST
+
+START_TEST(version_and_config)
+{
+    int major, minor, patch, threads;
+    char isa[16], version[16], blis[16], name[32];
+    ck_assert_int_eq(sscanf(ct_version(), "%d.%d.%d", &major, &minor, &patch), 3);
+    ct_set_num_threads(3);
+    int fields = sscanf(ct_config(), "cotan %15[0-9.], kernels %15[a-z0-9], BLIS %15s %31[a-z0-9_], %d threads",
+                        version, isa, blis, name, &threads);
+    ck_assert_msg(fields == 5, "%s", ct_config());
+    ck_assert_str_eq(version, ct_version());
+    ck_assert_int_eq(threads, 3);
+    ck_assert(!strcmp(isa, "portable") || !strcmp(isa, "avx2") || !strcmp(isa, "avx512"));
+}
+END_TEST
+
+/* ---- threads ---- */
+
+START_TEST(number_of_threads_is_clipped)
+{
+    static const int cases[][2] = {{1, 1}, {5, 5}, {256, 256}, {257, 256}, {0, 1}, {-3, 1}, {INT32_MAX, 256}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ct_set_num_threads(cases[i][0]);
+        ck_assert_int_eq(ct_num_threads(), cases[i][1]);
+    }
+}
+END_TEST
+
+typedef struct counters {
+    _Atomic int runs[300];
+    _Atomic int nested, serial;
+} counters;
+
+static void count_one(void *context, int64_t index)
+{
+    counters *c = context;
+    atomic_fetch_add(&c->runs[index], 1);
+}
+
+static void count_nested(void *context, int64_t index)
+{
+    counters *c = context, *inner = calloc(1, sizeof *inner);
+    if (!inner)
+        return;
+    ct__parallel(20, count_one, inner);
+    int all = 0;
+    for (int i = 0; i < 20; i++)
+        all += inner->runs[i] == 1;
+    atomic_fetch_add(&c->nested, all == 20);
+    atomic_fetch_add(&c->serial, ct__in_parallel());
+    atomic_fetch_add(&c->runs[index], 1);
+    free(inner);
+}
+
+/* Whether the first n ran once each, and no other. */
+static bool each_once(const counters *c, int64_t n)
+{
+    for (int64_t i = 0; i < 300; i++)
+        if (c->runs[i] != (i < n))
+            return false;
+    return true;
+}
+
+/* _i: the number of threads. */
+START_TEST(every_task_runs_once)
+{
+    ct_set_num_threads(_i);
+    for (int64_t n = 0; n <= 300; n = n < 5 ? n + 1 : n * 3 / 2) {
+        counters c = {.nested = 0};
+        ct__parallel(n, count_one, &c);
+        ck_assert(each_once(&c, n));
+        counters outer = {.nested = 0};
+        ct__parallel(n, count_nested, &outer);
+        ck_assert(each_once(&outer, n) && outer.nested == n);
+        ck_assert(outer.serial == n || _i <= 1 || n == 1);
+        ck_assert(!ct__in_parallel());
+    }
+}
+END_TEST
+
+static void *parallel_here(void *failures)
+{
+    for (int round = 0; round < 200; round++) {
+        counters c = {.nested = 0};
+        ct__parallel(50, count_one, &c);
+        *(int *)failures += !each_once(&c, 50);
+    }
+    return NULL;
+}
+
+/* Several threads with regions at once: one has the pool, the others run theirs alone. */
+START_TEST(regions_of_several_threads)
+{
+    pthread_t threads[3];
+    int failures[3] = {0};
+    ct_set_num_threads(4);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, parallel_here, &failures[i]), 0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(failures[i], 0);
+    }
+}
+END_TEST
+
+/* A child of fork() has none of the workers, and starts its own. */
+START_TEST(regions_after_fork)
+{
+    ct_set_num_threads(4);
+    counters c = {.nested = 0};
+    ct__parallel(100, count_one, &c);
+    ck_assert(each_once(&c, 100));
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        int failures = 0;
+        parallel_here(&failures);
+        _exit(failures == 0 ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+END_TEST
+
+/* What a thread has is its own: scopes, errors, counters; and it goes with the thread. */
+static void *thread_of_its_own(void *result)
+{
+    ct_memory start = ct_memory_stats();
+    bool right = start.live_bytes == 0 && start.live_tensors == 0 && start.scope_depth == 0 && start.cached_bytes == 0;
+    right = right && ct_error_code() == CT_OK;
+    ct_zeros(CT_FLOAT64, CT_SHAPE(1000)); /* in the root scope */
+    ct_scope_open();
+    ct_release(ct_zeros(CT_FLOAT64, CT_SHAPE(2000))); /* in the cache */
+    ct_zeros(CT_FLOAT64, CT_SHAPE(3000));             /* in a scope left open */
+    ct_error_set(CT_ERROR_IO, "of the thread");
+    ct_memory end = ct_memory_stats();
+    *(bool *)result = right && end.live_bytes == 32000 && end.live_tensors == 2 && end.scope_depth == 1;
+    return NULL;
+}
+
+START_TEST(threads_have_their_own)
+{
+    pthread_t thread;
+    bool right = false;
+    ct_error_set(CT_ERROR_FORMAT, "of the main thread");
+    ct_memory before = ct_memory_stats();
+    ck_assert_int_eq(pthread_create(&thread, NULL, thread_of_its_own, &right), 0);
+    pthread_join(thread, NULL);
+    ck_assert(right);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+    expect_error(NULL, CT_ERROR_FORMAT, "of the main thread");
+}
+END_TEST
+
+static void *release_here(void *t)
+{
+    ct_release(t);
+    return NULL;
+}
+
+/* A kept tensor may be handed to another thread, which may give it up. */
+START_TEST(tensor_changes_hands)
+{
+    pthread_t thread;
+    int64_t tensors = ct_memory_stats().live_tensors, bytes = ct_memory_stats().live_bytes;
+    ct_tensor *t = ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(100)));
+    ck_assert_int_eq(pthread_create(&thread, NULL, release_here, t), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors + 1); /* this thread's count knows nothing of it */
+    ck_assert_int_eq(ct_memory_stats().live_bytes, bytes + 800);
+    ck_assert_int_eq(pthread_create(&thread, NULL, release_here, ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(1)))), 0);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+/* ---- the matrix product ---- */
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A matrix in memory: strides of one of several kinds. */
+typedef struct matrix {
+    double *values;
+    float *floats;
+    int64_t rows, cols, row, col, room;
+} matrix;
+
+/* kind 0 row-major, 1 column-major, 2 with gaps in both directions, 3 rows with a gap. */
+static matrix make_matrix(int64_t rows, int64_t cols, int kind, uint64_t seed)
+{
+    matrix m = {.rows = rows, .cols = cols, .row = cols, .col = 1};
+    if (kind == 1)
+        m.row = 1, m.col = largest(rows, 1);
+    else if (kind == 2)
+        m.row = 2 * cols + 3, m.col = 2;
+    else if (kind == 3)
+        m.row = cols + 5;
+    m.row = largest(m.row, 1);
+    m.room = rows && cols ? (rows - 1) * m.row + (cols - 1) * m.col + 1 : 1;
+    m.values = malloc((size_t)m.room * sizeof *m.values);
+    m.floats = malloc((size_t)m.room * sizeof *m.floats);
+    ck_assert(m.values && m.floats);
+    uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+    for (int64_t i = 0; i < m.room; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        m.values[i] = m.floats[i] = (float)((double)(state >> 11) * 0x1p-52 - 1);
+    }
+    return m;
+}
+
+static void free_matrix(matrix m)
+{
+    free(m.values);
+    free(m.floats);
+}
+
+static void product(ct_dtype dtype, matrix a, matrix b, double beta, matrix c)
+{
+    bool f = dtype == CT_FLOAT32;
+    ct__gemm(dtype, c.rows, c.cols, a.cols, f ? (void *)a.floats : a.values, a.row, a.col,
+             f ? (void *)b.floats : b.values, b.row, b.col, beta, f ? (void *)c.floats : c.values, c.row, c.col);
+}
+
+/* Compares c = a b + beta before with a loop, and what is not of c with what it was. */
+static void check_product(ct_dtype dtype, matrix a, matrix b, double beta, matrix before, matrix c)
+{
+    double tolerance = (dtype == CT_FLOAT32 ? 0x1p-23 : 0x1p-52) * (double)(a.cols + 2);
+    bool *of_c = calloc((size_t)c.room, 1);
+    ck_assert_ptr_nonnull(of_c);
+    for (int64_t i = 0; i < c.rows; i++) {
+        for (int64_t j = 0; j < c.cols; j++) {
+            int64_t at = i * c.row + j * c.col;
+            double sum = beta == 0 ? 0 : beta * before.values[at], size = fabs(sum);
+            for (int64_t k = 0; k < a.cols; k++) {
+                double term = a.values[i * a.row + k * a.col] * b.values[k * b.row + j * b.col];
+                sum += term;
+                size += fabs(term);
+            }
+            double got = dtype == CT_FLOAT32 ? (double)c.floats[at] : c.values[at];
+            of_c[at] = true;
+            if (!(fabs(got - sum) <= tolerance * size))
+                ck_abort_msg("%lld x %lld x %lld, beta %g: (%lld,%lld) is %g, not %g", (long long)c.rows,
+                             (long long)c.cols, (long long)a.cols, beta, (long long)i, (long long)j, got, sum);
+        }
+    }
+    for (int64_t i = 0; i < c.room && c.rows && c.cols; i++)
+        if (!of_c[i] && (dtype == CT_FLOAT32 ? c.floats[i] != before.floats[i] : c.values[i] != before.values[i]))
+            ck_abort_msg("element %lld, which is not of c, has changed", (long long)i);
+    free(of_c);
+}
+
+static void try_product(ct_dtype dtype, const int64_t *size, int kind_a, int kind_b, int kind_c, double beta)
+{
+    matrix a = make_matrix(size[0], size[2], kind_a, 1), b = make_matrix(size[2], size[1], kind_b, 2);
+    matrix c = make_matrix(size[0], size[1], kind_c, 3), before = make_matrix(size[0], size[1], kind_c, 3);
+    for (int64_t i = 0; beta == 0 && i < c.rows; i++) /* what is overwritten may be anything */
+        for (int64_t j = 0; j < c.cols; j++)
+            c.values[i * c.row + j * c.col] = c.floats[i * c.row + j * c.col] = NAN;
+    product(dtype, a, b, beta, c);
+    check_product(dtype, a, b, beta, before, c);
+    free_matrix(a);
+    free_matrix(b);
+    free_matrix(c);
+    free_matrix(before);
+}
+
+/* _i: the kind of a, b and c. Sizes m, n, k. */
+START_TEST(products_of_all_strides)
+{
+    static const int64_t sizes[][3] = {{0, 3, 2},    {3, 0, 2},     {3, 2, 0},   {0, 0, 0},  {1, 1, 1},
+                                       {1, 1, 0},    {1, 7, 1},     {7, 1, 1},   {1, 1, 9},  {1, 7, 9},
+                                       {7, 1, 9},    {7, 9, 1},     {3, 4, 5},   {8, 8, 8},  {5, 3, 2},
+                                       {31, 33, 17}, {64, 10, 128}, {2, 70, 65}, {70, 2, 65}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int d = 0; d < 2; d++)
+            for (int beta = 0; beta < 2; beta++)
+                try_product(dtypes[d], sizes[s], _i % 4, _i / 4 % 4, _i / 16, beta);
+}
+END_TEST
+
+/* c = a b + beta c on 1, 2, 3 and 4 threads: the same bits. */
+static void same_on_threads(ct_dtype dtype, const int64_t *size, int kind_a, int kind_b, double beta, bool check)
+{
+    matrix a = make_matrix(size[0], size[2], kind_a, 1), b = make_matrix(size[2], size[1], kind_b, 2);
+    matrix before = make_matrix(size[0], size[1], 0, 3), first = make_matrix(size[0], size[1], 0, 3);
+    ct_set_num_threads(1);
+    product(dtype, a, b, beta, first);
+    for (int threads = 2; threads <= 4; threads++) {
+        matrix c = make_matrix(size[0], size[1], 0, 3);
+        ct_set_num_threads(threads);
+        product(dtype, a, b, beta, c);
+        ck_assert_msg(memcmp(c.floats, first.floats, (size_t)c.room * sizeof *c.floats) == 0 &&
+                          memcmp(c.values, first.values, (size_t)c.room * sizeof *c.values) == 0,
+                      "%lld x %lld x %lld %s, %d threads, %s", (long long)size[0], (long long)size[1],
+                      (long long)size[2], ct_dtype_name(dtype), threads, ct__blas_name());
+        free_matrix(c);
+    }
+    if (check)
+        check_product(dtype, a, b, beta, before, first);
+    free_matrix(a);
+    free_matrix(b);
+    free_matrix(before);
+    free_matrix(first);
+}
+
+/* _i: transposes of a and b, and beta. */
+START_TEST(products_on_several_threads)
+{
+    static const int64_t sizes[][3] = {
+        {257, 130, 190}, {130, 257, 190}, {64, 784, 300}, {1000, 10, 500}, {33, 1200, 64}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int d = 0; d < 2; d++)
+            same_on_threads(dtypes[d], sizes[s], _i % 2, _i / 2 % 2, _i / 4, true);
+    /* The whole is above, its parts below the sizes at which BLIS changes its kernels. */
+    static const int64_t large[] = {640, 600, 520};
+    for (int d = 0; _i == 0 && d < 2; d++)
+        same_on_threads(dtypes[d], large, 0, 0, 0, false);
+}
+END_TEST
+
+/* ---- the suite ---- */
+
+static void default_threads(void)
+{
+    ct_set_num_threads(2);
+}
+
+#define TESTS(...) \
+    (const TTest *const[]){__VA_ARGS__}, sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *)
+
+/* Each test runs with _i = 0 .. times - 1. */
+static void add(Suite *suite, const char *name, int times, const TTest *const *tests, size_t n)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, default_threads, default_threads);
+    tcase_add_checked_fixture(tcase, open_test, close_test);
+    for (size_t i = 0; i < n; i++)
+        tcase_add_loop_test(tcase, tests[i], 0, times);
+    suite_add_tcase(suite, tcase);
+}
+
+Suite *ct_suite_tensor(void)
+{
+    Suite *suite = suite_create("tensor");
+    add(suite, "making", 1,
+        TESTS(dtypes_by_name, zero_size, values_on_the_way_in, ranges_and_identities, bad_shapes, longest_shape_text,
+              null_tensors, making_without_memory));
+    add(suite, "ranks", CT_MAX_RANK + 1, TESTS(every_dtype_and_rank));
+    add(suite, "elements", 1,
+        TESTS(views_share_storage, elements_one_by_one, arrays_out, data_pointers, recorded_results_are_not_written,
+              fill_through_views, copies_convert, copies_overlap));
+    add(suite, "scopes", 1,
+        TESTS(scopes_nest, kept_tensors_stay, released_tensors_leave_their_scope, closing_with_none_open,
+              released_twice));
+#if CT_LIFETIME_CHECKS
+    add(suite, "closed", 1, TESTS(use_after_close));
+#endif
+    add(suite, "memory", 1, TESTS(peak_and_live_bytes, cached_bytes_are_used_again, size_classes, blocks_are_aligned));
+    add(suite, "errors", 1,
+        TESTS(first_error_stays, null_gives_the_first_error_on, place_is_that_of_the_first_call, place_in_nested_calls,
+              long_messages_are_cut, status_names, version_and_config));
+    add(suite, "threads", 1,
+        TESTS(number_of_threads_is_clipped, regions_of_several_threads, regions_after_fork, threads_have_their_own));
+    TCase *hands = tcase_create("hands"); /* without the fixture, whose counters are this thread's */
+    tcase_add_test(hands, tensor_changes_hands);
+    suite_add_tcase(suite, hands);
+    add(suite, "parallel", 9, TESTS(every_task_runs_once));
+    add(suite, "products", 64, TESTS(products_of_all_strides));
+    add(suite, "products on threads", 8, TESTS(products_on_several_threads));
+    return suite;
+}
