@@ -21,20 +21,25 @@ enum {
 typedef void scan_kernel(const void *a, const void *b, void *y, int64_t n, int64_t step, int64_t width);
 
 /* X is the type of the elements, S that of the state, Y that of the results. */
-#define SCAN(NAME, X, S, Y)                                                                                         \
-    static void NAME(const void *factors, const void *terms, void *results, int64_t n, int64_t step, int64_t width) \
-    {                                                                                                               \
-        const X *a = factors, *b = terms;                                                                           \
-        Y *y = results;                                                                                             \
-        S state[WIDTH] = {0};                                                                                       \
-        for (int64_t k = 0, at = 0; k < n; k++, at += step) {                                                       \
-            for (int64_t j = 0; a && k > 0 && j < width; j++)                                                       \
-                state[j] *= (S)a[at - step + j];                                                                    \
-            for (int64_t j = 0; j < width; j++) {                                                                   \
-                state[j] += (S)b[at + j];                                                                           \
-                y[at + j] = (Y)state[j];                                                                            \
-            }                                                                                                       \
-        }                                                                                                           \
+#define SCAN(NAME, X, S, Y)                                                                               \
+    static inline void NAME##_lines(const X *a, const X *b, Y *y, int64_t n, int64_t step, int64_t width) \
+    {                                                                                                     \
+        S state[WIDTH] = {0};                                                                             \
+        for (int64_t k = 0, at = 0; k < n; k++, at += step) {                                             \
+            for (int64_t j = 0; a && k > 0 && j < width; j++)                                             \
+                state[j] *= (S)a[at - step + j];                                                          \
+            for (int64_t j = 0; j < width; j++) {                                                         \
+                state[j] += (S)b[at + j];                                                                 \
+                y[at + j] = (Y)state[j];                                                                  \
+            }                                                                                             \
+        }                                                                                                 \
+    }                                                                                                     \
+    static void NAME(const void *a, const void *b, void *y, int64_t n, int64_t step, int64_t width)       \
+    {                                                                                                     \
+        if (width == 1) /* the constants make a loop of its own, with its state in a register */          \
+            NAME##_lines(a, b, y, n, step, 1);                                                            \
+        else                                                                                              \
+            NAME##_lines(a, b, y, n, step, width);                                                        \
     }
 
 /* The state of float32 is wider, as that of its sums is; integers wrap at 64 bits. */

@@ -1,6 +1,6 @@
-/* Sorting along an axis: sort, and topk and argsort as expressions over it.
+/* Sorting along an axis: sort, topk, argsort.
  *
- * Invariant: elements are compared as 64-bit keys, in which NaN is the largest and -0 is 0; the sort is stable. */
+ * Invariant: elements are compared as 64-bit keys, in which NaN is the largest and -0 is 0; ties keep their order. */
 #include "reduce_internal.h"
 #include <string.h>
 
@@ -46,19 +46,34 @@ static uint64_t key_of(ct_dtype dtype, const char *x, int64_t at)
     }
 }
 
-/* ---- a merge sort ---- */
+/* ---- a merge sort, and a selection of few ---- */
 
-enum { RUN = 16 /* entries that are sorted by insertion */ };
+enum {
+    RUN = 16, /* entries that are sorted by insertion */
+    FEW = 64  /* entries that are kept in order while all others are looked at */
+};
+
+/* Puts new into its place among n sorted entries; there is room for it behind them. */
+static void insert(entry *e, int64_t n, entry new)
+{
+    for (; n > 0 && e[n - 1].key > new.key; n--)
+        e[n] = e[n - 1];
+    e[n] = new;
+}
 
 static void sort_run(entry *e, int64_t n)
 {
-    for (int64_t i = 1; i < n; i++) {
-        entry new = e[i];
-        int64_t place = i;
-        for (; place > 0 && e[place - 1].key > new.key; place--)
-            e[place] = e[place - 1];
-        e[place] = new;
-    }
+    for (int64_t i = 1; i < n; i++)
+        insert(e, i, e[i]);
+}
+
+/* The first k entries become the smallest of all n, sorted. */
+static void sort_first(entry *e, int64_t n, int64_t k)
+{
+    sort_run(e, k);
+    for (int64_t i = k; i < n; i++)
+        if (k > 0 && e[i].key < e[k - 1].key)
+            insert(e, k - 1, e[i]);
 }
 
 /* Of equal keys those of the left run come first. */
@@ -90,11 +105,12 @@ static entry *sort_entries(entry *e, entry *spare, int64_t n)
     return e;
 }
 
-/* ---- sort ---- */
+/* ---- what sort and topk share ---- */
 
 typedef struct sort_attributes {
     int64_t axis;
     int64_t descending;
+    int64_t k; /* topk only */
 } sort_attributes;
 
 enum {
@@ -102,13 +118,13 @@ enum {
     GRAIN = 2048 /* elements that are worth a task */
 };
 
-/* Contiguous elements [outer, n, inner]. */
+/* Contiguous elements [outer, n, inner], of which [outer, k, inner] are kept. */
 typedef struct sort_job {
     const char *x;
     char *values;
     int64_t *indices;
     entry *entries; /* 2 n for each task */
-    int64_t n, inner, lines, tasks;
+    int64_t n, k, inner, lines, tasks;
     ct_dtype dtype;
     uint64_t flip; /* all ones for descending */
 } sort_job;
@@ -116,13 +132,17 @@ typedef struct sort_job {
 static void sort_line(const sort_job *j, int64_t line, entry *entries)
 {
     size_t size = ct_dtype_size(j->dtype);
-    int64_t begin = line / j->inner * j->n * j->inner + line % j->inner;
+    int64_t outer = line / j->inner, inner = line % j->inner;
+    int64_t from = outer * j->n * j->inner + inner, to = outer * j->k * j->inner + inner;
+    const entry *sorted = entries;
     for (int64_t i = 0; i < j->n; i++)
-        entries[i] = (entry){.key = key_of(j->dtype, j->x, begin + i * j->inner) ^ j->flip, .index = i};
-    const entry *sorted = sort_entries(entries, entries + j->n, j->n);
-    for (int64_t i = 0; i < j->n; i++) {
-        int64_t from = begin + sorted[i].index * j->inner, to = begin + i * j->inner;
-        memcpy(j->values + (size_t)to * size, j->x + (size_t)from * size, size);
+        entries[i] = (entry){.key = key_of(j->dtype, j->x, from + i * j->inner) ^ j->flip, .index = i};
+    if (j->k < j->n && j->k <= FEW)
+        sort_first(entries, j->n, j->k);
+    else
+        sorted = sort_entries(entries, entries + j->n, j->n);
+    for (int64_t i = 0; i < j->k; i++, to += j->inner) {
+        memcpy(j->values + (size_t)to * size, j->x + (size_t)(from + sorted[i].index * j->inner) * size, size);
         j->indices[to] = sorted[i].index;
     }
 }
@@ -135,31 +155,33 @@ static void sort_task(void *context, int64_t index)
         sort_line(j, line, j->entries + index * 2 * j->n);
 }
 
-static ct_status infer_sort(ct_call *call)
+/* Declares the outputs: values and indices, as many along the axis as are kept. */
+static ct_status declare(ct_call *call, int axis, int64_t kept)
 {
-    const sort_attributes *along = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0);
-    if (ct__call_axis(call, along->axis, x->rank) < 0)
-        return CT_ERROR_ARGUMENT;
-    ct_status status = ct_call_output_like(call, 0, x);
-    return status == CT_OK ? ct_call_output_shape(call, 1, CT_INT64, x->shape, x->rank) : status;
+    int64_t shape[CT_MAX_RANK];
+    for (int i = 0; i < x->rank; i++)
+        shape[i] = i == axis ? kept : x->shape[i];
+    ct_status status = ct_call_output_shape(call, 0, (ct_dtype)x->dtype, shape, x->rank);
+    return status == CT_OK ? ct_call_output_shape(call, 1, CT_INT64, shape, x->rank) : status;
 }
 
-static ct_status forward_sort(ct_call *call)
+static ct_status forward(ct_call *call)
 {
     const sort_attributes *along = ct_call_attributes(call);
-    const ct_tensor *x = ct_call_input(call, 0);
+    const ct_tensor *x = ct_call_input(call, 0), *y = ct_call_output(call, 0);
     int axis = ct__axis((int)along->axis, x->rank);
     sort_job j = {.x = ct_call_input_data(call, 0),
                   .values = ct_call_output_data(call, 0),
                   .indices = ct_call_output_data(call, 1),
                   .n = x->shape[axis],
+                  .k = y->shape[axis],
                   .inner = 1,
                   .dtype = (ct_dtype)x->dtype,
                   .flip = along->descending ? UINT64_MAX : 0};
     if (!j.x)
         return ct_error_code();
-    if (x->numel == 0)
+    if (y->numel == 0)
         return CT_OK;
     for (int i = axis + 1; i < x->rank; i++)
         j.inner *= x->shape[i];
@@ -176,23 +198,48 @@ static ct_status forward_sort(ct_call *call)
     return CT_OK;
 }
 
-static ct_status backward_sort(ct_call *call)
+static ct_status backward(ct_call *call)
 {
     const sort_attributes *along = ct_call_attributes(call);
-    ct_tensor *g = ct_call_grad_output(call, 0);
-    return ct_call_set_grad(call, 0, ct_scatter_add(ct_zeros_like(g), (int)along->axis, ct_call_output(call, 1), g));
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    ct__node_input_info(call->node, 0, &shape, &rank, &dtype);
+    ct_tensor *nothing = ct_zeros(dtype, shape, rank), *indices = ct_call_output(call, 1);
+    return ct_call_set_grad(call, 0, ct_scatter_add(nothing, (int)along->axis, indices, ct_call_grad_output(call, 0)));
 }
 
-ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices)
+static ct_tensor *apply(const ct_op *op, ct_tensor *x, sort_attributes attributes, ct_tensor **indices)
 {
     ct_tensor *outputs[2];
-    (ct_apply_multi)(&ct_op_sort, &x, 1, &(sort_attributes){axis, descending}, outputs);
+    (ct_apply_multi)(op, &x, 1, &attributes, outputs);
     if (indices)
         *indices = outputs[1];
     else
         ct_release(outputs[1]);
     return outputs[0];
 }
+
+/* ---- sort ---- */
+
+static ct_status infer_sort(ct_call *call)
+{
+    const sort_attributes *along = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    int axis = ct__call_axis(call, along->axis, x->rank);
+    return axis < 0 ? CT_ERROR_ARGUMENT : declare(call, axis, x->shape[axis]);
+}
+
+ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices)
+{
+    return apply(&ct_op_sort, x, (sort_attributes){.axis = axis, .descending = descending}, indices);
+}
+
+#define BY(...)        \
+    &(sort_attributes) \
+    {                  \
+        __VA_ARGS__    \
+    }
 
 const ct_op ct_op_sort = {
     .name = "sort",
@@ -203,13 +250,52 @@ const ct_op ct_op_sort = {
     .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(sort_attributes),
     .infer = infer_sort,
-    .forward = forward_sort,
-    .backward = backward_sort,
-    .samples = (const ct_sample[]){{"3x5", &(sort_attributes){1, 0}},
-                                   {"2x3x4", &(sort_attributes){-2, 1}},
-                                   {"4", &(sort_attributes){0, 0}},
-                                   {"2x0", &(sort_attributes){1, 0}},
-                                   {"0x2", &(sort_attributes){1, 1}},
+    .forward = forward,
+    .backward = backward,
+    .samples = (const ct_sample[]){{"3x5", BY(.axis = 1)},
+                                   {"2x3x4", BY(.axis = -2, .descending = 1)},
+                                   {"4", BY(.axis = 0)},
+                                   {"2x0", BY(.axis = 1)},
+                                   {"0x2", BY(.axis = 1, .descending = 1)},
+                                   {0}},
+};
+
+/* ---- topk ---- */
+
+static ct_status infer_topk(ct_call *call)
+{
+    const sort_attributes *along = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    int axis = ct__call_axis(call, along->axis, x->rank);
+    if (axis < 0)
+        return CT_ERROR_ARGUMENT;
+    if (along->k < 0 || along->k > x->shape[axis])
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "k = %lld is not in 0..%lld: %s", (long long)along->k,
+                             (long long)x->shape[axis], ct_call_shapes(call));
+    return declare(call, axis, along->k);
+}
+
+ct_tensor *ct_topk(ct_tensor *x, int64_t k, int axis, bool largest, ct_tensor **indices)
+{
+    return apply(&ct_op_topk, x, (sort_attributes){.axis = axis, .descending = largest, .k = k}, indices);
+}
+
+const ct_op ct_op_topk = {
+    .name = "topk",
+    .gradient = "g at the k elements chosen, else 0",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .outputs = 2,
+    .saves = CT_SAVE_OUTPUT(1),
+    .attributes_size = sizeof(sort_attributes),
+    .infer = infer_topk,
+    .forward = forward,
+    .backward = backward,
+    .samples = (const ct_sample[]){{"3x5", BY(.axis = 1, .k = 2, .descending = 1)},
+                                   {"4x3", BY(.axis = -2, .k = 4)},
+                                   {"5", BY(.axis = 0, .k = 1)},
+                                   {"0x3", BY(.axis = 1, .k = 2, .descending = 1)},
+                                   {"2x3", BY(.axis = 1, .k = 0)},
                                    {0}},
 };
 
@@ -227,7 +313,7 @@ static ct_tensor *argsort_expression(ct_call *call)
 
 ct_tensor *ct_argsort(ct_tensor *x, int axis, bool descending)
 {
-    return (ct_apply)(&ct_op_argsort, &x, 1, &(sort_attributes){axis, descending});
+    return (ct_apply)(&ct_op_argsort, &x, 1, BY(.axis = axis, .descending = descending));
 }
 
 const ct_op ct_op_argsort = {
@@ -237,54 +323,5 @@ const ct_op ct_op_argsort = {
     .max_inputs = 1,
     .attributes_size = sizeof(sort_attributes),
     .expression = argsort_expression,
-    .samples = (const ct_sample[]){{"3x5", &(sort_attributes){1, 0}}, {"2x0x3", &(sort_attributes){-1, 1}}, {0}},
-};
-
-/* ---- topk ---- */
-
-typedef struct topk_attributes {
-    int64_t k, axis, largest;
-} topk_attributes;
-
-static ct_tensor *topk_expression(ct_call *call)
-{
-    const topk_attributes *a = ct_call_attributes(call);
-    ct_tensor *x = ct_call_input(call, 0), *indices;
-    int axis = ct__call_axis(call, a->axis, ct_rank(x));
-    if (axis < 0)
-        return NULL;
-    if (a->k < 0 || a->k > ct_size(x, axis)) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "k = %lld is not in 0..%lld: %s", (long long)a->k,
-                      (long long)ct_size(x, axis), ct_call_shapes(call));
-        return NULL;
-    }
-    ct_tensor *sorted = ct_sort(x, axis, a->largest, &indices);
-    if (ct_call_set_output(call, 1, ct_slice(indices, axis, 0, a->k, 1)) != CT_OK)
-        return NULL;
-    return ct_slice(sorted, axis, 0, a->k, 1);
-}
-
-ct_tensor *ct_topk(ct_tensor *x, int64_t k, int axis, bool largest, ct_tensor **indices)
-{
-    ct_tensor *outputs[2];
-    (ct_apply_multi)(&ct_op_topk, &x, 1, &(topk_attributes){k, axis, largest}, outputs);
-    if (indices)
-        *indices = outputs[1];
-    return outputs[0];
-}
-
-const ct_op ct_op_topk = {
-    .name = "topk",
-    .gradient = "g at the k elements chosen, else 0",
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .outputs = 2,
-    .attributes_size = sizeof(topk_attributes),
-    .expression = topk_expression,
-    .samples = (const ct_sample[]){{"3x5", &(topk_attributes){2, 1, 1}},
-                                   {"4x3", &(topk_attributes){4, -2, 0}},
-                                   {"5", &(topk_attributes){1, 0, 0}},
-                                   {"0x3", &(topk_attributes){2, 1, 1}},
-                                   {"2x3", &(topk_attributes){0, 1, 1}},
-                                   {0}},
+    .samples = (const ct_sample[]){{"3x5", BY(.axis = 1)}, {"2x0x3", BY(.axis = -1, .descending = 1)}, {0}},
 };

@@ -228,6 +228,26 @@ START_TEST(nothing_to_sort)
 }
 END_TEST
 
+/* Few of many are selected, many are sorted: both are the beginning of the whole in order. */
+START_TEST(topk_is_where_sort_begins)
+{
+    const int64_t ks[] = {0, 1, 3, 16, 64, 65, 200, 299, 300};
+    for (int dtype = CT_FLOAT32; dtype <= CT_UINT8; dtype++)
+        for (int axis = 0; axis < 2; axis++)
+            for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+                ct_scope_open();
+                int64_t k = ks[i];
+                ct_tensor *x = ct_floor(ct_mul_scalar(numbers(CT_FLOAT64, CT_SHAPE(300, 300), 2), 30)); /* with ties */
+                x = in_layout(ct_cast(ct_add_scalar(x, 60), (ct_dtype)dtype), 1);
+                ct_tensor *all, *some, *sorted = ct_sort(x, axis, i % 2, &all),
+                                       *first = ct_topk(x, k, axis, i % 2, &some);
+                expect_close(first, ct_slice(sorted, axis, 0, k, 1), 0);
+                expect_close(some, ct_slice(all, axis, 0, k, 1), 0);
+                ct_scope_close();
+            }
+}
+END_TEST
+
 START_TEST(topk_takes_either_end)
 {
     ct_tensor *x = ct_from_values(CT_INT32, CT_VALUES(3, 1, 2, 9, 8, 7), CT_SHAPE(2, 3)), *indices;
@@ -366,6 +386,7 @@ Suite *ct_suite_scan(void)
     tcase_add_loop_test(values, sorted_along_every_axis, 0, SHAPES);
     tcase_add_test(values, nan_and_both_zeros);
     tcase_add_test(values, nothing_to_sort);
+    tcase_add_test(values, topk_is_where_sort_begins);
     tcase_add_test(values, topk_takes_either_end);
     tcase_add_test(values, the_number_of_threads_changes_nothing);
     tcase_add_test(values, they_refuse);
