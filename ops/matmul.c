@@ -115,7 +115,7 @@ static bool is_tall(const ct_tensor *a)
     for (int i = 0; i + 1 < a->rank - 1; i++)
         if (a->strides[i] != a->strides[i + 1] * a->shape[i + 1])
             return false;
-    return a->rank > 2;
+    return a->rank > 2 && a->strides[a->rank - 2] > 0;
 }
 
 static ct_status matmul_forward(ct_call *call)
@@ -155,7 +155,10 @@ static ct_tensor *transposed(ct_tensor *t)
 /* [..., m, n] as [... m, n]. */
 static ct_tensor *as_one_matrix(ct_tensor *t)
 {
-    return ct_reshape(t, (const int64_t[]){-1, ct_size(t, -1)}, 2);
+    int64_t rows = 1; /* not -1, which a size of 0 leaves open */
+    for (int i = 0; i + 1 < ct_rank(t); i++)
+        rows *= ct_size(t, i);
+    return ct_reshape(t, (const int64_t[]){rows, ct_size(t, -1)}, 2);
 }
 
 static ct_status matmul_backward(ct_call *call)
@@ -178,8 +181,7 @@ static ct_status matmul_backward(ct_call *call)
         status = ct_call_set_grad(call, 0, vector_a ? ct_squeeze(grad, -2) : grad);
     }
     if (status == CT_OK && ct_call_needs_grad(call, 1)) {
-        bool shared =
-            ct_rank(b) == 2 && ct_rank(a) > 2 && ct_numel(a) > 0; /* one b for the batch: one product sums over it */
+        bool shared = ct_rank(b) == 2 && ct_rank(a) > 2; /* one b for the batch: one product sums over it */
         ct_tensor *grad =
             shared ? ct_matmul(transposed(as_one_matrix(a)), as_one_matrix(g)) : ct_matmul(transposed(a), g);
         status = ct_call_set_grad(call, 1, vector_b ? ct_squeeze(grad, -1) : grad);
@@ -264,15 +266,9 @@ static ct_status linear_backward(ct_call *call)
     ct_status status = CT_OK;
     if (ct_call_needs_grad(call, 0))
         status = ct_call_set_grad(call, 0, ct_matmul(g, ct_call_input(call, 1)));
-    int64_t rows = 1;
-    for (int i = 0; i + 1 < g->rank; i++)
-        rows *= g->shape[i];
-    ct_tensor *g2 = ct_reshape(g, (const int64_t[]){rows, ct_size(g, -1)}, 2);
-    if (status == CT_OK && ct_call_needs_grad(call, 1)) {
-        ct_tensor *x = ct_call_input(call, 0);
-        ct_tensor *x2 = ct_reshape(x, (const int64_t[]){rows, ct_size(x, -1)}, 2);
-        status = ct_call_set_grad(call, 1, ct_matmul(transposed(g2), x2));
-    }
+    ct_tensor *g2 = as_one_matrix(g);
+    if (status == CT_OK && ct_call_needs_grad(call, 1))
+        status = ct_call_set_grad(call, 1, ct_matmul(transposed(g2), as_one_matrix(ct_call_input(call, 0))));
     if (status == CT_OK && ct_call_needs_grad(call, 2))
         status = ct_call_set_grad(call, 2, ct_sum(g2, &(ct_reduce_options){.axes = (const int64_t[]){0}, .n_axes = 1}));
     return status;

@@ -15,6 +15,7 @@
     SUITE(random) \
     SUITE(print) \
     SUITE(file) \
+    SUITE(elementwise) \
     SUITE(shape) \
     SUITE(index) \
     SUITE(loss) \
