@@ -28,8 +28,8 @@ ct_status ct__check_not_empty(ct_call *call);
 /* How many elements of input 0 go into each result. */
 int64_t ct__count_reduced(ct_call *call);
 
-/* h_0 = b_0, h_k = a_(k-1) h_(k-1) + b_k along the axis, where a has one element less than b; with reverse from the other end:
- * h_(n-1) = b_(n-1), h_k = a_k h_(k+1) + b_k. */
+/* h_0 = b_0, h_k = a_(k-1) h_(k-1) + b_k along the axis, where a has one element less than b; with reverse from the other
+ * end: h_(n-1) = b_(n-1), h_k = a_k h_(k+1) + b_k. */
 ct_tensor *ct_linear_recurrence(ct_tensor *a, ct_tensor *b, int axis, bool reverse);
 
 #endif

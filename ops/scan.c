@@ -1,5 +1,5 @@
-/* Scans along an axis: running sums and products, and the linear recurrence h_k = a_k h_(k-1) + b_k, whose gradient is a
- * recurrence again, so that products with zeros among their factors need no special case to any order.
+/* Scans along an axis: running sums and products, and the linear recurrence h_k = a_k h_(k-1) + b_k, whose gradient
+ * is a recurrence again, so that products with zeros among their factors need no special case to any order.
  *
  * Invariant: a scan runs through contiguous elements [outer, n, inner], inner ones side by side. */
 #include "reduce_internal.h"
@@ -16,8 +16,8 @@ enum {
     GRAIN = 32768 /* elements that are worth a task */
 };
 
-/* width lines of n terms each: y = a y' + b, where y' is the result before; a is NULL for 1, and has none for the first.
- * Neighbours in a line are step elements apart. */
+/* width lines of n terms each: y = a y' + b, where y' is the result before; a is NULL for 1, and has none for the
+ * first. Neighbours in a line are step elements apart. */
 typedef void scan_kernel(const void *a, const void *b, void *y, int64_t n, int64_t step, int64_t width);
 
 /* X is the type of the elements, S that of the state, Y that of the results. */

@@ -211,8 +211,8 @@ const ct_op ct_op_norm = {
 
 /* ---- logsumexp ---- */
 
-/* log sum exp(x - m) + m with m the largest element, a constant that cancels; 0 in its place where it is infinite. A sum of
- * exp(-infinity) only has no slope. */
+/* log sum exp(x - m) + m with m the largest element, a constant that cancels; 0 in its place where it is infinite. A
+ * sum of exp(-infinity) only has no slope. */
 static ct_tensor *logsumexp_expression(ct_call *call)
 {
     const ct_reduce_attributes *over = ct_call_attributes(call);

@@ -1,5 +1,5 @@
-/* Normalisation, dropout, attention and recurrent sequences: what their samples do not show. Numbers are PyTorch's, for inputs
- * that wave() makes. */
+/* Normalisation, dropout, attention and recurrent sequences: what their samples do not show. Numbers are PyTorch's, for
+ * inputs that wave() makes. */
 #include "tensor_checks.h"
 #include "core_internal.h"
 #include "suites.h"

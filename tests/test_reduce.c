@@ -1,4 +1,4 @@
-/* Reductions against loops over their definition: every set of axes, every layout, sizes that are cut into tasks and tiles. */
+/* Reductions against loops over their definition: every set of axes and layout, sizes that are cut into tasks and tiles. */
 #include "tensor_checks.h"
 #include "kernels_reduce.h"
 #include "suites.h"
@@ -666,7 +666,8 @@ static ct_tensor *try_prod(ct_tensor *const *in)
 
 static ct_tensor *try_var(ct_tensor *const *in)
 {
-    return ct_mul(ct_var(in[0], CT_AXES(0, -1), .keepdim = true), ct_std(in[0], CT_AXES(1), .keepdim = true, .biased = true));
+    return ct_mul(ct_var(in[0], CT_AXES(0, -1), .keepdim = true),
+                  ct_std(in[0], CT_AXES(1), .keepdim = true, .biased = true));
 }
 
 static ct_tensor *try_norm(ct_tensor *const *in)

@@ -1,4 +1,4 @@
-/* Scans and sorting against loops over their definition: every axis, every layout, sizes that are cut into tasks and tiles. */
+/* Scans and sorting against loops over their definition: every axis and layout, sizes that are cut into tasks and tiles. */
 #include "tensor_checks.h"
 #include "reduce_internal.h"
 #include "suites.h"
