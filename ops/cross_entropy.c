@@ -143,7 +143,7 @@ static counts count_rows(const cross_entropy_attributes *how, const ct_tensor *l
 
 /* ---- rows ---- */
 
-/* t's elements along axis as count rows of n contiguous ones: t's own memory where they lie so, else a copy. */
+/* A tensor's elements in contiguous rows along an axis: its own memory where they lie so, else a copy. */
 typedef struct rows {
     char *data;
     size_t copied; /* bytes of the copy, or 0 */

@@ -19,7 +19,7 @@ typedef enum ct_reduction {
     CT_MEAN,
     CT_SUM,
     CT_NONE,
-    CT_BATCH_MEAN /* the sum by the first axis's size */
+    CT_BATCH_MEAN /* the sum by the first axis's size; kl_div only */
 } ct_reduction;
 
 typedef struct ct_cross_entropy_options {
@@ -36,7 +36,7 @@ typedef struct ct_cross_entropy_options {
 /* -log softmax(x)[target], summed with the target's probabilities if these are given: x is [N,C,d...] or [C]; target is
  * int64 class labels [N,d...] or scalar, or probabilities of x's shape and dtype, which get a gradient too. Result 0-d, or
  * of the labels' shape for CT_NONE. Finite for any finite x. PyTorch's cross_entropy. Errors: shape, dtype, argument (a
- * label outside 0..C-1). weight gets no gradient. */
+ * label outside 0..C-1). With labels weight gets no gradient. */
 CT_API ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
 /* The same where x holds logarithms of probabilities already; labels only; no label_smoothing. */
 CT_API ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
@@ -56,11 +56,10 @@ CT_API ct_tensor *ct_multi_margin_loss(ct_tensor *x, ct_tensor *target, const ct
 
 typedef struct ct_loss_options {
     ct_reduction reduction;
-    double delta;      /* huber: where it becomes linear; default 1 */
-    ct_tensor *weight; /* binary cross entropies: factors that broadcast to x, or NULL */
-    ct_tensor
-        *pos_weight; /* binary_cross_entropy_with_logits: factors of the positive part that broadcast to x, or NULL */
-    bool log_target; /* kl_div: the target holds logarithms */
+    double delta;          /* huber: where it becomes linear; default 1 */
+    ct_tensor *weight;     /* binary cross entropies: factors that broadcast to x, or NULL */
+    ct_tensor *pos_weight; /* with logits only: factors of t log sigmoid(x) that broadcast to x, or NULL */
+    bool log_target;       /* kl_div: the target holds logarithms */
     int reserved_;
 } ct_loss_options;
 
@@ -69,7 +68,7 @@ CT_API ct_tensor *ct_mse_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options 
 CT_API ct_tensor *ct_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options); /* |x - t|; gradient 0 at 0 */
 CT_API ct_tensor *ct_huber_loss(ct_tensor *x, ct_tensor *t,
                                 const ct_loss_options *options); /* d^2/2, or delta (|d| - delta/2) */
-/* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch. */
+/* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch; so is each in t's gradient. */
 CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 /* The same of sigmoid(x); finite and exact for any finite x. */
 CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
