@@ -21,11 +21,12 @@ enum {
 
 /* ---- evaluating ---- */
 
-/* One thread's view of a check: its own copy of x, and what it counted. */
+/* One thread's view of a check: tensors of its own, since references are counted without locks, and what it counted. */
 typedef struct worker {
     ct__check *check;
     ct_tensor **x;
     ct_tensor **outputs;
+    ct_tensor **cotangents;
     int64_t evaluations;
     ct_status status;
 } worker;
@@ -61,7 +62,7 @@ static double evaluate(worker *w, double *magnitude)
     if (!subject->records)
         ct_no_grad_begin();
     int m = subject->run(subject, w->x, w->outputs);
-    double phi = m < 0 ? NAN : objective(w->outputs, w->check->cotangents, m, magnitude);
+    double phi = m < 0 ? NAN : objective(w->outputs, w->cotangents, m, magnitude);
     if (!subject->records)
         ct_no_grad_end();
     ct__scope_pop(&scope);
@@ -249,6 +250,9 @@ static bool right_nearby(line *l, ct_random_state *state, double *analytic, bool
 {
     worker *w = l->w;
     ct__check *check = w->check;
+    ct_gradcheck_options value_only = *check->options; /* other threads write to the report too */
+    value_only.checks = CT_CHECK_VALUE_ONLY;
+    ct__check quiet = {.subject = check->subject, .options = &value_only, .report = check->report, .n = check->n};
     size_t bytes = (size_t)check->n * 2 * sizeof(ct_tensor *);
     ct_tensor **origin = ct__alloc(bytes);
     ct_scope scope;
@@ -263,7 +267,7 @@ static bool right_nearby(line *l, ct_random_state *state, double *analytic, bool
         int input = 0;
         while (w->x[input] != l->x)
             input++;
-        if (here && ct__vjp(check, w->x, check->wanted, check->cotangents, grads) == CT_OK) {
+        if (here && ct__vjp(&quiet, w->x, check->wanted, w->cotangents, grads) == CT_OK) {
             double slack;
             near.origin = ct__doubles(here);
             *analytic = along(&near, ct__doubles(grads[input]), &slack);
@@ -419,29 +423,46 @@ static void sweep_element(sweep *s, worker *w, int64_t k, const double *origin)
     s->verdict[k] = (uint8_t)p.verdict;
 }
 
-/* Elements [index, index + 1) * TASK_ELEMENTS of the sweep, on copies of x when threads share the work. */
+/* An operation uses nothing but its inputs; a function says so by an option. */
+static bool is_parallel(const ct__check *check)
+{
+    return check->options->parallel || !check->subject->shares;
+}
+
+/* Gives the worker copies of everything, in arrays with room for n, max_outputs and max_outputs tensors. */
+static void own_tensors(worker *w, ct_tensor **arrays)
+{
+    const ct__check *check = w->check;
+    w->x = arrays;
+    w->outputs = w->x + check->n;
+    w->cotangents = w->outputs + check->subject->max_outputs;
+    for (int i = 0; i < check->n; i++) {
+        w->x[i] = check->x[i] ? ct__copy_as(check->x[i], (ct_dtype)check->x[i]->dtype) : NULL;
+        if (check->x[i] && !w->x[i])
+            w->status = CT_ERROR_MEMORY;
+    }
+    for (int i = 0; i < check->m; i++) {
+        w->cotangents[i] = check->cotangents[i] ? ct__copy_as(check->cotangents[i], CT_FLOAT64) : NULL;
+        if (check->cotangents[i] && !w->cotangents[i])
+            w->status = CT_ERROR_MEMORY;
+    }
+}
+
+/* Elements [index, index + 1) * TASK_ELEMENTS of the sweep. */
 static void sweep_task(void *context, int64_t index)
 {
     sweep *s = context;
     ct__check *check = s->check;
-    bool own = check->options->parallel && ct_num_threads() > 1;
-    size_t bytes = ((size_t)check->n + (size_t)check->subject->max_outputs) * sizeof(ct_tensor *);
-    worker w = {.check = check, .x = check->x, .outputs = check->outputs};
+    size_t bytes = ((size_t)check->n + 2 * (size_t)check->subject->max_outputs) * sizeof(ct_tensor *);
+    worker w = {.check = check, .x = check->x, .outputs = check->outputs, .cotangents = check->cotangents};
     ct_tensor **arrays = ct__alloc(bytes);
     ct_random_state generator = ct_random_get();
     ct_scope scope;
     ct__scope_push(&scope);
     if (!arrays)
         w.status = ct__no_memory("gradcheck");
-    for (int i = 0; own && arrays && i < check->n; i++) {
-        arrays[i] = check->x[i] ? ct__copy_as(check->x[i], (ct_dtype)check->x[i]->dtype) : NULL;
-        if (check->x[i] && !arrays[i])
-            w.status = CT_ERROR_MEMORY;
-    }
-    if (own && arrays) {
-        w.x = arrays;
-        w.outputs = arrays + check->n;
-    }
+    else if (is_parallel(check))
+        own_tensors(&w, arrays);
     ct_tensor *origin = w.status == CT_OK ? ct__copy_as(w.x[s->input], CT_FLOAT64) : NULL;
     int64_t last = (index + 1) * TASK_ELEMENTS < s->count ? (index + 1) * TASK_ELEMENTS : s->count;
     for (int64_t i = index * TASK_ELEMENTS; origin && i < last && w.status == CT_OK; i++)
@@ -460,7 +481,7 @@ static void sweep_task(void *context, int64_t index)
 static ct_status sweep_run(sweep *s)
 {
     int64_t tasks = (s->count + TASK_ELEMENTS - 1) / TASK_ELEMENTS;
-    if (s->check->options->parallel) {
+    if (is_parallel(s->check)) {
         ct__parallel(tasks, sweep_task, s);
     } else {
         for (int64_t i = 0; i < tasks && s->failed == CT_OK; i++)
@@ -691,7 +712,7 @@ static ct_status row_fast(ct__check *check, int input, ct_gradcheck_tensor *row)
     ct_tensor *origin = ct__copy_as(x, CT_FLOAT64), *signs = ct__tensor_new(CT_UINT8, &x->numel, 1, "gradcheck");
     if (!origin || !signs)
         return CT_ERROR_MEMORY;
-    worker w = {.check = check, .x = check->x, .outputs = check->outputs};
+    worker w = {.check = check, .x = check->x, .outputs = check->outputs, .cotangents = check->cotangents};
     line l = {.w = &w, .x = x, .element = -1, .signs = (const int8_t *)ct__ptr(signs), .origin = ct__doubles(origin)};
     for (int64_t k = 0; k < x->numel; k++)
         l.reach = fmax(l.reach, fabs(l.origin[k]));
@@ -745,7 +766,7 @@ ct_status ct__check_numeric(ct__check *check)
 {
     notes_sums all = {0};
     bool full = check->options->mode == CT_FULL;
-    worker w = {.check = check, .x = check->x, .outputs = check->outputs};
+    worker w = {.check = check, .x = check->x, .outputs = check->outputs, .cotangents = check->cotangents};
     double phi = check->phi = evaluate(&w, &check->magnitude);
     if (w.status != CT_OK)
         return w.status;

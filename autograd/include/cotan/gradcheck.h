@@ -54,7 +54,9 @@ typedef struct ct_gradcheck_options {
     double safety;            /* a difference is a mismatch beyond this many error estimates; 0: 10 */
     double absolute;          /* ... plus this; 0: 1e-12 */
     double float32_tolerance; /* relative to the largest element; 0: 1e-4 */
-    bool parallel; /* full mode: fn uses no tensor but its inputs and fresh ones, so evaluate on all threads */
+    /* In full mode evaluate on all threads: fn uses no tensors but its inputs and those it makes. Operations, whose functions
+     * must be reentrant, always are. */
+    bool parallel;
     int reserved_;
 } ct_gradcheck_options;
 
