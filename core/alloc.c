@@ -7,6 +7,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#define ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#else
+#define ADDRESS_SANITIZER 0
+#endif
+
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 #define CACHE_LIMIT ((int64_t)1 << 30) /* bytes that a thread keeps back */
 
@@ -42,8 +50,8 @@ __attribute__((destructor)) static void on_process_exit(void)
 
 static void start(void)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    caching = false;
+#if ADDRESS_SANITIZER
+    caching = false; /* it wants to see every free */
 #else
     const char *setting = getenv("COTAN_CACHE"); /* COTAN_CACHE=0: for memory debuggers, which want to see every free */
     caching = !setting || strcmp(setting, "0") != 0;

@@ -132,10 +132,11 @@ END_TEST
  * result, or of 1 for what is a difference of such. */
 START_TEST(instruction_sets_agree)
 {
+    int ranges = getenv("COTAN_TEST_QUICK") ? 2 : 3; /* memory debuggers get comparisons of NaN wrong */
     double x[2][ROW], expected[ROW], got[ROW];
     for (int isa = 1; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
-            for (int range = 0; range < 3; range++) {
+            for (int range = 0; range < ranges; range++) {
                 static const bool rows[3] = {false};
                 double ulp = dtype == CT_FLOAT32 ? 0x1p-23 : 0x1p-52;
                 fill_row(x[0], (ct_dtype)dtype, ROW, 1, range == 0, range == 2);

@@ -18,12 +18,15 @@ static void ok(ct_status status)
     ck_assert_msg(status == CT_OK && ct_error_code() == CT_OK, "%s", ct_error_message());
 }
 
-/* The pending error is this one, with the place in this file, and is cleared. */
+/* The pending error is this one, with the place in this file, and is cleared. In a call over two lines compilers differ in
+ * which of them __LINE__ is. */
 static void expect_at(int line, ct_status code, const char *message)
 {
-    char whole[700];
+    char before[700], whole[700];
+    snprintf(before, sizeof before, "%s (%s:%d)", message, __FILE__, line - 1);
     snprintf(whole, sizeof whole, "%s (%s:%d)", message, __FILE__, line);
-    ck_assert_str_eq(ct_error_message(), whole);
+    if (strcmp(ct_error_message(), before) != 0)
+        ck_assert_str_eq(ct_error_message(), whole);
     ck_assert_str_eq(ct_status_name(ct_error_code()), ct_status_name(code));
     ct_error_clear();
 }
@@ -905,8 +908,9 @@ static matrix make_matrix(int64_t rows, int64_t cols, int kind, uint64_t seed)
         m.row = cols + 5;
     m.row = largest(m.row, 1);
     m.room = rows && cols ? (rows - 1) * m.row + (cols - 1) * m.col + 1 : 1;
-    m.values = malloc((size_t)m.room * sizeof *m.values);
-    m.floats = malloc((size_t)m.room * sizeof *m.floats);
+    /* Four elements more: some of BLIS's kernels for AVX2 read that far, but do not use it. */
+    m.values = malloc((size_t)(m.room + 4) * sizeof *m.values);
+    m.floats = malloc((size_t)(m.room + 4) * sizeof *m.floats);
     ck_assert(m.values && m.floats);
     uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
     for (int64_t i = 0; i < m.room; i++) {
@@ -1016,12 +1020,13 @@ START_TEST(products_on_several_threads)
 {
     static const int64_t sizes[][3] = {
         {257, 130, 190}, {130, 257, 190}, {64, 784, 300}, {1000, 10, 500}, {33, 1200, 64}};
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    bool quick = getenv("COTAN_TEST_QUICK") != NULL;
+    for (size_t s = 0; s < (quick ? 1 : sizeof sizes / sizeof *sizes); s++)
         for (int d = 0; d < 2; d++)
             same_on_threads(dtypes[d], sizes[s], _i % 2, _i / 2 % 2, _i / 4, true);
     /* The whole is above, its parts below the sizes at which BLIS changes its kernels. */
     static const int64_t large[] = {640, 600, 520};
-    for (int d = 0; _i == 0 && d < 2; d++)
+    for (int d = 0; _i == 0 && !quick && d < 2; d++)
         same_on_threads(dtypes[d], large, 0, 0, 0, false);
 }
 END_TEST
