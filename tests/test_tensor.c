@@ -2,6 +2,7 @@
 #include "suites.h"
 #include "tensor_checks.h"
 #include "core_internal.h"
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -831,6 +832,41 @@ START_TEST(regions_after_fork)
 }
 END_TEST
 
+static void *use_and_unload(void *library)
+{
+    typedef ct_tensor *(*constructor)(ct_dtype, const int64_t *, int);
+    typedef ct_tensor *(*binary)(ct_tensor *, ct_tensor *);
+    void (*set_threads)(int) = (void (*)(int))dlsym(library, "ct_set_num_threads");
+    constructor ones = (constructor)dlsym(library, "ct_ones");
+    binary multiply = (binary)dlsym(library, "ct_matmul");
+    set_threads(3);
+    ct_tensor *t = ones(CT_FLOAT32, CT_SHAPE(300, 300));
+    bool right = multiply(t, t) != NULL;
+    dlclose(library);
+    return right ? library : NULL;
+}
+
+/* A program that loads the library and closes it again goes on, though the pool's threads and the end of this thread need its
+ * code. */
+START_TEST(library_is_unloaded)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        void *library = dlopen(TEST_LIBRARY, RTLD_NOW | RTLD_LOCAL), *result = NULL;
+        alarm(60);
+        if (!library || pthread_create(&thread, NULL, use_and_unload, library) != 0)
+            _exit(2);
+        pthread_join(thread, &result);
+        usleep(100000); /* for the pool's threads to go on in */
+        _exit(result ? 0 : 3);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+END_TEST
+
 /* What a thread has is its own: scopes, errors, counters; and it goes with the thread. */
 static void *thread_of_its_own(void *result)
 {
@@ -1073,7 +1109,8 @@ Suite *ct_suite_tensor(void)
         TESTS(first_error_stays, null_gives_the_first_error_on, place_is_that_of_the_first_call, place_in_nested_calls,
               long_messages_are_cut, status_names, version_and_config));
     add(suite, "threads", 1,
-        TESTS(number_of_threads_is_clipped, regions_of_several_threads, regions_after_fork, threads_have_their_own));
+        TESTS(number_of_threads_is_clipped, regions_of_several_threads, regions_after_fork, library_is_unloaded,
+              threads_have_their_own));
     TCase *hands = tcase_create("hands"); /* without the fixture, whose counters are this thread's */
     tcase_add_test(hands, tensor_changes_hands);
     suite_add_tcase(suite, hands);
