@@ -59,9 +59,10 @@ static void start(void)
     pthread_key_create(&thread_exit_key, on_thread_exit);
 }
 
-/* The first allocation of a thread: makes its cache, and has on_thread_exit called when the thread ends. */
-static void start_thread(void)
+void ct__thread_begin(void)
 {
+    if (CT_LIKELY(thread_started))
+        return;
     pthread_once(&once, start);
     thread_started = true;
     if (caching)
@@ -90,8 +91,7 @@ static bool must_fail(void)
 
 static void *alloc_slowly(size_t size)
 {
-    if (!thread_started)
-        start_thread();
+    ct__thread_begin();
     void *block = from_system(size);
     if (!block && cached_bytes > 0) { /* what is cached may be what is missing */
         ct_memory_trim();

@@ -181,6 +181,7 @@ static _Thread_local size_t quarantine_next;
 
 static void free_struct(ct_tensor *t)
 {
+    ct__thread_begin(); /* a thread that only gives up what it was handed has not allocated yet */
     ct_tensor **place = &quarantine[quarantine_next++ % QUARANTINE];
     if (*place)
         ct__free(*place, tensor_bytes((*place)->rank));
