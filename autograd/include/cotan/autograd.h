@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-#define CT_MAX_INPUTS 64  /* inputs of one operation */
-#define CT_MAX_OUTPUTS 8  /* outputs of one operation */
+#define CT_MAX_INPUTS 64      /* inputs of one operation */
+#define CT_MAX_OUTPUTS 8      /* outputs of one operation */
 #define CT_MAX_ATTRIBUTES 256 /* bytes of attributes of one operation */
 
 /* CT_TENSORS(a, b) stands for the two arguments (tensors, n). */
@@ -41,12 +41,12 @@ typedef struct ct_sample {
 #define CT_SAVE_OUTPUT(i) (UINT64_C(1) << (48 + (i))) /* i in 0..7 */
 
 typedef struct ct_op {
-    const char *name;       /* PyTorch's where it has one */
-    const char *gradient;   /* formula of the gradient in words; "none: why" for an operation without one */
-    int min_inputs, max_inputs; /* required inputs come first; the optional ones after may be NULL. At most CT_MAX_INPUTS */
-    int outputs;            /* 0 counts as 1 */
-    uint64_t saves;         /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
-    size_t attributes_size; /* bytes of the attributes, at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
+    const char *name;           /* PyTorch's where it has one */
+    const char *gradient;       /* formula of the gradient in words; "none: why" for an operation without one */
+    int min_inputs, max_inputs; /* required ones first, the others may be NULL; at most CT_MAX_INPUTS */
+    int outputs;                /* 0 counts as 1 */
+    uint64_t saves;             /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
+    size_t attributes_size;     /* at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
     /* Shape rule: checks the inputs and declares each output with ct_call_output_like() or ct_call_output_shape(), or, for
      * a view of an input, ct_call_output_view(). An error is recorded with ct_call_error(). */
     ct_status (*infer)(ct_call *call);
@@ -89,13 +89,15 @@ CT_API ct_status ct_call_output_view(ct_call *call, int i, int input, int64_t of
 CT_API ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t);
 /* Records "<op name>: <message>" as the error and returns code. The message should end with what came: shapes as %s from
  * ct_call_shapes(). */
-CT_API ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+CT_API ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "[3,4], [4,5]": the inputs' shapes, for messages. The text lasts until the thread's next call of this function. */
 CT_API const char *ct_call_shapes(const ct_call *call);
 
 /* In backward. */
 CT_API bool ct_call_needs_grad(const ct_call *call, int i);
-CT_API ct_tensor *ct_call_grad_output(ct_call *call, int i); /* NULL: nothing flows back into output i, which counts as zero */
+/* NULL: nothing flows back into output i, which counts as zero. */
+CT_API ct_tensor *ct_call_grad_output(ct_call *call, int i);
 /* Sets the gradient of input i. grad NULL: the expression that made it failed; returns that failure. */
 CT_API ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad);
 
@@ -106,7 +108,8 @@ CT_API ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad);
  * attributes (op->attributes_size bytes) are copied; NULL stands for all zero. */
 CT_API ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes);
 /* The same for an operation with several outputs; outputs has room for op->outputs. On failure all are NULL. */
-CT_API ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs);
+CT_API ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
+                                ct_tensor **outputs);
 
 /* ---- leaves and recording ---- */
 
@@ -157,7 +160,9 @@ CT_API ct_status ct_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *co
                          ct_tensor **results, const ct_grad_options *options);
 
 /* A hook sees the gradient of t once it is complete, in every backward, and may return another in its place (of the same
- * shape and dtype) or NULL to leave it. Hooks run in the order they were added. Returns a handle > 0, or 0 with an error. */
+ * shape and dtype) or NULL to leave it; NULL with a new error pending makes the backward fail. Hooks run in the order they were
+ * added, those of a leaf after the whole graph. In a hook operations are recorded only with create_graph; it may run a backward
+ * over another graph, with the same leaves or others. Returns a handle > 0, or 0 with an error. */
 typedef ct_tensor *(*ct_hook)(ct_tensor *grad, void *user);
 CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
 CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
@@ -168,13 +173,14 @@ CT_API ct_status ct_retain_grad(ct_tensor *t);
  * A node stands for one recorded operation. It is good as long as the tensor it was reached from. */
 typedef struct ct_node ct_node;
 
-CT_API ct_node *ct_node_of(const ct_tensor *t);                /* NULL for a leaf */
+CT_API ct_node *ct_node_of(const ct_tensor *t); /* NULL for a leaf */
 CT_API const ct_op *ct_node_op(const ct_node *node);
-CT_API const char *ct_node_file(const ct_node *node);          /* NULL if unknown */
+CT_API const char *ct_node_file(const ct_node *node); /* NULL if unknown */
 CT_API int ct_node_line(const ct_node *node);
 CT_API int ct_node_inputs(const ct_node *node);
-CT_API ct_node *ct_node_input_node(const ct_node *node, int i); /* the node that made input i; NULL for a leaf or an input without gradient */
-CT_API int ct_node_input_output(const ct_node *node, int i);    /* which of that node's outputs input i is */
+/* The node that made input i, NULL for a leaf or an input without gradient; and which of its outputs the input is. */
+CT_API ct_node *ct_node_input_node(const ct_node *node, int i);
+CT_API int ct_node_input_output(const ct_node *node, int i);
 CT_API ct_tensor *ct_node_input_leaf(const ct_node *node, int i); /* the leaf that input i is, or NULL */
 /* Shape of output i: rank sizes, belonging to node. */
 CT_API const int64_t *ct_node_output_shape(const ct_node *node, int i, int *rank);
@@ -183,11 +189,12 @@ CT_API const int64_t *ct_node_output_shape(const ct_node *node, int i, int *rank
 CT_API int64_t ct_graph_nodes(const ct_tensor *root, ct_node **nodes, int64_t size);
 /* Writes the graph behind root in Graphviz's language (https://graphviz.org/doc/info/lang.html). Leaves show their name if
  * names[i] is that of leaves[i]. Errors: NULL, io, memory. */
-CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names, int64_t n,
-                                    FILE *stream);
+CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names,
+                                    int64_t n, FILE *stream);
 
 /* Notes where the outputs were made (see ct_at), and hands the status on. */
-CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op, ct_tensor *const *outputs);
+CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op,
+                               ct_tensor *const *outputs);
 
 /* ---- options behind macros: ct_backward(loss, .retain_graph = true) ---- */
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)

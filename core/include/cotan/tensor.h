@@ -22,7 +22,8 @@ typedef struct ct_tensor ct_tensor;
 #define CT_SHAPE(...) ((const int64_t[]){__VA_ARGS__}), (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 #define CT_SCALAR NULL, 0
 /* CT_VALUES(2, -3) stands for the two arguments (values, count). */
-#define CT_VALUES(...) ((const double[]){__VA_ARGS__}), (int64_t)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+#define CT_VALUES(...) \
+    ((const double[]){__VA_ARGS__}), (int64_t)(sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
 
 /* ---- dtypes ---- */
 
@@ -58,7 +59,7 @@ CT_API ct_dtype ct_dtype_of(const ct_tensor *t);
 CT_API int ct_rank(const ct_tensor *t);
 CT_API const int64_t *ct_shape(const ct_tensor *t);   /* rank sizes; belongs to t */
 CT_API const int64_t *ct_strides(const ct_tensor *t); /* rank strides in elements; belongs to t */
-CT_API int64_t ct_size(const ct_tensor *t, int axis); /* size along axis (negative counts from the end); 0 if there is no such axis */
+CT_API int64_t ct_size(const ct_tensor *t, int axis); /* negative counts from the end; 0 if there is no such axis */
 CT_API int64_t ct_numel(const ct_tensor *t);
 CT_API bool ct_is_contiguous(const ct_tensor *t);
 CT_API bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b);
