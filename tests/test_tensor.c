@@ -850,6 +850,8 @@ static void *use_and_unload(void *library)
  * code. */
 START_TEST(library_is_unloaded)
 {
+    if (TEST_LIBRARY[0] == '\0') /* a sanitized build */
+        return;
     pid_t child = fork();
     if (child == 0) {
         pthread_t thread;
