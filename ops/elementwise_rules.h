@@ -10,6 +10,7 @@
  *   range    of the sample inputs, as in ct_sample, "" for the usual one; away from kinks
  *
  * Parts of gradients are declared in elementwise.h, the others in <cotan/ops.h>. */
+/* clang-format off: a row is a line */
 
 /* ---- powers, exponentials, logarithms ---- */
 
@@ -99,3 +100,4 @@ OP2(log_loss, 0, -b * V_AT_LEAST(V_LOG(a), -100) - (1 - b) * V_AT_LEAST(V_LOG1P(
 
 #undef OP1
 #undef OP2
+/* clang-format on */
