@@ -10,7 +10,7 @@
  *   range    of the sample inputs, as in ct_sample, "" for the usual one; away from kinks
  *
  * Parts of gradients are declared in elementwise.h, the others in <cotan/ops.h>. */
-/* clang-format off: a row is a line */
+/* clang-format off */
 
 /* ---- powers, exponentials, logarithms ---- */
 
