@@ -36,15 +36,15 @@ static ct_status check_samples(const ct_tensor *samples, const ct_tensor *labels
     return CT_OK;
 }
 
-/* The largest label + 1; -1 with an error if one is negative. */
+/* The largest label + 1; -1 with an error if one is negative, or the largest that there is. */
 static int64_t count_classes(const ct_tensor *labels)
 {
     const int64_t *label = ct_data(labels);
     int64_t largest = -1;
     for (int64_t i = 0; i < ct_numel(labels); i++) {
-        if (label[i] < 0) {
-            ct_error_set(CT_ERROR_ARGUMENT, "dataset: label %lld of sample %lld is negative", (long long)label[i],
-                         (long long)i);
+        if (label[i] < 0 || label[i] == INT64_MAX) {
+            ct_error_set(CT_ERROR_ARGUMENT, "dataset: label %lld of sample %lld is %s", (long long)label[i],
+                         (long long)i, label[i] < 0 ? "negative" : "too large");
             return -1;
         }
         largest = label[i] > largest ? label[i] : largest;

@@ -82,7 +82,11 @@ ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64_t in, 
 
 ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x)
 {
-    return layer ? ct_linear(x, weight_of(&layer->affine), bias_of(&layer->affine)) : NULL;
+    if (!layer) {
+        ct_error_set(CT_ERROR_NULL, "linear_forward: the layer is NULL");
+        return NULL;
+    }
+    return ct_linear(x, weight_of(&layer->affine), bias_of(&layer->affine));
 }
 
 /* ---- conv2d ---- */
@@ -130,5 +134,9 @@ ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, 
 
 ct_tensor *ct_conv2d_forward(const ct_conv2d_layer *layer, ct_tensor *x)
 {
-    return layer ? ct_conv2d(x, weight_of(&layer->affine), bias_of(&layer->affine), &layer->options) : NULL;
+    if (!layer) {
+        ct_error_set(CT_ERROR_NULL, "conv2d_forward: the layer is NULL");
+        return NULL;
+    }
+    return ct_conv2d(x, weight_of(&layer->affine), bias_of(&layer->affine), &layer->options);
 }

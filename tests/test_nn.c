@@ -235,7 +235,9 @@ START_TEST(modules_refuse)
     ck_assert_ptr_null(ct_module_parameter(m, "q", ct_neg(p)));
     expect_error(CT_ERROR_STATE, "recorded");
     ck_assert_ptr_null(ct_linear_forward(NULL, p));
+    expect_error(CT_ERROR_NULL, "linear_forward: the layer is NULL");
     ck_assert_ptr_null(ct_conv2d_forward(NULL, p));
+    expect_error(CT_ERROR_NULL, "conv2d_forward: the layer is NULL");
     ck_assert_ptr_null(ct_lenet5_forward(NULL, p));
     ck_assert_int_eq(ct_module_count(m), 1);
     close_scope();
@@ -772,6 +774,8 @@ START_TEST(datasets_refuse)
     expect_error(CT_ERROR_DTYPE, "uint8 or float, not int64");
     ck_assert_ptr_null(ct_dataset_new(x, ct_full(CT_INT64, -2, CT_SHAPE(3))));
     expect_error(CT_ERROR_ARGUMENT, "label -2 of sample 0 is negative");
+    ck_assert_ptr_null(ct_dataset_new(x, ct_from_array(CT_INT64, (const int64_t[]){0, INT64_MAX, 1}, CT_SHAPE(3))));
+    expect_error(CT_ERROR_ARGUMENT, "label 9223372036854775807 of sample 1 is too large");
     ck_assert_ptr_null(ct_dataset_new(x, y, .dtype = CT_INT32));
     expect_error(CT_ERROR_DTYPE, "not int32");
     ck_assert_ptr_null(ct_dataset_new(x, y, .scale = INFINITY));
@@ -1085,6 +1089,48 @@ START_TEST(the_gradient_of_lenet5_is_right)
 }
 END_TEST
 
+/* A parameter that the model holds by itself, not by way of its module. */
+typedef struct scaled_model {
+    ct_module *module;
+    ct_linear_layer *layer;
+    ct_tensor *scale;
+    bool asks;
+} scaled_model;
+
+static ct_tensor *scaled_forward(void *model, ct_tensor *x)
+{
+    const scaled_model *m = model;
+    ct_tensor *scale = m->asks ? ct_module_get(m->module, "scale") : m->scale;
+    return ct_mul(ct_dropout(ct_linear_forward(m->layer, x), 0.5, true), scale);
+}
+
+/* The checker varies the module's parameters: one that the model keeps to itself would go unchecked, and must not pass. */
+START_TEST(a_parameter_past_the_module_is_no_pass)
+{
+    ct_module *m = ct_module_new(_i ? CT_FLOAT64 : CT_FLOAT32);
+    ct_dtype dtype = ct_module_dtype(m);
+    scaled_model model = {.module = m, .layer = ct_linear_new(m, "fc", 3, 2)};
+    model.scale = ct_module_parameter(m, "scale", ct_ones(dtype, CT_SHAPE(2)));
+    ct_scope_open();
+    ct_tensor *x = ct_randn(dtype, 0, 1, CT_SHAPE(5, 3)), *y = ct_randint(0, 2, CT_SHAPE(5));
+    ct_random_state state = ct_random_get();
+    ct_gradcheck_report report = {0};
+    ck_assert_int_eq(ct_gradcheck_model(scaled_forward, &model, m, x, y, NULL, &report), CT_VACUOUS);
+    expect_error(CT_ERROR_STATE, "gradcheck_model: the model uses \"scale\" by itself");
+    ck_assert_int_eq(report.verdict, CT_VACUOUS);
+    model.asks = true;
+    ck_assert_int_eq(ct_gradcheck_model(scaled_forward, &model, m, x, y, NULL, &report), CT_PASS);
+    expect_no_error();
+    ck_assert_int_eq(report.n_tensors, 3);
+    ck_assert_ptr_eq(ct_module_get(m, "scale"), model.scale);
+    ck_assert_ptr_null(ct_grad_of(model.scale));
+    ck_assert_int_eq((int64_t)ct_random_get().counter, (int64_t)state.counter);
+    ct_gradcheck_report_free(&report);
+    close_scope();
+    ct_module_free(m);
+}
+END_TEST
+
 /* ---- no memory ---- */
 
 /* The linker sends the library's calls of malloc, calloc and realloc here (--wrap in meson.build). */
@@ -1252,6 +1298,7 @@ Suite *ct_suite_nn(void)
     tcase_add_test(t, the_same_seed_gives_the_same_bits);
     tcase_add_test(t, fit_hands_errors_on);
     tcase_add_test(t, the_gradient_of_lenet5_is_right);
+    tcase_add_loop_test(t, a_parameter_past_the_module_is_no_pass, 0, 2);
     tcase_add_loop_test(t, no_memory, 0, 2);
     tcase_add_test(t, plots);
     suite_add_tcase(suite, t);

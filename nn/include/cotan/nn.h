@@ -296,7 +296,8 @@ typedef struct ct_evaluation {
 CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result);
 
 /* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in
- * float64 whatever the module's dtype. Result, report and options are ct_gradcheck()'s. */
+ * float64 whatever the module's dtype. The model takes its parameters from layers or ct_module_get(): one that it keeps to
+ * itself cannot be varied (error: state). Result, report and options are ct_gradcheck()'s. */
 CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *module, ct_tensor *x, ct_tensor *y,
                                      ct_loss loss, ct_gradcheck_report *report, const ct_gradcheck_options *options);
 
