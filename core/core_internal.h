@@ -80,6 +80,8 @@ static inline bool ct__is_alive(const ct_tensor *t)
 void ct__tensor_written(ct_tensor *t, const char *writer);
 /* CT_OK, or an error if t may not be changed in place (it is recorded in a graph). */
 ct_status ct__check_writable(const ct_tensor *t, const char *what);
+/* CT_OK, or an error if elements of t lie in one place (it is expanded), so that they cannot be told apart in writing. */
+ct_status ct__check_places(const ct_tensor *t, const char *what);
 
 /* Bytes of an element; dtype must be valid. */
 static inline int64_t ct__size_of(ct_dtype dtype)

@@ -390,6 +390,17 @@ ct_status ct__check_writable(const ct_tensor *t, const char *what)
     return CT_OK;
 }
 
+ct_status ct__check_places(const ct_tensor *t, const char *what)
+{
+    char shape[CT_SHAPE_TEXT], strides[CT_SHAPE_TEXT];
+    for (int i = 0; i < t->rank; i++)
+        if (t->strides[i] == 0 && t->shape[i] > 1)
+            return ct__error(CT_ERROR_STATE,
+                             "%s: several elements of %s with strides %s lie in one place; ct_clone() it", what,
+                             ct__shape_text(t->shape, t->rank, shape), ct__shape_text(t->strides, t->rank, strides));
+    return CT_OK;
+}
+
 ct_tensor *ct_at(const char *file, int line, ct_tensor *t)
 {
     if (CT_UNLIKELY(!t)) {
@@ -809,6 +820,8 @@ ct_status ct_copy_(ct_tensor *t, const ct_tensor *src)
     ct_status status = ct__check_writable(t, "copy_");
     if (status == CT_OK)
         status = ct__check_tensor(src, "copy_");
+    if (status == CT_OK)
+        status = ct__check_places(t, "copy_");
     if (status != CT_OK)
         return status;
     char to[CT_SHAPE_TEXT], from[CT_SHAPE_TEXT];

@@ -273,6 +273,10 @@ static ct_tensor *pad_expression(ct_call *call)
     const pad_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0);
     int rank = ct_rank(x);
+    if (a->mode < CT_PAD_CONSTANT || a->mode > CT_PAD_REPLICATE) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "there is no mode %d", (int)a->mode);
+        return NULL;
+    }
     if (a->n % 2 != 0 || a->n / 2 > rank) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "%lld amounts, takes two for each of at most %d axes", (long long)a->n,
                       rank);
@@ -410,11 +414,10 @@ static int64_t take_diagonal(const ct_tensor *x, const diagonal_attributes *a, i
         shape[rank] = x->shape[i];
         strides[rank++] = x->strides[i];
     }
-    int64_t row = a->offset < 0 ? -a->offset : 0, col = a->offset > 0 ? a->offset : 0;
     int64_t length = diagonal_length(x->shape[axis0], x->shape[axis1], a->offset);
     shape[rank] = length;
     strides[rank] = x->strides[axis0] + x->strides[axis1];
-    return length > 0 ? row * x->strides[axis0] + col * x->strides[axis1] : 0;
+    return length > 0 ? (a->offset < 0 ? -a->offset * x->strides[axis0] : a->offset * x->strides[axis1]) : 0;
 }
 
 static ct_status diagonal_infer(ct_call *call)

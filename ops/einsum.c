@@ -137,7 +137,10 @@ static bool read_equation(contraction *c)
     int most = 0;
     for (int k = 0; k < c->n; k++) {
         operand *o = &c->operands[k];
-        o->t = ct_call_input(c->call, k);
+        if (!(o->t = ct_call_input(c->call, k))) {
+            ct_call_error(c->call, CT_ERROR_NULL, "operand %d is NULL", k);
+            return false;
+        }
         int ellipsis = ellipsis_axes(text, ct_rank(o->t));
         most = ellipsis > most ? ellipsis : most;
         if (!read_term(c, &text, o, ellipsis) || !note_sizes(c, o))

@@ -25,6 +25,8 @@ static ct_status replace(ct_tensor *t, ct_tensor *result, const char *what)
     {                                                    \
         ct_status status = ct__check_writable(t, #name); \
         ct_scope inner;                                  \
+        if (status == CT_OK)                             \
+            status = ct__check_places(t, #name);         \
         if (status != CT_OK)                             \
             return status;                               \
         ct__scope_push(&inner);                          \

@@ -99,6 +99,18 @@ static bool channels_fit(ct_call *call)
     return fits;
 }
 
+static bool options_fit(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    if (!(a->eps >= 0))
+        ct_call_error(call, CT_ERROR_ARGUMENT, "eps %g is negative", a->eps);
+    else if (!(a->momentum >= 0 && a->momentum <= 1))
+        ct_call_error(call, CT_ERROR_ARGUMENT, "momentum %g is not in [0, 1]", a->momentum);
+    else
+        return true;
+    return false;
+}
+
 /* ---- batch_norm ---- */
 
 /* (1 - momentum) running + momentum factor batch. */
@@ -147,7 +159,7 @@ static ct_tensor *batch_norm_expression(ct_call *call)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *mean = ct_call_input(call, 3), *variance = ct_call_input(call, 4);
-    if (!channels_fit(call))
+    if (!channels_fit(call) || !options_fit(call))
         return NULL;
     if (!mean != !variance || (a->evaluation && !mean)) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "running_mean and running_var go together, and evaluation needs them");
@@ -194,7 +206,7 @@ static int last_axes(ct_call *call, int64_t *axes)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
-    if (!dtypes_fit(call))
+    if (!dtypes_fit(call) || !options_fit(call))
         return 0;
     int64_t n = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
     bool fits = n >= 1 && n <= ct_rank(x);
@@ -295,7 +307,7 @@ static ct_tensor *standardise_groups(ct_call *call, int64_t groups)
 static ct_tensor *group_norm_expression(ct_call *call)
 {
     const norm_attributes *a = ct_call_attributes(call);
-    if (!channels_fit(call))
+    if (!channels_fit(call) || !options_fit(call))
         return NULL;
     if (a->groups < 1 || ct_size(ct_call_input(call, 0), 1) % a->groups != 0) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels: %s", (long long)a->groups,
@@ -308,7 +320,9 @@ static ct_tensor *group_norm_expression(ct_call *call)
 /* Each channel is a group. */
 static ct_tensor *instance_norm_expression(ct_call *call)
 {
-    return channels_fit(call) ? standardise_groups(call, ct_size(ct_call_input(call, 0), 1)) : NULL;
+    if (!channels_fit(call) || !options_fit(call))
+        return NULL;
+    return standardise_groups(call, ct_size(ct_call_input(call, 0), 1));
 }
 
 static const ct_sample group_norm_samples[] = {
@@ -381,10 +395,12 @@ static ct_tensor *local_response_norm_expression(ct_call *call)
         ct_call_error(call, CT_ERROR_ARGUMENT, "size %lld is not positive", (long long)a->size);
         return NULL;
     }
-    int64_t before = a->size / 2, after = (a->size - 1) / 2, channels = ct_size(x, 1);
+    int64_t channels = ct_size(x, 1), before = a->size / 2, after = (a->size - 1) / 2;
+    before = before < channels ? before : channels; /* beyond are zeros only */
+    after = after < channels ? after : channels;
     ct_tensor *padded[] = {zero_channels(x, before), ct_square(x), zero_channels(x, after)};
     ct_tensor *squares = ct_concat(padded, 3, 1), *sum = NULL;
-    for (int64_t i = 0; i < a->size; i++) {
+    for (int64_t i = 0; i <= before + after; i++) {
         ct_tensor *shifted = ct_slice(squares, 1, i, i + channels, 1);
         sum = sum ? ct_add(sum, shifted) : shifted;
     }

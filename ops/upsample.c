@@ -63,11 +63,15 @@ static ct_tensor *interpolate_expression(ct_call *call)
                       ct_call_shapes(call));
         return NULL;
     }
+    if (a->mode != CT_NEAREST && a->mode != CT_LINEAR) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "there is no mode %d", (int)a->mode);
+        return NULL;
+    }
     for (int i = 0; x && i < axes; i++) {
         double scale = a->scale[i] != 0 ? a->scale[i] : a->scale[0];
         int64_t in = ct_size(x, 2 + i), out = a->size[i] ? a->size[i] : a->size[0];
         if (out == 0)
-            out = scale > 0 ? (int64_t)floor((double)in * scale) : 0;
+            out = scale > 0 && (double)in * scale < 0x1p62 ? (int64_t)floor((double)in * scale) : 0;
         else
             scale = 0;
         if (in < 1 || out < 1) {

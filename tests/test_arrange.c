@@ -214,6 +214,14 @@ START_TEST(in_place_refusals)
     expect_tensor(w, F64, CT_SHAPE(2), CT_VALUES(1, 1));
     ck_assert_int_eq((ct_mul_scalar_)(NULL, 2), CT_ERROR_NULL);
     expect_error(NULL, CT_ERROR_NULL, "mul_scalar_: the tensor is NULL");
+    /* Where several elements lie in one place there is no telling which would stay. */
+    ct_tensor *one = ct_ones(F64, CT_SHAPE(1)), *thrice = ct_expand(one, CT_SHAPE(3));
+    ck_assert_int_eq((ct_add_)(thrice, ct_arange(F64, 0, 1, 3), 1), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "add_: several elements of [3] with strides [0] lie in one place; ct_clone() it");
+    expect_tensor(one, F64, CT_SHAPE(1), CT_VALUES(1));
+    ck_assert_int_eq(ct_fill_(thrice, 2), CT_OK);
+    ck_assert_int_eq(ct_copy_(ct_expand(one, CT_SHAPE(1, 1)), ct_full(F64, 3, CT_SHAPE(1, 1))), CT_OK);
+    expect_tensor(one, F64, CT_SHAPE(1), CT_VALUES(3));
     /* A leaf may be changed, but a backward that needs the old value says so, with the line of the change. */
     ck_assert_int_eq(ct_mul_scalar_(w, 2), CT_OK);
     ck_assert_int_eq((ct_backward)(ct_sum(y), NULL), CT_ERROR_STATE);
@@ -288,8 +296,13 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_pad(x, CT_SHAPE(3, 0), .mode = CT_PAD_REFLECT), CT_ERROR_ARGUMENT,
                  "pad: cannot pad axis 1 of [2,3] by 3 and 0");
     expect_error(ct_pad(x, CT_SHAPE(1)), CT_ERROR_ARGUMENT, "pad: 1 amounts, takes two for each of at most 2 axes");
+    expect_error(ct_pad(x, CT_SHAPE(1, 1), .mode = (ct_pad_mode)3), CT_ERROR_ARGUMENT, "pad: there is no mode 3");
+    expect_error(ct_interpolate(ct_unsqueeze(x, 0), .size = {4}, .mode = (ct_interpolate_mode)2), CT_ERROR_ARGUMENT,
+                 "interpolate: there is no mode 2");
+    expect_error(ct_einsum("ij,jk", TENSORS(x, NULL)), CT_ERROR_NULL, "einsum: operand 1 is NULL");
     expect_error(ct_tril(ct_zeros(F64, CT_SHAPE(3)), 0), CT_ERROR_SHAPE, "tril: takes matrices: [3]");
     expect_error(ct_diagonal(x, 0, 1, -1), CT_ERROR_ARGUMENT, "diagonal: the two axes are the same: [2,3]");
+    ck_assert_int_eq(ct_numel(ct_diagonal(x, INT64_MIN, 0, 1)) + ct_numel(ct_diagonal(x, INT64_MAX, 0, 1)), 0);
     expect_error(ct_trace(ct_zeros(F64, CT_SHAPE(3))), CT_ERROR_SHAPE, "trace: takes a matrix: [3]");
     expect_error(ct_index_select(x, 1, x), CT_ERROR_DTYPE, "index_select: indices must be int64, not float64");
     expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at place 1 is not in 0..2");

@@ -130,6 +130,11 @@ START_TEST(batch_norm_refuses)
                  "batch_norm: takes float32 or float64, not int64");
     expect_error(ct_batch_norm(x, ct_ones(CT_FLOAT32, CT_SHAPE(3)), NULL), CT_ERROR_DTYPE,
                  "batch_norm: input 1 is float32, x is float64");
+    expect_error(ct_batch_norm(x, three, three, .momentum = 1.5), CT_ERROR_ARGUMENT,
+                 "batch_norm: momentum 1.5 is not in [0, 1]");
+    expect_error(ct_batch_norm(x, three, three, .momentum = NAN), CT_ERROR_ARGUMENT,
+                 "batch_norm: momentum nan is not in [0, 1]");
+    expect_error(ct_batch_norm(x, three, three, .eps = -1), CT_ERROR_ARGUMENT, "batch_norm: eps -1 is negative");
     expect_error(ct_batch_norm(NULL, three, three), CT_ERROR_NULL, "batch_norm: input 0 is NULL");
 }
 END_TEST
@@ -177,6 +182,8 @@ START_TEST(layers_and_groups)
     expect_close(ct_group_norm(x, 4, four, shift), ct_instance_norm(x, four, shift), 0);
     expect_close(ct_group_norm(x, 1, NULL, NULL), ct_layer_norm(x, NULL, NULL, .axes = 2), 1e-15);
     EXPECT(ct_local_response_norm(x, 2, .alpha = 0.5, .beta = 0.6, .k = 1.5), response_y, 2, 4, 3);
+    /* A window beyond all channels is no more work. */
+    expect_close(ct_local_response_norm(x, INT64_MAX, .alpha = 0x1p63), ct_local_response_norm(x, 8, .alpha = 8), 1e-14);
     expect_tensor(ct_group_norm(ct_ones(CT_FLOAT64, CT_SHAPE(0, 4, 3)), 2, four, NULL), CT_FLOAT64, CT_SHAPE(0, 4, 3),
                   NULL, 0);
     expect_tensor(ct_instance_norm(ct_ones(CT_FLOAT64, CT_SHAPE(2, 0, 3)), NULL, NULL), CT_FLOAT64, CT_SHAPE(2, 0, 3),
@@ -205,6 +212,9 @@ START_TEST(layers_and_groups_refuse)
     expect_error(ct_group_norm(x, 2, wave(1, CT_SHAPE(2)), NULL), CT_ERROR_SHAPE, "group_norm: takes x [N, C, ...]");
     expect_error(ct_instance_norm(w, NULL, NULL), CT_ERROR_SHAPE, "instance_norm: takes x [N, C, ...]");
     expect_error(ct_instance_norm(i, NULL, NULL), CT_ERROR_DTYPE, "instance_norm: takes float32 or float64, not int32");
+    expect_error(ct_layer_norm(x, NULL, NULL, .eps = -1), CT_ERROR_ARGUMENT, "layer_norm: eps -1 is negative");
+    expect_error(ct_rms_norm(x, NULL, .eps = -1), CT_ERROR_ARGUMENT, "rms_norm: eps -1 is negative");
+    expect_error(ct_group_norm(x, 1, NULL, NULL, .eps = NAN), CT_ERROR_ARGUMENT, "group_norm: eps nan is negative");
     expect_error(ct_local_response_norm(x, 0), CT_ERROR_ARGUMENT, "local_response_norm: size 0 is not positive");
     expect_error(ct_local_response_norm(w, 3), CT_ERROR_SHAPE, "local_response_norm: takes x [N, C, ...]");
 }

@@ -84,7 +84,7 @@ CT_API double ct_get(const ct_tensor *t, const int64_t *index, int rank);
 
 /* In place, unrecorded, for parameters and buffers: every element, or a copy of src (same shape; converted). Both count
  * as an in-place change, which the engine notices where a backward needs the old value. Refused (state) for a result
- * that is recorded in a graph. */
+ * that is recorded in a graph; ct_copy_ also for a t whose elements share places, such as ct_expand()'s. */
 CT_API ct_status ct_fill_(ct_tensor *t, double value);
 CT_API ct_status ct_copy_(ct_tensor *t, const ct_tensor *src);
 

@@ -63,7 +63,7 @@ typedef struct ct_interpolate_options {
 CT_API ct_tensor *ct_interpolate(ct_tensor *x, const ct_interpolate_options *options);
 
 /* In place and unrecorded, for optimisers and buffers; they count as changes that the engine's check of saved tensors notices.
- * other, end, a and b broadcast to t. Errors: state (t is recorded in a graph), shape, dtype, memory; t is as it was then. */
+ * other, end, a and b broadcast to t. Errors: state (t is recorded in a graph, or expanded), shape, dtype, memory; t is as it was then. */
 CT_API ct_status ct_add_(ct_tensor *t, ct_tensor *other, double alpha);               /* t += alpha other */
 CT_API ct_status ct_mul_(ct_tensor *t, ct_tensor *other);                             /* t *= other */
 CT_API ct_status ct_mul_scalar_(ct_tensor *t, double s);                              /* t *= s */
