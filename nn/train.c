@@ -240,10 +240,11 @@ static ct_status check_leaves(const ct_module *module, const ct_tensor *loss)
         for (int i = 0; i < ct_node_inputs(nodes[k]); i++)
             for (int64_t p = 0; p < ct_module_count(module); p++)
                 if (ct_module_is_parameter(module, p) && ct_node_input_leaf(nodes[k], i) == ct_module_tensor(module, p))
-                    ct_error_set(CT_ERROR_STATE,
-                                 "gradcheck_model: the model uses \"%s\" by itself, where the checker cannot vary it; take "
-                                 "it from the module with ct_module_get() in every call",
-                                 ct_module_name(module, p));
+                    ct_error_set(
+                        CT_ERROR_STATE,
+                        "gradcheck_model: the model uses \"%s\" by itself, where the checker cannot vary it; take "
+                        "it from the module with ct_module_get() in every call",
+                        ct_module_name(module, p));
     free(nodes);
     return ct_error_code();
 }

@@ -217,7 +217,8 @@ START_TEST(in_place_refusals)
     /* Where several elements lie in one place there is no telling which would stay. */
     ct_tensor *one = ct_ones(F64, CT_SHAPE(1)), *thrice = ct_expand(one, CT_SHAPE(3));
     ck_assert_int_eq((ct_add_)(thrice, ct_arange(F64, 0, 1, 3), 1), CT_ERROR_STATE);
-    expect_error(NULL, CT_ERROR_STATE, "add_: several elements of [3] with strides [0] lie in one place; ct_clone() it");
+    expect_error(NULL, CT_ERROR_STATE,
+                 "add_: several elements of [3] with strides [0] lie in one place; ct_clone() it");
     expect_tensor(one, F64, CT_SHAPE(1), CT_VALUES(1));
     ck_assert_int_eq(ct_fill_(thrice, 2), CT_OK);
     ck_assert_int_eq(ct_copy_(ct_expand(one, CT_SHAPE(1, 1)), ct_full(F64, 3, CT_SHAPE(1, 1))), CT_OK);

@@ -183,7 +183,8 @@ START_TEST(layers_and_groups)
     expect_close(ct_group_norm(x, 1, NULL, NULL), ct_layer_norm(x, NULL, NULL, .axes = 2), 1e-15);
     EXPECT(ct_local_response_norm(x, 2, .alpha = 0.5, .beta = 0.6, .k = 1.5), response_y, 2, 4, 3);
     /* A window beyond all channels is no more work. */
-    expect_close(ct_local_response_norm(x, INT64_MAX, .alpha = 0x1p63), ct_local_response_norm(x, 8, .alpha = 8), 1e-14);
+    expect_close(ct_local_response_norm(x, INT64_MAX, .alpha = 0x1p63), ct_local_response_norm(x, 8, .alpha = 8),
+                 1e-14);
     expect_tensor(ct_group_norm(ct_ones(CT_FLOAT64, CT_SHAPE(0, 4, 3)), 2, four, NULL), CT_FLOAT64, CT_SHAPE(0, 4, 3),
                   NULL, 0);
     expect_tensor(ct_instance_norm(ct_ones(CT_FLOAT64, CT_SHAPE(2, 0, 3)), NULL, NULL), CT_FLOAT64, CT_SHAPE(2, 0, 3),
