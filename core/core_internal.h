@@ -1,6 +1,6 @@
 /* What the folders above share of core's inside: the structs, allocation, threads, the matrix product.
  *
- * Invariant: a tensor's shape and strides have rank entries, no more. */
+ * Invariant: a tensor's shape and strides have rank entries; those of a 0-d tensor one, as of an axis of size 1. */
 #ifndef CT_CORE_INTERNAL_H
 #define CT_CORE_INTERNAL_H
 
@@ -50,7 +50,7 @@ struct ct_tensor {
     ct_tensor *grad;              /* accumulated gradient; a reference */
     struct ct_gathered *gathered; /* what the innermost running backward has for this leaf; NULL without one */
     struct ct_hook_entry *hooks;  /* a leaf's hooks; a result's are on its node */
-    int64_t *shape, *strides;     /* rank each, in dims */
+    int64_t *shape, *strides;     /* rank each, at least one, in dims */
     int64_t dims[];
 };
 
@@ -115,7 +115,7 @@ static inline bool ct__same_shape(const ct_tensor *a, const ct_tensor *b)
 int64_t ct__row_major(const int64_t *shape, int rank, int64_t *strides);
 /* NumPy's rule: out gets the joint shape. False if the shapes do not go together. */
 bool ct__broadcast_shapes(const int64_t *a, int rank_a, const int64_t *b, int rank_b, int64_t *out, int *rank_out);
-/* axis counted from the end if negative; -1 if there is no such axis. */
+/* axis counted from the end if negative; -1 if there is no such axis. A 0-d tensor counts as one of a single axis. */
 int ct__axis(int axis, int rank);
 /* "[3,4]" into buffer (at least 8 * 21 + 3 bytes); returns buffer. */
 char *ct__shape_text(const int64_t *shape, int rank, char *buffer);

@@ -77,6 +77,7 @@ bool ct__broadcast_shapes(const int64_t *a, int rank_a, const int64_t *b, int ra
 
 int ct__axis(int axis, int rank)
 {
+    rank = rank > 0 ? rank : 1;
     if (axis < 0)
         axis += rank;
     return axis >= 0 && axis < rank ? axis : -1;
@@ -170,7 +171,7 @@ void ct_memory_reset_peak(void)
 
 static size_t tensor_bytes(int rank)
 {
-    return sizeof(ct_tensor) + 2 * (size_t)rank * sizeof(int64_t);
+    return sizeof(ct_tensor) + 2 * (size_t)(rank > 0 ? rank : 1) * sizeof(int64_t);
 }
 
 #if CT_LIFETIME_CHECKS
@@ -207,7 +208,8 @@ void ct__tensors_end(void)
 }
 #endif
 
-/* A tensor of the given rank over storage, whose reference it takes over, in the innermost scope; shape and strides are unset. */
+/* A tensor of the given rank over storage, whose reference it takes over, in the innermost scope; shape and strides are unset
+ * but for those of a 0-d tensor. */
 static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
 {
     ct_tensor *t = ct__alloc(tensor_bytes(rank));
@@ -220,7 +222,9 @@ static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, cons
     static const ct_tensor blank = {.alive = CT_ALIVE, .refs = 1};
     memcpy(t, &blank, offsetof(ct_tensor, shape));
     t->shape = t->dims;
-    t->strides = t->dims + rank;
+    t->strides = t->dims + (rank > 0 ? rank : 1);
+    if (rank == 0)
+        t->shape[0] = t->strides[0] = 1;
     t->storage = storage;
     t->dtype = (uint8_t)dtype;
     t->rank = (uint8_t)rank;
@@ -614,7 +618,7 @@ const int64_t *ct_strides(const ct_tensor *t)
 
 int64_t ct_size(const ct_tensor *t, int axis)
 {
-    int found = usable(t) ? ct__axis(axis, t->rank) : -1;
+    int found = usable(t) && t->rank > 0 ? ct__axis(axis, t->rank) : -1;
     return found < 0 ? 0 : t->shape[found];
 }
 

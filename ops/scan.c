@@ -250,7 +250,7 @@ static ct_tensor *cumprod_expression(ct_call *call)
         return NULL;
     if (!ct_dtype_is_float(ct_dtype_of(x)))
         x = ct_cast(x, CT_INT64);
-    if (ct_size(x, axis) == 0)
+    if (ct_size(x, axis) == 0) /* a 0-d tensor's too */
         return ct_clone(x);
     ct_tensor *first = ct_slice(x, axis, 0, 1, 1), *others = all_but(x, axis, true);
     ct_tensor *none = ct_zeros(ct_dtype_of(x), ct_shape(others), ct_rank(others));

@@ -24,13 +24,19 @@ ct_tensor *ct__apply_to_shape(const ct_op *op, ct_tensor *x, const int64_t *shap
 
 int ct__call_axis(ct_call *call, int64_t axis, int rank)
 {
+    rank = rank > 0 ? rank : 1;
     if (axis >= -rank && axis < rank)
         return (int)(axis < 0 ? axis + rank : axis);
-    if (rank == 0)
-        ct_call_error(call, CT_ERROR_ARGUMENT, "axis %lld, but a 0-d tensor has no axes", (long long)axis);
-    else
-        ct_call_error(call, CT_ERROR_ARGUMENT, "axis %lld is not in %d..%d: %s", (long long)axis, -rank, rank - 1,
-                      ct_call_shapes(call));
+    ct_call_error(call, CT_ERROR_ARGUMENT, "axis %lld is not in %d..%d: %s", (long long)axis, -rank, rank - 1,
+                  ct_call_shapes(call));
+    return -1;
+}
+
+int ct__call_real_axis(ct_call *call, int64_t axis, int rank)
+{
+    if (rank > 0)
+        return ct__call_axis(call, axis, rank);
+    ct_call_error(call, CT_ERROR_ARGUMENT, "axis %lld, but a 0-d tensor has no axes", (long long)axis);
     return -1;
 }
 
@@ -289,9 +295,10 @@ static ct_status infer_squeeze(ct_call *call)
     if (x->shape[axis] != 1)
         return ct_call_error(call, CT_ERROR_SHAPE, "axis %d is not of size 1: %s", axis, ct_call_shapes(call));
     int64_t shape[CT_MAX_RANK];
-    for (int i = 0; i < x->rank - 1; i++)
+    int rank = x->rank > 0 ? x->rank - 1 : 0;
+    for (int i = 0; i < rank; i++)
         shape[i] = x->shape[i < axis ? i : i + 1];
-    return infer_same_elements(call, shape, x->rank - 1);
+    return infer_same_elements(call, shape, rank);
 }
 
 ct_tensor *ct_squeeze(ct_tensor *x, int axis)
@@ -487,7 +494,7 @@ static int64_t slice_length(const slice_attributes *slice, int64_t size, int64_t
 static ct_status take_slice(ct_call *call, const slice_attributes *slice, int rank, int64_t *offset, int64_t *shape,
                             int64_t *strides)
 {
-    int axis = ct__call_axis(call, slice->axis, rank);
+    int axis = ct__call_real_axis(call, slice->axis, rank);
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
     if (slice->step == 0)
@@ -623,7 +630,7 @@ static ct_status infer_select(ct_call *call)
 {
     const select_attributes *at = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0);
-    int axis = ct__call_axis(call, at->axis, x->rank);
+    int axis = ct__call_real_axis(call, at->axis, x->rank);
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
     int64_t size = x->shape[axis], index = at->index < 0 ? at->index + size : at->index;
@@ -748,7 +755,7 @@ static ct_status infer_concat(ct_call *call)
 {
     const one_axis *along = ct_call_attributes(call);
     const ct_tensor *first = ct_call_input(call, 0);
-    int axis = ct__call_axis(call, along->axis, first->rank);
+    int axis = ct__call_real_axis(call, along->axis, first->rank);
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
     int64_t shape[CT_MAX_RANK], n = ct_call_inputs(call);
@@ -767,7 +774,9 @@ static ct_status infer_concat(ct_call *call)
         if (!fits)
             return ct_call_error(call, CT_ERROR_SHAPE, "tensor %d differs from the first beside axis %d: %s", k, axis,
                                  ct_call_shapes(call));
-        shape[axis] += x->shape[axis];
+        if (__builtin_add_overflow(shape[axis], x->shape[axis], &shape[axis]))
+            return ct_call_error(call, CT_ERROR_SHAPE, "more than 2^63-1 along axis %d: %s", axis,
+                                 ct_call_shapes(call));
     }
     ct_status status = ct_call_output_shape(call, 0, (ct_dtype)first->dtype, shape, first->rank);
     return status != CT_OK ? status : ct_call_output_shape(call, 1, CT_INT64, &n, 1);

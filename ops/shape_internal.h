@@ -18,7 +18,12 @@ typedef struct ct_shape_attributes {
 /* Applies an operation with these attributes. */
 ct_tensor *ct__apply_to_shape(const ct_op *op, ct_tensor *x, const int64_t *shape, int rank);
 
-/* axis counted from the end if negative, as 0..rank-1; -1 with an error (argument) if there is no such axis. */
+/* axis counted from the end if negative, as 0..rank-1; -1 with an error (argument) if there is no such axis. A 0-d tensor has
+ * axis 0, of size 1, as in PyTorch; only what cuts or joins along an axis needs one that is there. */
 int ct__call_axis(ct_call *call, int64_t axis, int rank);
+int ct__call_real_axis(ct_call *call, int64_t axis, int rank);
+
+/* Checks that an index is int64 and each of its elements in 0..size-1. Errors: dtype, argument. */
+ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size);
 
 #endif

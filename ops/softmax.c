@@ -43,10 +43,8 @@ static ct_status softmax_infer(ct_call *call)
     if (!ct_dtype_is_float((ct_dtype)x->dtype))
         return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s",
                              ct_dtype_name((ct_dtype)x->dtype));
-    if (x->rank > 0 && ct__call_axis(call, attributes->axis, x->rank) < 0)
+    if (ct__call_axis(call, attributes->axis, x->rank) < 0)
         return CT_ERROR_ARGUMENT;
-    if (x->rank == 0 && attributes->axis != 0 && attributes->axis != -1)
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "a 0-d tensor has no axis %lld", (long long)attributes->axis);
     if (call->n_inputs > 1 && (call->inputs[1]->dtype != x->dtype || !ct__same_shape(call->inputs[1], x)))
         return ct_call_error(call, CT_ERROR_SHAPE, "two of one shape and dtype are needed: %s", ct_call_shapes(call));
     return ct_call_output_like(call, 0, x);
@@ -93,7 +91,6 @@ static ct_status run(ct_call *call, ct_row_kernel *kernel)
     job j = {.kernel = kernel,
              .dtype = (ct_dtype)x->dtype,
              .size = (int64_t)ct_dtype_size((ct_dtype)x->dtype),
-             .n = 1,
              .inner = 1,
              .a = ct_call_input_data(call, 0),
              .b = ct_call_input_data(call, 1),
@@ -102,12 +99,10 @@ static ct_status run(ct_call *call, ct_row_kernel *kernel)
         return CT_ERROR_MEMORY;
     if (x->numel == 0)
         return CT_OK;
-    if (x->rank > 0) {
-        int axis = ct__axis((int)attributes->axis, x->rank);
-        j.n = x->shape[axis];
-        for (int i = axis + 1; i < x->rank; i++)
-            j.inner *= x->shape[i];
-    }
+    int axis = ct__axis((int)attributes->axis, x->rank);
+    j.n = x->shape[axis];
+    for (int i = axis + 1; i < x->rank; i++)
+        j.inner *= x->shape[i];
     j.side = j.inner < SIDE_BY_SIDE ? j.inner : SIDE_BY_SIDE;
     j.groups = (j.inner + j.side - 1) / j.side;
     j.total = x->numel / j.n / j.inner * j.groups;
@@ -129,8 +124,7 @@ static ct_tensor *apply(const ct_op *op, ct_tensor *a, ct_tensor *b, int64_t axi
 
 static ct_tensor *sum_along(ct_tensor *t, int64_t axis)
 {
-    /* A 0-d tensor has all its elements along its only row. */
-    ct_reduce_options options = {.axes = &axis, .n_axes = t && ct_rank(t) > 0, .keepdim = true};
+    ct_reduce_options options = {.axes = &axis, .n_axes = 1, .keepdim = true};
     return ct_sum(t, &options);
 }
 

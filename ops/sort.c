@@ -269,9 +269,10 @@ static ct_status infer_topk(ct_call *call)
     int axis = ct__call_axis(call, along->axis, x->rank);
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
-    if (along->k < 0 || along->k > x->shape[axis])
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "k = %lld is not in 0..%lld: %s", (long long)along->k,
-                             (long long)x->shape[axis], ct_call_shapes(call));
+    int64_t least = x->rank == 0; /* a 0-d result has one element */
+    if (along->k < least || along->k > x->shape[axis])
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "k = %lld is not in %lld..%lld: %s", (long long)along->k,
+                             (long long)least, (long long)x->shape[axis], ct_call_shapes(call));
     return declare(call, axis, along->k);
 }
 

@@ -112,8 +112,7 @@ START_TEST(reshape_refuses)
     expect_error(ct_unsqueeze(ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 1, 1, 1, 1, 1, 1)), 0), CT_ERROR_SHAPE,
                  "unsqueeze: more than 8 axes: [1,1,1,1,1,1,1,1]");
     expect_error(ct_squeeze(x, 0), CT_ERROR_SHAPE, "squeeze: axis 0 is not of size 1: [2,3]");
-    expect_error(ct_squeeze(ct_scalar(CT_FLOAT32, 1), 0), CT_ERROR_ARGUMENT,
-                 "squeeze: axis 0, but a 0-d tensor has no axes");
+    expect_error(ct_squeeze(ct_scalar(CT_FLOAT32, 1), 1), CT_ERROR_ARGUMENT, "squeeze: axis 1 is not in -1..0: []");
 }
 END_TEST
 
@@ -143,8 +142,8 @@ START_TEST(permute_refuses)
     expect_error(ct_permute(x, CT_SHAPE(0, 2)), CT_ERROR_ARGUMENT, "permute: axis 2 is not in -2..1: [2,3]");
     expect_error(ct_permute(x, CT_SHAPE(1, -1)), CT_ERROR_ARGUMENT, "permute: axis 1 is named twice: [2,3]");
     expect_error(ct_transpose(x, 0, -3), CT_ERROR_ARGUMENT, "transpose: axis -3 is not in -2..1: [2,3]");
-    expect_error(ct_transpose(ct_scalar(CT_FLOAT32, 1), 0, 0), CT_ERROR_ARGUMENT,
-                 "transpose: axis 0, but a 0-d tensor has no axes");
+    expect_error(ct_transpose(ct_scalar(CT_FLOAT32, 1), 0, 1), CT_ERROR_ARGUMENT,
+                 "transpose: axis 1 is not in -1..0: []");
     expect_error(ct_transpose(NULL, 0, 1), CT_ERROR_NULL, "transpose: input 0 is NULL");
 }
 END_TEST
