@@ -34,9 +34,10 @@ static ct_tensor *flip_expression(ct_call *call)
             return NULL;
         }
         seen[axis] = true;
-        x = ct_slice(x, axis, CT_END, CT_END, -1);
+        if (ct_rank(x) > 0)
+            x = ct_slice(x, axis, CT_END, CT_END, -1);
     }
-    return a->n ? x : ct_reshape(x, ct_shape(x), ct_rank(x));
+    return a->n && ct_rank(x) > 0 ? x : ct_reshape(x, ct_shape(x), ct_rank(x));
 }
 
 const ct_op ct_op_flip = {
@@ -73,6 +74,8 @@ static ct_tensor *roll_expression(ct_call *call)
     int axis = axis_of(call);
     if (axis < 0)
         return NULL;
+    if (ct_rank(x) == 0)
+        return ct_clone(x);
     int64_t size = ct_size(x, axis), shift = size ? (a->amount % size + size) % size : 0;
     ct_tensor *parts[] = {ct_slice(x, axis, size - shift, CT_END, 1), ct_slice(x, axis, 0, size - shift, 1)};
     return ct_concat(parts, 2, axis);
@@ -138,7 +141,7 @@ static int axis_to_cut(ct_tensor *x, int axis, const char *what)
 {
     if (ct__check_tensor(x, what) != CT_OK)
         return -1;
-    int found = ct__axis(axis, x->rank);
+    int found = x->rank > 0 ? ct__axis(axis, x->rank) : -1;
     if (found < 0)
         ct__error(CT_ERROR_ARGUMENT, "%s: axis %d is not one of a tensor of rank %d", what, axis, x->rank);
     return found;
@@ -543,14 +546,6 @@ ct_tensor *ct_trace(ct_tensor *x)
 
 /* ---- index_select, embedding, one_hot, masked_select ---- */
 
-static bool is_index(ct_call *call, const ct_tensor *index)
-{
-    if (ct_dtype_of(index) == CT_INT64)
-        return true;
-    ct_call_error(call, CT_ERROR_DTYPE, "indices must be int64, not %s", ct_dtype_name(ct_dtype_of(index)));
-    return false;
-}
-
 /* x's slices along axis at index, by a gather whose index is the same in all other axes. */
 static ct_tensor *select_slices(ct_tensor *x, int axis, ct_tensor *index)
 {
@@ -566,7 +561,7 @@ static ct_tensor *index_select_expression(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1);
     int axis = axis_of(call);
-    if (axis < 0 || !is_index(call, index))
+    if (axis < 0 || ct__check_indices(call, index, x->shape[axis]) != CT_OK)
         return NULL;
     if (ct_rank(index) != 1) {
         ct_call_error(call, CT_ERROR_SHAPE, "the index must have one axis: %s", ct_call_shapes(call));
@@ -598,12 +593,12 @@ static ct_tensor *embedding_expression(ct_call *call)
     ct_tensor *weight = ct_call_input(call, 0), *index = ct_call_input(call, 1);
     int64_t shape[CT_MAX_RANK];
     int rank = ct_rank(index);
-    if (!is_index(call, index))
-        return NULL;
     if (ct_rank(weight) != 2 || rank >= CT_MAX_RANK) {
         ct_call_error(call, CT_ERROR_SHAPE, "takes weight [V,D] and an index: %s", ct_call_shapes(call));
         return NULL;
     }
+    if (ct__check_indices(call, index, weight->shape[0]) != CT_OK)
+        return NULL;
     for (int i = 0; i < rank; i++)
         shape[i] = ct_size(index, i);
     shape[rank] = ct_size(weight, 1);
@@ -633,18 +628,14 @@ static ct_tensor *one_hot_expression(ct_call *call)
 {
     const one_hot_attributes *a = ct_call_attributes(call);
     ct_tensor *index = ct_call_input(call, 0);
-    if (!is_index(call, index))
+    if (a->classes < 0) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld classes", (long long)a->classes);
         return NULL;
-    const int64_t *values = ct_call_input_data(call, 0);
-    for (int64_t i = 0; values && i < ct_numel(index); i++) {
-        if (values[i] < 0 || values[i] >= a->classes) {
-            ct_call_error(call, CT_ERROR_ARGUMENT, "index %lld at place %lld is not in 0..%lld", (long long)values[i],
-                          (long long)i, (long long)a->classes - 1);
-            return NULL;
-        }
     }
+    if (ct__check_indices(call, index, a->classes) != CT_OK)
+        return NULL;
     ct_tensor *classes = ct_arange(CT_INT64, 0, 1, a->classes);
-    return values ? ct_cast(ct_eq(ct_unsqueeze(index, -1), classes), (ct_dtype)a->dtype) : NULL;
+    return ct_cast(ct_eq(ct_unsqueeze(index, -1), classes), (ct_dtype)a->dtype);
 }
 
 const ct_op ct_op_one_hot = {

@@ -10,6 +10,12 @@ typedef struct index_attributes {
 
 /* ---- walking over the index ---- */
 
+/* Axes to walk over: a 0-d tensor has one, of size 1. */
+static int axes_of(const ct_tensor *t)
+{
+    return t->rank > 0 ? t->rank : 1;
+}
+
 /* Moves to the next row (all axes but the last) of a shape; false after the last one. */
 static bool next_row(int64_t *at, const int64_t *shape, int rank)
 {
@@ -30,15 +36,19 @@ static int64_t row_offset(const int64_t *at, const int64_t *strides, int rank)
     return offset;
 }
 
-static ct_status check_indices(ct_call *call, const ct_tensor *index, int64_t size)
+ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size)
 {
-    int last = index->rank - 1;
-    int64_t at[CT_MAX_RANK] = {0};
+    int rank = axes_of(index), last = rank - 1;
+    int64_t at[CT_MAX_RANK] = {0}, shape[CT_MAX_RANK];
+    if (index->dtype != CT_INT64)
+        return ct_call_error(call, CT_ERROR_DTYPE, "the index is %s, not int64", ct_dtype_name((ct_dtype)index->dtype));
     if (index->numel == 0)
         return CT_OK;
+    for (int i = 0; i < rank; i++)
+        shape[i] = index->strides[i] == 0 ? 1 : index->shape[i]; /* expanded: all are the first */
     do {
-        const int64_t *row = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, index->rank);
-        for (int64_t i = 0; i < index->shape[last]; i++) {
+        const int64_t *row = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, rank);
+        for (int64_t i = 0; i < shape[last]; i++) {
             int64_t value = row[i * index->strides[last]];
             if (value >= 0 && value < size)
                 continue;
@@ -47,7 +57,7 @@ static ct_status check_indices(ct_call *call, const ct_tensor *index, int64_t si
             return ct_call_error(call, CT_ERROR_ARGUMENT, "index %lld at %s is not in 0..%lld: %s", (long long)value,
                                  ct__shape_text(at, index->rank, text), (long long)size - 1, ct_call_shapes(call));
         }
-    } while (next_row(at, index->shape, index->rank));
+    } while (next_row(at, shape, rank));
     return CT_OK;
 }
 
@@ -59,10 +69,6 @@ static int check_indexed(ct_call *call)
     int axis = ct__call_axis(call, along->axis, x->rank);
     if (axis < 0)
         return -1;
-    if (index->dtype != CT_INT64) {
-        ct_call_error(call, CT_ERROR_DTYPE, "the index is %s, not int64", ct_dtype_name((ct_dtype)index->dtype));
-        return -1;
-    }
     bool fits = index->rank == x->rank;
     for (int i = 0; fits && i < x->rank; i++)
         fits = i == axis || index->shape[i] <= x->shape[i];
@@ -71,7 +77,7 @@ static int check_indexed(ct_call *call)
                       axis, ct_call_shapes(call));
         return -1;
     }
-    return check_indices(call, index, x->shape[axis]) == CT_OK ? axis : -1;
+    return ct__check_indices(call, index, x->shape[axis]) == CT_OK ? axis : -1;
 }
 
 /* One row of the walk: dense[i] goes with indexed[i, but index[i] along the axis]. Steps are in elements; indexed_step is 0
@@ -83,54 +89,76 @@ typedef struct row {
     int64_t dense_step, indexed_step, index_step, axis_step;
 } row;
 
-#define EACH(T, statement)                                                                               \
+#define EACH(D, T, statement)                                                                            \
     for (int64_t i = 0; i < r->n; i++) {                                                                 \
-        T *dense = (T *)r->dense + i * r->dense_step;                                                    \
+        D *dense = (D *)r->dense + i * r->dense_step;                                                    \
         T *indexed = (T *)r->indexed + i * r->indexed_step + r->index[i * r->index_step] * r->axis_step; \
         statement;                                                                                       \
     }
 
-static void gather_row(const row *r, ct_dtype dtype)
+static void gather_4_bytes(const row *r)
 {
-    size_t size = ct_dtype_size(dtype);
-    if (size == 8)
-        EACH(uint64_t, *dense = *indexed)
-    else if (size == 4)
-        EACH(uint32_t, *dense = *indexed)
-    else
-        EACH(uint8_t, *dense = *indexed)
+    EACH(uint32_t, uint32_t, *dense = *indexed)
 }
 
-static void scatter_add_row(const row *r, ct_dtype dtype)
+static void gather_8_bytes(const row *r)
 {
-    if (dtype == CT_FLOAT32)
-        EACH(float, *indexed += *dense)
-    else
-        EACH(double, *indexed += *dense)
+    EACH(uint64_t, uint64_t, *dense = *indexed)
 }
 
-/* Runs over index, dense (of its shape) and indexed together, in row-major order of the index. */
-static void walk(const ct_tensor *indexed, int axis, const ct_tensor *index, const ct_tensor *dense,
-                 void (*do_row)(const row *r, ct_dtype dtype))
+static void gather_bytes(const row *r)
 {
-    ct_dtype dtype = (ct_dtype)indexed->dtype;
-    int64_t size = (int64_t)ct_dtype_size(dtype), steps[CT_MAX_RANK], at[CT_MAX_RANK] = {0};
-    int rank = index->rank, last = rank - 1;
+    EACH(uint8_t, uint8_t, *dense = *indexed)
+}
+
+static void add_float32(const row *r)
+{
+    EACH(float, float, *indexed += *dense)
+}
+
+static void add_float64(const row *r)
+{
+    EACH(double, double, *indexed += *dense)
+}
+
+static void add_float32_to_float64(const row *r)
+{
+    EACH(float, double, *indexed += *dense)
+}
+
+/* Elements that are indexed along an axis. */
+typedef struct indexed {
+    char *data;
+    const int64_t *strides;
+    int64_t size; /* of an element */
+    int axis;
+} indexed;
+
+/* Runs over index, dense (of its shape) and to together, in row-major order of the index. */
+static void walk(indexed to, const ct_tensor *index, const ct_tensor *dense, void (*do_row)(const row *r))
+{
+    int64_t size = ct__size_of((ct_dtype)dense->dtype), steps[CT_MAX_RANK], at[CT_MAX_RANK] = {0};
+    int rank = axes_of(index), last = rank - 1;
     if (index->numel == 0)
         return;
     for (int i = 0; i < rank; i++)
-        steps[i] = i == axis ? 0 : indexed->strides[i];
+        steps[i] = i == to.axis ? 0 : to.strides[i];
     do {
         row r = {.n = index->shape[last],
                  .dense = ct__ptr(dense) + row_offset(at, dense->strides, rank) * size,
-                 .indexed = ct__ptr(indexed) + row_offset(at, steps, rank) * size,
+                 .indexed = to.data + row_offset(at, steps, rank) * to.size,
                  .index = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, rank),
                  .dense_step = dense->strides[last],
                  .indexed_step = steps[last],
                  .index_step = index->strides[last],
-                 .axis_step = indexed->strides[axis]};
-        do_row(&r, dtype);
+                 .axis_step = to.strides[to.axis]};
+        do_row(&r);
     } while (next_row(at, index->shape, rank));
+}
+
+static indexed elements_of(const ct_tensor *t, int axis)
+{
+    return (indexed){ct__ptr(t), t->strides, ct__size_of((ct_dtype)t->dtype), axis};
 }
 
 /* ---- gather ---- */
@@ -147,7 +175,11 @@ static ct_status forward_gather(ct_call *call)
 {
     const index_attributes *along = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0);
-    walk(x, ct__axis((int)along->axis, x->rank), ct_call_input(call, 1), ct_call_output(call, 0), gather_row);
+    int64_t size = ct__size_of((ct_dtype)x->dtype);
+    walk(elements_of(x, ct__axis((int)along->axis, x->rank)), ct_call_input(call, 1), ct_call_output(call, 0),
+         size == 8   ? gather_8_bytes
+         : size == 4 ? gather_4_bytes
+                     : gather_bytes);
     return CT_OK;
 }
 
@@ -200,14 +232,41 @@ static ct_status infer_scatter_add(ct_call *call)
     return ct_call_output_like(call, 0, x);
 }
 
+/* From so many terms on, a float32 sum is made in double. */
+enum { MANY_TERMS = 4096 };
+
+static void copy(ct_dtype dtype, void *to, const ct_tensor *x)
+{
+    int64_t strides[CT_MAX_RANK];
+    ct__row_major(x->shape, x->rank, strides);
+    ct__copy_strided(dtype, to, strides, (ct_dtype)x->dtype, ct__ptr(x), x->strides, x->shape, x->rank);
+}
+
+/* y = x with source added, in double. */
+static ct_status add_in_double(ct_tensor *y, const ct_tensor *x, int axis, const ct_tensor *index,
+                               const ct_tensor *source)
+{
+    size_t bytes = (size_t)y->numel * sizeof(double);
+    double *sums = ct__alloc(bytes);
+    if (!sums)
+        return ct__no_memory(ct_op_scatter_add.name);
+    copy(CT_FLOAT64, sums, x);
+    walk((indexed){(char *)sums, y->strides, sizeof(double), axis}, index, source, add_float32_to_float64);
+    ct__copy_strided(CT_FLOAT32, ct__ptr(y), y->strides, CT_FLOAT64, sums, y->strides, y->shape, y->rank);
+    ct__free(sums, bytes);
+    return CT_OK;
+}
+
 static ct_status forward_scatter_add(ct_call *call)
 {
     const index_attributes *along = ct_call_attributes(call);
-    const ct_tensor *x = ct_call_input(call, 0);
+    const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
     ct_tensor *y = ct_call_output(call, 0);
-    ct__copy_strided((ct_dtype)y->dtype, ct__ptr(y), y->strides, (ct_dtype)x->dtype, ct__ptr(x), x->strides, x->shape,
-                     x->rank);
-    walk(y, ct__axis((int)along->axis, y->rank), ct_call_input(call, 1), ct_call_input(call, 2), scatter_add_row);
+    int axis = ct__axis((int)along->axis, y->rank);
+    if (y->dtype == CT_FLOAT32 && index->shape[axis] > MANY_TERMS)
+        return add_in_double(y, x, axis, index, source);
+    copy((ct_dtype)y->dtype, ct__ptr(y), x);
+    walk(elements_of(y, axis), index, source, y->dtype == CT_FLOAT32 ? add_float32 : add_float64);
     return CT_OK;
 }
 

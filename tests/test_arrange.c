@@ -305,8 +305,8 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_diagonal(x, 0, 1, -1), CT_ERROR_ARGUMENT, "diagonal: the two axes are the same: [2,3]");
     ck_assert_int_eq(ct_numel(ct_diagonal(x, INT64_MIN, 0, 1)) + ct_numel(ct_diagonal(x, INT64_MAX, 0, 1)), 0);
     expect_error(ct_trace(ct_zeros(F64, CT_SHAPE(3))), CT_ERROR_SHAPE, "trace: takes a matrix: [3]");
-    expect_error(ct_index_select(x, 1, x), CT_ERROR_DTYPE, "index_select: indices must be int64, not float64");
-    expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at place 1 is not in 0..2");
+    expect_error(ct_index_select(x, 1, x), CT_ERROR_DTYPE, "index_select: the index is float64, not int64");
+    expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at [1] is not in 0..2: [3]");
     expect_error(ct_masked_select(x, x), CT_ERROR_DTYPE, "masked_select: the mask must be uint8, not float64");
     expect_error(ct_dot(x, x), CT_ERROR_SHAPE, "dot: takes two vectors of one size: [2,3], [2,3]");
     ck_assert_ptr_null(ct_index_select(x, 1, out_of_range));

@@ -99,8 +99,10 @@ START_TEST(gather_refuses)
     expect_error(ct_gather(x, 2, index), CT_ERROR_ARGUMENT, "gather: axis 2 is not in -2..1: [3,5], [3,2]");
     expect_error(ct_gather(x, 0, NULL), CT_ERROR_NULL, "gather: input 1 is NULL");
     ct_tensor *scalar = ct_scalar(CT_FLOAT64, 1);
-    expect_error(ct_gather(scalar, 0, ct_scalar(CT_INT64, 0)), CT_ERROR_ARGUMENT,
-                 "gather: axis 0, but a 0-d tensor has no axes");
+    expect_error(ct_gather(scalar, 1, ct_scalar(CT_INT64, 0)), CT_ERROR_ARGUMENT,
+                 "gather: axis 1 is not in -1..0: [], []");
+    expect_error(ct_gather(scalar, 0, ct_scalar(CT_INT64, 1)), CT_ERROR_ARGUMENT,
+                 "gather: index 1 at [] is not in 0..0: [], []");
 }
 END_TEST
 
