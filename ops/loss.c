@@ -4,6 +4,7 @@
 #include "elementwise.h"
 #include "loss_internal.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct loss_attributes {
     double number; /* huber's delta, the margin */
@@ -18,28 +19,43 @@ static const loss_attributes *attributes(const ct_call *call)
     return ct_call_attributes(call);
 }
 
-/* All inputs of one float dtype, and of shapes that broadcast; last is the last reduction that the loss knows. */
+/* Whether weight, input i or left out, broadcasts to x. */
+static bool weight_fits(ct_call *call, int i)
+{
+    const ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, i);
+    int64_t shape[CT_MAX_RANK];
+    int rank;
+    if (!weight || weight->numel == 1 ||
+        (weight->rank <= x->rank &&
+         ct__broadcast_shapes(x->shape, x->rank, weight->shape, weight->rank, shape, &rank) &&
+         memcmp(shape, x->shape, (size_t)rank * sizeof *shape) == 0))
+        return true;
+    ct_call_error(call, CT_ERROR_SHAPE, "%s does not broadcast to x: %s", i == 2 ? "weight" : "pos_weight",
+                  ct_call_shapes(call));
+    return false;
+}
+
+/* All inputs of one float dtype, x and target of one shape, weights that broadcast to it; last is the last reduction that the
+ * loss knows. A target of another shape is more often a mistake than meant, and would give a loss of another shape than x. */
 static bool check(ct_call *call, ct_reduction last)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    int64_t shape[CT_MAX_RANK];
-    int rank = x->rank;
-    for (int i = 0; i < rank; i++)
-        shape[i] = x->shape[i];
     for (int i = 0; i < ct_call_inputs(call); i++) {
         const ct_tensor *t = ct_call_input(call, i);
-        if (!t)
+        if (!t || (ct__dtype_is_float((ct_dtype)t->dtype) && t->dtype == x->dtype))
             continue;
-        if (!ct__dtype_is_float((ct_dtype)t->dtype) || t->dtype != x->dtype) {
-            ct_call_error(call, CT_ERROR_DTYPE, "needs tensors of one float dtype, got %s and %s",
-                          ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)t->dtype));
-            return false;
-        }
-        if (!ct__broadcast_shapes(shape, rank, t->shape, t->rank, shape, &rank)) {
-            ct_call_error(call, CT_ERROR_SHAPE, "shapes do not broadcast: %s", ct_call_shapes(call));
-            return false;
-        }
+        ct_call_error(call, CT_ERROR_DTYPE, "needs tensors of one float dtype, got %s and %s",
+                      ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)t->dtype));
+        return false;
     }
+    if (!ct__same_shape(x, ct_call_input(call, 1))) {
+        ct_call_error(call, CT_ERROR_SHAPE, "x and the target differ in shape, and neither is broadcast: %s",
+                      ct_call_shapes(call));
+        return false;
+    }
+    for (int i = 2; i < ct_call_inputs(call); i++)
+        if (!weight_fits(call, i))
+            return false;
     int64_t reduction = attributes(call)->reduction;
     if (reduction >= CT_MEAN && reduction <= last)
         return true;
@@ -57,11 +73,13 @@ static ct_tensor *reduce(const ct_call *call, ct_tensor *losses)
     ct_tensor *sum = ct_sum(losses, NULL);
     if (reduction == CT_SUM || ct_rank(losses) == 0)
         return sum;
-    return ct_mul_scalar(sum, 1 / (double)ct_size(losses, 0));
+    return ct__mean_of(sum, (double)ct_size(losses, 0));
 }
 
 static ct_tensor *weighted(ct_tensor *losses, ct_tensor *weight)
 {
+    if (weight && ct_numel(weight) == 1)
+        weight = ct_reshape(weight, NULL, 0); /* which adds no axes */
     return weight ? ct_mul(losses, weight) : losses;
 }
 
@@ -116,9 +134,9 @@ static ct_tensor *mse_loss_expression(ct_call *call)
 }
 
 static const ct_sample mse_samples[] = {
-    {"3x4 3x4", HOW(.reduction = CT_MEAN)},   {"3x4 4", HOW(.reduction = CT_SUM)},
-    {"3x1 2x1x4", HOW(.reduction = CT_NONE)}, {"scalar scalar", HOW(.reduction = CT_MEAN)},
-    {"0x3 0x3", HOW(.reduction = CT_SUM)},    {NULL, NULL}};
+    {"3x4 3x4", HOW(.reduction = CT_MEAN)},     {"4 4", HOW(.reduction = CT_SUM)},
+    {"2x1x4 2x1x4", HOW(.reduction = CT_NONE)}, {"scalar scalar", HOW(.reduction = CT_MEAN)},
+    {"0x3 0x3", HOW(.reduction = CT_SUM)},      {NULL, NULL}};
 LOSS(mse_loss, 2, "2 g (x - t) and its negative", .samples = mse_samples);
 
 ct_tensor *ct_mse_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
@@ -136,8 +154,8 @@ static ct_tensor *l1_loss_expression(ct_call *call)
 }
 
 static const ct_sample l1_samples[] = {{"3x4@0.1..2 3x4@-2..-0.1", HOW(.reduction = CT_MEAN)},
-                                       {"3x4@-2..-0.1 4@0.1..2", HOW(.reduction = CT_SUM)},
-                                       {"scalar@0.1..2 2x3@-2..-0.1", HOW(.reduction = CT_NONE)},
+                                       {"4@-2..-0.1 4@0.1..2", HOW(.reduction = CT_SUM)},
+                                       {"scalar@0.1..2 scalar@-2..-0.1", HOW(.reduction = CT_NONE)},
                                        {"0x3 0x3", HOW(.reduction = CT_SUM)},
                                        {NULL, NULL}};
 LOSS(l1_loss, 2, "g sign(x - t) and its negative", .samples = l1_samples);
@@ -164,8 +182,8 @@ static ct_tensor *huber_loss_expression(ct_call *call)
 }
 
 static const ct_sample huber_samples[] = {{"3x4@0.1..0.4 3x4@-0.4..0.1", HOW(.number = 1, .reduction = CT_MEAN)},
-                                          {"3x4@1..2 4@-2..-1", HOW(.number = 0.5, .reduction = CT_SUM)},
-                                          {"3x4@-2..-1 3x1@1..2", HOW(.number = 1.5, .reduction = CT_NONE)},
+                                          {"4@1..2 4@-2..-1", HOW(.number = 0.5, .reduction = CT_SUM)},
+                                          {"3x1@-2..-1 3x1@1..2", HOW(.number = 1.5, .reduction = CT_NONE)},
                                           {"0x3 0x3", HOW(.number = 1, .reduction = CT_SUM)},
                                           {NULL, NULL}};
 LOSS(huber_loss, 2, "g clamp(x - t, -delta, delta) and its negative", .samples = huber_samples,
@@ -189,17 +207,31 @@ ct_tensor *ct__log_odds_against(ct_tensor *a)
     return ct_sub(ct_clamp(ct_log1p(ct_neg(a)), -100, INFINITY), ct_clamp(ct_log(a), -100, INFINITY));
 }
 
+/* Whether every element of x is a probability. */
+static bool are_probabilities(ct_call *call)
+{
+    ct_tensor *x = ct_detach(ct_call_input(call, 0));
+    if (ct_numel(x) == 0)
+        return x != NULL;
+    ct_tensor *least = ct_amin(x, NULL), *most = ct_amax(x, NULL);
+    if (!least || !most || (ct_item(least) >= 0 && ct_item(most) <= 1))
+        return least && most;
+    ct_call_error(call, CT_ERROR_ARGUMENT, "x has elements from %g to %g, and takes probabilities, 0 to 1: %s",
+                  ct_item(least), ct_item(most), ct_call_shapes(call));
+    return false;
+}
+
 static ct_tensor *binary_cross_entropy_expression(ct_call *call)
 {
-    if (!check(call, CT_NONE))
+    if (!check(call, CT_NONE) || !are_probabilities(call))
         return NULL;
     ct_tensor *losses = ct_log_loss(ct_call_input(call, 0), ct_call_input(call, 1));
     return reduce(call, weighted(losses, ct_call_input(call, 2)));
 }
 
 static const ct_sample binary_samples[] = {{"3x4@0.1..0.9 3x4@0..1", HOW(.reduction = CT_MEAN)},
-                                           {"3x4@0.1..0.9 4@0..1 3x1@0.5..2", HOW(.reduction = CT_SUM)},
-                                           {"scalar@0.1..0.9 2x3@0..1", HOW(.reduction = CT_NONE)},
+                                           {"3x4@0.1..0.9 3x4@0..1 3x1@0.5..2", HOW(.reduction = CT_SUM)},
+                                           {"scalar@0.1..0.9 scalar@0..1", HOW(.reduction = CT_NONE)},
                                            {"0x3 0x3", HOW(.reduction = CT_SUM)},
                                            {NULL, NULL}};
 LOSS(binary_cross_entropy, 3, "weight g (x - t) / max(x (1 - x), 1e-12), weight g (log(1 - x) - log x), g loss",
@@ -225,8 +257,8 @@ static ct_tensor *binary_cross_entropy_with_logits_expression(ct_call *call)
 
 static const ct_sample logits_samples[] = {{"3x4 3x4@0..1", HOW(.reduction = CT_MEAN)},
                                            {"3x4 3x4@0..1 3x1@0.5..2", HOW(.reduction = CT_SUM)},
-                                           {"3x4 4@0..1 null 4@0.5..2", HOW(.reduction = CT_NONE)},
-                                           {"scalar 2x3@0..1", HOW(.reduction = CT_NONE)},
+                                           {"3x4 3x4@0..1 null 4@0.5..2", HOW(.reduction = CT_NONE)},
+                                           {"scalar scalar@0..1", HOW(.reduction = CT_NONE)},
                                            {"0x3 0x3", HOW(.reduction = CT_SUM)},
                                            {NULL, NULL}};
 LOSS(binary_cross_entropy_with_logits, 4,
@@ -242,21 +274,26 @@ ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *x, ct_tensor *t, const
 
 /* ---- kl_div ---- */
 
-/* log of 1 in place of 0: t log t is 0 there, and so has a gradient. */
+/* t log t: 0 at 0, where its slope, log t + 1, is -infinity, as that of -sqrt(t) is. */
+static ct_tensor *times_own_log(ct_tensor *t)
+{
+    ct_tensor *is_zero = ct_eq(t, number_like(t, 0)), *one = number_like(t, 1);
+    ct_tensor *zero = ct_where(is_zero, t, one), *other = ct_where(is_zero, one, t);
+    return ct_where(is_zero, ct_neg(ct_sqrt(zero)), ct_mul(other, ct_log(other)));
+}
+
 static ct_tensor *kl_div_expression(ct_call *call)
 {
-    ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1), *p = t, *log_p = t;
+    ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1);
     if (!check(call, CT_BATCH_MEAN))
         return NULL;
     if (attributes(call)->flag)
-        p = ct_exp(t);
-    else
-        log_p = ct_log(ct_where(ct_eq(t, number_like(t, 0)), number_like(t, 1), t));
-    return reduce(call, ct_mul(p, ct_sub(log_p, x)));
+        return reduce(call, ct_mul(ct_exp(t), ct_sub(t, x)));
+    return reduce(call, ct_sub(times_own_log(t), ct_mul(t, x)));
 }
 
 static const ct_sample kl_samples[] = {{"3x4 3x4@0.1..1", HOW(.reduction = CT_BATCH_MEAN)},
-                                       {"3x4 4@0.1..1", HOW(.reduction = CT_MEAN)},
+                                       {"4 4@0.1..1", HOW(.reduction = CT_MEAN)},
                                        {"3x4 3x4", HOW(.reduction = CT_SUM, .flag = 1)},
                                        {"2x3 2x3@0.1..1", HOW(.reduction = CT_NONE)},
                                        {"0x3 0x3", HOW(.reduction = CT_SUM)},
@@ -279,8 +316,8 @@ static ct_tensor *hinge_loss_expression(ct_call *call)
 }
 
 static const ct_sample hinge_samples[] = {{"3x4@-0.9..0.9 3x4@-1..1", HOW(.reduction = CT_MEAN)},
-                                          {"3x4@-0.9..0.9 4@-1..1", HOW(.reduction = CT_SUM)},
-                                          {"2x3@-0.9..0.9 scalar@-1..1", HOW(.reduction = CT_NONE)},
+                                          {"4@-0.9..0.9 4@-1..1", HOW(.reduction = CT_SUM)},
+                                          {"scalar@-0.9..0.9 scalar@-1..1", HOW(.reduction = CT_NONE)},
                                           {"0x3 0x3", HOW(.reduction = CT_SUM)},
                                           {NULL, NULL}};
 LOSS(hinge_loss, 2, "-g t and -g x where x t < 1, else 0", .samples = hinge_samples,
@@ -299,7 +336,7 @@ static ct_tensor *perceptron_loss_expression(ct_call *call)
 }
 
 static const ct_sample perceptron_samples[] = {{"3x4@0.1..2 3x4@-2..-0.1", HOW(.reduction = CT_SUM)},
-                                               {"3x4@-2..-0.1 4@0.1..2", HOW(.reduction = CT_SUM)},
+                                               {"4@-2..-0.1 4@0.1..2", HOW(.reduction = CT_SUM)},
                                                {"0x3 0x3", HOW(.reduction = CT_SUM)},
                                                {NULL, NULL}};
 LOSS(perceptron_loss, 2, "-g t and -g x where x t < 0, else 0", .samples = perceptron_samples,
@@ -391,6 +428,12 @@ static bool check_cosine(ct_call *call, int64_t *shape, int *rank)
     return false;
 }
 
+static ct_tensor *unit(ct_tensor *x, const cosine_attributes *how)
+{
+    ct_reduce_options along = {CT_AXES(how->axis), .keepdim = true};
+    return ct_div(x, ct_clamp(ct_norm(x, 2, &along), how->eps, INFINITY));
+}
+
 static ct_tensor *cosine_similarity_expression(ct_call *call)
 {
     const cosine_attributes *how = ct_call_attributes(call);
@@ -399,11 +442,7 @@ static ct_tensor *cosine_similarity_expression(ct_call *call)
     if (!check_cosine(call, shape, &rank))
         return NULL;
     ct_tensor *a = ct_expand(ct_call_input(call, 0), shape, rank), *b = ct_expand(ct_call_input(call, 1), shape, rank);
-    ct_reduce_options along = {CT_AXES(how->axis)};
-    double least = how->eps * how->eps;
-    ct_tensor *a2 = ct_clamp(ct_sum(ct_square(a), &along), least, INFINITY);
-    ct_tensor *b2 = ct_clamp(ct_sum(ct_square(b), &along), least, INFINITY);
-    return ct_mul(ct_sum(ct_mul(a, b), &along), ct_mul(ct_rsqrt(a2), ct_rsqrt(b2)));
+    return ct_sum(ct_mul(unit(a, how), unit(b, how)), &(ct_reduce_options){CT_AXES(how->axis)});
 }
 
 const ct_op ct_op_cosine_similarity = {

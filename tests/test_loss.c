@@ -522,22 +522,21 @@ static const struct {
 };
 enum { ELEMENTWISE = sizeof elementwise / sizeof *elementwise };
 
-/* x [3,4] and t [2,1,4], in each reduction and layout. */
+/* In each reduction and layout. */
 START_TEST(losses_by_definition)
 {
     for (int k = 0; k < 3 * 2 * LAYOUTS; k++) {
         ct_scope_open();
         ct_dtype dtype = floats[k % 2];
         ct_reduction reduction = (ct_reduction)(k / 2 % 3);
-        ct_tensor *x = numbers(dtype, CT_SHAPE(3, 4), 1), *t = numbers(dtype, CT_SHAPE(2, 1, 4), 2);
+        ct_tensor *x = numbers(dtype, CT_SHAPE(2, 3, 4), 1), *t = numbers(dtype, CT_SHAPE(2, 3, 4), 2);
         if (elementwise[_i].x_is_share)
             x = ct_sigmoid(x);
         if (elementwise[_i].t_is_share)
             t = ct_sigmoid(t);
         double *xs = values_of(x), *ts = values_of(t), losses[24], sum = 0;
         for (int i = 0; i < 24; i++) {
-            losses[i] = elementwise[_i].definition(xs[i % 12], ts[i / 12 * 4 + i % 4], elementwise[_i].weight,
-                                                   elementwise[_i].number);
+            losses[i] = elementwise[_i].definition(xs[i], ts[i], elementwise[_i].weight, elementwise[_i].number);
             sum += losses[i];
         }
         ct_tensor *loss =
@@ -570,11 +569,52 @@ START_TEST(losses_at_the_edges)
 }
 END_TEST
 
+/* [n,1] with [n] would be n x n differences; a number with anything is as likely a mistake. */
+START_TEST(losses_take_equal_shapes)
+{
+    ct_tensor *column = ct_full(CT_FLOAT64, 0.5, CT_SHAPE(3, 1)), *row = ct_full(CT_FLOAT64, 0.25, CT_SHAPE(3)),
+              *number = ct_scalar(CT_FLOAT64, 0.5);
+    ct_loss_options none = {.reduction = CT_NONE};
+    expect_error(elementwise[_i].loss(column, row, &none), CT_ERROR_SHAPE, "");
+    expect_error(elementwise[_i].loss(row, number, &none), CT_ERROR_SHAPE, "");
+    expect_error(elementwise[_i].loss(number, row, &none), CT_ERROR_SHAPE, "");
+}
+END_TEST
+
+/* A weight of more axes would give more losses than x has elements. */
+START_TEST(weights_broadcast_to_x)
+{
+    ct_tensor *x = ct_full(CT_FLOAT64, 0.5, CT_SHAPE(3)), *more = ct_ones(CT_FLOAT64, CT_SHAPE(2, 3));
+    expect_error(ct_binary_cross_entropy(x, x, .weight = more), CT_ERROR_SHAPE,
+                 "binary_cross_entropy: weight does not broadcast to x: [3], [3], [2,3]");
+    expect_error(ct_binary_cross_entropy_with_logits(x, x, .pos_weight = more), CT_ERROR_SHAPE,
+                 "binary_cross_entropy_with_logits: pos_weight does not broadcast to x: [3], [3], NULL, [2,3]");
+    ct_tensor *one = ct_full(CT_FLOAT64, 2, CT_SHAPE(1, 1));
+    expect_tensor(ct_binary_cross_entropy(x, x, .weight = one, .reduction = CT_NONE), CT_FLOAT64, CT_SHAPE(3),
+                  CT_VALUES(2 * log(2), 2 * log(2), 2 * log(2)));
+}
+END_TEST
+
+START_TEST(binary_cross_entropy_takes_probabilities)
+{
+    static const double outside[] = {-1e-6, 1 + 1e-6, 2, NAN, -INFINITY};
+    for (int d = 0; d < 2; d++) {
+        ct_tensor *x = ct_set_requires_grad(ct_ones(floats[d], CT_SHAPE(2)), true), *t = ct_zeros_like(x);
+        ck_assert_double_eq(ct_item(ct_binary_cross_entropy(x, t)), 100);
+        for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+            ct_tensor *wrong = ct_from_values(floats[d], (const double[]){0.5, outside[i]}, 2, CT_SHAPE(2));
+            expect_error(ct_binary_cross_entropy(wrong, t), CT_ERROR_ARGUMENT, "binary_cross_entropy: x has elements");
+        }
+    }
+}
+END_TEST
+
 START_TEST(losses_refuse)
 {
     ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(3, 4)), *y = ct_ones(CT_FLOAT32, CT_SHAPE(3)),
               *d = ct_ones(CT_FLOAT64, CT_SHAPE(3, 4)), *i = ct_ones(CT_INT64, CT_SHAPE(3, 4));
-    expect_error(ct_mse_loss(x, y), CT_ERROR_SHAPE, "mse_loss: shapes do not broadcast: [3,4], [3]");
+    expect_error(ct_mse_loss(x, y), CT_ERROR_SHAPE,
+                 "mse_loss: x and the target differ in shape, and neither is broadcast: [3,4], [3]");
     expect_error(ct_l1_loss(x, d), CT_ERROR_DTYPE,
                  "l1_loss: needs tensors of one float dtype, got float32 and float64");
     expect_error(ct_hinge_loss(i, i), CT_ERROR_DTYPE, "hinge_loss: needs tensors of one float dtype, got int64");
@@ -587,11 +627,11 @@ START_TEST(losses_refuse)
     expect_error(ct_binary_cross_entropy(x, x, .pos_weight = x), CT_ERROR_ARGUMENT,
                  "binary_cross_entropy: takes no pos_weight");
     expect_error(ct_binary_cross_entropy_with_logits(x, x, .weight = y), CT_ERROR_SHAPE,
-                 "binary_cross_entropy_with_logits: shapes do not broadcast: [3,4], [3,4], [3], NULL");
+                 "binary_cross_entropy_with_logits: weight does not broadcast to x: [3,4], [3,4], [3], NULL");
     expect_error(ct_binary_cross_entropy_with_logits(x, x, .pos_weight = d), CT_ERROR_DTYPE,
                  "binary_cross_entropy_with_logits: needs");
     expect_error(ct_kl_div(NULL, x), CT_ERROR_NULL, "kl_div: input 0 is NULL");
-    expect_error(ct_perceptron_loss(x, y), CT_ERROR_SHAPE, "perceptron_loss: shapes do not broadcast");
+    expect_error(ct_perceptron_loss(x, y), CT_ERROR_SHAPE, "perceptron_loss: x and the target differ in shape");
     expect_error(ct_cosine_similarity(x, x, 2, 1e-8), CT_ERROR_ARGUMENT, "cosine_similarity: ");
     expect_error(ct_cosine_similarity(x, y, 0, 1e-8), CT_ERROR_SHAPE, "cosine_similarity: shapes do not broadcast");
     expect_error(ct_cosine_similarity(x, d, 0, 1e-8), CT_ERROR_DTYPE, "cosine_similarity: needs");
@@ -632,10 +672,9 @@ START_TEST(slopes_at_kinks)
     ck_assert_double_eq(ct_item(gradient_of(ct_hinge_loss(at_one, one), at_one)), 0);
     ck_assert_double_eq(ct_item(gradient_of(ct_huber_loss(at_one, ct_zeros_like(one)), at_one)), 1);
     ck_assert_double_eq(ct_item(gradient_of(ct_perceptron_loss(zero, one), zero)), 0);
-    ct_tensor *t =
-        ct_set_requires_grad(ct_zeros(CT_FLOAT64, CT_SHAPE(1)), true); /* a probability of 0 has a gradient */
+    ct_tensor *t = ct_set_requires_grad(ct_zeros(CT_FLOAT64, CT_SHAPE(1)), true);
     ck_assert_double_eq(ct_item(ct_kl_div(one, t)), 0);
-    ck_assert_double_eq(ct_item(gradient_of(ct_kl_div(one, t), t)), -1);
+    ck_assert_double_eq(ct_item(gradient_of(ct_kl_div(one, t), t)), -INFINITY); /* log 0 + 1 - x */
     ct_tensor *far = ct_set_requires_grad(ct_full(CT_FLOAT64, INFINITY, CT_SHAPE(1)), true);
     ck_assert_double_eq(ct_item(gradient_of(ct_huber_loss(far, one), far)), 1);
 }
@@ -874,6 +913,9 @@ Suite *ct_suite_loss(void)
     tcase_add_checked_fixture(others, open_test, close_test);
     tcase_add_loop_test(others, losses_by_definition, 0, ELEMENTWISE);
     tcase_add_loop_test(others, losses_at_the_edges, 0, ELEMENTWISE);
+    tcase_add_loop_test(others, losses_take_equal_shapes, 0, ELEMENTWISE);
+    tcase_add_test(others, weights_broadcast_to_x);
+    tcase_add_test(others, binary_cross_entropy_takes_probabilities);
     tcase_add_test(others, losses_refuse);
     tcase_add_test(others, binary_cross_entropy_at_extremes);
     tcase_add_test(others, slopes_at_kinks);

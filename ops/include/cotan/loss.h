@@ -63,23 +63,25 @@ typedef struct ct_loss_options {
     int reserved_;
 } ct_loss_options;
 
-/* Of x and target t, which broadcast; gradients flow to both. Element by element: */
+/* Of x and target t of one shape, neither of which is broadcast (ct_expand() one): [n,1] with [n] is an error. Gradients flow
+ * to both. Element by element: */
 CT_API ct_tensor *ct_mse_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options); /* (x - t)^2 */
 CT_API ct_tensor *ct_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options); /* |x - t|; gradient 0 at 0 */
 CT_API ct_tensor *ct_huber_loss(ct_tensor *x, ct_tensor *t,
                                 const ct_loss_options *options); /* d^2/2, or delta (|d| - delta/2) */
-/* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch; so is each in t's gradient. */
+/* -t log x - (1 - t) log(1 - x), each logarithm at least -100 as in PyTorch; so is each in t's gradient. Error (argument): an
+ * element of x outside 0..1. */
 CT_API ct_tensor *ct_binary_cross_entropy(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 /* The same of sigmoid(x); finite and exact for any finite x. */
 CT_API ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
-/* t (log t - x), 0 where t is 0: the Kullback-Leibler divergence of exp(x) from t. */
+/* t (log t - x): the Kullback-Leibler divergence of exp(x) from t. 0 where t is 0, with t's gradient log t + 1 - x, -infinity. */
 CT_API ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 /* max(0, 1 - x t), t = +-1. */
 CT_API ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 
-/* The sum of max(0, -x t), t = +-1; x and t broadcast. 0-d. */
+/* The sum of max(0, -x t), t = +-1. 0-d. */
 CT_API ct_tensor *ct_perceptron_loss(ct_tensor *x, ct_tensor *t);
-/* a . b / sqrt(max(|a|^2, eps^2) max(|b|^2, eps^2)) along axis, which goes away; a and b broadcast. PyTorch's eps is 1e-8. */
+/* a . b / (max(|a|, eps) max(|b|, eps)) along axis, which goes away; a and b broadcast. PyTorch's eps is 1e-8. */
 CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, double eps);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
