@@ -25,6 +25,19 @@ static ct_tensor *mask_scores(ct_tensor *scores, ct_tensor *mask)
     return ct_where(mask, scores, ct_scalar(ct_dtype_of(scores), -INFINITY));
 }
 
+/* The softmax of the scores, and 0 for a query all of whose keys are masked, which has nothing to share out. */
+static ct_tensor *weights_of(ct_tensor *scores, bool masked)
+{
+    if (!masked || ct_numel(scores) == 0)
+        return ct_softmax(scores, -1);
+    ct_tensor *zero = ct_scalar(ct_dtype_of(scores), 0), *lowest = ct_scalar(ct_dtype_of(scores), -INFINITY);
+    ct_reduce_options keys = {CT_AXES(-1), .keepdim = true};
+    ct_tensor *blind = ct_eq(ct_amax(ct_detach(scores), &keys), lowest), *some = ct_any(blind, NULL);
+    if (!some || ct_item(some) == 0)
+        return some ? ct_softmax(scores, -1) : NULL;
+    return ct_where(blind, zero, ct_softmax(ct_where(blind, zero, scores), -1));
+}
+
 static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
 {
     const attention_attributes *a = ct_call_attributes(call);
@@ -47,11 +60,9 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
     }
     double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)ct_size(q, -1));
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
-    if (a->is_causal)
-        mask = causal_mask(ct_size(q, -2), ct_size(k, -2));
-    if (mask)
-        scores = mask_scores(scores, mask);
-    return ct_matmul(ct_dropout(ct_softmax(scores, -1), a->dropout, true), v);
+    if (mask || a->is_causal)
+        scores = mask_scores(scores, mask ? mask : causal_mask(ct_size(q, -2), ct_size(k, -2)));
+    return ct_matmul(ct_dropout(weights_of(scores, mask != NULL), a->dropout, true), v);
 }
 
 static const ct_sample attention_samples[] = {

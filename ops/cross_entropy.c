@@ -75,7 +75,7 @@ ct_status ct__check_labels(ct_call *call, const ct_tensor *x, const ct_tensor *l
         return ct_call_error(call, CT_ERROR_DTYPE, "x and weight need one float dtype, got %s and %s",
                              ct_dtype_name((ct_dtype)x->dtype), weight ? ct_dtype_name((ct_dtype)weight->dtype) : "-");
     if (labels->dtype != CT_INT64)
-        return ct_call_error(call, CT_ERROR_DTYPE, "the labels are %s, not int64",
+        return ct_call_error(call, CT_ERROR_DTYPE, "the labels are %s, not int64; ct_cast() them",
                              ct_dtype_name((ct_dtype)labels->dtype));
     if (x->rank < 1 || !one_a_row(labels, x, axis))
         return ct_call_error(call, CT_ERROR_SHAPE, "the labels' shape must be that of x without its class axis %d: %s",
@@ -110,7 +110,7 @@ typedef struct counts {
     const ct_tensor *labels, *weight;
     int64_t classes;
     double spread; /* sum spread[c], for a row that is not ignored */
-    double scale;  /* of each row's loss in the result: one by the sum of the labels' weights for CT_MEAN, else 1 */
+    double total;  /* what the sum of the losses is divided by: the sum of the labels' weights for CT_MEAN, else 1 */
 } counts;
 
 static double weight_of(const counts *c, int64_t label)
@@ -126,18 +126,18 @@ static bool is_ignored(const counts *c, int64_t label)
 static counts count_rows(const cross_entropy_attributes *how, const ct_tensor *labels, const ct_tensor *weight,
                          int64_t classes)
 {
-    counts c = {.how = how, .labels = labels, .weight = weight, .classes = classes, .scale = 1};
-    double weights = 0, total = 0;
+    counts c = {.how = how, .labels = labels, .weight = weight, .classes = classes, .total = 1};
+    double weights = 0;
     for (int64_t i = 0; how->smoothing > 0 && i < classes; i++)
         weights += weight_of(&c, i);
     c.spread = how->smoothing > 0 ? how->smoothing * weights / (double)classes : 0;
     if (how->reduction != CT_MEAN)
         return c;
+    c.total = 0;
     for (int64_t row = 0; row < labels->numel; row++) {
         int64_t label = label_at(labels, row);
-        total += is_ignored(&c, label) ? 0 : weight_of(&c, label);
+        c.total += is_ignored(&c, label) ? 0 : weight_of(&c, label);
     }
-    c.scale = 1 / total;
     return c;
 }
 
@@ -315,7 +315,7 @@ static ct_status forward_cross_entropy(ct_call *call)
         run_job(&j, loss_task);
         for (int64_t row = 0; row < labels->numel; row++)
             sum += j.losses[row];
-        const double *results = how->reduction == CT_NONE ? j.losses : &(double){sum * j.counts.scale};
+        const double *results = how->reduction == CT_NONE ? j.losses : &(double){sum / j.counts.total};
         int64_t one_step = 1;
         ct__copy_strided(j.dtype, ct__ptr(y), &one_step, CT_FLOAT64, results, &one_step, &y->numel, 1);
     }
@@ -397,7 +397,7 @@ static void row_gradient(const job *j, int64_t row, int64_t label)
         __builtin_memset(out, 0, j->row_bytes);
         return;
     }
-    double scale = c->scale * number_at(j->g, j->g->rank > 0 ? row : 0);
+    double scale = 1 / c->total * number_at(j->g, j->g->rank > 0 ? row : 0);
     double own = (1 - c->how->smoothing) * weight_of(c, label);
     j->kernels->scaled_softmax(c->classes, j->x.data + at, scale * (own + c->spread), out);
     add_to_element(j, out, label, -scale * own);
@@ -435,7 +435,7 @@ static ct_tensor *softmax_factors(ct_dtype dtype, const counts *c)
     for (int64_t row = 0; factors && row < labels->numel; row++) {
         int64_t label = label_at(labels, row);
         double all = is_ignored(c, label) ? 0 : (1 - c->how->smoothing) * weight_of(c, label) + c->spread;
-        ((double *)ct__ptr(factors))[row] = all == 0 ? 0 : c->scale * all;
+        ((double *)ct__ptr(factors))[row] = all == 0 ? 0 : all / c->total;
     }
     factors = ct_cast(factors, dtype);
     return ct_unsqueeze(factors, class_axis(labels->rank + 1));
@@ -532,7 +532,7 @@ static ct_tensor *cross_entropy_soft_expression(ct_call *call)
     ct_tensor *products = ct_mul(q, ct_log_softmax(x, axis));
     if (how->reduction == CT_NONE)
         return ct_neg(ct_sum(products, &(ct_reduce_options){CT_AXES(axis)}));
-    return ct_mul_scalar(ct_sum(products, NULL), how->reduction == CT_MEAN ? -1 / n_rows : -1);
+    return ct__mean_of(ct_neg(ct_sum(products, NULL)), how->reduction == CT_MEAN ? n_rows : 1);
 }
 
 const ct_op ct_op_cross_entropy_soft = {
@@ -608,7 +608,7 @@ static ct_tensor *nll_loss_expression(ct_call *call)
     ct_tensor *picked = ct_squeeze(ct_gather(x, axis, ct_unsqueeze(of.label, axis)), axis);
     picked = ct_where(of.counted, picked, ct_scalar((ct_dtype)x->dtype, 0));
     ct_tensor *losses = ct_neg(ct_mul(picked, of.weight));
-    return how->reduction == CT_NONE ? losses : ct_mul_scalar(ct_sum(losses, NULL), c.scale);
+    return how->reduction == CT_NONE ? losses : ct__mean_of(ct_sum(losses, NULL), c.total);
 }
 
 const ct_op ct_op_nll_loss = {

@@ -1,8 +1,7 @@
 /* Normalisation, as expressions: centre, scale by the inverse root of the variance, then weight and bias.
  *
  * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
-#include "autograd_internal.h"
-#include <cotan/ops.h>
+#include "reduce_internal.h"
 #include <math.h>
 
 typedef struct norm_attributes {
@@ -35,11 +34,23 @@ static ct_tensor *over_root(ct_tensor *x, ct_tensor *variance, double eps)
     return ct_mul(x, ct_rsqrt(ct_add_scalar(variance, eps)));
 }
 
+/* x / sqrt(mean_square + eps), mean_square being that of x over the axes. Where it has overflowed, or vanished beside an eps
+ * of 0, x and eps are scaled first. */
+static ct_tensor *over_own_root(ct_tensor *x, ct_tensor *mean_square, const int64_t *axes, int n, double eps)
+{
+    if (!mean_square || ct_numel(x) == 0 || !ct__is_extreme(mean_square, 100, eps == 0))
+        return over_root(x, mean_square, eps);
+    ct_reduce_options over = {.axes = axes, .n_axes = n, .keepdim = true};
+    ct_tensor *scales = ct__scales(x, &over, false, 30, eps > 0);
+    ct_tensor *scaled = ct_div(x, scales), *least = ct_div(ct_div(ct_scalar(ct_dtype_of(x), eps), scales), scales);
+    return ct_mul(scaled, ct_rsqrt(ct_add(mean_over(ct_square(scaled), axes, n), least)));
+}
+
 /* (x - mean) / sqrt(variance + eps) over the axes. */
 static ct_tensor *standardise(ct_tensor *x, const int64_t *axes, int n, double eps)
 {
     ct_tensor *centred = ct_sub(x, mean_over(x, axes, n));
-    return over_root(centred, mean_over(ct_square(centred), axes, n), eps);
+    return over_own_root(centred, mean_over(ct_square(centred), axes, n), axes, n, eps);
 }
 
 /* [C] as [1, C, 1, ...], to broadcast along axis 1 of a tensor of that rank. */
@@ -151,7 +162,7 @@ static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
     }
     ct_tensor *mean = mean_over(x, axes, (int)n), *centred = ct_sub(x, mean);
     ct_tensor *variance = mean_over(ct_square(centred), axes, (int)n);
-    ct_tensor *result = weigh_channels(over_root(centred, variance, a->eps), call);
+    ct_tensor *result = weigh_channels(over_own_root(centred, variance, axes, (int)n, a->eps), call);
     return result && update_running(call, mean, variance, count) == CT_OK ? result : NULL;
 }
 
@@ -268,7 +279,8 @@ static ct_tensor *rms_norm_expression(ct_call *call)
     int n = last_axes(call, axes);
     if (n == 0)
         return NULL;
-    return weigh(over_root(x, mean_over(ct_square(x), axes, n), a->eps), ct_call_input(call, 1), NULL);
+    ct_tensor *mean_square = mean_over(ct_square(x), axes, n);
+    return weigh(over_own_root(x, mean_square, axes, n, a->eps), ct_call_input(call, 1), NULL);
 }
 
 static const ct_sample rms_norm_samples[] = {{.inputs = "2x3x5 5", .attributes = &(norm_attributes){USUAL}},
@@ -448,10 +460,8 @@ static ct_tensor *normalize_expression(ct_call *call)
 {
     const normalize_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0);
-    if (a->axis < -ct_rank(x) || a->axis >= ct_rank(x)) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "there is no axis %lld: %s", (long long)a->axis, ct_call_shapes(call));
+    if (ct__call_axis(call, a->axis, ct_rank(x)) < 0)
         return NULL;
-    }
     ct_tensor *norm = ct_norm(x, a->p, &(ct_reduce_options){.axes = &a->axis, .n_axes = 1, .keepdim = true});
     return ct_div(x, ct_clamp(norm, a->eps, INFINITY));
 }

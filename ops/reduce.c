@@ -3,6 +3,7 @@
  * Invariant: how the work is cut into tasks, and so the order of every addition, depends on shape and strides only. */
 #include "reduce_internal.h"
 #include "kernels_reduce.h"
+#include <math.h>
 #include <stdalign.h>
 
 /* ---- the loops over a tensor: those over what is kept, and those over what is reduced ---- */
@@ -463,7 +464,8 @@ static ct_status backward_mean(ct_call *call)
     ct_dtype dtype;
     ct__node_input_info(call->node, 0, &shape, &rank, &dtype);
     ct_tensor *g = with_axes(call, ct_call_grad_output(call, 0));
-    double share = 1 / (double)count_reduced(call, shape, rank);
+    int64_t count = count_reduced(call, shape, rank);
+    double share = count > 0 ? 1 / (double)count : 0;
     return ct_call_set_grad(call, 0, spread(call, ct_mul_scalar(g, share)));
 }
 
@@ -483,6 +485,11 @@ const ct_op ct_op_mean = {
     .backward = backward_mean,
     .samples = reduction_samples,
 };
+
+ct_tensor *ct__mean_of(ct_tensor *sum, double count)
+{
+    return count > 0 ? ct_mul_scalar(sum, 1 / count) : ct_add_scalar(sum, NAN);
+}
 
 /* ---- prod ---- */
 

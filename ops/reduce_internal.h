@@ -28,6 +28,16 @@ ct_status ct__check_not_empty(ct_call *call);
 /* How many elements of input 0 go into each result. */
 int64_t ct__count_reduced(ct_call *call);
 
+/* sum / count, and NaN, with a gradient of 0, for a mean of nothing. */
+ct_tensor *ct__mean_of(ct_tensor *sum, double count);
+
+/* Whether sums of squares, or of other powers, are beyond 2^+-reach (of float32; 2^+-8 reach of float64): one is larger, NaN,
+ * or, if small_too, smaller, so that terms or digits of their gradients may be lost. */
+bool ct__is_extreme(const ct_tensor *sums, int reach, bool small_too);
+/* For each result of a reduction with keepdim: a power of two, at least `least`, a constant of the graph, by which x may be
+ * divided, so that its largest magnitude there, or its smallest, becomes about 2^margin if it is above 1, or 2^-margin. */
+ct_tensor *ct__scales(ct_tensor *x, const ct_reduce_options *over, bool smallest, int margin, double least);
+
 /* h_0 = b_0, h_k = a_(k-1) h_(k-1) + b_k along the axis, where a has one element less than b; with reverse from the other
  * end: h_(n-1) = b_(n-1), h_k = a_k h_(k+1) + b_k. */
 ct_tensor *ct_linear_recurrence(ct_tensor *a, ct_tensor *b, int axis, bool reverse);

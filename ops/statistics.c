@@ -43,6 +43,47 @@ static ct_tensor *power(ct_tensor *x, double p)
     return ct_where(is_zero, like(x, p > 0 ? 0 : INFINITY), p == 0.5 ? ct_sqrt(base) : ct_pow_scalar(base, p));
 }
 
+/* ---- near the ends of the range ---- */
+
+/* Squares whose sum is within SQUARES of 1 have lost nothing, nor have other powers, whose gradients have larger exponents,
+ * within POWERS. Large numbers are scaled to about 2^MARGIN and small ones to 2^-MARGIN: their squares are far from the ends of the range, and
+ * so are scales, by which gradients are multiplied. */
+enum { SQUARES = 100, POWERS = 20, MARGIN = 30 };
+
+static double number_at(const ct_tensor *t, int64_t i)
+{
+    return t->dtype == CT_FLOAT64 ? ((const double *)ct__ptr(t))[i] : ((const float *)ct__ptr(t))[i];
+}
+
+bool ct__is_extreme(const ct_tensor *sums, int reach, bool small_too)
+{
+    double most = ldexp(1, sums->dtype == CT_FLOAT64 ? 8 * reach : reach);
+    for (int64_t i = 0; i < sums->numel; i++) {
+        double sum = number_at(sums, i);
+        if (!(sum < most) || (small_too && sum < 1 / most))
+            return true;
+    }
+    return false;
+}
+
+ct_tensor *ct__scales(ct_tensor *x, const ct_reduce_options *over, bool smallest, int margin, double least)
+{
+    int lowest = ct_dtype_of(x) == CT_FLOAT64 ? -1022 : -126;
+    ct_tensor *size = ct_abs(ct_detach(x));
+    ct_tensor *scales = smallest ? ct_amin(size, over) : ct_amax(size, over);
+    for (int64_t i = 0; scales && i < scales->numel; i++) {
+        double s = number_at(scales, i);
+        int exponent = isfinite(s) && s > 0 ? ilogb(s) : 0;
+        exponent -= exponent > 0 ? margin : -margin;
+        s = fmax(ldexp(1, exponent > lowest ? exponent : lowest), least);
+        if (scales->dtype == CT_FLOAT64)
+            ((double *)ct__ptr(scales))[i] = s;
+        else
+            ((float *)ct__ptr(scales))[i] = (float)s;
+    }
+    return scales;
+}
+
 /* ---- any, all: of x != 0 ---- */
 
 static ct_tensor *any_expression(ct_call *call)
@@ -100,21 +141,44 @@ const ct_op ct_op_all = {
 
 /* ---- var, std: the attribute's number is what is subtracted from n ---- */
 
-static ct_tensor *variance(ct_call *call)
+/* What n less what is subtracted from it leaves; NaN below 0. */
+static double freedom_of(ct_call *call)
 {
     const ct_reduce_attributes *over = ct_call_attributes(call);
-    ct_tensor *x = ct_call_input(call, 0);
-    if (!takes_input(call))
-        return NULL;
-    ct_reduce_options keepdim = same_axes(call, true);
     double freedom = (double)ct__count_reduced(call) - over->number;
-    ct_tensor *centred = ct_sub(x, ct_mean(x, &keepdim));
-    return ct_mul_scalar(sum_over(call, ct_square(centred)), 1 / (freedom > 0 ? freedom : 0));
+    return freedom > 0 ? freedom : 0;
+}
+
+static ct_tensor *mean_square(ct_call *call, ct_tensor *centred)
+{
+    ct_tensor *sum = sum_over(call, ct_square(centred));
+    return ct__count_reduced(call) > 0 ? ct_mul_scalar(sum, 1 / freedom_of(call)) : ct__mean_of(sum, 0);
+}
+
+static ct_tensor *centred_input(ct_call *call)
+{
+    ct_reduce_options keepdim = same_axes(call, true);
+    ct_tensor *x = ct_call_input(call, 0);
+    return takes_input(call) ? ct_sub(x, ct_mean(x, &keepdim)) : NULL;
+}
+
+static ct_tensor *var_expression(ct_call *call)
+{
+    ct_tensor *centred = centred_input(call);
+    return centred ? mean_square(call, centred) : NULL;
 }
 
 static ct_tensor *std_expression(ct_call *call)
 {
-    return power(variance(call), 0.5);
+    ct_reduce_options keepdim = same_axes(call, true);
+    ct_tensor *centred = centred_input(call), *variance = centred ? mean_square(call, centred) : NULL;
+    if (!variance || ct__count_reduced(call) == 0)
+        return variance;
+    if (!ct__is_extreme(variance, SQUARES, true))
+        return power(variance, 0.5);
+    ct_tensor *scales = ct__scales(centred, &keepdim, false, MARGIN, 0);
+    ct_tensor *scaled = power(mean_square(call, ct_div(centred, scales)), 0.5);
+    return ct_mul(scaled, ct_reshape(scales, ct_shape(scaled), ct_rank(scaled)));
 }
 
 /* Of ct_var_options those that all reductions have. */
@@ -149,7 +213,7 @@ const ct_op ct_op_var = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
-    .expression = variance,
+    .expression = var_expression,
     .samples = variance_samples,
 };
 
@@ -165,6 +229,12 @@ const ct_op ct_op_std = {
 
 /* ---- norm: the attribute's number is p ---- */
 
+static ct_tensor *sum_of_powers(ct_tensor *x, double p, const ct_reduce_options *over)
+{
+    return ct_sum(p == 2 ? ct_square(x) : power(ct_abs(x), p), over);
+}
+
+/* Where the powers overflow or vanish, x is scaled first, and the norm back. */
 static ct_tensor *norm_expression(ct_call *call)
 {
     const ct_reduce_attributes *over = ct_call_attributes(call);
@@ -183,7 +253,13 @@ static ct_tensor *norm_expression(ct_call *call)
         return ct_sum(ct_cast(ct_ne(x, like(x, 0)), ct_dtype_of(x)), &options);
     if (p == 1)
         return ct_sum(ct_abs(x), &options);
-    return power(ct_sum(p == 2 ? ct_square(x) : power(ct_abs(x), p), &options), 1 / p);
+    ct_tensor *sum = sum_of_powers(x, p, &options);
+    if (!sum || ct__count_reduced(call) == 0 || !ct__is_extreme(sum, p == 2 ? SQUARES : POWERS, true))
+        return power(sum, 1 / p);
+    ct_reduce_options keepdim = same_axes(call, true);
+    ct_tensor *scales = ct__scales(x, &keepdim, p < 0, p < 0 ? 0 : (int)(MARGIN / fmax(p, 1)), 0);
+    ct_tensor *norm = power(sum_of_powers(ct_div(x, scales), p, &options), 1 / p);
+    return ct_mul(norm, ct_reshape(scales, ct_shape(norm), ct_rank(norm)));
 }
 
 ct_tensor *ct_norm(ct_tensor *x, double p, const ct_reduce_options *options)
@@ -221,7 +297,7 @@ static ct_tensor *logsumexp_expression(ct_call *call)
     if (!takes_input(call))
         return NULL;
     if (ct__count_reduced(call) == 0)
-        return ct_log(ct_sum(x, &options));
+        return ct_add_scalar(ct_sum(x, &options), -INFINITY);
     ct_tensor *zero = like(x, 0), *m = ct_amax(ct_detach(x), &keepdim);
     m = ct_where(ct_eq(ct_abs(m), like(x, INFINITY)), zero, m);
     ct_tensor *sum = ct_sum(ct_exp(ct_sub(x, m)), &options), *is_zero = ct_eq(sum, zero);

@@ -28,9 +28,11 @@ static place find_place(const interpolate_attributes *a, int64_t i, int64_t in, 
     return (place){.low = low, .high = low + 1 < in ? low + 1 : in - 1, .weight = at - (double)low};
 }
 
-/* x resized to out along axis. */
+/* x resized to out along axis; as it is where that is its size, as in PyTorch, whatever the scale. */
 static ct_tensor *resize_axis(const interpolate_attributes *a, ct_tensor *x, int axis, int64_t out, double scale)
 {
+    if (out == ct_size(x, axis))
+        return x;
     ct_tensor *low = ct_empty(CT_INT64, &out, 1), *high = ct_empty(CT_INT64, &out, 1);
     ct_tensor *weight = ct_empty(ct_dtype_of(x), &out, 1);
     if (!low || !high || !weight)
@@ -81,7 +83,7 @@ static ct_tensor *interpolate_expression(ct_call *call)
         }
         x = resize_axis(a, x, 2 + i, out, scale);
     }
-    return x;
+    return x == ct_call_input(call, 0) ? ct_clone(x) : x;
 }
 
 const ct_op ct_op_interpolate = {

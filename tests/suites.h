@@ -24,6 +24,7 @@
     SUITE(scan) \
     SUITE(norm) \
     SUITE(conv) \
+    SUITE(edges) \
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
