@@ -2,9 +2,10 @@
 """Writes docs/reference.md from the operations' records and the comments in the public headers of ops/, or, with --check,
 compares it with the file and ends with "N passed, N failed".
 
-usage: make_page.py TOP PRINT_RECORDS [--check]
+usage: make_page.py TOP COTAN [--check]          COTAN: the command
+       make_page.py TOP --signatures FILE      writes each function's signature and comment as rows of a table in C, for cotan ops
 """
-import difflib, pathlib, re, subprocess, sys
+import difflib, json, pathlib, re, subprocess, sys
 
 HEAD = """# Reference: the operations
 
@@ -22,16 +23,9 @@ fail for memory (`CT_ERROR_MEMORY`); an error's message names the operation, the
 
 
 def records(program):
-    """{name: {"gradient", "composed", "source", "samples": [...]}}, in the order of ct_ops()."""
-    text = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True).stdout
-    found = {}
-    for block in text.split("\n\n"):
-        rows = [line.split("\t", 1) for line in block.strip().splitlines()]
-        if rows:
-            record = dict(row for row in rows if row[0] != "sample")
-            record["samples"] = [value for key, value in rows if key == "sample"]
-            found[record["name"]] = record
-    return found
+    """{name: {"gradient", "expression", "source", "samples": [...], ...}}, in the order of ct_ops()."""
+    text = subprocess.run([program, "ops", "--json"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {record["name"]: record for record in json.loads(text)}
 
 
 TOKEN = re.compile(r"""(?P<blank>\n)                                         # ends what a comment is about
@@ -97,8 +91,8 @@ def facts(record):
     none = record["gradient"].startswith("none")
     lines = ["- gradient: " + (record["gradient"] if none else f"`{record['gradient']}`")]
     if record["samples"]:
-        lines.append("- shapes: " + "; ".join("`{}` to `{}`".format(*s.split(" -> ")) for s in record["samples"]))
-    if record["composed"]:
+        lines.append("- shapes: " + "; ".join("`{inputs}` to `{outputs}`".format(**s) for s in record["samples"]))
+    if record["expression"]:
         lines.append("- an expression over other operations")
     if record["source"]:
         lines.append(f"- source: {record['source']}")
@@ -116,11 +110,21 @@ def entry(name, signature, comment, record):
     return "\n\n".join(parts)
 
 
+def headers(top):
+    folder = top / "ops/include/cotan"
+    return [folder / "ops.h", *sorted(h for h in folder.glob("*.h") if h.name != "ops.h")]
+
+
+def signatures(top):
+    functions = [item[1:] for header in headers(top) for item in items(header) if item[0] == "function"]
+    quoted = lambda text: json.dumps(re.sub(r"\s+", " ", text), ensure_ascii=False)
+    return "".join(f"{{{quoted(name[3:])}, {quoted(signature)}, {quoted(comment)}}},\n" for name, signature, comment in functions)
+
+
 def page(top, program):
     left = records(program)
-    folder = top / "ops/include/cotan"
     parts = []
-    for header in [folder / "ops.h", *sorted(h for h in folder.glob("*.h") if h.name != "ops.h")]:
+    for header in headers(top):
         parts.append(f"## cotan/{header.name}")
         head = re.match(r"/\*(.*?)\*/", header.read_text(), re.S)
         parts.append(sentence(plain(head[1])))
@@ -141,10 +145,13 @@ def page(top, program):
 
 
 def main():
-    top, program, check = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:] == ["--check"]
+    top, program, check = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    if program == "--signatures":
+        pathlib.Path(check[0]).write_text(signatures(top))
+        return 0
     path = top / "docs/reference.md"
     text = page(top, program)
-    if not check:
+    if check != ["--check"]:
         path.write_text(text)
         return 0
     before = path.read_text() if path.exists() else ""

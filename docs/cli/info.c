@@ -1,0 +1,203 @@
+/* cotan info FILE, and cotan graph FILE, which is the same: what a file of weights or data holds. */
+#include "cli.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+enum { JSON };
+static const option options[] = {{"json", NULL, "write the table as JSON, with all digits"}, {0}};
+
+/* ---- statistics ---- */
+
+/* Of a tensor's finite elements; NaN where there are none. */
+typedef struct statistics {
+    double smallest, largest, mean, deviation;
+    int64_t finite, nans, infinities;
+} statistics;
+
+static void count(const double *values, int64_t n, statistics *s)
+{
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++) {
+        s->nans += isnan(values[i]);
+        s->infinities += isinf(values[i]) != 0;
+        if (!isfinite(values[i]))
+            continue;
+        s->finite++;
+        s->smallest = fmin(s->smallest, values[i]);
+        s->largest = fmax(s->largest, values[i]);
+        sum += values[i];
+    }
+    s->mean = sum / (double)s->finite;
+    for (int64_t i = 0; i < n; i++)
+        squares += isfinite(values[i]) ? (values[i] - s->mean) * (values[i] - s->mean) : 0;
+    s->deviation = sqrt(squares / (double)s->finite);
+}
+
+static bool measure(const ct_tensor *t, statistics *s)
+{
+    int64_t n = ct_numel(t);
+    double *values = malloc((size_t)(n + 1) * sizeof *values);
+    *s = (statistics){.smallest = NAN, .largest = NAN};
+    bool read = values && ct_to_values(t, values, n) == CT_OK;
+    if (read)
+        count(values, n, s);
+    free(values);
+    return read;
+}
+
+/* ---- the contents of a file ---- */
+
+static double bytes_of(const ct_tensor *t)
+{
+    return (double)ct_numel(t) * (double)ct_dtype_size(ct_dtype_of(t));
+}
+
+typedef struct listing {
+    table table;
+    json_t *json; /* an array, with --json */
+    int64_t tensors, elements, nans, infinities;
+    double bytes;
+} listing;
+
+static void add_row(listing *l, const char *name, const ct_tensor *t, const statistics *s)
+{
+    char shape[SHAPE_SIZE], bytes[NUMBER_SIZE + 4], number[4][NUMBER_SIZE];
+    table_add(&l->table, "%s", name);
+    table_add(&l->table, "%s", shape_text(shape, t));
+    table_add(&l->table, "%s", ct_dtype_name(ct_dtype_of(t)));
+    table_add(&l->table, "%s", bytes_text(bytes, bytes_of(t)));
+    const double values[] = {s->smallest, s->largest, s->mean, s->deviation};
+    for (int i = 0; i < 4; i++)
+        table_add(&l->table, "%s", s->finite ? number_text(number[i], values[i]) : "-");
+    table_add(&l->table, "%lld", (long long)s->nans);
+    table_add(&l->table, "%lld", (long long)s->infinities);
+}
+
+/* JSON has no NaN: null. */
+static json_t *number_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static void add_object(listing *l, const char *name, const ct_tensor *t, const statistics *s)
+{
+    json_t *shape = json_array();
+    for (int i = 0; i < ct_rank(t); i++)
+        json_array_append_new(shape, json_integer(ct_shape(t)[i]));
+    json_array_append_new(l->json,
+                          json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:I, s:I}", "name", name, "dtype",
+                                    ct_dtype_name(ct_dtype_of(t)), "shape", shape, "bytes", bytes_of(t), "min",
+                                    number_json(s->smallest), "max", number_json(s->largest), "mean",
+                                    number_json(s->mean), "std", number_json(s->deviation), "nan", (json_int_t)s->nans,
+                                    "inf", (json_int_t)s->infinities));
+}
+
+static bool add(listing *l, const char *name, const ct_tensor *t)
+{
+    statistics s;
+    if (!measure(t, &s))
+        return false;
+    l->tensors++;
+    l->elements += ct_numel(t);
+    l->bytes += bytes_of(t);
+    l->nans += s.nans;
+    l->infinities += s.infinities;
+    if (l->json)
+        add_object(l, name, t, &s);
+    else
+        add_row(l, name, t, &s);
+    return true;
+}
+
+static bool list_safetensors(const char *path, listing *l)
+{
+    ct_tensor_file *file = ct_safetensors_load(path);
+    bool added = file;
+    for (int64_t i = 0; added && i < ct_tensor_file_count(file); i++) {
+        const char *name = ct_tensor_file_name(file, i);
+        added = add(l, name, ct_tensor_file_get(file, name));
+    }
+    ct_tensor_file_free(file);
+    return added;
+}
+
+static bool list_idx(const char *path, listing *l)
+{
+    const ct_tensor *t = ct_idx_load(path);
+    const char *slash = strrchr(path, '/');
+    return t && add(l, slash ? slash + 1 : path, t);
+}
+
+/* What the first bytes say: the zeros of an IDX file, or gzip's mark, which only those have here. */
+static bool is_idx(const char *path)
+{
+    unsigned char first[2] = {1, 1};
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(first, 1, 2, file) : 0;
+    if (file)
+        fclose(file);
+    return n == 2 && ((first[0] == 0 && first[1] == 0) || (first[0] == 0x1F && first[1] == 0x8B));
+}
+
+/* ---- the command ---- */
+
+static bool write_table(listing *l)
+{
+    char bytes[NUMBER_SIZE + 4];
+    bool written = table_write(&l->table, stdout);
+    printf("%lld tensor%s, %lld elements, %s", (long long)l->tensors, l->tensors == 1 ? "" : "s",
+           (long long)l->elements, bytes_text(bytes, l->bytes));
+    if (l->nans + l->infinities)
+        printf("; %lld nan, %lld inf (the other figures leave them out)", (long long)l->nans, (long long)l->infinities);
+    printf("\n");
+    return written;
+}
+
+static bool write_json(json_t *json)
+{
+    bool written = json && json_dumpf(json, stdout, JSON_INDENT(1)) == 0;
+    printf("\n");
+    json_decref(json);
+    return written;
+}
+
+static int run(const arguments *given)
+{
+    static const char *const headings[] = {"name", "shape", "dtype", ">size", ">min",
+                                           ">max", ">mean", ">std",  ">nan",  ">inf"};
+    const char *path = given->words[0];
+    listing l = {.table = {.headings = headings, .columns = 10}, .json = given->values[JSON] ? json_array() : NULL};
+    ct_scope_open();
+    bool read = is_idx(path) ? list_idx(path, &l) : list_safetensors(path, &l);
+    ct_scope_close();
+    if (!read) {
+        json_decref(l.json);
+        table_free(&l.table);
+        return ct_error_code() ? complain_of_error(given->command) : complain(given->command, "no memory");
+    }
+    bool written = given->values[JSON] ? write_json(l.json) : write_table(&l);
+    return written ? FINE : complain(given->command, "no memory");
+}
+
+#define SHARED_ROW                                                                                                  \
+    .usage = "FILE", .min_words = 1, .max_words = 1, .options = options, .run = run,                                \
+    .about =                                                                                                        \
+        "Lists the tensors of a .safetensors file, or of an IDX file (gzipped or not): name, shape, element type, " \
+        "size, and the smallest, largest, mean and standard deviation of the elements that are finite, with the "   \
+        "number of those that are not."
+
+const command info_command = {
+    .name = "info",
+    .summary = "what a file of weights or data holds, as a table",
+    .examples = "  cotan info lenet5.safetensors\n  cotan info train-images-idx3-ubyte.gz\n",
+    SHARED_ROW,
+};
+
+const command graph_command = {
+    .name = "graph",
+    .summary = "the same as info",
+    .examples = "  cotan graph lenet5.safetensors\n",
+    SHARED_ROW,
+};

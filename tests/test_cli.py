@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""Runs the command cotan as a user does: each subcommand with right and with wrong input, and looks at what it prints, where,
+and with which status. Ends with "N passed, N failed".
+
+usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
+--renew writes the samples in docs anew.
+"""
+import json, os, pathlib, re, struct, subprocess, sys, tempfile
+
+cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
+compiler = sys.argv[4:sys.argv.index("--")]
+sanitizer = sys.argv[sys.argv.index("--") + 1]
+renewing = sys.argv[-1] == "--renew"
+passed = failed = 0
+
+
+def check(what, good, *seen):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    if not good:
+        print("not so:", what[:500])
+        for text in seen:
+            print("    " + str(text)[:2000].replace("\n", "\n    "))
+
+
+def run(*words, stdin="", **environment):
+    """(status, standard output, standard error) of cotan WORDS..."""
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "80", **environment}
+    done = subprocess.run([cotan, *words], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    return done.returncode, done.stdout, done.stderr
+
+
+def says(words, *parts, status=0, stdin="", **environment):
+    """Runs well (with that status), says nothing on standard error, and prints each part, blanks counting as one."""
+    got, out, err = run(*words, stdin=stdin, **environment)
+    text = re.sub(r"\s+", " ", out)
+    missing = [part for part in parts if re.sub(r"\s+", " ", part) not in text]
+    check(f"cotan {' '.join(words)}: status {status}, {missing or 'quiet'}", got == status and not err and not missing, got, out, err)
+    return out
+
+
+def refuses(words, message, lines=1, **environment):
+    """Status 2, nothing on standard output, and one line (and a place below it, if lines is 3) that says the message."""
+    status, out, err = run(*words, **environment)
+    check(f"cotan {' '.join(words)}: refused with {message!r}",
+          status == 2 and not out and err.count("\n") == lines and message in err and err.startswith("cotan"), status, out, err)
+    return err
+
+
+def points_at(words, message, column, text):
+    """Refused, with the text in the second line and the caret of the third under its byte's column."""
+    err = refuses(words, message, lines=3).splitlines()
+    check(f"the caret of {' '.join(words)}", len(err) == 3 and f"column {column}: " in err[0] and err[1] == "  " + text
+          and err[2] == " " * (column + 1) + "^", err)
+
+
+# ---- the command itself ----
+commands = ["explain", "check", "ops", "info", "graph", "config"]
+says(["--help"], *commands, "exit status")
+says(["--version"], "cotan ")
+for name in commands:
+    says([name, "--help"], f"usage: cotan {name}")
+    refuses([name, "--wrong"], "there is no option --wrong")
+refuses([], "a command is missing")
+refuses(["chek"], "the nearest is 'check'")
+refuses(["--man", "x"], "--man stands alone")
+says(["config"], "kernels", "BLIS", "threads")
+refuses(["config", "x"], "one word too many")
+refuses(["explain", "x", "x=1", "--seed"], "needs an argument")
+refuses(["explain", "x", "x=1", "--check=3"], "takes no argument")
+refuses(["explain", "x", "x=1", "--check", "--check"], "given twice")
+if os.path.exists("/dev/full"):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([cotan, "config"], stdout=full, stderr=subprocess.PIPE, text=True)
+    check("a full disk is noticed", done.returncode == 2 and "cannot be written" in done.stderr, done)
+
+# ---- the manual page and the completion follow from the same rows ----
+manual = run("--man")[1]
+options = {name: re.findall(r"^  --([\w-]+)", run(name, "--help")[1], re.M) for name in commands}
+for name in commands:
+    check(f"the manual has {name}", f".SS cotan {name}" in manual)
+    for option in options[name]:
+        check(f"the manual has {name} --{option}", ".B \\-\\-" + option.replace("-", "\\-") in manual)
+if subprocess.run("command -v groff", shell=True, stdout=subprocess.DEVNULL).returncode == 0:
+    done = subprocess.run(["groff", "-man", "-ww", "-Tascii", "-z"], input=manual, stderr=subprocess.PIPE, text=True)
+    check("groff has no complaint", done.returncode == 0 and not done.stderr, done.stderr)
+completion = run("--completion")[1]
+
+
+def completes(*words):
+    script = completion + f"\nCOMP_WORDS=(cotan {' '.join(words)}); COMP_CWORD={len(words)}; _cotan; echo ${{COMPREPLY[@]}}"
+    path = f"{os.path.dirname(cotan)}:{os.environ['PATH']}"
+    return subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PATH": path}).stdout.split()
+
+
+check("bash completes commands", completes("e") == ["explain"], completes("e"))
+check("bash completes options", completes("explain", "--ch") == ["--check"], completes("explain", "--ch"))
+check("bash completes operations", {"softmax", "softplus"} <= set(completes("ops", "soft")), completes("ops", "soft"))
+
+# ---- the language: values ----
+for expression, value in {
+        "2^3^2": "512", "-2^2": "-4", "2^-1*3": "1.5", "1 - 2 - 3": "-4", "8/4/2": "1", "2*(3+4)": "14", "--3": "result = 3", "-[1]": "[-1]",
+        ".5+1.": "1.5", "2e-1 + 1E2": "100.2", "-(-2)^3": "8", "a=1; b=a+2;": "3", "[1,2,3]": "[1, 2, 3]", "[]": "result = []",
+        "[[1,2],[3,4]] @ [1,1]": "[3, 7]", "[1,2]*3": "[3, 6]", "sum([[1,2],[3,4]], axis=0)": "[4, 6]", "sum([])": "0",
+        "sum([[1,2],[3,4]], [0,1])": "10", "sum([[1,2],[3,4]], keepdim=true, axis=1)": "[[3], [7]]", "mean([1,2])": "1.5",
+        "clamp([-3,0.5,3], low=-1, high=1)": "[-1, 0.5, 1]", "clamp([-3,3], high=1)": "[-3, 1]", "softmax([0,0])": "[0.5, 0.5]",
+        "sigmoid(0)": "0.5", "exp(0)": "1", "maximum(1, 2)": "2", "relu([-1, 2])": "[0, 2]", "pi": "3.142", "inf": "inf",
+        "0/0": "nan", "-inf": "-inf", "matmul([1,2], [3,4])": "11", "transpose([[1,2],[3,4]])": "[[1, 3], [2, 4]]",
+        "reshape([1,2,3,4], [2,2])": "[[1, 2], [3, 4]]", "concat([[1,2],[3]])": "[1, 2, 3]", "where([1,0], 5, 6)": "[5, 6]",
+        'einsum("i,i->", [[1,2],[3,4]])': "11", "cross_entropy([[0,0]], [1])": "0.6931", "one_hot([1], 2)": "[[0, 1]]",
+        "layer_norm([1,1])": "[0, 0]", "huber_loss(3, 0, delta=1)": "2.5", "mse_loss([1,2], [0,0], reduction=sum)": "5",
+        "cross_entropy([0,0], [0.5,0.5])": "0.6931", "argmax([1,3,2])": "1", "norm([3,4])": "5", "eye(2)": "[[1, 0], [0, 1]]",
+        "max_pool1d([[1,3,2,4]], 2)": "[[3, 4]]", "conv1d([[1,2,3]], [[[1,1]]], stride=1)": "[[3, 5]]", "embedding([[1],[2]], [1])": "[[2]]",
+}.items():
+    says(["explain", "--", expression], f"{value} No gradients")
+
+# ---- the language: mistakes, each at its column ----
+for expression, column, message in [
+        ("", 1, "there is nothing to calculate"), ("1+", 3, "the line ends where a value is needed"), ("1+2)", 4, "')' is not expected"),
+        ("(1+2", 5, "the line ends where ')' is needed"), ("2x", 2, "an operator is missing before 'x'"), ("2 ** 3", 3, "write ^"),
+        ("3 − 1", 3, "write -"), ("3 $ 1", 3, "'$' is not known"), ("é", 1, "'é' is not known"), ("1e999", 1, "no number that fits"),
+        ("sigmod(1)", 1, "nearest is 'sigmoid'"), ("exp", 1, "write exp(...)"), ("exp(1,2)", 7, "too many arguments"),
+        ("add(1)", 1, "takes 2 arguments"), ("exp(1", 6, "',' or ')' is needed"), ("[1,2", 5, "',' or ']' is needed"),
+        ("[1,[2]]", 1, "differ in shape"), ("sum([1], dim=0)", 10, "sum has no argument 'dim'"), ("sum([1], axis=0, axis=0)", 18, "given twice"),
+        ("sum([1], axis=0.5)", 15, "whole numbers"), ("softmax([1], axis=[0,1])", 19, "takes one number"), ("one_hot([1])", 1, "'classes' is missing"),
+        ("1; 2; q", 7, "'q' has no value"), ("a=1; a=2", 6, "'a' has a value already"), ("a=b=1", 3, "'=' stands only"),
+        ("concat(1)", 8, "a list is needed"), ('einsum("i', 8, "the quote does not end"), ("mse_loss(1,2,reduction=all)", 24, "mean, sum or none"),
+        ("lstm([1],[2])", 1, "takes options"), ("cross_entropy([[1,2]], [1.5])", 24, "whole numbers"), ("; 1", 1, "';' stands where"),
+        ("[1,2] @ [1,2,3]", 7, "matmul: inner sizes differ: [2] @ [3]"), ("1 + softmax([1], axis=3)", 5, "softmax: axis 3"),
+        ("mean(argmax([1]))", 1, "mean: needs a float tensor"), ("[1,2] + [1,2,3]", 7, "add: shapes do not broadcast"), ("add(1;2)", 6, "',' or ')'"),
+]:
+    points_at(["explain", expression], message, column, expression)
+points_at(["explain", "x + w3", "x=1", "w2=1"], "'w3' has no value (the nearest name is 'w2')", 5, "x + w3")
+points_at(["explain", "x", "x=1", "y=2"], "the expression does not use 'y'", 1, "y=2")
+points_at(["explain", "x", "x=1", "x=2"], "'x' has a value already", 1, "x=2")
+points_at(["explain", "x", "x=[1,"], "the line ends where a value is needed", 6, "x=[1,")
+points_at(["explain", "x", "x=y"], "'y' stands where a number", 3, "x=y")
+points_at(["explain", "x", "x"], "a name and its value are needed", 1, "x")
+points_at(["explain", "clamp(x, low=y)", "x=1", "y=2"], "'low' takes plain numbers", 14, "clamp(x, low=y)")
+refuses(["explain", "(" * 100000 + "1"], "nested more than", lines=3)
+refuses(["explain", "--", "-" * 100000 + "1"], "nested more than", lines=3)
+err = refuses(["explain", "1+" * 200 + "q" + "+1" * 200], "column 401: 'q' has no value", lines=3, COLUMNS="60").splitlines()
+check("a long line is cut around the mistake", len(err[1]) <= 60 and err[1][err[2].index("^")] == "q", *err)
+
+# ---- explain ----
+circuit = ["f = 1/(1+exp(-(w0*x0 + w1*x1 + w2)))", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3"]
+says(["explain", *circuit], "f = 0.7311", "w0 2 -0.1966", "x0 -1 0.3932", "w1 -3 -0.3932", "x1 -2 -0.5898", "w2 -3 0.1966")
+says(["explain", "1+2"], "result = 3", "No gradients")
+refuses(["explain", "x*[1,2]", "x=3"], "result has shape [2], and a gradient is that of one number")
+says(["explain", "y = x*[1,2]", "x=3", "--seed", "[0,1]"], "y = [3, 6]", "x 3 2")
+refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,1,2]"], "--seed has shape [3], the result [2]")
+refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,"], "column 4", lines=3)
+out = says(["explain", *circuit, "--check"], "w0 2 -0.1966 -0.1966 agrees", "x1 -2 -0.5898 -0.5898 agrees", "PASS")
+says(["explain", "relu(x)", "x=0", "--check"], "x 0 0 0.5 a kink", "KINK")
+says(["explain", "cross_entropy(x, t)", "x=[[1,2,3]]", "t=[1]", "--check"], "x[0, 1] 2 -0.7553 -0.7553 agrees", "t [1] none - no gradient flows")
+says(["explain", "sum(dropout(x))", "x=[1,2,3,4]", "--check"], "PASS")
+says(["explain", "x+y", "x=1", "y=nan", "--check"], "FAIL", "not finite", status=1)
+says(["explain", "sum(x*x)", "x=randn([3,40])", "--check"], "PASS: ")
+refuses(["explain", "1+2", "--check"], "there is nothing to check")
+refuses(["explain", "x", "x=1", "--dot", "/nowhere/x.dot"], "/nowhere/x.dot cannot be written")
+work = tempfile.TemporaryDirectory()
+os.chdir(work.name)
+says(["explain", "a*b", "a=1", "b=2", "--dot", "x.dot"])
+check("--dot writes", 'label="a' in pathlib.Path("x.dot").read_text(), pathlib.Path("x.dot").read_text())
+
+# ---- ops ----
+all_ops = run("ops", "--names")[1].split()
+check("ops --names lists many", len(all_ops) > 100 and {"add", "matmul", "softmax", "conv2d"} <= set(all_ops))
+records = json.loads(says(["ops", "--json"]))
+check("ops --json has them all", [r["name"] for r in records] == all_ops)
+check("ops --json has shapes", {"inputs": "3x4 4x5", "outputs": "3x5"} in [r for r in records if r["name"] == "matmul"][0]["samples"])
+for name in all_ops:
+    says(["ops", name], name, "gradient")
+says(["ops", "matmul"], "ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b);", "a @ b", "g b^T, a^T g", "3x4 4x5 → 3x5")
+says(["ops", "matmul"], "3x4 4x5 -> 3x5", LC_ALL="C")
+out = says(["ops"], "sigmoid g y (1 - y)", COLUMNS="60")
+check("ops keeps to 60 columns", max(map(len, out.splitlines())) <= 60)
+check("ops NAME keeps to 60 columns", max(map(len, run("ops", "cross_entropy", COLUMNS="60")[1].splitlines())) <= 60)
+refuses(["ops", "sofmax"], "the nearest is 'softmax'")
+refuses(["ops", "zzzzzzzz"], "there is no operation 'zzzzzzzz'")
+
+
+# ---- info ----
+def safetensors(path, tensors):
+    header, data = {}, b""
+    for name, (dtype, code, shape, values) in tensors.items():
+        packed = struct.pack(f"<{len(values)}{code}", *values)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+nan, inf = float("nan"), float("inf")
+safetensors("m.safetensors", {"w": ("F32", "f", [2, 2], [1, 2, 3, 4]), "bad": ("F64", "d", [3], [nan, inf, 5]), "none": ("F32", "f", [0], []),
+                              "label": ("I64", "q", [], [7])})
+out = says(["info", "m.safetensors"], "w [2, 2] float32 16 B 1 4 2.5 1.118 0 0", "bad [3] float64 24 B 5 5 5 0 1 1",
+           "none [0] float32 0 B - - - - 0 0", "label scalar int64 8 B 7 7 7 0 0 0", "4 tensors, 8 elements, 48 B; 1 nan, 1 inf")
+check("info's columns stand below each other", len({line.index("float") for line in out.splitlines() if "float" in line}) == 1, out)
+check("graph is info", run("graph", "m.safetensors")[1] == out)
+out = says(["info", "m.safetensors"], "w shape [2, 2] dtype float32 size 16 B", COLUMNS="60")
+check("info keeps to 60 columns", max(map(len, out.splitlines()[:-1])) <= 60, out)
+values = {t["name"]: t for t in json.loads(says(["info", "m.safetensors", "--json"]))}
+check("info --json", values["w"]["mean"] == 2.5 and values["none"]["min"] is None and values["bad"]["nan"] == 1, values)
+pathlib.Path("short.safetensors").write_bytes(pathlib.Path("m.safetensors").read_bytes()[:-3])
+refuses(["info", "short.safetensors"], "short.safetensors")
+refuses(["info", "absent.safetensors"], "absent.safetensors")
+refuses(["info", "/"], "/")
+refuses(["info"], "FILE is missing")
+pathlib.Path("y-idx1").write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 3) + bytes([1, 2, 6]))
+says(["info", "y-idx1"], "y-idx1 [3] uint8 3 B 1 6 3 2.16 0 0")
+pathlib.Path("bad-idx1").write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 4) + bytes([1, 2, 6]))
+refuses(["info", "bad-idx1"], "bad-idx1")
+
+# ---- check ----
+SOURCE = """
+#include <cotan/cotan.h>
+static ct_tensor *twice(ct_call *call) { return ct_mul_scalar(ct_call_input(call, 0), 2); }
+static ct_status shape(ct_call *call) { return ct_call_output_like(call, 0, ct_call_input(call, 0)); }
+static ct_status forward(ct_call *call)
+{
+    const void *x = ct_call_input_data(call, 0);
+    void *y = ct_call_output_data(call, 0);
+    bool wide = ct_dtype_of(ct_call_input(call, 0)) == CT_FLOAT64;
+    for (int64_t i = 0; x && y && i < ct_numel(ct_call_output(call, 0)); i++)
+        if (wide)
+            ((double *)y)[i] = 3 * ((const double *)x)[i];
+        else
+            ((float *)y)[i] = 3 * ((const float *)x)[i];
+    return x && y ? CT_OK : ct_error_code();
+}
+static ct_status half(ct_call *call) { return ct_call_set_grad(call, 0, ct_mul_scalar(ct_call_grad_output(call, 0), 1.5)); }
+static ct_status crash(ct_call *call) { (void)call; return *(volatile ct_status *)8; }
+#define SAMPLES .samples = (const ct_sample[]){{"3x4", NULL}, {0}}
+#define RULES .infer = shape, .forward = forward
+const ct_op a_twice = {.name = "twice", .gradient = "2 g", .min_inputs = 1, .max_inputs = 1, .expression = twice, SAMPLES};
+#ifdef WRONG
+const ct_op b_half = {.name = "half", .gradient = "1.5 g", .min_inputs = 1, .max_inputs = 1, RULES, .backward = half, SAMPLES};
+const ct_op c_bare = {.name = "bare", .gradient = "3 g", .min_inputs = 1, .max_inputs = 1, RULES, .backward = half};
+#endif
+#ifdef CRASH
+const ct_op d_crash = {.name = "crash", .gradient = "g", .min_inputs = 1, .max_inputs = 1, .infer = shape, .forward = crash, SAMPLES};
+#endif
+char stranger[sizeof(ct_op)] = "of a record's size";
+"""
+pathlib.Path("ops.c").write_text(SOURCE)
+includes = [f"-I{top}/{folder}/include" for folder in ("core", "autograd", "ops", "nn")]
+for name, flags in {"good": [], "wrong": ["-DWRONG"], "crash": ["-DCRASH"], "hidden": ["-fvisibility=hidden"]}.items():
+    subprocess.run([*compiler, "-shared", "-fPIC", *flags, *includes, "ops.c", "-o", f"{name}.so"], check=True)
+says(["check", "./good.so"], "PASS twice", "1 of 1 operation right")
+says(["check", "./wrong.so"], "FAIL half", "gradient of input 0", "VACUOUS bare", "no samples", "PASS twice", "1 of 3 operations right", status=1)
+verdicts = {v["op"]: v for v in json.loads(says(["check", "./wrong.so", "--json"], status=1))}
+check("check --json", [verdicts[n]["verdict"] for n in ("half", "twice")] == ["FAIL", "PASS"] and verdicts["half"]["argument"] == 0, verdicts)
+status, out, err = run("check", "./crash.so")
+check("a crash is named", status == 1 and err == "cotan check: 'crash' crashed while it was run on its samples\n" and "PASS" not in out.split("crash")[-1], status, out, err)
+refuses(["check", "./hidden.so"], "exports no operation")
+refuses(["check", "./ops.c"], "ops.c")
+refuses(["check", "./absent.so"], "./absent.so cannot be read")
+pathlib.Path("damaged.so").write_bytes(pathlib.Path("good.so").read_bytes()[:3000])
+refuses(["check", "./damaged.so"], "damaged.so")
+says(["check", "softmax"], "PASS softmax")
+says(["check", "argmax"], "none argmax", "1 of 1")
+refuses(["check", "softmx"], "the nearest is 'softmax'")
+says(["check", "relu", "--verbose"], "gradient check of relu", "structural checks")
+
+# ---- the samples of docs: what stands below "$ cotan ..." is what it prints ----
+def printed(command):
+    """What the line of a shell prints, on both streams; its status, if not 0, as a last line."""
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "80", "PATH": f"{os.path.dirname(cotan)}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    return done.stdout
+
+
+def renew(page, block):
+    """The console block with what its commands print."""
+    commands = re.findall(r"^\$ (.*)$", block, re.M)
+    return "".join(f"$ {command}\n{printed(command)}" for command in commands)
+
+
+for page in [top / "README.md", *sorted((top / "docs").rglob("*.md"))]:
+    text = page.read_text()
+    fresh = re.sub(r"^```console\n(.*?)^```$", lambda m: f"```console\n{renew(page, m[1])}```", text, flags=re.M | re.S)
+    if renewing:
+        page.write_text(fresh)
+    if "```console" in text:
+        check(f"the samples of {page.name} print what it says: test_cli.py --renew writes them anew", text == fresh, fresh)
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(passed == 0 or failed > 0)
