@@ -1,7 +1,7 @@
 /* The door: every operation, the library's or a user's, goes through ct_apply().
  *
  * Invariant: outputs leave here complete, or not at all: a failed call gives back what it made and records one error. */
-#include "autograd_internal.h"
+#include "observe/observe_internal.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -244,9 +244,31 @@ static ct_status run_forward(ct_call *call)
     return status;
 }
 
-static ct_status run(ct_call *call, bool requires_grad)
+/* What it makes belongs to the scope that is open, as in any function. */
+static ct_status run_expression(ct_call *call)
+{
+    const ct_part *outer = ct__region, *inner = ct__region_of(outer, call->op->name, true);
+    if (!inner)
+        return CT_ERROR_MEMORY;
+    ct__region = inner;
+    call->outputs[0] = call->op->expression(call);
+    ct__region = outer;
+    bool complete = true;
+    for (int i = 0; i < call->n_outputs; i++)
+        complete = complete && call->outputs[i];
+    if (complete)
+        return CT_OK;
+    ct_status status = ct_error_code();
+    if (status == CT_OK)
+        status = ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
+    return status;
+}
+
+static CT_HOT ct_status run(ct_call *call, bool requires_grad)
 {
     const ct_op *op = call->op;
+    if (op->expression)
+        return run_expression(call);
     ct_status status = op->infer(call);
     for (int i = 0; status == CT_OK && i < call->n_outputs; i++)
         if (!call->outputs[i])
@@ -260,20 +282,12 @@ static ct_status run(ct_call *call, bool requires_grad)
     return status;
 }
 
-static ct_status run_expression(ct_call *call)
+static CT_COLD ct_status run_observed(ct_call *call, bool requires_grad)
 {
-    call->outputs[0] = call->op->expression(call);
-    bool complete = true;
-    for (int i = 0; i < call->n_outputs; i++)
-        complete = complete && call->outputs[i];
-    if (complete)
-        return CT_OK;
-    ct_status status = ct_error_code();
+    ct_status status = ct__tell_forward(CT_FORWARD_BEGINS, call, CT_OK);
     if (status == CT_OK)
-        status = ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
-    for (int i = 0; i < call->n_outputs; i++)
-        call->outputs[i] = NULL;
-    return status;
+        status = run(call, requires_grad);
+    return ct__tell_forward(CT_FORWARD_ENDED, call, status);
 }
 
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
@@ -304,11 +318,10 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
         status = check_inputs(op, inputs, n, &requires_grad);
     if (status != CT_OK)
         return status;
-    if (op->expression)
-        return run_expression(&call);
-    status = run(&call, requires_grad);
+    status = CT_LIKELY(!ct__observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
-        ct_release(outputs[i]);
+        if (!op->expression)
+            ct_release(outputs[i]);
         outputs[i] = NULL;
     }
     return status;

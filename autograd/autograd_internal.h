@@ -50,14 +50,16 @@ typedef struct ct_hook_entry {
 struct ct_node {
     const ct_op *op;
     const char *file;
+    const ct_part *region;
     int32_t line;
     int32_t refs;
-    int32_t n_inputs, n_outputs;
+    int32_t n_inputs;
+    int32_t pending; /* gradients still to come, in the backward that is running */
+    uint32_t bytes;  /* of this block */
+    uint8_t n_outputs;
     bool freed;           /* what was saved is gone */
     bool needed;          /* by the backward that is running: its backward must run */
     bool captured;        /* by the ct_grad that is running: the gradient of one of its outputs is asked for */
-    int32_t pending;      /* gradients still to come, in the backward that is running */
-    size_t bytes;         /* of this block */
     uint64_t run;         /* the number of the last backward that visited this node */
     struct ct_node *link; /* a list of nodes to visit or to free */
     void *attributes;

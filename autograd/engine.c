@@ -2,7 +2,7 @@
  *
  * Invariants: a node runs when every gradient that flows into it has come, once; leaves change only after everything has
  * succeeded. Order: topological from the roots, found iteratively by counting, so depth costs no stack. */
-#include "autograd_internal.h"
+#include "observe/observe_internal.h"
 #include <string.h>
 
 ct_engine_ops ct__engine_ops;
@@ -172,12 +172,24 @@ static ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
     return CT_OK;
 }
 
-static ct_status deliver(ct_run *run, const ct_edge *edge, ct_tensor *grad)
+static CT_COLD ct_status accumulate_observed(const ct_arrival *arrival, ct_tensor **sum, ct_tensor *grad)
 {
-    if (edge->node)
-        return accumulate(&edge->node->grads[edge->output], grad);
-    ct_gathered *g = gathered_for(run, edge->leaf);
-    return g ? accumulate(&g->grad, grad) : CT_ERROR_MEMORY;
+    ct_status status = ct__tell_gradient(CT_GRADIENT_COMES, arrival, *sum, CT_OK);
+    if (status == CT_OK)
+        status = accumulate(sum, grad);
+    return ct__tell_gradient(CT_GRADIENT_CAME, arrival, *sum, status);
+}
+
+/* Adds grad, which node's backward gave for input i (NULL, -1: a root's cotangent), to what has come to the edge's tensor. */
+static CT_HOT ct_status deliver(ct_run *run, const struct ct_node *node, int i, const ct_edge *edge, ct_tensor *grad)
+{
+    ct_gathered *g = edge->node ? NULL : gathered_for(run, edge->leaf);
+    if (!edge->node && !g)
+        return CT_ERROR_MEMORY;
+    ct_tensor **sum = g ? &g->grad : &edge->node->grads[edge->output];
+    if (CT_LIKELY(!ct__observers))
+        return accumulate(sum, grad);
+    return accumulate_observed(&(ct_arrival){.from = node, .input = i, .to = edge, .gradient = grad}, sum, grad);
 }
 
 static bool edge_wanted(const ct_run *run, const ct_edge *edge)
@@ -293,6 +305,18 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
     return CT_OK;
 }
 
+/* The operation's backward, with the observers told. */
+static ct_status run_backward(ct_call *call)
+{
+    ct_status before = ct_error_code();
+    ct_status status = CT_UNLIKELY(ct__observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
+    if (status == CT_OK)
+        status = call->op->backward(call);
+    if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
+        status = ct_error_code();
+    return CT_UNLIKELY(ct__observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;
+}
+
 static ct_status call_backward(ct_run *run, struct ct_node *node)
 {
     char place[CT_PLACE_TEXT];
@@ -315,14 +339,12 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
                     .grad_outputs = node->grads,
                     .grad_inputs = grad_inputs,
                     .needs = needs};
-    ct_status before = ct_error_code(), status = node->op->backward(&call);
-    if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
-        status = ct_error_code();
+    ct_status status = run_backward(&call);
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
         if (!needs[i] || !grad_inputs[i])
             continue;
         ct_tensor *grad = reduce(node, i, grad_inputs[i]);
-        status = grad ? deliver(run, &node->edges[i], grad) : ct_error_code();
+        status = grad ? deliver(run, node, i, &node->edges[i], grad) : ct_error_code();
     }
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct__error(status, "backward of '%s'%s: failed without saying why", node->op->name, ct__node_place(node, place));
@@ -338,6 +360,7 @@ static ct_status run_node(ct_run *run, struct ct_node *node)
         return CT_OK;
     ct_scope inner;
     ct__scope_push(&inner);
+    ct__region = node->region; /* until the scope is popped */
     ct_status status = CT_OK;
     if (node->hooks || node->captured)
         status = hook_and_capture(run, node);
@@ -429,8 +452,11 @@ static bool adds_in_place(const ct_run *run, const ct_tensor *leaf)
 static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
 {
     ct_tensor *leaf = g->leaf;
-    if (!g->grad || run->chosen || adds_in_place(run, leaf))
+    if (!g->grad || run->chosen)
         return CT_OK;
+    ct_status status = CT_UNLIKELY(ct__observers) ? ct__tell_leaf(CT_LEAF_CHANGES, leaf, g->grad, leaf->grad) : CT_OK;
+    if (status != CT_OK || adds_in_place(run, leaf))
+        return status;
     if (leaf->grad) {
         ct_tensor *total = ct__engine_ops.add(leaf->grad, g->grad);
         if (!total)
@@ -466,6 +492,8 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
     } else if (may_hold(leaf, g->grad)) {
         ct_set_grad(leaf, g->grad);
     }
+    if (CT_UNLIKELY(ct__observers))
+        ct__tell_leaf(CT_LEAF_CHANGED, leaf, NULL, leaf->grad);
 }
 
 /* Hands the gathered gradients over, if commit, and clears the list. */
@@ -536,7 +564,7 @@ static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
     if (!gradient)
         return ct_error_code();
     ct_edge edge = {.node = root->node, .leaf = root->node ? NULL : root, .output = root->output};
-    return deliver(run, &edge, gradient);
+    return deliver(run, NULL, -1, &edge, gradient);
 }
 
 static ct_status run_order(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
@@ -570,6 +598,14 @@ static ct_status run_order(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     return status;
 }
 
+static ct_status run_observed(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
+{
+    ct_status status = ct__tell_run(CT_RUN_BEGINS, roots, n, CT_OK);
+    if (status == CT_OK)
+        status = run_order(run, roots, gradients, n);
+    return ct__tell_run(CT_RUN_ENDED, roots, n, status);
+}
+
 /* The roots' nodes, and so all behind them, are held: a hook may give up what holds them. */
 static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *const *gradients, int n)
 {
@@ -581,7 +617,7 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     }
     ct_status status = ct__order_begin(&run->order, nodes, n);
     if (status == CT_OK)
-        status = run_order(run, roots, gradients, n);
+        status = ct__observers ? run_observed(run, roots, gradients, n) : run_order(run, roots, gradients, n);
     ct__order_end(&run->order);
     for (int i = 0; i < n; i++)
         if (nodes[i])

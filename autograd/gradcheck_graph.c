@@ -61,6 +61,7 @@ static void blame(ct_gradcheck_report *report, const recording *r, int64_t k)
     report->node = r->count - 1 - k;
     report->file = node->file;
     report->line = node->line;
+    report->region = ct_node_region(node);
 }
 
 /* ---- one node alone ---- */

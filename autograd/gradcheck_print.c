@@ -88,6 +88,8 @@ static void print_culprit(FILE *stream, const ct_gradcheck_report *report)
         fprintf(stream, ", node %lld of the forward pass", (long long)report->node);
     if (report->argument >= 0)
         fprintf(stream, ", gradient of input %d", report->argument);
+    if (report->region && *report->region)
+        fprintf(stream, ", in %s", report->region);
     if (report->file)
         fprintf(stream, ", called at %s:%d", report->file, report->line);
     fprintf(stream, "\n  check:   %s\n  cause:   %s\n", report->check, report->cause);

@@ -24,6 +24,11 @@ int ct_node_line(const ct_node *node)
     return node ? node->line : 0;
 }
 
+const char *ct_node_region(const ct_node *node)
+{
+    return node ? node->region->path : "";
+}
+
 int ct_node_inputs(const ct_node *node)
 {
     return node ? node->n_inputs : 0;

@@ -48,7 +48,7 @@ static struct ct_node *new_block(const ct_call *call)
         return NULL;
     memset(base, 0, at.info);
     struct ct_node *node = (struct ct_node *)base;
-    node->bytes = at.end;
+    node->bytes = (uint32_t)at.end; /* shapes, edges and attributes of at most 72 tensors */
     node->edges = (ct_edge *)(base + at.edges);
     node->saved = (ct_saved *)(base + at.saved);
     node->grads = (ct_tensor **)(base + at.grads);
@@ -108,9 +108,10 @@ struct ct_node *ct__node_new(const ct_call *call)
         return NULL;
     }
     node->op = op;
+    node->region = ct__region;
     node->refs = 1;
     node->n_inputs = call->n_inputs;
-    node->n_outputs = call->n_outputs;
+    node->n_outputs = (uint8_t)call->n_outputs;
     if (op->attributes_size)
         memcpy(node->attributes, call->attributes, op->attributes_size);
     for (int i = 0; i < call->n_inputs; i++) {

@@ -36,6 +36,7 @@ static bool caching;
 static void on_thread_exit(void *unused)
 {
     (void)unused;
+    ct__thread_forget();
     ct__scopes_end();
     ct__tensors_end();
     ct_memory_trim();

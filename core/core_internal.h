@@ -11,6 +11,8 @@
 
 #define CT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CT_COLD __attribute__((noinline, cold)) /* kept out of the way of what runs always */
+#define CT_HOT inline __attribute__((always_inline))
 
 struct ct_node; /* autograd's; core only hands it back to ct__node_release */
 
@@ -46,6 +48,7 @@ struct ct_tensor {
     int32_t output;             /* which of the node's outputs */
     int32_t line;               /* where the user's code made it */
     const char *file;
+    const char *name;             /* the user's; lasts as long as the process, or NULL */
     const char *made_by;          /* operation or function that made it, for messages */
     ct_tensor *grad;              /* accumulated gradient; a reference */
     struct ct_gathered *gathered; /* what the innermost running backward has for this leaf; NULL without one */
@@ -58,6 +61,7 @@ struct ct_tensor {
 extern void (*ct__node_release)(struct ct_node *node); /* one reference less */
 extern void (*ct__tensor_forget)(ct_tensor *t);        /* t is being freed: drop hooks and retained-gradient links */
 extern void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
+extern void (*ct__thread_forget)(void); /* the thread ends */
 
 /* A tensor with its own storage, elements unset, owned by the innermost scope. The shape must be valid (ct__check_shape). */
 ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by);
@@ -129,6 +133,7 @@ void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides,
 struct ct_scope {
     ct_scope *parent;
     ct_tensor *first;
+    const struct ct_part *region; /* the thread's when it was opened */
     int64_t live_at_open;
     bool on_heap;
 };
@@ -182,9 +187,38 @@ static inline void ct__free(void *block, size_t bytes)
     ct__free_class(block, class, size);
 }
 
+/* ---- regions ---- */
+
+/* The part of a program that a name stands for, inside another. */
+typedef struct ct_part {
+    const struct ct_part *outer;
+    const struct ct_part *named; /* itself, or what it is in that is no operation: what messages begin with */
+    const char *path, *name;     /* "encoder.0.attention", "attention" */
+    bool operation;              /* the name is that of an expression which runs */
+    uint32_t hash;
+    struct ct_part *next; /* in the table's row */
+    char text[];
+} ct_part;
+
+extern const ct_part ct__no_region;
+extern _Thread_local const ct_part *ct__region; /* the thread's innermost; never NULL */
+/* The region of that name inside outer; NULL with an error (memory). */
+const ct_part *ct__region_of(const ct_part *outer, const char *name, bool operation);
+/* A copy of text that stays, the same for the same text; NULL with an error (memory). */
+const char *ct__intern(const char *text);
+
 /* ---- errors ---- */
+#define CT_MESSAGE_TEXT 840 /* bytes */
 ct_status ct__error(ct_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-ct_status ct__no_memory(const char *what); /* the error "<what>: no memory" */
+/* A pending error put aside. */
+typedef struct ct_pending_error {
+    ct_status code;
+    bool located;
+    char message[CT_MESSAGE_TEXT];
+} ct_pending_error;
+void ct__error_take(ct_pending_error *into);       /* the thread has none then */
+void ct__error_put(const ct_pending_error *error); /* pending again, unless another is or it is none */
+ct_status ct__no_memory(const char *what);         /* the error "<what>: no memory" */
 
 /* ---- threads ---- */
 /* Runs task(context, 0) ... task(context, tasks - 1), each once, on the pool and this thread; returns when all are done. The

@@ -3,20 +3,29 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MESSAGE = 640, PLACE = 200 }; /* bytes, the place's come behind the message's, which is cut if it is longer */
+/* Bytes: the place's come behind the message's, which is cut if it is longer, and of which the region's are the first. */
+enum { PLACE = 200, MESSAGE = CT_MESSAGE_TEXT - PLACE, REGION = 200 };
 
-static _Thread_local struct {
-    ct_status code;
-    bool located;
-    char message[MESSAGE + PLACE];
-} pending;
+static _Thread_local ct_pending_error pending;
+
+/* "encoder.0: ", the part of the program that runs; of a long name the end. Returns its length. */
+static size_t put_region(char *message)
+{
+    const char *path = ct__region->named->path;
+    size_t length = strlen(path);
+    if (length == 0)
+        return 0;
+    bool whole = length <= REGION;
+    return (size_t)sprintf(message, "%s%s: ", whole ? "" : "...", path + (whole ? 0 : length - REGION));
+}
 
 static ct_status record(ct_status code, const char *format, va_list arguments)
 {
     if (pending.code == CT_OK && code != CT_OK) {
         pending.code = code;
         pending.located = false;
-        vsnprintf(pending.message, MESSAGE, format, arguments);
+        size_t used = put_region(pending.message);
+        vsnprintf(pending.message + used, MESSAGE - used, format, arguments);
     }
     return code;
 }
@@ -58,6 +67,20 @@ void ct_error_clear(void)
 {
     pending.code = CT_OK;
     pending.message[0] = '\0';
+}
+
+void ct__error_take(ct_pending_error *into)
+{
+    into->code = pending.code;
+    if (pending.code != CT_OK)
+        *into = pending;
+    ct_error_clear();
+}
+
+void ct__error_put(const ct_pending_error *error)
+{
+    if (pending.code == CT_OK && error->code != CT_OK)
+        pending = *error;
 }
 
 const char *ct_status_name(ct_status code)

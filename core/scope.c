@@ -15,8 +15,10 @@ void ct__scopes_end(void)
 
 static ct_scope *current(void)
 {
-    if (CT_UNLIKELY(!innermost))
+    if (CT_UNLIKELY(!innermost)) {
         innermost = &root;
+        root.region = &ct__no_region;
+    }
     return innermost;
 }
 
@@ -30,6 +32,7 @@ void ct__scope_push(ct_scope *scope)
     scope->parent = current();
     scope->first = NULL;
     scope->on_heap = false;
+    scope->region = ct__region;
     scope->live_at_open = ct__live_bytes();
     innermost = scope;
 }
@@ -59,6 +62,7 @@ void ct__scope_pop(ct_scope *scope)
         t = next;
     }
     innermost = scope->parent;
+    ct__region = scope->region; /* the regions begun inside end with it */
 }
 
 void ct__scope_move(ct_tensor *t, ct_scope *to)

@@ -8,6 +8,7 @@
 void (*ct__node_release)(struct ct_node *node);
 void (*ct__tensor_forget)(ct_tensor *t);
 void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
+void (*ct__thread_forget)(void);
 
 static _Thread_local ct_memory live;
 static _Thread_local ct_storage *last_written; /* until its location is noted or it is freed */
@@ -418,6 +419,22 @@ ct_tensor *ct_at(const char *file, int line, ct_tensor *t)
     if (t->node)
         ct__locate_nodes(t->node, file, line);
     return t;
+}
+
+ct_tensor *ct_name(ct_tensor *t, const char *name)
+{
+    if (ct__check_tensor(t, "name") != CT_OK)
+        return NULL;
+    const char *own = name ? ct__intern(name) : NULL;
+    if (name && !own)
+        return NULL;
+    t->name = own;
+    return t;
+}
+
+const char *ct_name_of(const ct_tensor *t)
+{
+    return t ? t->name : NULL;
 }
 
 /* ---- making tensors ---- */

@@ -6,6 +6,7 @@
 
 /* A weight and a bias by their places in the module, where they can be exchanged. */
 typedef struct affine {
+    const char *name; /* the layer's, in full */
     const ct_module *module;
     int64_t weight, bias; /* bias: -1 without one */
 } affine;
@@ -43,10 +44,10 @@ static ct_status add_affine(affine *a, ct_module *module, const char *name, cons
                             affine_init init)
 {
     int64_t before = ct_module_count(module);
-    ct_status status = ct_module_push(module, name);
-    if (status != CT_OK)
-        return status;
-    *a = (affine){.module = module, .weight = before, .bias = init.no_bias ? -1 : before + 1};
+    const char *full_name = ct__part_name(module, name);
+    if (!full_name || ct_module_push(module, name) != CT_OK)
+        return ct_error_code();
+    *a = (affine){.name = full_name, .module = module, .weight = before, .bias = init.no_bias ? -1 : before + 1};
     ct_tensor *weight = new_parameter(module, "weight", shape, rank, init.weight, 0, 0);
     bool good = weight && (init.no_bias || new_parameter(module, "bias", shape, 1, init.bias,
                                                          ct_numel(weight) / shape[0], ct_numel(weight) / shape[1]));
@@ -86,7 +87,11 @@ ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x)
         ct_error_set(CT_ERROR_NULL, "linear_forward: the layer is NULL");
         return NULL;
     }
-    return ct_linear(x, weight_of(&layer->affine), bias_of(&layer->affine));
+    if (ct__part_begin(layer->affine.name) != CT_OK)
+        return NULL;
+    ct_tensor *y = ct_linear(x, weight_of(&layer->affine), bias_of(&layer->affine));
+    ct_region_end();
+    return y;
 }
 
 /* ---- conv2d ---- */
@@ -138,5 +143,9 @@ ct_tensor *ct_conv2d_forward(const ct_conv2d_layer *layer, ct_tensor *x)
         ct_error_set(CT_ERROR_NULL, "conv2d_forward: the layer is NULL");
         return NULL;
     }
-    return ct_conv2d(x, weight_of(&layer->affine), bias_of(&layer->affine), &layer->options);
+    if (ct__part_begin(layer->affine.name) != CT_OK)
+        return NULL;
+    ct_tensor *y = ct_conv2d(x, weight_of(&layer->affine), bias_of(&layer->affine), &layer->options);
+    ct_region_end();
+    return y;
 }

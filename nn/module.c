@@ -148,7 +148,7 @@ static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool pa
         ct_error_set(CT_ERROR_ARGUMENT, "module: the name \"%s\" is taken", full);
     else if (!ct_is_leaf(t))
         ct_error_set(CT_ERROR_STATE, "module: \"%s\" is the result of a recorded operation; detach it", full);
-    else if (!parameter || ct_set_requires_grad(t, true)) {
+    else if (ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true))) {
         module->entries[module->count++] = (entry){.name = full, .tensor = ct_keep(t), .parameter = parameter};
         return t;
     }
@@ -180,6 +180,30 @@ void *ct_module_alloc(ct_module *module, size_t bytes)
     b->next = module->blocks;
     module->blocks = b;
     return b->data;
+}
+
+/* ---- regions ---- */
+
+const char *ct__part_name(ct_module *module, const char *name)
+{
+    if (check_name(module, name) != CT_OK)
+        return NULL;
+    char *full = full_name(module, name, ""), *own = full ? ct_module_alloc(module, strlen(full) + 1) : NULL;
+    if (own)
+        strcpy(own, full);
+    free(full);
+    return own;
+}
+
+ct_status ct__part_begin(const char *full_name)
+{
+    for (const char *here = ct_region(); here; here = strchr(here, '.')) {
+        here += *here == '.';
+        size_t length = strlen(here);
+        if (length && strncmp(full_name, here, length) == 0 && full_name[length] == '.')
+            return ct_region_begin(full_name + length + 1);
+    }
+    return ct_region_begin(full_name);
 }
 
 /* ---- looking ---- */

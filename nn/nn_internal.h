@@ -37,6 +37,12 @@ static inline ct_status ct__nn_scope_close(void)
 #define CT_NN_SHAPE_TEXT 176
 char *ct__nn_shape_text(const ct_tensor *t, char *buffer);
 
+/* The full name of a part that is being made, "block1.conv1" for "conv1" between ct_module_push(module, "block1") and its pop;
+ * belongs to the module. NULL with an error. */
+const char *ct__part_name(ct_module *module, const char *name);
+/* Begins the region of that part. What the regions begun already end in is not said twice: inside "net.block1" it is "conv1". */
+ct_status ct__part_begin(const char *full_name);
+
 /* Removes and releases the tensors named since the module had count of them. */
 void ct__module_truncate(ct_module *module, int64_t count);
 

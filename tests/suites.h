@@ -11,6 +11,8 @@
     SUITE(bench) \
     SUITE(tensor) \
     SUITE(autograd) \
+    SUITE(regions) \
+    SUITE(observe) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

@@ -177,6 +177,7 @@ CT_API ct_node *ct_node_of(const ct_tensor *t); /* NULL for a leaf */
 CT_API const ct_op *ct_node_op(const ct_node *node);
 CT_API const char *ct_node_file(const ct_node *node); /* NULL if unknown */
 CT_API int ct_node_line(const ct_node *node);
+CT_API const char *ct_node_region(const ct_node *node); /* as ct_region() was when it was recorded */
 CT_API int ct_node_inputs(const ct_node *node);
 /* The node that made input i, NULL for a leaf or an input without gradient; and which of its outputs the input is. */
 CT_API ct_node *ct_node_input_node(const ct_node *node, int i);

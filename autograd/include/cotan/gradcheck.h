@@ -104,9 +104,10 @@ typedef struct ct_gradcheck_report {
     int argument;      /* input whose gradient is wrong, or -1 */
     const char *file;  /* line of the user's code that called it, or NULL */
     int line;
-    bool engine;     /* every node is right on its own: the engine or the wiring between them is not */
-    char cause[320]; /* a plausible cause, one sentence */
-    size_t bytes_;   /* of tensors */
+    const char *region; /* the part of the program that called it (ct_region()), "" outside of any, or NULL */
+    bool engine;        /* every node is right on its own: the engine or the wiring between them is not */
+    char cause[320];    /* a plausible cause, one sentence */
+    size_t bytes_;      /* of tensors */
 } ct_gradcheck_report;
 
 /* A function under test: the result of n inputs, made by operations (no data read out and put back in between), owned by the

@@ -1,4 +1,4 @@
-/* Errors, source locations, version and configuration.
+/* Errors, regions, source locations, version and configuration.
  *
  * Invariant: a thread has at most one pending error, the first. Whatever fails while it is pending
  * changes nothing in it; ct_error_clear() makes room for the next. The library never prints. */
@@ -44,6 +44,19 @@ CT_API ct_status ct_error_set(ct_status code, const char *format, ...) __attribu
 /* "shape", "dtype", ...: a status as a word. */
 CT_API const char *ct_status_name(ct_status code);
 
+/* ---- regions: names for the parts of a program ----
+ * Between begin and end, operations of this thread belong to the part of that name: graph nodes remember it, and errors begin
+ * with it ("encoder.0: matmul: ..."). Regions nest, their names joined with dots; an operation that is an expression is one
+ * too, and so are layers. Names stay in memory, each once: name parts, not steps. */
+
+/* Errors: NULL, argument (empty), memory. */
+CT_API ct_status ct_region_begin(const char *name);
+/* Ends the innermost. Error (state): none has begun in the innermost scope, or in the expression that runs. A scope's close
+ * ends what began inside it, so that a function that returns early leaves nothing behind. */
+CT_API ct_status ct_region_end(void);
+/* "encoder.0.attention", or "" outside of any. Lasts; equal paths are one pointer. */
+CT_API const char *ct_region(void);
+
 /* Where the user called. Public functions are wrapped in macros of the same name that pass it on after the call
  * (ct_at(CT_HERE, ct_add(a, b))), so that nested calls are located right; (ct_add)(a, b) is the bare function.
  * Define CT_NO_LOCATIONS before the first include to have the bare functions only; C++ always has those. */
@@ -51,6 +64,11 @@ CT_API const char *ct_status_name(ct_status code);
 
 /* Completes a pending error that has no location yet, and hands the status on. */
 CT_API ct_status ct_at_status(const char *file, int line, ct_status status);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_region_begin(name) ct_at_status(CT_HERE, ct_region_begin(name))
+#define ct_region_end() ct_at_status(CT_HERE, ct_region_end())
+#endif
 
 /* "0.1.0". */
 CT_API const char *ct_version(void);

@@ -115,7 +115,14 @@ CT_API void ct_memory_reset_peak(void);
 /* Gives the thread's cached bytes back to the system. */
 CT_API void ct_memory_trim(void);
 
-/* ---- locations ---- */
+/* ---- names and locations ---- */
+
+/* Names t for whoever looks at the graph: pictures, traces, messages. A module names what is put into it. NULL takes the name
+ * away. Returns t. The text is copied and stays in memory, each once: for parameters and inputs, not for every step's results.
+ * Errors: NULL, memory. */
+CT_API ct_tensor *ct_name(ct_tensor *t, const char *name);
+/* The name, or NULL. Lasts; equal names are one pointer. */
+CT_API const char *ct_name_of(const ct_tensor *t);
 
 /* Notes where t was made: for t, for the graph nodes behind it that have no location yet, and, when t is NULL, for the
  * pending error if it has none. Returns t. */
@@ -150,6 +157,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_from_values(dtype, ...) ct_at(CT_HERE, ct_from_values(dtype, __VA_ARGS__))
 #define ct_zeros_like(t) ct_at(CT_HERE, ct_zeros_like(t))
 #define ct_ones_like(t) ct_at(CT_HERE, ct_ones_like(t))
+#define ct_name(t, name) ct_at(CT_HERE, ct_name(t, name))
 #define ct_data(t) ct_at_elements(CT_HERE, ct_data(t))
 #define ct_item(t) ct_at_value(CT_HERE, ct_item(t))
 #define ct_get(t, ...) ct_at_value(CT_HERE, ct_get(t, __VA_ARGS__))

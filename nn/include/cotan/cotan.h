@@ -7,6 +7,7 @@
 #include <cotan/file.h>
 #include <cotan/gradcheck.h>
 #include <cotan/nn.h>
+#include <cotan/observe.h>
 #include <cotan/ops.h>
 #include <cotan/random.h>
 #include <cotan/tensor.h>
