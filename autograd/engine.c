@@ -627,13 +627,12 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
 
 ct_status(ct_backward)(ct_tensor *root, const ct_backward_options *options)
 {
-    static const ct_backward_options defaults = {0};
-    options = options ? options : &defaults;
-    ct_status status = check_root(root, options->gradient, "backward");
+    CT_READ_OPTIONS(ct_backward_options, o, options, "backward");
+    ct_status status = o ? check_root(root, o->gradient, "backward") : ct_error_code();
     if (status != CT_OK)
         return status;
-    ct_run run = {.retain = options->retain_graph || options->create_graph, .create = options->create_graph};
-    return run_graph(&run, &root, &options->gradient, 1);
+    ct_run run = {.retain = o->retain_graph || o->create_graph, .create = o->create_graph};
+    return run_graph(&run, &root, &o->gradient, 1);
 }
 
 static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
@@ -710,27 +709,29 @@ static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
 ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
                    ct_tensor **results, const ct_grad_options *options)
 {
-    static const ct_grad_options defaults = {0};
-    options = options ? options : &defaults;
-    ct_status status = check_grad_call(outputs, n_outputs, inputs, n_inputs, results, options);
+    CT_READ_OPTIONS(ct_grad_options, o, options, "grad");
+    ct_status status = o ? check_grad_call(outputs, n_outputs, inputs, n_inputs, results, o) : ct_error_code();
     for (int i = 0; results && i < n_inputs; i++)
         results[i] = NULL;
     if (status != CT_OK)
         return status;
     ct_run run = {.chosen = true,
-                  .retain = options->retain_graph || options->create_graph,
-                  .create = options->create_graph,
+                  .retain = o->retain_graph || o->create_graph,
+                  .create = o->create_graph,
                   .inputs = inputs,
                   .n_inputs = n_inputs,
                   .results = results};
     for (int i = 0; i < n_inputs; i++)
         ct__tensor_ref(inputs[i]);
-    status = run_graph(&run, outputs, options->gradients, n_outputs);
-    status = finish_grad(&run, status, options->allow_unused);
+    status = run_graph(&run, outputs, o->gradients, n_outputs);
+    status = finish_grad(&run, status, o->allow_unused);
     for (int i = 0; i < n_inputs; i++)
         ct__tensor_unref(inputs[i]);
     return status;
 }
+
+CT_OPTIONS_INIT(ct_backward_options)
+CT_OPTIONS_INIT(ct_grad_options)
 
 /* ---- hooks ---- */
 

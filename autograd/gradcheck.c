@@ -239,7 +239,8 @@ static int run_gradient(const ct__subject *subject, ct_tensor *const *inputs, ct
     for (int i = 0; i < wanted; i++)
         results[i] = NULL;
     if (m >= 0 && n_roots > 0) {
-        ct_grad_options options = {.gradients = gradients, .create_graph = create, .allow_unused = true};
+        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = gradients, .create_graph = create,
+                                   .allow_unused = true};
         if (ct_grad(roots, n_roots, leaves, wanted, results, &options) != CT_OK)
             m = -1;
     }
@@ -416,7 +417,8 @@ void ct__check_close(ct__check *check)
 static ct_status add_gradients(ct__check *check, ct_tensor **roots, ct_tensor **gradients, int n_roots,
                                ct_tensor **leaves, ct_tensor **results, const int *place, int wanted, ct_tensor **grads)
 {
-    ct_grad_options options = {.gradients = gradients, .retain_graph = true, .allow_unused = true};
+    ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = gradients, .retain_graph = true,
+                               .allow_unused = true};
     if (ct_grad(roots, n_roots, leaves, wanted, results, &options) != CT_OK)
         return ct_error_code();
     for (int k = 0; k < wanted; k++) {
@@ -642,17 +644,31 @@ ct_status ct__check_subject_structure(const ct__subject *subject, ct_tensor *con
 
 /* ---- the public calls ---- */
 
-static ct_gradcheck_options completed(const ct_gradcheck_options *given)
+CT_OPTIONS_INIT(ct_gradcheck_options)
+
+/* The options given, completed. Error (argument): one outside its range. */
+static ct_status read_options(ct_gradcheck_options *all, const ct_gradcheck_options *given)
 {
-    ct_gradcheck_options o = given ? *given : (ct_gradcheck_options){0};
-    o.order = o.order == 2 ? 2 : 1;
-    o.checks = o.checks ? o.checks : ~0u & ~(unsigned)CT_CHECK_VALUE_ONLY;
-    o.probes = o.probes > 0 ? o.probes : 3;
-    o.step = o.step > 0 ? o.step : ldexp(1, -7);
-    o.safety = o.safety > 0 ? o.safety : 10;
-    o.absolute = o.absolute > 0 ? o.absolute : 1e-12;
-    o.float32_tolerance = o.float32_tolerance > 0 ? o.float32_tolerance : 1e-4;
-    return o;
+    CT_READ_OPTIONS(ct_gradcheck_options, o, given, "gradcheck");
+    if (!o)
+        return ct_error_code();
+    *all = *o;
+    const struct {
+        const char *name;
+        double value;
+        bool good;
+    } rows[] = {
+        {"order", o->order, o->order == 1 || o->order == 2},
+        {"probes", o->probes, o->probes >= 1},
+        {"step", o->step, o->step > 0 && isfinite(o->step)},
+        {"safety", o->safety, o->safety >= 0},
+        {"absolute", o->absolute, o->absolute >= 0},
+        {"float32_tolerance", o->float32_tolerance, o->float32_tolerance >= 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!rows[i].good)
+            return ct__error(CT_ERROR_ARGUMENT, "gradcheck: %s out of range: %g", rows[i].name, rows[i].value);
+    return CT_OK;
 }
 
 static double seconds_now(void)
@@ -671,13 +687,14 @@ typedef struct session {
     double start;
 } session;
 
-static void session_begin(session *s, ct_gradcheck_report *report, const char *subject,
-                          const ct_gradcheck_options *options)
+static ct_status session_begin(session *s, ct_gradcheck_report *report, const char *subject,
+                               const ct_gradcheck_options *options)
 {
-    *s = (session){.options = completed(options), .generator = ct_random_get(), .start = seconds_now()};
+    *s = (session){.generator = ct_random_get(), .start = seconds_now()};
     s->report = report ? report : &s->own;
     report_begin(s->report, subject);
     s->no_grad_depth = ct__no_grad_depth(0);
+    return read_options(&s->options, options);
 }
 
 static ct_verdict session_end(session *s, ct_status status)
@@ -729,8 +746,9 @@ static ct_verdict check_function(ct_function fn, void *user, ct_tensor *const *i
                                  function_check check)
 {
     session s;
-    session_begin(&s, report, name, options);
-    ct_status status = check_call(fn, inputs, n, "gradcheck");
+    ct_status status = session_begin(&s, report, name, options);
+    if (status == CT_OK)
+        status = check_call(fn, inputs, n, "gradcheck");
     bool *wanted = status == CT_OK ? wanted_inputs(inputs, n) : NULL;
     if (wanted) {
         ct__subject subject = ct__subject_function(fn, user, n);
@@ -783,8 +801,9 @@ static ct_status check_sample(const ct_op *op, int sample, const ct_gradcheck_op
 ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, const ct_gradcheck_options *options)
 {
     session s;
-    session_begin(&s, report, op && op->name ? op->name : "", options);
-    ct_status status = ct_error_code();
+    ct_status status = session_begin(&s, report, op && op->name ? op->name : "", options);
+    if (status == CT_OK)
+        status = ct_error_code();
     if (status == CT_OK && (!op || !op->name || !op->samples))
         status =
             ct__error(CT_ERROR_NULL, "gradcheck_op: the operation %s", op ? "has no name or no samples" : "is NULL");

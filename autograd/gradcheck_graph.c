@@ -216,7 +216,8 @@ static ct_status engine_gradients(comparison *c, ct_tensor *g)
     for (int64_t p = 0; p < c->places; p++)
         if (c->tensors[p])
             inputs[n++] = c->tensors[p];
-    ct_grad_options options = {.gradients = &g, .retain_graph = true, .allow_unused = true};
+    ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = &g, .retain_graph = true,
+                               .allow_unused = true};
     ct_status status = ct_grad(&c->r->root, 1, inputs, n, results, &options);
     n = 0;
     for (int64_t p = 0; status == CT_OK && p < c->places; p++)
@@ -380,7 +381,6 @@ static ct_status check_recording(const recording *r, const ct__subject *subject,
     if (status == CT_OK && report->verdict == CT_FAIL && r->count > 0)
         return check_engine(r, subject->n_inputs, report);
     ct_gradcheck_options rest = *options;
-    rest.checks &= ~(unsigned)CT_CHECK_VALUE_ONLY;
     if (status == CT_OK && report->verdict < CT_NONDETERMINISTIC && rest.checks)
         status = ct__check_subject_structure(subject, inputs, wanted, &rest, report);
     return status;

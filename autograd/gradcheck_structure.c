@@ -172,7 +172,7 @@ static void clear_leaves(const ct__check *check)
 
 static ct_status backward(ct_tensor *root, ct_tensor *g)
 {
-    ct_backward_options options = {.gradient = g, .retain_graph = true};
+    ct_backward_options options = {CT_DEFAULTS(ct_backward_options), .gradient = g, .retain_graph = true};
     return ct_backward(root, &options);
 }
 
@@ -343,7 +343,8 @@ static ct_status diamond(ct__check *check, room *r, int *which)
     if (status == CT_OK && y1 && y2) {
         ct_tensor *s = ct__engine_ops.add(y1, y2);
         ct_tensor *t = s ? ct__engine_ops.add(s, y1) : NULL, *u = t ? ct__engine_ops.add(t, s) : NULL;
-        ct_grad_options options = {.gradients = &check->cotangents[*which], .allow_unused = true};
+        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = &check->cotangents[*which],
+                                   .allow_unused = true};
         status = u ? ct_grad(&u, 1, leaves, n, results, &options) : ct_error_code();
         for (int k = 0; status == CT_OK && k < n; k++) {
             r->grads[place[k]] = results[k] ? ct__copy_as(results[k], CT_FLOAT64) : NULL;

@@ -14,7 +14,10 @@ struct ct_dataset {
 
 /* ---- making ---- */
 
-static ct_status check_samples(const ct_tensor *samples, const ct_tensor *labels, const ct_dataset_options *o)
+CT_OPTIONS_INIT(ct_dataset_options)
+
+static ct_status check_samples(const ct_tensor *samples, const ct_tensor *labels, const ct_dataset_options *o,
+                               double scale)
 {
     char a[CT_NN_SHAPE_TEXT], b[CT_NN_SHAPE_TEXT];
     if (!samples || !labels)
@@ -31,8 +34,8 @@ static ct_status check_samples(const ct_tensor *samples, const ct_tensor *labels
     if (ct_rank(samples) < 1 || ct_rank(labels) != 1 || ct_size(samples, 0) != ct_size(labels, 0))
         return ct_error_set(CT_ERROR_SHAPE, "dataset: samples must be [n, ...] and labels [n]: %s, %s",
                             ct__nn_shape_text(samples, a), ct__nn_shape_text(labels, b));
-    if (!isfinite(o->scale) || !isfinite(o->offset))
-        return ct_error_set(CT_ERROR_ARGUMENT, "dataset: scale %g or offset %g is not finite", o->scale, o->offset);
+    if (!isfinite(scale) || !isfinite(o->offset))
+        return ct_error_set(CT_ERROR_ARGUMENT, "dataset: scale %g or offset %g is not finite", scale, o->offset);
     return CT_OK;
 }
 
@@ -73,9 +76,11 @@ static ct_tensor *prepared(ct_tensor *samples, const ct_dataset *d)
 
 ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *labels, const ct_dataset_options *options)
 {
-    static const ct_dataset_options defaults = {0};
-    const ct_dataset_options *o = options ? options : &defaults;
-    if (ct_error_code() != CT_OK || check_samples(samples, labels, o) != CT_OK)
+    CT_READ_OPTIONS(ct_dataset_options, o, options, "dataset");
+    if (!o)
+        return NULL;
+    double scale = ct_is_unset(o->scale) ? 1 : o->scale;
+    if (ct_error_code() != CT_OK || check_samples(samples, labels, o, scale) != CT_OK)
         return NULL;
     ct_dataset *d = ct__nn_alloc("dataset", 1, sizeof *d);
     if (!d || ct_scope_open() != CT_OK) {
@@ -83,7 +88,7 @@ ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *labels, const ct_datas
         return NULL;
     }
     ct_no_grad_begin();
-    *d = (ct_dataset){.dtype = o->dtype, .scale = o->scale == 0 ? 1 : o->scale, .offset = o->offset};
+    *d = (ct_dataset){.dtype = o->dtype, .scale = scale, .offset = o->offset};
     d->samples = prepared(samples, d);
     d->labels = own(labels);
     if (d->labels)
@@ -124,8 +129,11 @@ ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, const ct
         ct_error_set(CT_ERROR_NULL, "dataset: the path of the %s is NULL", images ? "labels" : "images");
         return NULL;
     }
-    ct_dataset_options o = options ? *options : (ct_dataset_options){0};
-    if (o.scale == 0)
+    CT_READ_OPTIONS(ct_dataset_options, given, options, "dataset");
+    if (!given)
+        return NULL;
+    ct_dataset_options o = *given;
+    if (ct_is_unset(o.scale))
         o.scale = 1. / 255;
     if (ct_scope_open() != CT_OK)
         return NULL;
@@ -166,7 +174,9 @@ static ct_tensor *label_column(ct_tensor *table, const char *path)
 
 ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *options)
 {
-    ct_dataset_options o = options ? *options : (ct_dataset_options){0};
+    CT_READ_OPTIONS(ct_dataset_options, o, options, "dataset");
+    if (!o)
+        return NULL;
     if (!path) {
         ct_error_set(CT_ERROR_NULL, "dataset: the path is NULL");
         return NULL;
@@ -174,13 +184,13 @@ ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *opti
     if (ct_scope_open() != CT_OK)
         return NULL;
     ct_dataset *dataset = NULL;
-    ct_tensor *table = ct__csv_load(path, o.skip_lines);
+    ct_tensor *table = ct__csv_load(path, o->skip_lines);
     if (table) {
-        int64_t shape[1 + CT_LENGTH(o.shape)];
-        int rank = sample_shape(table, &o, shape);
+        int64_t shape[1 + CT_LENGTH(o->shape)];
+        int rank = sample_shape(table, o, shape);
         ct_tensor *y = label_column(table, path);
         ct_tensor *x = y ? ct_reshape(ct_slice(table, 1, 0, -1, 1), shape, rank) : NULL;
-        dataset = x ? ct_dataset_new(x, y, &o) : NULL;
+        dataset = x ? ct_dataset_new(x, y, o) : NULL;
     }
     ct_scope_close();
     return dataset;
@@ -300,8 +310,8 @@ ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices,
     ct_tensor *samples = picked(dataset->samples, indices, n);
     ct_tensor *labels = samples ? picked(dataset->labels, indices, n) : NULL;
     bool bytes = ct_dtype_of(dataset->samples) == CT_UINT8; /* others are scaled already */
-    ct_dataset_options o = {
-        .dtype = dataset->dtype, .scale = bytes ? dataset->scale : 1, .offset = bytes ? dataset->offset : 0};
+    CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype, .scale = bytes ? dataset->scale : 1,
+               .offset = bytes ? dataset->offset : 0);
     ct_dataset *subset = labels ? ct_dataset_new(samples, labels, &o) : NULL;
     ct_scope_close();
     return subset;
@@ -318,22 +328,25 @@ struct ct_batches {
     int64_t *order; /* [samples] */
 };
 
+CT_OPTIONS_INIT(ct_batches_options)
+
 ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options)
 {
-    static const ct_batches_options defaults = {0};
-    const ct_batches_options *o = options ? options : &defaults;
+    CT_READ_OPTIONS(ct_batches_options, o, options, "batches");
+    if (!o)
+        return NULL;
     if (!dataset) {
         ct_error_set(CT_ERROR_NULL, "batches: the data set is NULL");
         return NULL;
     }
-    if (o->size < 0) {
+    if (o->size < 1) {
         ct_error_set(CT_ERROR_ARGUMENT, "batches: size must be at least 1, not %lld", (long long)o->size);
         return NULL;
     }
     ct_batches *b = ct__nn_alloc("batches", 1, sizeof *b);
     if (!b)
         return NULL;
-    int64_t samples = ct_dataset_count(dataset), size = o->size ? o->size : 64;
+    int64_t samples = ct_dataset_count(dataset), size = o->size;
     *b = (ct_batches){.dataset = dataset, .size = size, .shuffle = o->shuffle, .seed = o->seed};
     b->count = samples / size + (samples % size != 0);
     b->order = ct__nn_alloc("batches", samples, sizeof *b->order);

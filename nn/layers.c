@@ -64,11 +64,14 @@ struct ct_linear_layer {
     affine affine; /* [out, in], [out] */
 };
 
+CT_OPTIONS_INIT(ct_linear_options)
+
 ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64_t in, int64_t out,
                                const ct_linear_options *options)
 {
-    static const ct_linear_options defaults = {0};
-    const ct_linear_options *o = options ? options : &defaults;
+    CT_READ_OPTIONS(ct_linear_options, o, options, "linear_new");
+    if (!o)
+        return NULL;
     if (in < 1 || out < 1) {
         ct_error_set(CT_ERROR_ARGUMENT, "linear_new: sizes must be at least 1: %lld in, %lld out", (long long)in,
                      (long long)out);
@@ -101,17 +104,15 @@ struct ct_conv2d_layer {
     ct_conv_options options;
 };
 
-static int64_t or_one(int64_t value)
-{
-    return value == 0 ? 1 : value;
-}
+CT_OPTIONS_INIT(ct_conv2d_layer_options)
 
 ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
                                const ct_conv2d_layer_options *options)
 {
-    static const ct_conv2d_layer_options defaults = {0};
-    const ct_conv2d_layer_options *o = options ? options : &defaults;
-    int64_t stride = or_one(o->stride), dilation = or_one(o->dilation), groups = or_one(o->groups);
+    CT_READ_OPTIONS(ct_conv2d_layer_options, o, options, "conv2d_new");
+    if (!o)
+        return NULL;
+    int64_t stride = o->stride, dilation = o->dilation, groups = o->groups;
     if (in < 1 || out < 1 || kernel < 1 || stride < 1 || dilation < 1 || o->padding < 0) {
         ct_error_set(
             CT_ERROR_ARGUMENT,
@@ -128,10 +129,9 @@ ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, 
     ct_conv2d_layer *layer = ct_module_alloc(module, sizeof *layer);
     if (!layer)
         return NULL;
-    layer->options = (ct_conv_options){.stride = {stride, stride},
-                                       .padding = {o->padding, o->padding},
-                                       .dilation = {dilation, dilation},
-                                       .groups = groups};
+    CT_OPTIONS(ct_conv_options, convolution, .stride = {stride}, .padding = {o->padding}, .dilation = {dilation},
+               .groups = groups);
+    layer->options = convolution;
     const int64_t shape[] = {out, in / groups, kernel, kernel};
     affine_init init = {o->weight, o->bias, o->no_bias};
     return add_affine(&layer->affine, module, name, shape, 4, init) == CT_OK ? layer : NULL;

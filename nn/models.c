@@ -11,8 +11,9 @@ struct ct_lenet5 {
 ct_lenet5 *ct_lenet5_new(ct_module *module)
 {
 #define INIT .weight = &ct_init_glorot_uniform, .bias = &ct_init_zeros
-    static const ct_conv2d_layer_options padded = {.padding = 2, INIT}, plain = {INIT};
-    static const ct_linear_options full = {INIT};
+    static const ct_conv2d_layer_options padded = {CT_DEFAULTS(ct_conv2d_layer_options), .padding = 2, INIT};
+    static const ct_conv2d_layer_options plain = {CT_DEFAULTS(ct_conv2d_layer_options), INIT};
+    static const ct_linear_options full = {CT_DEFAULTS(ct_linear_options), INIT};
 #undef INIT
     ct_lenet5 *m = ct_module_alloc(module, sizeof *m);
     if (!m)

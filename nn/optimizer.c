@@ -56,17 +56,21 @@ static int two(const ct_optimizer_options *options)
     return 2;
 }
 
-const ct_optimizer_rule ct_rule_sgd = {.name = "sgd", .defaults = {.lr = 1e-3}, .states = with_momentum, .update = sgd};
-const ct_optimizer_rule ct_rule_adam = {
-    .name = "adam", .defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8}, .states = two, .update = adam};
+const ct_optimizer_rule ct_rule_sgd = {
+    .name = "sgd", .defaults = CT_RULE_DEFAULTS(.lr = 1e-3), .states = with_momentum, .update = sgd};
+const ct_optimizer_rule ct_rule_adam = {.name = "adam",
+                                        .defaults =
+                                            CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
+                                        .states = two,
+                                        .update = adam};
 const ct_optimizer_rule ct_rule_adamw = {
     .name = "adamw",
-    .defaults = {.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01},
+    .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01),
     .states = two,
     .update = adamw,
 };
 const ct_optimizer_rule ct_rule_rmsprop = {.name = "rmsprop",
-                                           .defaults = {.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8},
+                                           .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8),
                                            .states = one_and_momentum,
                                            .update = rmsprop};
 
@@ -87,17 +91,22 @@ struct ct_optimizer {
     slot *slots;
 };
 
-/* The options given, the rule's defaults for those that are 0. */
-static ct_optimizer_options filled(const ct_optimizer_rule *rule, const ct_optimizer_options *options)
+CT_OPTIONS_INIT(ct_optimizer_options)
+
+/* The options given, with the rule's defaults for those that are not. */
+static ct_status fill(ct_optimizer_options *all, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
 {
-    ct_optimizer_options o = options ? *options : rule->defaults;
-    double *members[] = {&o.lr, &o.momentum, &o.weight_decay, &o.beta1, &o.beta2, &o.eps};
-    const ct_optimizer_options *d = &rule->defaults;
+    CT_READ_OPTIONS(ct_optimizer_options, o, options, rule->name);
+    CT_READ_OPTIONS(ct_optimizer_options, d, rule->defaults, rule->name);
+    if (!o || !d)
+        return ct_error_code();
+    *all = *o;
+    double *members[] = {&all->lr, &all->momentum, &all->weight_decay, &all->beta1, &all->beta2, &all->eps};
     const double defaults[] = {d->lr, d->momentum, d->weight_decay, d->beta1, d->beta2, d->eps};
     for (size_t i = 0; i < CT_LENGTH(members); i++)
-        if (*members[i] == 0)
-            *members[i] = defaults[i];
-    return o;
+        if (ct_is_unset(*members[i]))
+            *members[i] = ct_is_unset(defaults[i]) ? 0 : defaults[i];
+    return CT_OK;
 }
 
 static ct_status check_options(const char *rule, const ct_optimizer_options *o)
@@ -107,7 +116,7 @@ static ct_status check_options(const char *rule, const ct_optimizer_options *o)
         double value;
         bool good;
     } rows[] = {
-        {"lr", o->lr, o->lr > 0 && isfinite(o->lr)},
+        {"lr", o->lr, o->lr >= 0 && isfinite(o->lr)},
         {"momentum", o->momentum, o->momentum >= 0 && o->momentum < 1},
         {"weight_decay", o->weight_decay, o->weight_decay >= 0 && isfinite(o->weight_decay)},
         {"beta1", o->beta1, o->beta1 >= 0 && o->beta1 < 1},
@@ -147,8 +156,8 @@ ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
         ct_error_set(CT_ERROR_NULL, "optimizer: the %s is NULL", module ? "rule" : "module");
         return NULL;
     }
-    ct_optimizer_options all = filled(rule, options);
-    if (check_options(rule->name, &all) != CT_OK)
+    ct_optimizer_options all;
+    if (fill(&all, rule, options) != CT_OK || check_options(rule->name, &all) != CT_OK)
         return NULL;
     ct_optimizer *optimizer = ct__nn_alloc("optimizer", 1, sizeof *optimizer);
     if (!optimizer)

@@ -179,9 +179,13 @@ static ct_status check_series(const char *path, const ct_series *series, int64_t
     return CT_OK;
 }
 
+CT_OPTIONS_INIT(ct_plot_options)
+
 ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options)
 {
-    static const ct_plot_options defaults = {0};
+    CT_READ_OPTIONS(ct_plot_options, o, options, "plot_svg");
+    if (!o)
+        return ct_error_code();
     axis x, y;
     ct_status status = check_series(path, series, n);
     if (status != CT_OK)
@@ -194,7 +198,7 @@ ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, cons
     FILE *f = fopen(path, "w");
     if (f) {
         locale_t before = uselocale(c_locale);
-        write_plot(f, series, n, options ? options : &defaults, &x, &y);
+        write_plot(f, series, n, o, &x, &y);
         uselocale(before);
     }
     bool bad = !f || ferror(f);

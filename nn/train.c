@@ -125,6 +125,8 @@ static ct_status run_epochs(fit *f)
     return CT_OK;
 }
 
+CT_OPTIONS_INIT(ct_fit_options)
+
 ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
                  const ct_fit_options *options)
 {
@@ -135,14 +137,16 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
                             !forward     ? "model"
                             : !optimizer ? "optimizer"
                                          : "data set");
-    ct_fit_options o = options ? *options : (ct_fit_options){0};
+    CT_READ_OPTIONS(ct_fit_options, given, options, "fit");
+    if (!given)
+        return ct_error_code();
+    ct_fit_options o = *given;
     if (o.epochs < 0)
-        return ct_error_set(CT_ERROR_ARGUMENT, "fit: epochs must be at least 1, not %lld", (long long)o.epochs);
-    o.epochs = o.epochs ? o.epochs : 1;
+        return ct_error_set(CT_ERROR_ARGUMENT, "fit: epochs must not be negative: %lld", (long long)o.epochs);
     o.schedule = o.schedule ? o.schedule : ct_schedule_constant;
     o.loss = o.loss ? o.loss : mean_cross_entropy;
-    ct_batches *batches =
-        ct_batches_new(dataset, &(ct_batches_options){.size = o.batch_size, .shuffle = true, .seed = o.seed});
+    CT_OPTIONS(ct_batches_options, order, .size = o.batch_size, .shuffle = true, .seed = o.seed);
+    ct_batches *batches = ct_batches_new(dataset, &order);
     if (!batches)
         return ct_error_code();
     fit f = {.forward = forward, .model = model, .optimizer = optimizer, .batches = batches, .options = o};
@@ -184,7 +188,8 @@ ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, 
                             !forward   ? "model"
                             : !dataset ? "data set"
                                        : "result");
-    ct_batches *batches = ct_batches_new(dataset, &(ct_batches_options){.size = EVALUATION_BATCH});
+    CT_OPTIONS(ct_batches_options, order, .size = EVALUATION_BATCH);
+    ct_batches *batches = ct_batches_new(dataset, &order);
     if (!batches)
         return ct_error_code();
     ct_evaluation sum = {0};

@@ -313,14 +313,18 @@ const ct_op ct_op_pad = {
                                    {0}},
 };
 
+CT_OPTIONS_INIT(ct_pad_options)
+
 ct_tensor *ct_pad(ct_tensor *x, const int64_t *amounts, int n, const ct_pad_options *options)
 {
+    CT_READ_OPTIONS(ct_pad_options, o, options, "pad");
+    if (!o)
+        return NULL;
     if (n < 0 || n > 2 * CT_MAX_RANK || (n > 0 && !amounts)) {
         ct__error(CT_ERROR_ARGUMENT, "pad: %d amounts, takes 0 to %d", n, 2 * CT_MAX_RANK);
         return NULL;
     }
-    pad_attributes a = {
-        .n = n, .mode = options ? options->mode : CT_PAD_CONSTANT, .value = options ? options->value : 0};
+    pad_attributes a = {.n = n, .mode = o->mode, .value = o->value};
     for (int i = 0; i < n; i++)
         a.amounts[i] = amounts[i];
     return ct_apply(&ct_op_pad, &x, 1, &a);

@@ -8,7 +8,7 @@
 
 typedef struct attention_attributes {
     double scale, dropout;
-    int64_t is_causal;
+    int64_t own_scale, is_causal; /* own_scale 0: 1 / sqrt(E) */
 } attention_attributes;
 
 /* uint8 [queries, keys], 1 where key <= query. */
@@ -31,7 +31,7 @@ static ct_tensor *weights_of(ct_tensor *scores, bool masked)
     if (!masked || ct_numel(scores) == 0)
         return ct_softmax(scores, -1);
     ct_tensor *zero = ct_scalar(ct_dtype_of(scores), 0), *lowest = ct_scalar(ct_dtype_of(scores), -INFINITY);
-    ct_reduce_options keys = {CT_AXES(-1), .keepdim = true};
+    ct_reduce_options keys = {CT_DEFAULTS(ct_reduce_options), CT_AXES(-1), .keepdim = true};
     ct_tensor *blind = ct_eq(ct_amax(ct_detach(scores), &keys), lowest), *some = ct_any(blind, NULL);
     if (!some || ct_item(some) == 0)
         return some ? ct_softmax(scores, -1) : NULL;
@@ -58,7 +58,7 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
                       ct_dtype_name(ct_dtype_of(q)));
         return NULL;
     }
-    double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)ct_size(q, -1));
+    double scale = a->own_scale ? a->scale : 1 / sqrt((double)ct_size(q, -1));
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
     if (mask || a->is_causal)
         scores = mask_scores(scores, mask ? mask : causal_mask(ct_size(q, -2), ct_size(k, -2)));
@@ -68,7 +68,7 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
 static const ct_sample attention_samples[] = {
     {.inputs = "2x2x5x4 2x2x6x4 2x2x6x3"},
     {.inputs = "2x5x4 2x5x4 2x5x4", .attributes = &(attention_attributes){.is_causal = 1}},
-    {.inputs = "3x4 5x4 5x2 3x5", .attributes = &(attention_attributes){.scale = 0.3}},
+    {.inputs = "3x4 5x4 5x2 3x5", .attributes = &(attention_attributes){.own_scale = 1, .scale = 0.3}},
     {.inputs = NULL}};
 
 const ct_op ct_op_scaled_dot_product_attention = {
@@ -82,12 +82,18 @@ const ct_op ct_op_scaled_dot_product_attention = {
     .source = "Vaswani et al.: Attention is all you need (2017), eq. 1",
 };
 
+CT_OPTIONS_INIT(ct_attention_options)
+
 ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v,
                                            const ct_attention_options *options)
 {
-    static const ct_attention_options defaults = {0};
-    const ct_attention_options *o = options ? options : &defaults;
-    attention_attributes a = {.scale = o->scale, .dropout = o->dropout, .is_causal = o->is_causal};
+    CT_READ_OPTIONS(ct_attention_options, o, options, "scaled_dot_product_attention");
+    if (!o)
+        return NULL;
+    attention_attributes a = {.scale = ct_is_unset(o->scale) ? 0 : o->scale,
+                              .own_scale = !ct_is_unset(o->scale),
+                              .dropout = o->dropout,
+                              .is_causal = o->is_causal};
     return ct_apply(&ct_op_scaled_dot_product_attention, (ct_tensor *[]){q, k, v, o->mask}, 4, &a);
 }
 

@@ -41,7 +41,8 @@ static ct_tensor *grad_y(int spatial, ct_tensor *x, ct_tensor *w, const ct_conv_
 
 static ct_tensor *grad_bias(int spatial, ct_tensor *g)
 {
-    ct_reduce_options all_but_channels = {.axes = (const int64_t[]){0, 2, 3, 4}, .n_axes = spatial + 1};
+    ct_reduce_options all_but_channels = {CT_DEFAULTS(ct_reduce_options), .axes = (const int64_t[]){0, 2, 3, 4},
+                                          .n_axes = spatial + 1};
     return ct_sum(g, &all_but_channels);
 }
 
@@ -193,7 +194,10 @@ static ct_tensor *apply_batched(const ct_op *op, int spatial, ct_tensor *x, ct_t
 {
     bool single = x && ct_rank(x) == spatial + 1;
     ct_tensor *batch = single ? ct_unsqueeze(x, 0) : x;
-    ct_tensor *y = ct_apply(op, (ct_tensor *[]){batch, w, b}, 3, options);
+    ct_conv_options attributes;
+    if (ct__conv_attributes(op->name, spatial, options, &attributes) != CT_OK)
+        return NULL;
+    ct_tensor *y = ct_apply(op, (ct_tensor *[]){batch, w, b}, 3, &attributes);
     return single ? ct_squeeze(y, 0) : y;
 }
 

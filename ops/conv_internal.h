@@ -32,6 +32,10 @@ static inline int64_t ct__or_one(int64_t value)
 
 /* ---- conv_shape.c ---- */
 
+/* The options given, completed and spread to the axes: what the records take as attributes, where 0 counts as 1. Error:
+ * argument. */
+ct_status ct__conv_attributes(const char *op, int spatial, const ct_conv_options *given, ct_conv_options *attributes);
+
 /* Starts g from the options, with all sizes still 1; copy_axes puts a tensor's spatial sizes where g has them; set_out finds
  * the output's sizes from those of the input and the kernel. Errors: argument, shape. */
 ct_status ct__conv_read_options(ct_call *call, int spatial, const ct_conv_options *o, ct_conv_geometry *g);

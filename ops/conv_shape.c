@@ -2,6 +2,8 @@
  *
  * Invariant: inside, every convolution is three-dimensional, with leading axes of size 1. */
 #include "conv_internal.h"
+#include "shape_internal.h"
+#include <string.h>
 
 enum { LARGEST_OPTION = 1 << 30 };
 
@@ -20,6 +22,27 @@ static ct_status check_tensors(ct_call *call, int spatial)
                                  "needs a batch, channels and %d spatial ax%s, and a weight of rank %d: %s", spatial,
                                  spatial == 1 ? "is" : "es", spatial + 2, ct_call_shapes(call));
     return CT_OK;
+}
+
+CT_OPTIONS_INIT(ct_conv_options)
+
+ct_status ct__conv_attributes(const char *op, int spatial, const ct_conv_options *given, ct_conv_options *attributes)
+{
+    CT_READ_OPTIONS(ct_conv_options, o, given, op);
+    if (!o)
+        return ct_error_code();
+    memset(attributes, 0, sizeof *attributes);
+    attributes->groups = o->groups;
+    if (o->groups < 1)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: %lld groups", op, (long long)o->groups);
+    ct_status status = ct__each_axis(op, "stride", o->stride, 3, spatial, false, attributes->stride);
+    if (status == CT_OK)
+        status = ct__each_axis(op, "padding", o->padding, 3, spatial, true, attributes->padding);
+    if (status == CT_OK)
+        status = ct__each_axis(op, "dilation", o->dilation, 3, spatial, false, attributes->dilation);
+    if (status == CT_OK)
+        status = ct__each_axis(op, "output_padding", o->output_padding, 3, spatial, true, attributes->output_padding);
+    return status;
 }
 
 ct_status ct__conv_read_options(ct_call *call, int spatial, const ct_conv_options *o, ct_conv_geometry *g)

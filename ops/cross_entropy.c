@@ -449,7 +449,7 @@ static ct_status backward_cross_entropy_backward(ct_call *call)
     ct_tensor *v = ct_call_grad_output(call, 0), *g = ct_call_input(call, 0), *x = ct_call_input(call, 1);
     ct_tensor *labels = ct_call_input(call, 2), *weight = ct_call_input(call, 3);
     int axis = class_axis(ct_rank(x));
-    ct_reduce_options along = {CT_AXES(axis)};
+    ct_reduce_options along = {CT_DEFAULTS(ct_reduce_options), CT_AXES(axis)};
     ct_status status = CT_OK;
     if (ct_call_needs_grad(call, 0)) {
         ct_tensor *product = ct_mul(v, cross_entropy_backward(ct_ones_like(g), x, labels, weight, how));
@@ -531,7 +531,7 @@ static ct_tensor *cross_entropy_soft_expression(ct_call *call)
         q = ct_mul(q, along_classes(weight, x->rank));
     ct_tensor *products = ct_mul(q, ct_log_softmax(x, axis));
     if (how->reduction == CT_NONE)
-        return ct_neg(ct_sum(products, &(ct_reduce_options){CT_AXES(axis)}));
+        return ct_neg(ct_sum(products, CT_GIVEN(ct_reduce_options, CT_AXES(axis))));
     return ct__mean_of(ct_neg(ct_sum(products, NULL)), how->reduction == CT_MEAN ? n_rows : 1);
 }
 
@@ -553,19 +553,22 @@ const ct_op ct_op_cross_entropy_soft = {
     .source = "as cross_entropy",
 };
 
-static cross_entropy_attributes attributes_of(const ct_cross_entropy_options *options)
+CT_OPTIONS_INIT(ct_cross_entropy_options)
+
+static cross_entropy_attributes attributes_of(const ct_cross_entropy_options *o)
 {
-    if (!options)
-        return (cross_entropy_attributes){.ignore_index = -100};
-    return (cross_entropy_attributes){options->label_smoothing, options->reduction, options->ignore_index_ - 100};
+    return (cross_entropy_attributes){o->label_smoothing, o->reduction, o->ignore_index};
 }
 
 ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options)
 {
-    cross_entropy_attributes how = attributes_of(options);
+    CT_READ_OPTIONS(ct_cross_entropy_options, o, options, "cross_entropy");
+    if (!o)
+        return NULL;
+    cross_entropy_attributes how = attributes_of(o);
     bool soft = target && ct__is_alive(target) && ct__dtype_is_float((ct_dtype)target->dtype);
-    return (ct_apply)(soft ? &ct_op_cross_entropy_soft : &ct_op_cross_entropy,
-                      (ct_tensor *[]){x, target, options ? options->weight : NULL}, 3, &how);
+    return (ct_apply)(soft ? &ct_op_cross_entropy_soft : &ct_op_cross_entropy, (ct_tensor *[]){x, target, o->weight}, 3,
+                      &how);
 }
 
 /* ---- nll_loss ---- */
@@ -629,10 +632,13 @@ const ct_op ct_op_nll_loss = {
 
 ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options)
 {
-    cross_entropy_attributes how = attributes_of(options);
+    CT_READ_OPTIONS(ct_cross_entropy_options, o, options, "nll_loss");
+    if (!o)
+        return NULL;
+    cross_entropy_attributes how = attributes_of(o);
     if (how.smoothing != 0) {
         ct__error(CT_ERROR_ARGUMENT, "nll_loss: takes no label_smoothing");
         return NULL;
     }
-    return (ct_apply)(&ct_op_nll_loss, (ct_tensor *[]){x, target, options ? options->weight : NULL}, 3, &how);
+    return (ct_apply)(&ct_op_nll_loss, (ct_tensor *[]){x, target, o->weight}, 3, &how);
 }

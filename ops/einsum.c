@@ -212,7 +212,7 @@ static void sum_out(contraction *c, operand *o)
             o->labels[kept++] = o->labels[i];
     }
     if (n)
-        o->t = ct_sum(o->t, &(ct_reduce_options){.axes = axes, .n_axes = n});
+        o->t = ct_sum(o->t, CT_GIVEN(ct_reduce_options, .axes = axes, .n_axes = n));
     o->rank = kept;
 }
 

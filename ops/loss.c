@@ -93,14 +93,15 @@ static ct_tensor *one_minus(ct_tensor *x)
     return ct_add_scalar(ct_neg(x), 1);
 }
 
-static ct_tensor *apply(const ct_op *op, ct_tensor *x, ct_tensor *t, const ct_loss_options *options, double number)
+CT_OPTIONS_INIT(ct_loss_options)
+
+static ct_tensor *apply(const ct_op *op, ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    loss_attributes how = {.number = number};
-    if (options) {
-        how.reduction = options->reduction;
-        how.flag = options->log_target;
-    }
-    ct_tensor *inputs[] = {x, t, options ? options->weight : NULL, options ? options->pos_weight : NULL};
+    CT_READ_OPTIONS(ct_loss_options, o, options, op->name);
+    if (!o)
+        return NULL;
+    loss_attributes how = {.number = o->delta, .reduction = o->reduction, .flag = o->log_target};
+    ct_tensor *inputs[] = {x, t, o->weight, o->pos_weight};
     for (int i = op->max_inputs; i < 4; i++)
         if (inputs[i]) {
             ct__error(CT_ERROR_ARGUMENT, "%s: takes no %s", op->name, i == 2 ? "weight" : "pos_weight");
@@ -141,7 +142,7 @@ LOSS(mse_loss, 2, "2 g (x - t) and its negative", .samples = mse_samples);
 
 ct_tensor *ct_mse_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_mse_loss, x, t, options, 0);
+    return apply(&ct_op_mse_loss, x, t, options);
 }
 
 /* ---- l1_loss ---- */
@@ -162,7 +163,7 @@ LOSS(l1_loss, 2, "g sign(x - t) and its negative", .samples = l1_samples);
 
 ct_tensor *ct_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_l1_loss, x, t, options, 0);
+    return apply(&ct_op_l1_loss, x, t, options);
 }
 
 /* ---- huber_loss ---- */
@@ -191,7 +192,7 @@ LOSS(huber_loss, 2, "g clamp(x - t, -delta, delta) and its negative", .samples =
 
 ct_tensor *ct_huber_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_huber_loss, x, t, options, options && options->delta != 0 ? options->delta : 1);
+    return apply(&ct_op_huber_loss, x, t, options);
 }
 
 /* ---- binary_cross_entropy ---- */
@@ -239,7 +240,7 @@ LOSS(binary_cross_entropy, 3, "weight g (x - t) / max(x (1 - x), 1e-12), weight 
 
 ct_tensor *ct_binary_cross_entropy(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_binary_cross_entropy, x, t, options, 0);
+    return apply(&ct_op_binary_cross_entropy, x, t, options);
 }
 
 /* ---- binary_cross_entropy_with_logits ---- */
@@ -269,7 +270,7 @@ LOSS(binary_cross_entropy_with_logits, 4,
 
 ct_tensor *ct_binary_cross_entropy_with_logits(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_binary_cross_entropy_with_logits, x, t, options, 0);
+    return apply(&ct_op_binary_cross_entropy_with_logits, x, t, options);
 }
 
 /* ---- kl_div ---- */
@@ -303,7 +304,7 @@ LOSS(kl_div, 2, "-g p, g (log p + 1 - x), p the target; times p with log_target"
 
 ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_kl_div, x, t, options, 0);
+    return apply(&ct_op_kl_div, x, t, options);
 }
 
 /* ---- hinge_loss and perceptron_loss ---- */
@@ -325,7 +326,7 @@ LOSS(hinge_loss, 2, "-g t and -g x where x t < 1, else 0", .samples = hinge_samp
 
 ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
-    return apply(&ct_op_hinge_loss, x, t, options, 0);
+    return apply(&ct_op_hinge_loss, x, t, options);
 }
 
 static ct_tensor *perceptron_loss_expression(ct_call *call)
@@ -344,7 +345,7 @@ LOSS(perceptron_loss, 2, "-g t and -g x where x t < 0, else 0", .samples = perce
 
 ct_tensor *ct_perceptron_loss(ct_tensor *x, ct_tensor *t)
 {
-    return apply(&ct_op_perceptron_loss, x, t, &(ct_loss_options){.reduction = CT_SUM}, 0);
+    return apply(&ct_op_perceptron_loss, x, t, CT_GIVEN(ct_loss_options, .reduction = CT_SUM));
 }
 
 /* ---- multi_margin_loss ---- */
@@ -379,7 +380,7 @@ static ct_tensor *multi_margin_loss_expression(ct_call *call)
         excess = ct_mul(excess, ct_gather(ct_expand(weight, x->shape, x->rank), axis, label));
     ct_tensor *own = ct_eq(label, ct_arange(CT_INT64, 0, 1, classes));
     ct_tensor *others = ct_where(own, number_like(x, 0), excess);
-    ct_tensor *losses = ct_sum(others, &(ct_reduce_options){CT_AXES(axis)});
+    ct_tensor *losses = ct_sum(others, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
     return reduce(call, ct_mul_scalar(losses, 1 / (double)classes));
 }
 
@@ -397,15 +398,15 @@ LOSS(multi_margin_loss, 3,
      .samples = multi_margin_samples,
      .source = "Weston, Watkins: Support vector machines for multi-class pattern recognition (1999), eq. 3");
 
+CT_OPTIONS_INIT(ct_multi_margin_options)
+
 ct_tensor *ct_multi_margin_loss(ct_tensor *x, ct_tensor *target, const ct_multi_margin_options *options)
 {
-    static const ct_multi_margin_options defaults;
-    if (!options)
-        options = &defaults;
-    loss_attributes how = {.number = options->margin != 0 ? options->margin : 1,
-                           .reduction = options->reduction,
-                           .flag = options->p != 0 ? options->p : 1};
-    return ct_apply(&ct_op_multi_margin_loss, (ct_tensor *[]){x, target, options->weight}, 3, &how);
+    CT_READ_OPTIONS(ct_multi_margin_options, o, options, "multi_margin_loss");
+    if (!o)
+        return NULL;
+    loss_attributes how = {.number = o->margin, .reduction = o->reduction, .flag = o->p};
+    return ct_apply(&ct_op_multi_margin_loss, (ct_tensor *[]){x, target, o->weight}, 3, &how);
 }
 
 /* ---- cosine_similarity ---- */
@@ -430,7 +431,7 @@ static bool check_cosine(ct_call *call, int64_t *shape, int *rank)
 
 static ct_tensor *unit(ct_tensor *x, const cosine_attributes *how)
 {
-    ct_reduce_options along = {CT_AXES(how->axis), .keepdim = true};
+    ct_reduce_options along = {CT_DEFAULTS(ct_reduce_options), CT_AXES(how->axis), .keepdim = true};
     return ct_div(x, ct_clamp(ct_norm(x, 2, &along), how->eps, INFINITY));
 }
 
@@ -442,7 +443,7 @@ static ct_tensor *cosine_similarity_expression(ct_call *call)
     if (!check_cosine(call, shape, &rank))
         return NULL;
     ct_tensor *a = ct_expand(ct_call_input(call, 0), shape, rank), *b = ct_expand(ct_call_input(call, 1), shape, rank);
-    return ct_sum(ct_mul(unit(a, how), unit(b, how)), &(ct_reduce_options){CT_AXES(how->axis)});
+    return ct_sum(ct_mul(unit(a, how), unit(b, how)), CT_GIVEN(ct_reduce_options, CT_AXES(how->axis)));
 }
 
 const ct_op ct_op_cosine_similarity = {

@@ -270,7 +270,8 @@ static ct_status linear_backward(ct_call *call)
     if (status == CT_OK && ct_call_needs_grad(call, 1))
         status = ct_call_set_grad(call, 1, ct_matmul(transposed(g2), as_one_matrix(ct_call_input(call, 0))));
     if (status == CT_OK && ct_call_needs_grad(call, 2))
-        status = ct_call_set_grad(call, 2, ct_sum(g2, &(ct_reduce_options){.axes = (const int64_t[]){0}, .n_axes = 1}));
+        status = ct_call_set_grad(call, 2,
+                                  ct_sum(g2, CT_GIVEN(ct_reduce_options, .axes = (const int64_t[]){0}, .n_axes = 1)));
     return status;
 }
 

@@ -10,23 +10,34 @@ typedef struct norm_attributes {
     int64_t evaluation;
 } norm_attributes;
 
-static norm_attributes attributes_of(const ct_norm_options *options, double eps)
+CT_OPTIONS_INIT(ct_norm_options)
+CT_OPTIONS_INIT(ct_local_response_options)
+CT_OPTIONS_INIT(ct_normalize_options)
+
+/* The options as attributes, where axes 0 counts as the weight's. */
+static bool read_options(const char *op, const ct_norm_options *given, double eps, norm_attributes *a)
 {
-    static const ct_norm_options defaults = {0};
-    const ct_norm_options *o = options ? options : &defaults;
-    return (norm_attributes){
-        .eps = o->eps != 0 ? o->eps : eps,
-        .momentum = o->momentum != 0 ? o->momentum : 0.1,
-        .axes = o->axes,
+    CT_READ_OPTIONS(ct_norm_options, o, given, op);
+    if (!o)
+        return false;
+    if (o->axes == 0) {
+        ct__error(CT_ERROR_ARGUMENT, "%s: 0 axes", op);
+        return false;
+    }
+    *a = (norm_attributes){
+        .eps = ct_is_unset(o->eps) ? eps : o->eps,
+        .momentum = o->momentum,
+        .axes = o->axes == CT_UNSET_INT ? 0 : o->axes,
         .evaluation = o->evaluation,
     };
+    return true;
 }
 
 /* ---- what they share ---- */
 
 static ct_tensor *mean_over(ct_tensor *x, const int64_t *axes, int n)
 {
-    return ct_mean(x, &(ct_reduce_options){.axes = axes, .n_axes = n, .keepdim = true});
+    return ct_mean(x, CT_GIVEN(ct_reduce_options, .axes = axes, .n_axes = n, .keepdim = true));
 }
 
 static ct_tensor *over_root(ct_tensor *x, ct_tensor *variance, double eps)
@@ -40,7 +51,7 @@ static ct_tensor *over_own_root(ct_tensor *x, ct_tensor *mean_square, const int6
 {
     if (!mean_square || ct_numel(x) == 0 || !ct__is_extreme(mean_square, 100, eps == 0))
         return over_root(x, mean_square, eps);
-    ct_reduce_options over = {.axes = axes, .n_axes = n, .keepdim = true};
+    ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = axes, .n_axes = n, .keepdim = true};
     ct_tensor *scales = ct__scales(x, &over, false, 30, eps > 0);
     ct_tensor *scaled = ct_div(x, scales), *least = ct_div(ct_div(ct_scalar(ct_dtype_of(x), eps), scales), scales);
     return ct_mul(scaled, ct_rsqrt(ct_add(mean_over(ct_square(scaled), axes, n), least)));
@@ -204,7 +215,9 @@ const ct_op ct_op_batch_norm = {
 
 ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
-    norm_attributes attributes = attributes_of(options, 1e-5);
+    norm_attributes attributes;
+    if (!read_options("batch_norm", options, 1e-5, &attributes))
+        return NULL;
     ct_tensor *inputs[] = {x, weight, bias, options ? options->running_mean : NULL,
                            options ? options->running_var : NULL};
     return ct_apply(&ct_op_batch_norm, inputs, 5, &attributes);
@@ -267,7 +280,9 @@ const ct_op ct_op_layer_norm = {
 
 ct_tensor *ct_layer_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
-    norm_attributes attributes = attributes_of(options, 1e-5);
+    norm_attributes attributes;
+    if (!read_options("layer_norm", options, 1e-5, &attributes))
+        return NULL;
     return ct_apply(&ct_op_layer_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }
 
@@ -300,7 +315,9 @@ const ct_op ct_op_rms_norm = {
 
 ct_tensor *ct_rms_norm(ct_tensor *x, ct_tensor *weight, const ct_norm_options *options)
 {
-    norm_attributes attributes = attributes_of(options, 1e-6);
+    norm_attributes attributes;
+    if (!read_options("rms_norm", options, 1e-6, &attributes))
+        return NULL;
     return ct_apply(&ct_op_rms_norm, (ct_tensor *[]){x, weight}, 2, &attributes);
 }
 
@@ -370,14 +387,18 @@ const ct_op ct_op_instance_norm = {
 ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_tensor *bias,
                          const ct_norm_options *options)
 {
-    norm_attributes attributes = attributes_of(options, 1e-5);
+    norm_attributes attributes;
+    if (!read_options("group_norm", options, 1e-5, &attributes))
+        return NULL;
     attributes.groups = groups;
     return ct_apply(&ct_op_group_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }
 
 ct_tensor *ct_instance_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
-    norm_attributes attributes = attributes_of(options, 1e-5);
+    norm_attributes attributes;
+    if (!read_options("instance_norm", options, 1e-5, &attributes))
+        return NULL;
     return ct_apply(&ct_op_instance_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }
 
@@ -440,12 +461,10 @@ const ct_op ct_op_local_response_norm = {
 
 ct_tensor *ct_local_response_norm(ct_tensor *x, int64_t size, const ct_local_response_options *options)
 {
-    response_attributes attributes = {
-        .size = size,
-        .alpha = options && options->alpha != 0 ? options->alpha : 1e-4,
-        .beta = options && options->beta != 0 ? options->beta : 0.75,
-        .k = options && options->k != 0 ? options->k : 1,
-    };
+    CT_READ_OPTIONS(ct_local_response_options, o, options, "local_response_norm");
+    if (!o)
+        return NULL;
+    response_attributes attributes = {.size = size, .alpha = o->alpha, .beta = o->beta, .k = o->k};
     return ct_apply(&ct_op_local_response_norm, &x, 1, &attributes);
 }
 
@@ -462,7 +481,7 @@ static ct_tensor *normalize_expression(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0);
     if (ct__call_axis(call, a->axis, ct_rank(x)) < 0)
         return NULL;
-    ct_tensor *norm = ct_norm(x, a->p, &(ct_reduce_options){.axes = &a->axis, .n_axes = 1, .keepdim = true});
+    ct_tensor *norm = ct_norm(x, a->p, CT_GIVEN(ct_reduce_options, .axes = &a->axis, .n_axes = 1, .keepdim = true));
     return ct_div(x, ct_clamp(norm, a->eps, INFINITY));
 }
 
@@ -485,10 +504,9 @@ const ct_op ct_op_normalize = {
 
 ct_tensor *ct_normalize(ct_tensor *x, int axis, const ct_normalize_options *options)
 {
-    normalize_attributes attributes = {
-        .axis = axis,
-        .p = options && options->p != 0 ? options->p : 2,
-        .eps = options && options->eps != 0 ? options->eps : 1e-12,
-    };
+    CT_READ_OPTIONS(ct_normalize_options, o, options, "normalize");
+    if (!o)
+        return NULL;
+    normalize_attributes attributes = {.axis = axis, .p = o->p, .eps = o->eps};
     return ct_apply(&ct_op_normalize, &x, 1, &attributes);
 }

@@ -4,7 +4,7 @@
  * and the spreading of its gradient. Invariant: a window is what window_at() in kernels_pool.inc says it is. */
 #include "autograd_internal.h"
 #include "kernels_pool.h"
-#include <cotan/ops.h>
+#include "shape_internal.h"
 #include <string.h>
 
 enum { TASK_ELEMENTS = 1 << 14, LARGEST_OPTION = 1 << 30 };
@@ -520,28 +520,41 @@ const ct_op ct_op_avg_pool_backward = {
 
 /* ---- functions ---- */
 
-static pool_attributes attributes_of(int spatial, int64_t kernel, const ct_pool_options *options)
+CT_OPTIONS_INIT(ct_pool_options)
+
+/* The options spread to the axes: what the records take as attributes, where stride 0 counts as the kernel. */
+static ct_status read_options(const char *op, int spatial, int64_t kernel, const ct_pool_options *o, pool_attributes *a)
 {
-    static const ct_pool_options defaults = {0};
-    const ct_pool_options *o = options ? options : &defaults;
-    pool_attributes a = {
-        .divisor = o->divisor, .ceil_mode = o->ceil_mode, .exclude_pad = o->exclude_pad, .spatial = spatial};
-    for (int i = 0; i < spatial; i++) {
-        a.kernel[i] = o->kernel[i] ? o->kernel[i] : kernel;
-        a.stride[i] = o->stride[i];
-        a.padding[i] = o->padding[i];
-        a.dilation[i] = o->dilation[i];
-    }
-    return a;
+    *a = (pool_attributes){.kernel = {kernel, kernel},
+                           .divisor = o->divisor == CT_UNSET_INT ? 0 : o->divisor,
+                           .ceil_mode = o->ceil_mode,
+                           .exclude_pad = o->exclude_pad,
+                           .spatial = spatial};
+    if (o->divisor == 0)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: divisor is 0", op);
+    ct_status status = CT_OK;
+    if (o->kernel[0] != CT_UNSET_INT)
+        status = ct__each_axis(op, "kernel", o->kernel, 3, spatial, false, a->kernel);
+    if (status == CT_OK && o->stride[0] != CT_UNSET_INT)
+        status = ct__each_axis(op, "stride", o->stride, 3, spatial, false, a->stride);
+    if (status == CT_OK)
+        status = ct__each_axis(op, "padding", o->padding, 3, spatial, true, a->padding);
+    if (status == CT_OK)
+        status = ct__each_axis(op, "dilation", o->dilation, 3, spatial, false, a->dilation);
+    return status;
 }
 
 static ct_tensor *max_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t kernel, const ct_pool_options *options)
 {
+    CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
+    if (!o)
+        return NULL;
     ct_tensor *outputs[2];
-    pool_attributes a = attributes_of(spatial, kernel, options);
-    bool applied = ct_apply_multi(op, (ct_tensor *[]){x}, 1, &a, outputs) == CT_OK;
-    if (options && options->indices)
-        *options->indices = applied ? outputs[1] : NULL;
+    pool_attributes a;
+    bool applied = read_options(op->name, spatial, kernel, o, &a) == CT_OK &&
+                   ct_apply_multi(op, (ct_tensor *[]){x}, 1, &a, outputs) == CT_OK;
+    if (o->indices)
+        *o->indices = applied ? outputs[1] : NULL;
     return applied ? outputs[0] : NULL;
 }
 
@@ -557,7 +570,10 @@ ct_tensor *ct_max_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_options *op
 
 static ct_tensor *avg_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t kernel, const ct_pool_options *options)
 {
-    pool_attributes a = attributes_of(spatial, kernel, options);
+    CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
+    pool_attributes a;
+    if (!o || read_options(op->name, spatial, kernel, o, &a) != CT_OK)
+        return NULL;
     return ct_apply(op, (ct_tensor *[]){x}, 1, &a);
 }
 

@@ -389,12 +389,15 @@ const ct_op ct_op_gru = {
     .samples = gru_samples,
 };
 
+CT_OPTIONS_INIT(ct_recurrent_options)
+
 /* What ct_rnn, ct_lstm and ct_gru share: states has n_states entries, which may be NULL. */
 static ct_tensor *apply_sequence(const ct_op *op, ct_tensor *x, ct_tensor *const *states, int n_states,
                                  ct_tensor *const *weights, int n_weights, const ct_recurrent_options *options)
 {
-    static const ct_recurrent_options defaults = {0};
-    const ct_recurrent_options *o = options ? options : &defaults;
+    CT_READ_OPTIONS(ct_recurrent_options, o, options, op->name);
+    if (!o)
+        return NULL;
     ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS] = {NULL};
     if (n_weights < 0 || n_weights > 56 || (n_weights > 0 && !weights)) {
         ct__error(CT_ERROR_ARGUMENT, "%s: %d weights, takes at most 56", op->name, n_weights);

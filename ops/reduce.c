@@ -372,22 +372,24 @@ static ct_status forward_fold(ct_call *call, ct_reducer_kind kind, double count)
                 call->op->name);
 }
 
+CT_OPTIONS_INIT(ct_reduce_options)
+
 ct_tensor *ct__reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options *options, double number)
 {
-    static const ct_reduce_options all;
-    if (!options)
-        options = &all;
-    ct_reduce_attributes over = {.n_axes = options->n_axes, .keepdim = options->keepdim, .number = number};
-    if (options->n_axes < 0 || options->n_axes > CT_MAX_RANK) {
-        ct__error(CT_ERROR_ARGUMENT, "%s: %d axes are not in 0..%d", op->name, options->n_axes, CT_MAX_RANK);
+    CT_READ_OPTIONS(ct_reduce_options, o, options, op->name);
+    if (!o)
+        return NULL;
+    ct_reduce_attributes over = {.n_axes = o->n_axes, .keepdim = o->keepdim, .number = number};
+    if (o->n_axes < 0 || o->n_axes > CT_MAX_RANK) {
+        ct__error(CT_ERROR_ARGUMENT, "%s: %d axes are not in 0..%d", op->name, o->n_axes, CT_MAX_RANK);
         return NULL;
     }
-    if (options->n_axes > 0 && !options->axes) {
+    if (o->n_axes > 0 && !o->axes) {
         ct__error(CT_ERROR_NULL, "%s: axes is NULL", op->name);
         return NULL;
     }
-    for (int i = 0; i < options->n_axes; i++)
-        over.axes[i] = options->axes[i];
+    for (int i = 0; i < o->n_axes; i++)
+        over.axes[i] = o->axes[i];
     return (ct_apply)(op, &x, 1, &over);
 }
 
@@ -589,7 +591,8 @@ static ct_status forward_amin(ct_call *call)
 static ct_status backward_extreme(ct_call *call)
 {
     const ct_reduce_attributes *over = ct_call_attributes(call);
-    const ct_reduce_options keepdim = {.axes = over->axes, .n_axes = (int)over->n_axes, .keepdim = true};
+    const ct_reduce_options keepdim = {CT_DEFAULTS(ct_reduce_options), .axes = over->axes, .n_axes = (int)over->n_axes,
+                                       .keepdim = true};
     ct_tensor *g = ct_call_grad_output(call, 0), *y = with_axes(call, ct_call_output(call, 0));
     ct_tensor *chosen = ct_cast(ct_eq(ct_call_input(call, 0), y), ct_dtype_of(g));
     ct_tensor *share = ct_div(with_axes(call, g), ct_sum(chosen, &keepdim));

@@ -22,6 +22,29 @@ ct_tensor *ct__apply_to_shape(const ct_op *op, ct_tensor *x, const int64_t *shap
     return (ct_apply)(op, &x, 1, &to);
 }
 
+bool ct__is_lone(const int64_t *entries, int n)
+{
+    for (int i = 1; i < n; i++)
+        if (entries[i] != 0)
+            return false;
+    return true;
+}
+
+ct_status ct__each_axis(const char *op, const char *name, const int64_t *entries, int n, int axes, bool zero_means_zero,
+                        int64_t *to)
+{
+    bool lone = ct__is_lone(entries, n);
+    for (int i = 0; i < n; i++) {
+        int64_t value = entries[lone ? 0 : i] == CT_ZERO ? 0 : entries[lone ? 0 : i];
+        if (i < axes)
+            to[i] = value;
+        if (i < axes ? value == 0 && !zero_means_zero : value != 0 && value != to[0])
+            return ct__error(CT_ERROR_ARGUMENT, "%s: %s[%d] is %lld, but %s", op, name, i, (long long)value,
+                             i < axes ? "must be at least 1" : "there is no such axis");
+    }
+    return CT_OK;
+}
+
 int ct__call_axis(ct_call *call, int64_t axis, int rank)
 {
     rank = rank > 0 ? rank : 1;

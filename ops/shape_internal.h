@@ -26,4 +26,12 @@ int ct__call_real_axis(ct_call *call, int64_t axis, int rank);
 /* Checks that an index is int64 and each of its elements in 0..size-1. Errors: dtype, argument. */
 ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size);
 
+/* Options with an entry for each axis (see CT_ZERO): spreads the n entries of the option name to the axes. Errors (argument):
+ * 0 where it does not mean zero (a stride), or an entry behind the last axis that is not as the first. Whoever uses the entries
+ * checks their range. */
+ct_status ct__each_axis(const char *op, const char *name, const int64_t *entries, int n, int axes, bool zero_means_zero,
+                        int64_t *to);
+/* Whether the first entry stands for all. */
+bool ct__is_lone(const int64_t *entries, int n);
+
 #endif

@@ -124,7 +124,7 @@ static ct_tensor *apply(const ct_op *op, ct_tensor *a, ct_tensor *b, int64_t axi
 
 static ct_tensor *sum_along(ct_tensor *t, int64_t axis)
 {
-    ct_reduce_options options = {.axes = &axis, .n_axes = 1, .keepdim = true};
+    ct_reduce_options options = {CT_DEFAULTS(ct_reduce_options), .axes = &axis, .n_axes = 1, .keepdim = true};
     return ct_sum(t, &options);
 }
 

@@ -10,7 +10,8 @@
 static ct_reduce_options same_axes(const ct_call *call, bool keepdim)
 {
     const ct_reduce_attributes *over = ct_call_attributes(call);
-    return (ct_reduce_options){.axes = over->axes, .n_axes = (int)over->n_axes, .keepdim = keepdim};
+    return (ct_reduce_options){CT_DEFAULTS(ct_reduce_options), .axes = over->axes, .n_axes = (int)over->n_axes,
+                               .keepdim = keepdim};
 }
 
 static ct_tensor *sum_over(ct_call *call, ct_tensor *x)
@@ -181,12 +182,16 @@ static ct_tensor *std_expression(ct_call *call)
     return ct_mul(scaled, ct_reshape(scales, ct_shape(scaled), ct_rank(scaled)));
 }
 
+CT_OPTIONS_INIT(ct_var_options)
+
 /* Of ct_var_options those that all reductions have. */
 static ct_tensor *reduce_variance(const ct_op *op, ct_tensor *x, const ct_var_options *options)
 {
-    static const ct_var_options defaults;
-    const ct_var_options *o = options ? options : &defaults;
-    ct_reduce_options over = {.axes = o->axes, .n_axes = o->n_axes, .keepdim = o->keepdim};
+    CT_READ_OPTIONS(ct_var_options, o, options, op->name);
+    if (!o)
+        return NULL;
+    ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = o->axes, .n_axes = o->n_axes,
+                              .keepdim = o->keepdim};
     return ct__reduce(op, x, &over, o->biased ? 0 : 1);
 }
 

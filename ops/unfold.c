@@ -18,7 +18,7 @@ static ct_status check_input(ct_call *call, int rank)
     if (t->rank != rank)
         return ct_call_error(call, CT_ERROR_SHAPE, "takes %s: %s", rank == 4 ? "[N,C,H,W]" : "[N,rows,windows]",
                              ct_call_shapes(call));
-    bool plain = a->options.groups == 0 && a->kernel[0] > 0 && a->kernel[1] > 0;
+    bool plain = a->options.groups <= 1 && a->kernel[0] > 0 && a->kernel[1] > 0;
     for (int i = 0; i < 3; i++)
         plain = plain && a->options.output_padding[i] == 0;
     return plain
@@ -191,8 +191,8 @@ static ct_tensor *apply(const ct_op *op, int rank, ct_tensor *t, const int64_t *
     unfold_attributes a;
     memset(&a, 0, sizeof a);
     bool single = t && ct_rank(t) == rank - 1;
-    if (options)
-        a.options = *options;
+    if (ct__conv_attributes(op->name, 2, options, &a.options) != CT_OK)
+        return NULL;
     for (int i = 0; i < 2; i++) {
         a.kernel[i] = kernel ? kernel[i] : 0;
         a.size[i] = size ? size[i] : 0;

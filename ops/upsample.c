@@ -102,14 +102,33 @@ const ct_op ct_op_interpolate = {
     .source = "PyTorch's interpolate",
 };
 
+CT_OPTIONS_INIT(ct_interpolate_options)
+
+/* The sizes or scales given, spread to the axes; 0 where there are none. */
+static bool read_sizes(const ct_interpolate_options *o, int axes, interpolate_attributes *a)
+{
+    if (o->size[0] != CT_UNSET_INT)
+        return ct__each_axis("interpolate", "size", o->size, 3, axes, false, a->size) == CT_OK;
+    if (ct_is_unset(o->scale[0]))
+        return true;
+    bool lone = o->scale[1] == 0 && o->scale[2] == 0;
+    for (int i = 0; i < axes; i++) {
+        a->scale[i] = o->scale[lone ? 0 : i];
+        if (!(a->scale[i] > 0) || isinf(a->scale[i])) {
+            ct__error(CT_ERROR_ARGUMENT, "interpolate: scale[%d] is %g, but must be positive", i, a->scale[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 ct_tensor *ct_interpolate(ct_tensor *x, const ct_interpolate_options *options)
 {
-    static const ct_interpolate_options defaults = {0};
-    const ct_interpolate_options *o = options ? options : &defaults;
+    CT_READ_OPTIONS(ct_interpolate_options, o, options, "interpolate");
+    if (!o)
+        return NULL;
     interpolate_attributes a = {.mode = o->mode, .align_corners = o->align_corners};
-    for (int i = 0; i < 3; i++) {
-        a.size[i] = o->size[i];
-        a.scale[i] = o->scale[i];
-    }
+    if (x && !read_sizes(o, ct_rank(x) < 4 ? 1 : ct_rank(x) > 4 ? 3 : 2, &a))
+        return NULL;
     return ct_apply(&ct_op_interpolate, &x, 1, &a);
 }

@@ -143,7 +143,7 @@ static int gradients(test_expression f, ct_tensor *const *in, int n, bool create
         if (ct_dtype_is_float(ct_dtype_of(in[i])))
             leaves[count++] = ct_set_requires_grad(in[i], true);
     ct_tensor *root = objective(f, in);
-    ct_status status = ct_grad(&root, 1, leaves, count, grads, &(ct_grad_options){.create_graph = create_graph});
+    ct_status status = ct_grad(&root, 1, leaves, count, grads, CT_GIVEN(ct_grad_options, .create_graph = create_graph));
     ck_assert_msg(status == CT_OK, "%s", ct_error_message());
     for (int i = 0; i < count; i++)
         ck_assert(ct__same_shape(grads[i], leaves[i]));
@@ -194,7 +194,7 @@ void expect_gradients(test_expression f, ct_tensor *const *in, int n)
     ct_tensor *leaves[MAX_INPUTS], *grads[MAX_INPUTS], *seconds[MAX_INPUTS];
     int count = gradients(f, in, n, false, leaves, grads);
     ct_tensor *root = slope(f, in, n, true);
-    ct_status status = ct_grad(&root, 1, leaves, count, seconds, &(ct_grad_options){.retain_graph = false});
+    ct_status status = ct_grad(&root, 1, leaves, count, seconds, CT_GIVEN(ct_grad_options, .retain_graph = false));
     ck_assert_msg(status == CT_OK, "%s", ct_error_message());
     for (int i = 0; i < count; i++) {
         expect_differences(f, in, n, 1, leaves[i], grads[i]);

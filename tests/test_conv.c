@@ -9,16 +9,9 @@
 #include <string.h>
 
 /* The internal headers leave the plain functions; here options are written out. */
-#define OPTIONS(...)         \
-    &(const ct_conv_options) \
-    {                        \
-        __VA_ARGS__          \
-    }
-#define POOL(...)            \
-    &(const ct_pool_options) \
-    {                        \
-        __VA_ARGS__          \
-    }
+#define OPTIONS(...) CT_GIVEN(ct_conv_options, __VA_ARGS__)
+#define POOL(...) CT_GIVEN(ct_pool_options, __VA_ARGS__)
+CT_OVERRIDE_BEGIN
 
 /* ---- convolutions by definition ---- */
 
@@ -29,26 +22,36 @@ typedef struct conv_case {
     ct_conv_options options;
 } conv_case;
 
+#define CONV(...)                                 \
+    {                                             \
+        CT_DEFAULTS(ct_conv_options), __VA_ARGS__ \
+    }
 static const conv_case conv_cases[] = {
-    {2, 2, 3, 4, {7, 6}, {3, 3}, {.groups = 1}},
-    {2, 2, 2, 3, {8, 7}, {3, 2}, {.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2}}},
-    {2, 2, 4, 6, {5, 5}, {3, 3}, {.padding = {1, 1}, .groups = 2}},
-    {2, 3, 16, 16, {6, 9}, {3, 3}, {.padding = {1, 1}, .groups = 16}},
-    {2, 2, 5, 17, {4, 5}, {1, 1}, {.groups = 1}},
-    {2, 2, 6, 9, {11, 7}, {1, 1}, {.groups = 3}},
-    {2, 2, 3, 7, {5, 6}, {1, 1}, {.stride = {2, 3}, .padding = {1, 0}}},
-    {2, 2, 24, 10, {40, 70}, {3, 3}, {.padding = {1, 1}}}, /* several pieces of rows */
-    {2, 150, 2, 3, {9, 8}, {3, 3}, {.groups = 1}},         /* many images a batch, several chunks */
-    {2, 2, 3, 5, {31, 33}, {5, 4}, {.stride = {3, 2}, .padding = {2, 1}, .dilation = {2, 3}}},
-    {2, 1, 2, 2, {3, 4}, {5, 6}, {.padding = {4, 5}}},    /* mostly padding */
-    {2, 1, 1, 3, {2, 3}, {2, 3}, {.groups = 1}},          /* one window */
-    {2, 1, 2, 2, {30, 4}, {3, 2}, {.dilation = {14, 1}}}, /* rows too far apart to share */
-    {1, 2, 3, 4, {9}, {3}, {.stride = {2}, .padding = {1}}},
-    {1, 1, 64, 2, {3000}, {3}, {.padding = {1}}}, /* rows in pieces */
-    {1, 2, 4, 8, {50}, {7}, {.stride = {4}, .padding = {3}, .groups = 4}},
-    {3, 2, 2, 3, {4, 5, 3}, {2, 3, 2}, {.groups = 1}},
-    {3, 1, 4, 2, {5, 4, 6}, {3, 2, 2}, {.stride = {2, 1, 2}, .padding = {1, 0, 1}, .dilation = {1, 2, 1}, .groups = 2}},
-    {2, 0, 3, 4, {5, 5}, {3, 3}, {.groups = 1}},
+    {2, 2, 3, 4, {7, 6}, {3, 3}, CONV(.groups = 1)},
+    {2, 2, 2, 3, {8, 7}, {3, 2}, CONV(.stride = {2, 1}, .padding = {0, 2}, .dilation = {1, 2})},
+    {2, 2, 4, 6, {5, 5}, {3, 3}, CONV(.padding = {1, 1}, .groups = 2)},
+    {2, 3, 16, 16, {6, 9}, {3, 3}, CONV(.padding = {1, 1}, .groups = 16)},
+    {2, 2, 5, 17, {4, 5}, {1, 1}, CONV(.groups = 1)},
+    {2, 2, 6, 9, {11, 7}, {1, 1}, CONV(.groups = 3)},
+    {2, 2, 3, 7, {5, 6}, {1, 1}, CONV(.stride = {2, 3}, .padding = {1, CT_ZERO})},
+    {2, 2, 24, 10, {40, 70}, {3, 3}, CONV(.padding = {1, 1})}, /* several pieces of rows */
+    {2, 150, 2, 3, {9, 8}, {3, 3}, CONV(.groups = 1)},         /* many images a batch, several chunks */
+    {2, 2, 3, 5, {31, 33}, {5, 4}, CONV(.stride = {3, 2}, .padding = {2, 1}, .dilation = {2, 3})},
+    {2, 1, 2, 2, {3, 4}, {5, 6}, CONV(.padding = {4, 5})},    /* mostly padding */
+    {2, 1, 1, 3, {2, 3}, {2, 3}, CONV(.groups = 1)},          /* one window */
+    {2, 1, 2, 2, {30, 4}, {3, 2}, CONV(.dilation = {14, 1})}, /* rows too far apart to share */
+    {1, 2, 3, 4, {9}, {3}, CONV(.stride = {2}, .padding = {1})},
+    {1, 1, 64, 2, {3000}, {3}, CONV(.padding = {1})}, /* rows in pieces */
+    {1, 2, 4, 8, {50}, {7}, CONV(.stride = {4}, .padding = {3}, .groups = 4)},
+    {3, 2, 2, 3, {4, 5, 3}, {2, 3, 2}, CONV(.groups = 1)},
+    {3,
+     1,
+     4,
+     2,
+     {5, 4, 6},
+     {3, 2, 2},
+     CONV(.stride = {2, 1, 2}, .padding = {1, 0, 1}, .dilation = {1, 2, 1}, .groups = 2)},
+    {2, 0, 3, 4, {5, 5}, {3, 3}, CONV(.groups = 1)},
 };
 enum { CONV_CASES = sizeof conv_cases / sizeof *conv_cases };
 
@@ -57,10 +60,16 @@ static int64_t or_one(int64_t value)
     return value == 0 ? 1 : value;
 }
 
+static int64_t padding_of(const conv_case *t, int i)
+{
+    return t->options.padding[i] == CT_ZERO ? 0 : t->options.padding[i];
+}
+
 static int64_t out_size(const conv_case *t, int i)
 {
     const ct_conv_options *o = &t->options;
-    return (t->in[i] + 2 * o->padding[i] - or_one(o->dilation[i]) * (t->kernel[i] - 1) - 1) / or_one(o->stride[i]) + 1;
+    return (t->in[i] + 2 * padding_of(t, i) - or_one(o->dilation[i]) * (t->kernel[i] - 1) - 1) / or_one(o->stride[i]) +
+           1;
 }
 
 /* What convolution means: calls meet for each pair of elements of x and w that go into an element of y. */
@@ -90,7 +99,7 @@ static void convolve(const conv_case *t, double *y, double *w, double *x, meetin
         kernel[i] = t->kernel[i];
         out[i] = out_size(t, i);
         step[i] = or_one(t->options.stride[i]);
-        from[i] = t->options.padding[i];
+        from[i] = padding_of(t, i);
         gap[i] = or_one(t->options.dilation[i]);
     }
     int64_t groups = or_one(t->options.groups), cg = t->c / groups, kg = t->k / groups;
@@ -201,7 +210,7 @@ static void check_conv(const conv_case *t, ct_dtype dtype, int layout)
     add_channels(d.result, d.bs, t->n, t->k, places);
     expect_values(y, d.result, d.g);
 
-    ck_assert_int_eq(ct_grad(&y, 1, leaves, 3, grads, &(ct_grad_options){.gradients = &d.g}), CT_OK);
+    ck_assert_int_eq(ct_grad(&y, 1, leaves, 3, grads, CT_GIVEN(ct_grad_options, .gradients = &d.g)), CT_OK);
     convolve(t, d.gs, d.ws, zeroed(&d), x_takes);
     expect_values(grads[0], d.result, d.x);
     convolve(t, d.gs, zeroed(&d), d.xs, w_takes);
@@ -228,7 +237,8 @@ START_TEST(transposed_convolutions_are_their_adjoints)
     int64_t size = 1;
     for (int i = 0; i < t->spatial; i++) {
         int64_t reach = or_one(o.dilation[i]) * (t->kernel[i] - 1) + 1;
-        o.output_padding[i] = t->in[i] - ((out_size(t, i) - 1) * or_one(o.stride[i]) - 2 * o.padding[i] + reach);
+        o.output_padding[i] = t->in[i] - ((out_size(t, i) - 1) * or_one(o.stride[i]) - 2 * padding_of(t, i) + reach);
+        o.output_padding[i] = o.output_padding[i] == 0 ? CT_ZERO : o.output_padding[i];
         size *= t->in[i];
     }
     ct_tensor *bias = numbers(CT_FLOAT64, &t->c, 1, 7);
@@ -242,7 +252,7 @@ START_TEST(transposed_convolutions_are_their_adjoints)
     add_channels(d.result, values, t->n, t->c, size);
     expect_values(x, d.result, d.x);
 
-    ck_assert_int_eq(ct_grad(&x, 1, leaves, 3, grads, &(ct_grad_options){.gradients = &d.x}), CT_OK);
+    ck_assert_int_eq(ct_grad(&x, 1, leaves, 3, grads, CT_GIVEN(ct_grad_options, .gradients = &d.x)), CT_OK);
     convolve(t, zeroed(&d), d.ws, d.xs, y_takes);
     expect_values(grads[0], d.result, d.g);
     convolve(t, d.gs, zeroed(&d), d.xs, w_takes);
@@ -261,7 +271,7 @@ static ct_tensor *everything(const conv_case *t, const conv_data *d)
 {
     ct_tensor *leaves[] = {ct_set_requires_grad(ct_detach(d->x), true), ct_set_requires_grad(ct_detach(d->w), true)};
     ct_tensor *y = conv(t->spatial, leaves[0], leaves[1], NULL, &t->options), *grads[2];
-    ck_assert_int_eq(ct_grad(&y, 1, leaves, 2, grads, &(ct_grad_options){.gradients = &d->g}), CT_OK);
+    ck_assert_int_eq(ct_grad(&y, 1, leaves, 2, grads, CT_GIVEN(ct_grad_options, .gradients = &d->g)), CT_OK);
     return ct_detach(ct_concat(
         (ct_tensor *[]){ct_flatten(y, 0, -1), ct_flatten(grads[0], 0, -1), ct_flatten(grads[1], 0, -1)}, 3, 0));
 }
@@ -357,20 +367,20 @@ typedef struct pool_case {
 } pool_case;
 
 static const pool_case pool_cases[] = {
-    {{6, 7}, {.kernel = {2, 2}}},
-    {{8, 70}, {.kernel = {2, 2}}},
-    {{5, 33}, {.kernel = {2, 2}}},
-    {{7, 7}, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}},
-    {{6, 5}, {.kernel = {3, 2}, .stride = {1, 2}, .padding = {0, 1}, .ceil_mode = true}},
-    {{9, 8}, {.kernel = {4, 3}, .stride = {3, 2}, .padding = {2, 1}, .ceil_mode = true}},
-    {{5, 6}, {.kernel = {2, 2}, .stride = {2, 2}, .ceil_mode = true}},
+    {{6, 7}, {CT_DEFAULTS(ct_pool_options), .kernel = {2, 2}}},
+    {{8, 70}, {CT_DEFAULTS(ct_pool_options), .kernel = {2, 2}}},
+    {{5, 33}, {CT_DEFAULTS(ct_pool_options), .kernel = {2, 2}}},
+    {{7, 7}, {CT_DEFAULTS(ct_pool_options), .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}},
+    {{6, 5}, {CT_DEFAULTS(ct_pool_options), .kernel = {3, 2}, .stride = {1, 2}, .padding = {0, 1}, .ceil_mode = true}},
+    {{9, 8}, {CT_DEFAULTS(ct_pool_options), .kernel = {4, 3}, .stride = {3, 2}, .padding = {2, 1}, .ceil_mode = true}},
+    {{5, 6}, {CT_DEFAULTS(ct_pool_options), .kernel = {2, 2}, .stride = {2, 2}, .ceil_mode = true}},
 };
 enum { POOL_CASES = sizeof pool_cases / sizeof *pool_cases };
 
 static int64_t pooled_size(const pool_case *t, int i, int64_t dilation)
 {
     const ct_pool_options *o = &t->options;
-    int64_t stride = o->stride[i] ? o->stride[i] : o->kernel[i];
+    int64_t stride = o->stride[i] > 0 ? o->stride[i] : o->kernel[i];
     double room = (double)(t->in[i] + 2 * o->padding[i] - dilation * (o->kernel[i] - 1) - 1) / (double)stride;
     int64_t count = (int64_t)(o->ceil_mode ? ceil(room) : floor(room)) + 1;
     return o->ceil_mode && (count - 1) * stride >= t->in[i] + o->padding[i] ? count - 1 : count;
@@ -383,7 +393,7 @@ static int64_t window_elements(const pool_case *t, int64_t i, int64_t j, int64_t
     int64_t n = 0, stride[2];
     *padded = 0;
     for (int k = 0; k < 2; k++)
-        stride[k] = o->stride[k] ? o->stride[k] : o->kernel[k];
+        stride[k] = o->stride[k] > 0 ? o->stride[k] : o->kernel[k];
     for (int64_t a = 0; a < o->kernel[0]; a++)
         for (int64_t b = 0; b < o->kernel[1]; b++) {
             int64_t row = i * stride[0] - o->padding[0] + a, col = j * stride[1] - o->padding[1] + b;
@@ -511,12 +521,13 @@ END_TEST
 
 static ct_tensor *conv_expression(ct_tensor *const *in)
 {
-    return ct_conv2d(in[0], in[1], in[2], OPTIONS(.stride = {2, 1}, .padding = {1, 0}));
+    return ct_conv2d(in[0], in[1], in[2], OPTIONS(.stride = {2, 1}, .padding = {1, CT_ZERO}));
 }
 
 static ct_tensor *transpose_expression(ct_tensor *const *in)
 {
-    return ct_conv_transpose2d(in[0], ct_transpose(in[1], 0, 1), NULL, OPTIONS(.stride = {2, 1}, .padding = {1, 0}));
+    return ct_conv_transpose2d(in[0], ct_transpose(in[1], 0, 1), NULL,
+                               OPTIONS(.stride = {2, 1}, .padding = {1, CT_ZERO}));
 }
 
 static ct_tensor *pool_expression(ct_tensor *const *in)

@@ -22,7 +22,7 @@ static ct_tensor *slope(ct_tensor *y, ct_tensor *x, bool create_graph)
 {
     ct_tensor *grad = NULL;
     ck_assert_msg(y != NULL, "%s", ct_error_message());
-    ct_status status = ct_grad(&y, 1, &x, 1, &grad, &(ct_grad_options){.create_graph = create_graph});
+    ct_status status = ct_grad(&y, 1, &x, 1, &grad, CT_GIVEN(ct_grad_options, .create_graph = create_graph));
     ck_assert_msg(status == CT_OK, "%s", ct_error_message());
     return grad;
 }
@@ -36,37 +36,37 @@ static void expect_two(const ct_tensor *t, double a, double b)
 
 static ct_tensor *sum_along(ct_tensor *x, int axis)
 {
-    return ct_sum(x, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_sum(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *mean_along(ct_tensor *x, int axis)
 {
-    return ct_mean(x, &(ct_reduce_options){CT_AXES(axis), .keepdim = true});
+    return ct_mean(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis), .keepdim = true));
 }
 
 static ct_tensor *prod_along(ct_tensor *x, int axis)
 {
-    return ct_prod(x, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_prod(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *amax_along(ct_tensor *x, int axis)
 {
-    return ct_amax(x, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_amax(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *amin_along(ct_tensor *x, int axis)
 {
-    return ct_amin(x, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_amin(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *norm_along(ct_tensor *x, int axis)
 {
-    return ct_norm(x, 2, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_norm(x, 2, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *logsumexp_along(ct_tensor *x, int axis)
 {
-    return ct_logsumexp(x, &(ct_reduce_options){CT_AXES(axis)});
+    return ct_logsumexp(x, CT_GIVEN(ct_reduce_options, CT_AXES(axis)));
 }
 
 static ct_tensor *max_along(ct_tensor *x, int axis)
@@ -149,10 +149,10 @@ START_TEST(a_number_along_its_axis)
     expect_tensor(ct_argmax(x, -1), CT_INT64, NULL, 0, &zero, 1);
     expect_tensor(ct_argmin(x, 0), CT_INT64, NULL, 0, &zero, 1);
     expect_tensor(ct_argsort(x, -1, true), CT_INT64, NULL, 0, &zero, 1);
-    expect_tensor(ct_any(x, &(ct_reduce_options){CT_AXES(0)}), CT_UINT8, NULL, 0, &one, 1);
-    expect_tensor(ct_all(x, &(ct_reduce_options){CT_AXES(-1)}), CT_UINT8, NULL, 0, &one, 1);
-    expect_tensor(ct_var(x, &(ct_var_options){CT_AXES(0)}), CT_FLOAT64, NULL, 0, &nan, 1);
-    expect_tensor(ct_var(x, &(ct_var_options){CT_AXES(-1), .biased = true}), CT_FLOAT64, NULL, 0, &zero, 1);
+    expect_tensor(ct_any(x, CT_GIVEN(ct_reduce_options, CT_AXES(0))), CT_UINT8, NULL, 0, &one, 1);
+    expect_tensor(ct_all(x, CT_GIVEN(ct_reduce_options, CT_AXES(-1))), CT_UINT8, NULL, 0, &one, 1);
+    expect_tensor(ct_var(x, CT_GIVEN(ct_var_options, CT_AXES(0))), CT_FLOAT64, NULL, 0, &nan, 1);
+    expect_tensor(ct_var(x, CT_GIVEN(ct_var_options, CT_AXES(-1), .biased = true)), CT_FLOAT64, NULL, 0, &zero, 1);
     expect_tensor(ct_softmax(x, 0), CT_FLOAT64, NULL, 0, &one, 1);
     expect_tensor(ct_log_softmax(x, -1), CT_FLOAT64, NULL, 0, &zero, 1);
     expect_tensor(ct_normalize(x, 0, NULL), CT_FLOAT64, NULL, 0, &one, 1);
@@ -213,7 +213,7 @@ START_TEST(norm_of_rows)
     static const double x[] = {1e30, 1e30, 3e-23, 4e-23, 0, 0, 3, 4, INFINITY, 1, NAN, 1e30};
     ct_tensor *t = ct_from_values(CT_FLOAT32, x, 12, CT_SHAPE(6, 2));
     static const double norms[] = {1.41421356e30, 5e-23, 0, 5, INFINITY, NAN};
-    ct_tensor *y = ct_norm(t, 2, &(ct_reduce_options){CT_AXES(1)});
+    ct_tensor *y = ct_norm(t, 2, CT_GIVEN(ct_reduce_options, CT_AXES(1)));
     for (int64_t i = 0; i < 6; i++) {
         double is = ct_get(y, &i, 1);
         ck_assert_msg(is == norms[i] || (isnan(is) && isnan(norms[i])) || fabs(is / norms[i] - 1) < 1e-6, "%g, not %g",
@@ -256,7 +256,7 @@ static ct_tensor *unit(ct_tensor *x)
 
 static ct_tensor *deviation(ct_tensor *x)
 {
-    return ct_div(x, ct_std(x, &(ct_var_options){CT_AXES(1), .keepdim = true}));
+    return ct_div(x, ct_std(x, CT_GIVEN(ct_var_options, CT_AXES(1), .keepdim = true)));
 }
 
 static ct_tensor *similarity(ct_tensor *x)
@@ -303,7 +303,7 @@ static ct_tensor *mean_loss(ct_tensor *x)
 
 static ct_tensor *batch_mean_loss(ct_tensor *x)
 {
-    return ct_kl_div(x, ct_ones_like(x), &(ct_loss_options){.reduction = CT_BATCH_MEAN});
+    return ct_kl_div(x, ct_ones_like(x), CT_GIVEN(ct_loss_options, .reduction = CT_BATCH_MEAN));
 }
 
 static ct_tensor *entropy_loss(ct_tensor *x)
@@ -378,7 +378,8 @@ START_TEST(nothing_has_no_slope)
         ct_tensor *x = leaf(ct_zeros(CT_FLOAT64, CT_SHAPE(0, 3))), *g = leaf(ct_scalar(CT_FLOAT64, 1));
         ct_tensor *y = all[i].of(x), *grad, *again = NULL;
         expect_tensor(y, CT_FLOAT64, NULL, 0, &all[i].value, 1);
-        ct_grad_options options = {.gradients = &g, .create_graph = true, .allow_unused = true};
+        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = &g, .create_graph = true,
+                                   .allow_unused = true};
         ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &grad, &options), CT_OK);
         if (!grad)
             continue;
@@ -386,7 +387,7 @@ START_TEST(nothing_has_no_slope)
         ct_tensor *sum = ct_sum(grad, NULL);
         if (!ct_requires_grad(sum))
             continue;
-        ck_assert_int_eq(ct_grad(&sum, 1, &g, 1, &again, &(ct_grad_options){.allow_unused = true}), CT_OK);
+        ck_assert_int_eq(ct_grad(&sum, 1, &g, 1, &again, CT_GIVEN(ct_grad_options, .allow_unused = true)), CT_OK);
         if (again)
             ck_assert_msg(ct_item(again) == 0, "%d: %g", (int)i, ct_item(again));
     }
@@ -436,10 +437,10 @@ START_TEST(attention_masked_whole)
         ct_tensor *mask = ct_from_values(CT_UINT8, (const double[]){0, 0, 1, 0}, 4, CT_SHAPE(2, 2));
         if (kind == 1)
             mask = ct_from_values(CT_FLOAT64, (const double[]){-INFINITY, -INFINITY, 0, -INFINITY}, 4, CT_SHAPE(2, 2));
-        ct_tensor *y = ct_scaled_dot_product_attention(q, k, v, &(ct_attention_options){.mask = mask});
+        ct_tensor *y = ct_scaled_dot_product_attention(q, k, v, CT_GIVEN(ct_attention_options, .mask = mask));
         expect_tensor(y, CT_FLOAT64, CT_SHAPE(2, 1), (const double[]){0, 1}, 2);
         ct_tensor *root = ct_sum(y, NULL), *leaves[] = {q, k, v}, *grads[3];
-        ck_assert_int_eq(ct_grad(&root, 1, leaves, 3, grads, &(ct_grad_options){.retain_graph = false}), CT_OK);
+        ck_assert_int_eq(ct_grad(&root, 1, leaves, 3, grads, CT_GIVEN(ct_grad_options, .retain_graph = false)), CT_OK);
         static const double nothing[6] = {0}, of_v[] = {1, 0};
         expect_tensor(grads[0], CT_FLOAT64, CT_SHAPE(2, 3), nothing, 6);
         expect_tensor(grads[1], CT_FLOAT64, CT_SHAPE(2, 3), nothing, 6);
@@ -457,7 +458,7 @@ START_TEST(interpolation_by_scale)
     for (int corners = 0; corners < 2; corners++)
         for (int mode = CT_NEAREST; mode <= CT_LINEAR; mode++) {
             ct_tensor *t = ct_from_values(CT_FLOAT64, x, 3, CT_SHAPE(1, 1, 3));
-            ct_interpolate_options options = {.scale = {1.25}, .mode = mode, .align_corners = corners};
+            CT_OPTIONS(ct_interpolate_options, options, .scale = {1.25}, .mode = mode, .align_corners = corners);
             expect_tensor(ct_interpolate(t, &options), CT_FLOAT64, CT_SHAPE(1, 1, 3), x, 3);
         }
     /* 4 * 1.4 = 5.6, so 5 elements, each 1 / 1.4 from the next and not 4 / 5. */
@@ -467,7 +468,7 @@ START_TEST(interpolation_by_scale)
         linear[i] = fmax((i + 0.5) / 1.4 - 0.5, 0);
         nearest[i] = floor(i / 1.4);
     }
-    ct_interpolate_options options = {.scale = {1.4}, .mode = CT_LINEAR};
+    CT_OPTIONS(ct_interpolate_options, options, .scale = {1.4}, .mode = CT_LINEAR);
     expect_tensor(ct_interpolate(t, &options), CT_FLOAT64, CT_SHAPE(1, 1, 5), linear, 5);
     options.mode = CT_NEAREST;
     expect_tensor(ct_interpolate(t, &options), CT_FLOAT64, CT_SHAPE(1, 1, 5), nearest, 5);
@@ -478,10 +479,10 @@ END_TEST
 START_TEST(kl_div_where_the_target_is_0)
 {
     ct_tensor *t = leaf(vector(CT_FLOAT64, 0, 0.5)), *x = leaf(vector(CT_FLOAT64, -1, -2));
-    ct_tensor *y = ct_kl_div(x, t, &(ct_loss_options){.reduction = CT_SUM});
+    ct_tensor *y = ct_kl_div(x, t, CT_GIVEN(ct_loss_options, .reduction = CT_SUM));
     expect_tensor(y, CT_FLOAT64, NULL, 0, (const double[]){0.5 * (log(0.5) + 2)}, 1);
     ct_tensor *leaves[] = {x, t}, *grads[2];
-    ck_assert_int_eq(ct_grad(&y, 1, leaves, 2, grads, &(ct_grad_options){.retain_graph = false}), CT_OK);
+    ck_assert_int_eq(ct_grad(&y, 1, leaves, 2, grads, CT_GIVEN(ct_grad_options, .retain_graph = false)), CT_OK);
     expect_two(grads[0], 0, -0.5);
     expect_two(grads[1], -INFINITY, log(0.5) + 1 + 2);
 }

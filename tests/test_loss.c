@@ -229,12 +229,12 @@ static void check_labels(const labelled_case *c, ct_dtype dtype, setting s, int 
     ct_tensor *given = in_layout(x, layout), *given_labels = in_layout(labels, (layout + 1) % LAYOUTS);
     ct_tensor *given_weight = s.weighted ? in_layout(weight, layout) : NULL;
     ct_tensor *loss = ct_cross_entropy(given, given_labels, .weight = given_weight, .label_smoothing = s.smoothing,
-                                       .reduction = s.reduction, CT_IGNORE_INDEX(s.ignored));
+                                       .reduction = s.reduction, .ignore_index = s.ignored);
     expect_close(loss, expected, tolerance);
     if (s.smoothing == 0) {
         ct_tensor *given_log_p = in_layout(ct_from_values(dtype, log_p, ct_numel(x), c->shape, c->rank), layout);
         expect_close(ct_nll_loss(given_log_p, given_labels, .weight = given_weight, .reduction = s.reduction,
-                                 CT_IGNORE_INDEX(s.ignored)),
+                                 .ignore_index = s.ignored),
                      expected, tolerance);
     }
     free(values), free(log_p), free(w), free(own), free(q);
@@ -297,7 +297,7 @@ START_TEST(options_may_be_left_out)
     expect_close((ct_huber_loss)(x, x, NULL), ct_huber_loss(x, x, .delta = 1), 0);
     ((int64_t *)ct_data_mut(t))[2] = -100; /* ignored unless another is named */
     ck_assert(isfinite(ct_item(ct_cross_entropy(x, t))));
-    expect_error(ct_cross_entropy(x, t, CT_IGNORE_INDEX(-1)), CT_ERROR_ARGUMENT, "cross_entropy: label -100 at [2]");
+    expect_error(ct_cross_entropy(x, t, .ignore_index = -1), CT_ERROR_ARGUMENT, "cross_entropy: label -100 at [2]");
 }
 END_TEST
 
@@ -315,8 +315,8 @@ START_TEST(nothing_left_to_average)
     for (int d = 0; d < 2; d++) {
         ct_tensor *x = ct_set_requires_grad(ct_full(floats[d], NAN, CT_SHAPE(2, 3)), true), *zeros = ct_zeros_like(x);
         for (int reduction = CT_MEAN; reduction <= CT_NONE; reduction++) {
-            ct_tensor *loss = ct_cross_entropy(x, t, CT_IGNORE_INDEX(1), .reduction = (ct_reduction)reduction);
-            ct_tensor *nll = ct_nll_loss(x, t, CT_IGNORE_INDEX(1), .reduction = (ct_reduction)reduction);
+            ct_tensor *loss = ct_cross_entropy(x, t, .ignore_index = 1, .reduction = (ct_reduction)reduction);
+            ct_tensor *nll = ct_nll_loss(x, t, .ignore_index = 1, .reduction = (ct_reduction)reduction);
             expect_close(loss, nll, 0);
             if (reduction == CT_MEAN)
                 ck_assert(isnan(ct_item(loss)));
@@ -539,8 +539,8 @@ START_TEST(losses_by_definition)
             losses[i] = elementwise[_i].definition(xs[i], ts[i], elementwise[_i].weight, elementwise[_i].number);
             sum += losses[i];
         }
-        ct_tensor *loss =
-            elementwise[_i].loss(in_layout(x, k / 6), in_layout(t, k / 6), &(ct_loss_options){.reduction = reduction});
+        ct_tensor *loss = elementwise[_i].loss(in_layout(x, k / 6), in_layout(t, k / 6),
+                                               CT_GIVEN(ct_loss_options, .reduction = reduction));
         ct_tensor *expected = reduction == CT_NONE ? ct_from_values(dtype, losses, 24, CT_SHAPE(2, 3, 4))
                                                    : ct_scalar(dtype, reduction == CT_SUM ? sum : sum / 24);
         expect_close(loss, expected, dtype == CT_FLOAT32 ? 2e-6 : 1e-13);
@@ -554,14 +554,14 @@ END_TEST
 START_TEST(losses_at_the_edges)
 {
     ct_tensor *none = ct_zeros(CT_FLOAT32, CT_SHAPE(0, 3)), *one = ct_scalar(CT_FLOAT64, 0.5), *result;
-    ck_assert(isnan(ct_item(elementwise[_i].loss(none, none, &(ct_loss_options){0}))));
-    ck_assert_double_eq(ct_item(elementwise[_i].loss(none, none, &(ct_loss_options){.reduction = CT_SUM})), 0);
-    ck_assert_int_eq(ct_size(elementwise[_i].loss(none, none, &(ct_loss_options){.reduction = CT_NONE}), 1), 3);
+    ck_assert(isnan(ct_item(elementwise[_i].loss(none, none, CT_GIVEN(ct_loss_options, )))));
+    ck_assert_double_eq(ct_item(elementwise[_i].loss(none, none, CT_GIVEN(ct_loss_options, .reduction = CT_SUM))), 0);
+    ck_assert_int_eq(ct_size(elementwise[_i].loss(none, none, CT_GIVEN(ct_loss_options, .reduction = CT_NONE)), 1), 3);
     double expected = elementwise[_i].definition(0.5, 0.5, elementwise[_i].weight, elementwise[_i].number);
-    result = elementwise[_i].loss(one, one, &(ct_loss_options){.reduction = CT_NONE});
+    result = elementwise[_i].loss(one, one, CT_GIVEN(ct_loss_options, .reduction = CT_NONE));
     ck_assert_int_le(ct_rank(result), 1);
     ck_assert_double_eq_tol(ct_item(result), expected, 1e-15);
-    result = elementwise[_i].loss(one, one, &(ct_loss_options){.reduction = CT_BATCH_MEAN});
+    result = elementwise[_i].loss(one, one, CT_GIVEN(ct_loss_options, .reduction = CT_BATCH_MEAN));
     if (elementwise[_i].loss == (ct_kl_div) || elementwise[_i].loss == kl_of_logs)
         ck_assert_double_eq_tol(ct_item(result), expected, 1e-15);
     else
@@ -574,7 +574,7 @@ START_TEST(losses_take_equal_shapes)
 {
     ct_tensor *column = ct_full(CT_FLOAT64, 0.5, CT_SHAPE(3, 1)), *row = ct_full(CT_FLOAT64, 0.25, CT_SHAPE(3)),
               *number = ct_scalar(CT_FLOAT64, 0.5);
-    ct_loss_options none = {.reduction = CT_NONE};
+    ct_loss_options none = {CT_DEFAULTS(ct_loss_options), .reduction = CT_NONE};
     expect_error(elementwise[_i].loss(column, row, &none), CT_ERROR_SHAPE, "");
     expect_error(elementwise[_i].loss(row, number, &none), CT_ERROR_SHAPE, "");
     expect_error(elementwise[_i].loss(number, row, &none), CT_ERROR_SHAPE, "");
@@ -792,7 +792,7 @@ static ct_tensor *all_options(ct_tensor *const *in)
 {
     return ct_cross_entropy(ct_transpose(in[0], 0, 2), ct_transpose(in[1], 0, 1), .label_smoothing = 0.1,
                             .reduction = CT_NONE, .weight = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3), CT_SHAPE(3)),
-                            CT_IGNORE_INDEX(2));
+                            .ignore_index = 2);
 }
 
 static ct_tensor *soft_labels(ct_tensor *const *in)
@@ -802,7 +802,7 @@ static ct_tensor *soft_labels(ct_tensor *const *in)
 
 static ct_tensor *negative_likelihood(ct_tensor *const *in)
 {
-    return ct_nll_loss(in[0], in[1], CT_IGNORE_INDEX(0),
+    return ct_nll_loss(in[0], in[1], .ignore_index = 0,
                        .weight = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3), CT_SHAPE(3)));
 }
 

@@ -279,6 +279,7 @@ static double gradient_at(int t, int i)
     return g[i];
 }
 
+CT_OVERRIDE_BEGIN
 static const double start_weights[WEIGHTS] = {0.5, -1.25, 2.0, 0.0};
 
 /* What PyTorch 1.13 has in float64 after the first and the fifth step with these gradients. */
@@ -287,37 +288,40 @@ static const struct optimizer_case {
     ct_optimizer_options options;
     double after1[WEIGHTS], after5[WEIGHTS];
 } optimizer_cases[] = {
-    {&ct_rule_sgd, {.lr = 0.1}, {0.52, -1.18, 1.9, 0.01}, {0.3, -1.18, 1.7716666666666665, 0}},
     {&ct_rule_sgd,
-     {.lr = 0.1, .momentum = 0.9},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.1},
+     {0.52, -1.18, 1.9, 0.01},
+     {0.3, -1.18, 1.7716666666666665, 0}},
+    {&ct_rule_sgd,
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.1, .momentum = 0.9},
      {0.52, -1.18, 1.9, 0.01},
      {0.20611200000000002, -1.0773729999999997, 1.2607066666666666, 0.038646000000000014}},
     {&ct_rule_sgd,
-     {.lr = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01},
      {0.53705, -1.114625, 1.8062, 0.019},
      {0.027305898622244536, -1.0051134882014774, 1.0776447074119226, 0.034356317895471521}},
     {&ct_rule_adam,
-     {.lr = 0.05},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.05},
      {0.54999999750000006, -1.2000000007142857, 1.9500000005, 0.049999995000000491},
      {0.4662139383742202, -1.1782527393930218, 1.7799269581703101, 0.14028220757235396}},
     {&ct_rule_adam,
-     {.lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.05, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1},
      {0.54966887417218546, -1.2000605326876514, 1.9500416319733556, 0.0495049504950495},
      {0.42334234917331187, -1.1513294334356263, 1.7741804248297319, 0.10609101708880687}},
     {&ct_rule_adamw,
-     {.lr = 0.05},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.05},
      {0.5497499975000002, -1.1993750007142858, 1.9490000005000001, 0.049999995000000491},
      {0.46488544319426617, -1.1752423121402575, 1.7751659371984239, 0.14006885474304967}},
     {&ct_rule_adamw,
-     {.lr = 0.05, .weight_decay = 0.2},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.05, .weight_decay = 0.2},
      {0.54499999750000017, -1.1875000007142857, 1.9300000005, 0.049999995000000491},
      {0.44014398291362861, -1.1191901393119501, 1.6865410029502397, 0.13606011179198568}},
     {&ct_rule_rmsprop,
-     {.lr = 0.02},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.02},
      {0.69999990000004986, -1.0500000285714246, 1.8000000199999981, 0.1999998000001999},
      {0.11371505013986233, -1.0861382711361431, 1.5764967202153142, 0.079434590828792701}},
     {&ct_rule_rmsprop,
-     {.lr = 0.02, .beta2 = 0.9, .momentum = 0.5, .weight_decay = 0.1},
+     {CT_DEFAULTS(ct_optimizer_options), .lr = 0.02, .beta2 = 0.9, .momentum = 0.5, .weight_decay = 0.1},
      {0.56324553987003712, -1.1867544492208748, 1.936754448463299, 0.063245533203373908},
      {0.30409716674182558, -1.1323989387452003, 1.7260445948411196, 0.0600367867369919}},
 };
@@ -485,14 +489,14 @@ START_TEST(optimisers_refuse)
         ct_optimizer_options options;
         const char *words;
     } rows[] = {
-        {{.lr = -1}, "lr out of range: -1"},
-        {{.momentum = 1}, "momentum out of range: 1"},
-        {{.weight_decay = -0.5}, "weight_decay"},
-        {{.beta1 = 1.5}, "beta1"},
-        {{.beta2 = -0.1}, "beta2"},
-        {{.eps = -1}, "eps"},
-        {{.nesterov = true}, "nesterov without momentum"},
-        {{.lr = NAN}, "lr"},
+        {{CT_DEFAULTS(ct_optimizer_options), .lr = -1}, "lr out of range: -1"},
+        {{CT_DEFAULTS(ct_optimizer_options), .momentum = 1}, "momentum out of range: 1"},
+        {{CT_DEFAULTS(ct_optimizer_options), .weight_decay = -0.5}, "weight_decay"},
+        {{CT_DEFAULTS(ct_optimizer_options), .beta1 = 1.5}, "beta1"},
+        {{CT_DEFAULTS(ct_optimizer_options), .beta2 = -0.1}, "beta2"},
+        {{CT_DEFAULTS(ct_optimizer_options), .eps = -1}, "eps"},
+        {{CT_DEFAULTS(ct_optimizer_options), .nesterov = true}, "nesterov without momentum"},
+        {{CT_DEFAULTS(ct_optimizer_options), .lr = NAN}, "lr"},
     };
     ct_module *m = ct_module_new(CT_FLOAT32);
     for (int i = 0; i < LENGTH(rows); i++) {

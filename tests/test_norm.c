@@ -71,7 +71,7 @@ START_TEST(batch_norm_without_parts)
     expect_close(ct_batch_norm(x, NULL, bias), ct_add(plain, b), 1e-15);
     expect_close((ct_batch_norm)(x, weight, bias, NULL), ct_add(ct_mul(plain, w), b), 1e-15);
     expect_close(ct_var(plain, CT_AXES(0, 2), .biased = true), ct_ones(CT_FLOAT64, CT_SHAPE(3)), 1e-4);
-    ct_tensor *exact = ct_batch_norm(x, NULL, NULL, .eps = CT_EXACTLY_ZERO);
+    ct_tensor *exact = ct_batch_norm(x, NULL, NULL, .eps = 0);
     expect_close(ct_var(exact, CT_AXES(0, 2), .biased = true), ct_ones(CT_FLOAT64, CT_SHAPE(3)), 1e-14);
     ct_tensor *mean = ct_full(CT_FLOAT64, 2, CT_SHAPE(3)), *variance = ct_full(CT_FLOAT64, 3, CT_SHAPE(3));
     ct_tensor *none = ct_zeros(CT_FLOAT64, CT_SHAPE(0, 3, 2));
@@ -174,8 +174,7 @@ START_TEST(layers_and_groups)
     expect_close(ct_add(ct_mul(plain, w), b), ct_layer_norm(x, w, b, .eps = 1e-3), 1e-15);
     expect_close(ct_layer_norm(x, NULL, NULL), ct_layer_norm(x, ct_ones(CT_FLOAT64, CT_SHAPE(3)), NULL, .axes = 1), 0);
     ct_tensor *root = ct_norm(x, 2, CT_AXES(1, 2), .keepdim = true);
-    expect_close(ct_rms_norm(x, NULL, .axes = 2, .eps = CT_EXACTLY_ZERO), ct_mul_scalar(ct_div(x, root), sqrt(12)),
-                 1e-14);
+    expect_close(ct_rms_norm(x, NULL, .axes = 2, .eps = 0), ct_mul_scalar(ct_div(x, root), sqrt(12)), 1e-14);
     ct_tensor *four = wave(2, CT_SHAPE(4)), *shift = wave(3, CT_SHAPE(4));
     EXPECT(ct_group_norm(x, 2, four, shift), group_norm_y, 2, 4, 3);
     EXPECT(ct_instance_norm(x, four, shift), instance_norm_y, 2, 4, 3);
@@ -513,7 +512,8 @@ START_TEST(sequences_agree_with_pytorch)
     if (has_cell)
         wrt[n++] = ct_set_requires_grad(ct_detach(c0), true);
     memcpy(wrt + n, weights, sizeof weights);
-    ct_recurrent_options options = {.bidirectional = true, .h_last = &h, .c_last = &c};
+    ct_recurrent_options options = {CT_DEFAULTS(ct_recurrent_options), .bidirectional = true, .h_last = &h,
+                                    .c_last = &c};
     ct_tensor *y = kinds[_i].run(wrt[0], wrt[1], has_cell ? wrt[2] : NULL, weights, WEIGHTS, &options);
     expect_values(y, kinds[_i].y, 24, CT_SHAPE(3, 2, 4));
     expect_values(h, kinds[_i].h, 16, CT_SHAPE(4, 2, 2));
@@ -542,7 +542,7 @@ START_TEST(sequences_with_the_batch_first)
     ct_tensor *weights[WEIGHTS];
     make_weights(kinds[_i].gates, weights);
     ct_tensor *x = wave(1, CT_SHAPE(3, 2, 3)), *h0 = wave(2, CT_SHAPE(4, 2, 2)), *c0 = wave(3, CT_SHAPE(4, 2, 2));
-    ct_recurrent_options first = {.bidirectional = true, .batch_first = true};
+    ct_recurrent_options first = {CT_DEFAULTS(ct_recurrent_options), .bidirectional = true, .batch_first = true};
     ct_tensor *y = kinds[_i].run(ct_contiguous(ct_transpose(x, 0, 1)), h0, c0, weights, WEIGHTS, &first);
     expect_values(ct_transpose(y, 0, 1), kinds[_i].y, 24, CT_SHAPE(3, 2, 4));
 }
@@ -560,7 +560,7 @@ START_TEST(sequences_with_parts_left_out)
         zero[i] = i % 4 < 2 ? w : ct_zeros_like(w);
     }
     ct_tensor *y = kinds[_i].run(x, NULL, NULL, bare, 8, NULL);
-    ct_recurrent_options options = {.h_last = &h};
+    ct_recurrent_options options = {CT_DEFAULTS(ct_recurrent_options), .h_last = &h};
     expect_close(y, kinds[_i].run(x, none, none, zero, 8, &options), 1e-15);
     ck_assert_int_eq(ct_size(y, 2), HIDDEN);
     expect_close(ct_select(h, 0, 1), ct_select(y, 0, 2), 0); /* the last layer's last state is the last result */
@@ -593,13 +593,14 @@ START_TEST(sequences_with_dropout)
     ct_tensor *w[WEIGHTS], *h0 = wave(2, CT_SHAPE(4, 2, 2)), *c0 = wave(3, CT_SHAPE(4, 2, 2));
     make_weights(kinds[_i].gates, w);
     ct_tensor *x = wave(1, CT_SHAPE(3, 2, 3));
-    ct_recurrent_options options = {.bidirectional = true, .dropout = 0.5, .evaluation = true};
+    ct_recurrent_options options = {CT_DEFAULTS(ct_recurrent_options), .bidirectional = true, .dropout = 0.5,
+                                    .evaluation = true};
     expect_values(kinds[_i].run(x, h0, c0, w, WEIGHTS, &options), kinds[_i].y, 24, CT_SHAPE(3, 2, 4));
     options.evaluation = false;
     ct_seed(1);
     ct_tensor *y = kinds[_i].run(x, h0, c0, w, WEIGHTS, &options);
     ct_seed(1);
-    ct_recurrent_options both = {.bidirectional = true};
+    ct_recurrent_options both = {CT_DEFAULTS(ct_recurrent_options), .bidirectional = true};
     ct_tensor *between = kinds[_i].run(x, ct_slice(h0, 0, 0, 2, 1), ct_slice(c0, 0, 0, 2, 1), w, 8, &both);
     ct_tensor *last_h = ct_slice(h0, 0, 2, 4, 1), *last_c = ct_slice(c0, 0, 2, 4, 1);
     expect_close(y, kinds[_i].run(ct_dropout(between, 0.5, true), last_h, last_c, w + 8, 8, &both), 1e-15);
@@ -616,7 +617,7 @@ START_TEST(sequences_refuse)
     make_weights(kinds[_i].gates, w);
     char message[120];
     sequence *run = kinds[_i].run;
-    ct_recurrent_options both = {.bidirectional = true, .h_last = &h};
+    ct_recurrent_options both = {CT_DEFAULTS(ct_recurrent_options), .bidirectional = true, .h_last = &h};
     snprintf(message, sizeof message,
              "%s: takes x [T,N,I] with T > 0 and four weights for each layer and direction: ", kinds[_i].name);
     expect_error(run(wave(1, CT_SHAPE(3, 3)), NULL, NULL, w, 4, NULL), CT_ERROR_SHAPE, message);
@@ -633,7 +634,7 @@ START_TEST(sequences_refuse)
     snprintf(message, sizeof message, "%s: 57 weights, takes at most 56", kinds[_i].name);
     expect_error(run(x, NULL, NULL, w, 57, NULL), CT_ERROR_ARGUMENT, message);
     snprintf(message, sizeof message, "%s: dropout = 1.5 is not in [0, 1]", kinds[_i].name);
-    expect_error(run(x, NULL, NULL, w, 4, &(ct_recurrent_options){.dropout = 1.5}), CT_ERROR_ARGUMENT, message);
+    expect_error(run(x, NULL, NULL, w, 4, CT_GIVEN(ct_recurrent_options, .dropout = 1.5)), CT_ERROR_ARGUMENT, message);
     snprintf(message, sizeof message, "%s: input 0 is NULL", kinds[_i].name);
     expect_error(run(NULL, NULL, NULL, w, 4, NULL), CT_ERROR_NULL, message);
 }

@@ -88,7 +88,7 @@ static void check_reductions(ct_tensor *x, int first, int last, unsigned mask, b
 {
     ct_dtype dtype = ct_dtype_of(x);
     int64_t axes[CT_MAX_RANK];
-    ct_reduce_options options = {.axes = axes, .keepdim = keepdim};
+    ct_reduce_options options = {CT_DEFAULTS(ct_reduce_options), .axes = axes, .keepdim = keepdim};
     for (int axis = 0; axis < ct_rank(x); axis++)
         if (mask >> axis & 1) {
             axes[options.n_axes] = axis - (options.n_axes % 2 ? ct_rank(x) : 0); /* some from the end */
@@ -304,7 +304,8 @@ END_TEST
 START_TEST(extremes_say_where)
 {
     const int64_t shapes[][3] = {{3, 4, 5}, {40, 3, 300}, {2, 900, 20}, {70, 2, 300}};
-    const ct_reduce_options keepdim = {.axes = (const int64_t[]){_i % 3}, .n_axes = 1, .keepdim = true};
+    const ct_reduce_options keepdim = {CT_DEFAULTS(ct_reduce_options), .axes = (const int64_t[]){_i % 3}, .n_axes = 1,
+                                       .keepdim = true};
     static const struct {
         ct_tensor *(*place)(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
         reduction *extreme;
@@ -566,7 +567,7 @@ END_TEST
 
 static ct_tensor *var_over(ct_tensor *x, const ct_reduce_options *options)
 {
-    const ct_reduce_options *o = options ? options : &(ct_reduce_options){.keepdim = false};
+    const ct_reduce_options *o = options ? options : CT_GIVEN(ct_reduce_options, .keepdim = false);
     return ct_var(x, .axes = o->axes, .n_axes = o->n_axes, .keepdim = o->keepdim);
 }
 
@@ -587,17 +588,19 @@ START_TEST(reductions_refuse)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         reduction *reduce = all[i].reduce;
         snprintf(message, sizeof message, "%s: axis 2 is not in -2..1: [2,3]", all[i].name);
-        expect_error(reduce(x, &(ct_reduce_options){CT_AXES(2)}), CT_ERROR_ARGUMENT, message);
+        expect_error(reduce(x, CT_GIVEN(ct_reduce_options, CT_AXES(2))), CT_ERROR_ARGUMENT, message);
         snprintf(message, sizeof message, "%s: axis 4294967296 is not in -2..1: [2,3]", all[i].name);
-        expect_error(reduce(x, &(ct_reduce_options){CT_AXES(INT64_C(4294967296))}), CT_ERROR_ARGUMENT, message);
+        expect_error(reduce(x, CT_GIVEN(ct_reduce_options, CT_AXES(INT64_C(4294967296)))), CT_ERROR_ARGUMENT, message);
         snprintf(message, sizeof message, "%s: axis 1 is named twice: [2,3]", all[i].name);
-        expect_error(reduce(x, &(ct_reduce_options){CT_AXES(1, 0, -1)}), CT_ERROR_ARGUMENT, message);
+        expect_error(reduce(x, CT_GIVEN(ct_reduce_options, CT_AXES(1, 0, -1))), CT_ERROR_ARGUMENT, message);
         snprintf(message, sizeof message, "%s: axis 1 is not in -1..0: []", all[i].name);
-        expect_error(reduce(ct_scalar(CT_FLOAT32, 1), &(ct_reduce_options){CT_AXES(1)}), CT_ERROR_ARGUMENT, message);
+        expect_error(reduce(ct_scalar(CT_FLOAT32, 1), CT_GIVEN(ct_reduce_options, CT_AXES(1))), CT_ERROR_ARGUMENT,
+                     message);
         snprintf(message, sizeof message, "%s: 9 axes are not in 0..8", all[i].name);
-        expect_error(reduce(x, &(ct_reduce_options){CT_AXES(0, 1, 2, 3, 4, 5, 6, 7, 8)}), CT_ERROR_ARGUMENT, message);
+        expect_error(reduce(x, CT_GIVEN(ct_reduce_options, CT_AXES(0, 1, 2, 3, 4, 5, 6, 7, 8))), CT_ERROR_ARGUMENT,
+                     message);
         snprintf(message, sizeof message, "%s: axes is NULL", all[i].name);
-        expect_error(reduce(x, &(ct_reduce_options){.n_axes = 1}), CT_ERROR_NULL, message);
+        expect_error(reduce(x, CT_GIVEN(ct_reduce_options, .n_axes = 1)), CT_ERROR_NULL, message);
         snprintf(message, sizeof message, "%s: input 0 is NULL", all[i].name);
         expect_error(reduce(NULL, NULL), CT_ERROR_NULL, message);
     }

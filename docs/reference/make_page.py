@@ -17,6 +17,9 @@ formula (`g` is the cotangent, `y` the result), and the shapes of results for th
 sample's options: `3x4` is a matrix, `scalar` is 0-d, `i5:7` are seven int64 numbers in 0..4, `u2:7` the same as uint8,
 `@0.2..3` is a range of values, `!` marks an input that gets no gradient, `null` one that is left out.
 
+Options are given by name behind the arguments. A member's default is 0, or what `CT_DEFAULTS_...` says below its struct
+(`cotan/options.h` explains both); `<struct>_init(&options, sizeof options)` fills them in for other languages.
+
 Common to all: NULL as an input gives NULL and leaves the pending error as it is; every function that makes something may
 fail for memory (`CT_ERROR_MEMORY`); an error's message names the operation, the shapes and the line of the call.
 """
@@ -69,10 +72,13 @@ def items(header):
                 yield "section", title.strip(), rest.strip()
                 about = ""
         elif m["define"]:
-            yield "code", about, m["define"]
+            if not re.match(r"#define CT_DEFAULTS_\w+\n", m["define"]):  # of a struct with no default but 0
+                yield "code", about, m["define"]
         elif m["declaration"]:
             declaration, at = whole(m["declaration"], text, m.start())
             name = re.search(r"(ct_\w+)\(", declaration)
+            if name and name[1].endswith("_options_init"):
+                continue  # the head of the page has them all
             if declaration.startswith("typedef") or not name:
                 yield "code", about, declaration
                 continue

@@ -6,6 +6,7 @@
 #ifndef COTAN_AUTOGRAD_H
 #define COTAN_AUTOGRAD_H
 
+#include <cotan/options.h>
 #include <cotan/tensor.h>
 
 #ifdef __cplusplus
@@ -17,7 +18,8 @@ extern "C" {
 #define CT_MAX_ATTRIBUTES 256 /* bytes of attributes of one operation */
 
 /* CT_TENSORS(a, b) stands for the two arguments (tensors, n). */
-#define CT_TENSORS(...) (ct_tensor *[]){__VA_ARGS__}, (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *))
+#define CT_TENSORS(...) \
+    ((ct_tensor *[]){__VA_ARGS__}), (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *))
 
 /* ---- the record ---- */
 
@@ -135,24 +137,28 @@ CT_API bool ct_grad_enabled(void);
 
 /* ---- differentiation ---- */
 
-typedef struct ct_backward_options {
+typedef struct CT_BY_NAME ct_backward_options {
+    CT_OPTIONS_HEAD;
     ct_tensor *gradient; /* cotangent of the root, of its shape and dtype; NULL: 1, for a one-element root only */
     bool retain_graph;   /* keep what nodes saved, so that backward can run again */
     bool create_graph;   /* record the backward itself, for gradients of gradients; implies retain_graph */
-    int reserved_;
 } ct_backward_options;
+#define CT_DEFAULTS_ct_backward_options
+CT_API void ct_backward_options_init(ct_backward_options *options, size_t size);
 
 /* Runs the graph behind root backwards and adds the gradients into its leaves (ct_grad_of). On any failure no leaf's
  * gradient has changed. Errors: NULL; shape and dtype of gradient; state (root needs no gradient, has several elements and
  * no gradient was given, graph already freed, saved tensor changed in place since); memory. options may be NULL. */
 CT_API ct_status ct_backward(ct_tensor *root, const ct_backward_options *options);
 
-typedef struct ct_grad_options {
+typedef struct CT_BY_NAME ct_grad_options {
+    CT_OPTIONS_HEAD;
     ct_tensor *const *gradients; /* a cotangent for each output, entries may be NULL as above; NULL: all so */
     bool retain_graph, create_graph;
     bool allow_unused; /* an input that the outputs do not depend on gets NULL; otherwise that is an error */
-    int reserved_;
 } ct_grad_options;
+#define CT_DEFAULTS_ct_grad_options
+CT_API void ct_grad_options_init(ct_grad_options *options, size_t size);
 
 /* Gradients of the outputs' sum (weighted by their cotangents) for chosen tensors of the graph, leaves or not; leaves
  * accumulate nothing. results has room for n_inputs; they are owned by the innermost scope. */
@@ -197,17 +203,7 @@ CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *cons
 CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op,
                                ct_tensor *const *outputs);
 
-/* ---- options behind macros: ct_backward(loss, .retain_graph = true) ---- */
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-/* CT_WITHk(function, type, k arguments, options...): the options as a pointer to a temporary of the type, whose last member is
- * reserved_. Naming that one last keeps the list from being empty and quiets warnings about members left out. */
-#define CT_WITH1(function, type, a, ...) function(a, &(type){__VA_ARGS__})
-#define CT_WITH2(function, type, a, b, ...) function(a, b, &(type){__VA_ARGS__})
-#define CT_WITH3(function, type, a, b, c, ...) function(a, b, c, &(type){__VA_ARGS__})
-#define CT_WITH4(function, type, a, b, c, d, ...) function(a, b, c, d, &(type){__VA_ARGS__})
-#define CT_WITH5(function, type, a, b, c, d, e, ...) function(a, b, c, d, e, &(type){__VA_ARGS__})
-#define CT_WITH7(function, type, a, b, c, d, e, f, g, ...) function(a, b, c, d, e, f, g, &(type){__VA_ARGS__})
-
 #define ct_apply(op, ...) ct_at(CT_HERE, ct_apply(op, __VA_ARGS__))
 #define ct_apply_multi(op, inputs, n, attributes, outputs) \
     ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), op, outputs)
@@ -218,8 +214,8 @@ CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, con
 #define ct_remove_hook(t, handle) ct_at_status(CT_HERE, ct_remove_hook(t, handle))
 #define ct_retain_grad(t) ct_at_status(CT_HERE, ct_retain_grad(t))
 #define ct_graph_write_dot(root, ...) ct_at_status(CT_HERE, ct_graph_write_dot(root, __VA_ARGS__))
-#define ct_backward(...) ct_at_status(CT_HERE, CT_WITH1(ct_backward, ct_backward_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_grad(...) ct_at_status(CT_HERE, CT_WITH5(ct_grad, ct_grad_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_backward(...) ct_at_status(CT_HERE, CT_WITH1(ct_backward, ct_backward_options, __VA_ARGS__, ))
+#define ct_grad(...) ct_at_status(CT_HERE, CT_WITH5(ct_grad, ct_grad_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

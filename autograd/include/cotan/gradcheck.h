@@ -38,27 +38,32 @@ enum {
     CT_CHECK_MISSING =
         1 << 3,              /* one cotangent missing counts as 0; an input that needs no gradient changes no other's */
     CT_CHECK_FORKS = 1 << 4, /* operations: results used twice, diamonds, one tensor as two inputs */
-    CT_CHECK_LAYOUTS = 1 << 5,   /* operations: transposed, sliced, offset and expanded inputs and cotangents */
-    CT_CHECK_SIZES = 1 << 6,     /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
-    CT_CHECK_FLOAT32 = 1 << 7,   /* the float32 run against the float64 gradient */
-    CT_CHECK_VALUE_ONLY = 1 << 8 /* none of these */
+    CT_CHECK_LAYOUTS = 1 << 5, /* operations: transposed, sliced, offset and expanded inputs and cotangents */
+    CT_CHECK_SIZES = 1 << 6,   /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
+    CT_CHECK_FLOAT32 = 1 << 7, /* the float32 run against the float64 gradient */
+    CT_CHECK_ALL = (1 << 8) - 1,
+    CT_CHECK_VALUE_ONLY = 0 /* none of these */
 };
 
-typedef struct ct_gradcheck_options {
+typedef struct CT_BY_NAME ct_gradcheck_options {
+    CT_OPTIONS_HEAD;
     ct_gradcheck_mode mode;
-    int order;                /* 2: the second order as well; 0 and 1: the first only */
-    unsigned checks;          /* CT_CHECK_...; 0: all */
-    int probes;               /* directions an input in fast mode; 0: 3 */
+    int order;                /* 2: the second order as well; default 1 */
+    unsigned checks;          /* CT_CHECK_...; default: all */
+    int probes;               /* directions an input in fast mode, at least 1; default 3 */
     uint64_t seed;            /* of cotangents, directions, samples, and of the generator before each evaluation */
-    double step;              /* first difference step for an element of size up to 1; 0: 2^-7 */
-    double safety;            /* a difference is a mismatch beyond this many error estimates; 0: 10 */
-    double absolute;          /* ... plus this; 0: 1e-12 */
-    double float32_tolerance; /* relative to the largest element; 0: 1e-4 */
+    double step;              /* first difference step for an element of size up to 1; default 2^-7 */
+    double safety;            /* a difference is a mismatch beyond this many error estimates; default 10 */
+    double absolute;          /* ... plus this; default 1e-12 */
+    double float32_tolerance; /* relative to the largest element; default 1e-4 */
     /* In full mode evaluate on all threads: fn uses no tensors but its inputs and those it makes. Operations, whose functions
      * must be reentrant, always are. */
     bool parallel;
-    int reserved_;
 } ct_gradcheck_options;
+#define CT_DEFAULTS_ct_gradcheck_options                                                              \
+    .order = 1, .checks = CT_CHECK_ALL, .probes = 3, .step = 0x1p-7, .safety = 10, .absolute = 1e-12, \
+    .float32_tolerance = 1e-4,
+CT_API void ct_gradcheck_options_init(ct_gradcheck_options *options, size_t size);
 
 /* One input, of one sample and order. In fast mode counts are of probes, and the worst element is looked for only after a mismatch. */
 typedef struct ct_gradcheck_tensor {
@@ -141,9 +146,9 @@ CT_API void ct_gradcheck_report_free(ct_gradcheck_report *report);
 CT_API ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **inputs, int *n);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_gradcheck(...) CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
-#define ct_gradcheck_op(...) CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
-#define ct_gradcheck_graph(...) CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
+#define ct_gradcheck(...) CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, )
+#define ct_gradcheck_op(...) CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, )
+#define ct_gradcheck_graph(...) CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, )
 #endif
 
 #ifdef __cplusplus

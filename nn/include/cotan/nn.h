@@ -92,12 +92,14 @@ CT_API ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer,
 
 typedef struct ct_linear_layer ct_linear_layer;
 
-typedef struct ct_linear_options {
+typedef struct CT_BY_NAME ct_linear_options {
+    CT_OPTIONS_HEAD;
     const ct_initializer *weight; /* NULL: ct_init_torch */
     const ct_initializer *bias;   /* NULL: ct_init_torch with the weight's fans */
     bool no_bias;
-    int reserved_;
 } ct_linear_options;
+#define CT_DEFAULTS_ct_linear_options
+CT_API void ct_linear_options_init(ct_linear_options *options, size_t size);
 
 /* weight [out, in], bias [out]. options may be NULL. */
 CT_API ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64_t in, int64_t out,
@@ -107,14 +109,16 @@ CT_API ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x);
 
 typedef struct ct_conv2d_layer ct_conv2d_layer;
 
-typedef struct ct_conv2d_layer_options {
-    int64_t stride, dilation, groups; /* 0 stands for 1 */
+typedef struct CT_BY_NAME ct_conv2d_layer_options {
+    CT_OPTIONS_HEAD;
+    int64_t stride, dilation, groups; /* default 1 */
     int64_t padding;                  /* zeros on each side, both axes */
     const ct_initializer *weight;     /* NULL: ct_init_torch */
     const ct_initializer *bias;       /* NULL: ct_init_torch with the weight's fans */
     bool no_bias;
-    int reserved_;
 } ct_conv2d_layer_options;
+#define CT_DEFAULTS_ct_conv2d_layer_options .stride = 1, .dilation = 1, .groups = 1,
+CT_API void ct_conv2d_layer_options_init(ct_conv2d_layer_options *options, size_t size);
 
 /* weight [out, in / groups, kernel, kernel], bias [out]. options may be NULL. */
 CT_API ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
@@ -136,17 +140,21 @@ CT_API ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x);
 
 /* ---- optimisers ---- */
 
-/* A member that is 0 stands for the rule's default. */
-typedef struct ct_optimizer_options {
-    double lr;       /* learning rate, > 0 */
+/* The default of each number is CT_UNSET: the rule's. */
+typedef struct CT_BY_NAME ct_optimizer_options {
+    CT_OPTIONS_HEAD;
+    double lr;       /* learning rate, >= 0 */
     double momentum; /* in [0, 1) */
     double
         weight_decay; /* >= 0: times the parameter, added to the gradient; adamw: times lr, taken off the parameter */
     double beta1, beta2; /* in [0, 1): decay of the running means of the gradient and of its square */
-    double eps;          /* > 0 */
+    double eps;          /* >= 0 */
     bool nesterov;       /* needs momentum */
-    int reserved_;
 } ct_optimizer_options;
+#define CT_DEFAULTS_ct_optimizer_options                                                                  \
+    .lr = CT_UNSET, .momentum = CT_UNSET, .weight_decay = CT_UNSET, .beta1 = CT_UNSET, .beta2 = CT_UNSET, \
+    .eps = CT_UNSET,
+CT_API void ct_optimizer_options_init(ct_optimizer_options *options, size_t size);
 
 #define CT_OPTIMIZER_STATES 2
 
@@ -161,10 +169,13 @@ typedef struct ct_update {
     void *states[CT_OPTIMIZER_STATES]; /* zero before the first step */
 } ct_update;
 
+/* A rule's own options; members left out are 0. */
+#define CT_RULE_DEFAULTS(...) (&(const ct_optimizer_options){.struct_size = sizeof(ct_optimizer_options), __VA_ARGS__})
+
 /* An optimiser's rule. A record of one's own is one more optimiser. */
 typedef struct ct_optimizer_rule {
     const char *name;
-    ct_optimizer_options defaults;
+    const ct_optimizer_options *defaults;               /* CT_RULE_DEFAULTS(.lr = 0.1, ...) */
     int (*states)(const ct_optimizer_options *options); /* how many tensors of the parameter's shape it keeps */
     void (*update)(const ct_update *update);            /* cannot fail */
 } ct_optimizer_rule;
@@ -204,13 +215,16 @@ CT_API double ct_schedule_cosine(int64_t step,
 /* Samples and their class labels. */
 typedef struct ct_dataset ct_dataset;
 
-typedef struct ct_dataset_options {
-    ct_dtype dtype;       /* of the samples in a batch: CT_FLOAT32 (the default) or CT_FLOAT64 */
-    double scale, offset; /* a batch holds scale * sample + offset; scale 0 stands for 1 (1 / 255 for IDX images) */
-    int64_t shape[4];     /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
-    int64_t skip_lines;   /* CSV: lines before the first sample */
-    int reserved_;
+typedef struct CT_BY_NAME ct_dataset_options {
+    CT_OPTIONS_HEAD;
+    ct_dtype dtype; /* of the samples in a batch: CT_FLOAT32 (the default) or CT_FLOAT64 */
+    double scale,
+        offset;         /* a batch holds scale * sample + offset; scale's default CT_UNSET: 1, 1 / 255 for IDX images */
+    int64_t shape[4];   /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
+    int64_t skip_lines; /* CSV: lines before the first sample */
 } ct_dataset_options;
+#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET,
+CT_API void ct_dataset_options_init(ct_dataset_options *options, size_t size);
 
 /* samples [n, ...] uint8 or float, labels [n] int64, all >= 0. uint8 samples stay bytes and become numbers batch by batch. The
  * tensors are shared, not taken over. The result is the caller's until ct_dataset_free(). Errors: NULL, shape, dtype, argument
@@ -234,12 +248,14 @@ CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indi
 /* The batches of one epoch after another. */
 typedef struct ct_batches ct_batches;
 
-typedef struct ct_batches_options {
-    int64_t size;  /* samples in a batch, >= 1; 0 stands for 64. The last batch of an epoch may be smaller */
+typedef struct CT_BY_NAME ct_batches_options {
+    CT_OPTIONS_HEAD;
+    int64_t size;  /* samples in a batch, >= 1; default 64. The last batch of an epoch may be smaller */
     bool shuffle;  /* a new random order in every epoch */
     uint64_t seed; /* the order depends on it and on the epoch's number alone */
-    int reserved_;
 } ct_batches_options;
+#define CT_DEFAULTS_ct_batches_options .size = 64,
+CT_API void ct_batches_options_init(ct_batches_options *options, size_t size);
 
 /* The data set must live as long. The result is the caller's until ct_batches_free(). */
 CT_API ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options);
@@ -270,17 +286,19 @@ typedef struct ct_progress {
     double lr;                       /* that the last step used */
 } ct_progress;
 
-typedef struct ct_fit_options {
-    int64_t epochs;       /* 0 stands for 1 */
-    int64_t batch_size;   /* 0 stands for 64 */
+typedef struct CT_BY_NAME ct_fit_options {
+    CT_OPTIONS_HEAD;
+    int64_t epochs;       /* default 1 */
+    int64_t batch_size;   /* default 64 */
     uint64_t seed;        /* of the order of samples */
     ct_schedule schedule; /* of the learning rate over all steps; NULL: constant */
     ct_loss loss;         /* NULL: cross entropy, mean over the batch */
     bool (*progress)(const ct_progress *progress,
                      void *user); /* after every step; false ends the training. May be NULL */
     void *user;
-    int reserved_;
 } ct_fit_options;
+#define CT_DEFAULTS_ct_fit_options .epochs = 1, .batch_size = 64,
+CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 
 /* Trains model on the data set; the optimiser's learning rate at the start is what the schedule scales, and is put back at the
  * end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
@@ -310,10 +328,12 @@ typedef struct ct_series {
     bool faint; /* thin and pale: the raw values behind a smoothed curve */
 } ct_series;
 
-typedef struct ct_plot_options {
+typedef struct CT_BY_NAME ct_plot_options {
+    CT_OPTIONS_HEAD;
     const char *title, *x_label, *y_label; /* may be NULL */
-    int reserved_;
 } ct_plot_options;
+#define CT_DEFAULTS_ct_plot_options
+CT_API void ct_plot_options_init(ct_plot_options *options, size_t size);
 
 /* Writes the series as lines into an SVG file. Points that are not finite leave a gap. Errors: NULL, argument (nothing finite to
  * plot), io. options may be NULL. */
@@ -333,32 +353,25 @@ CT_API void *ct_at_object(const char *file, int line, void *object);
 #define ct_module_load(module, path) ct_at_status(CT_HERE, ct_module_load(module, path))
 #define ct_initialize_(t, initializer, fan_in, fan_out) \
     ct_at_status(CT_HERE, ct_initialize_(t, initializer, fan_in, fan_out))
-#define ct_linear_new(...) \
-    ct_at_object(CT_HERE, CT_WITH4(ct_linear_new, ct_linear_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_linear_new(...) ct_at_object(CT_HERE, CT_WITH4(ct_linear_new, ct_linear_options, __VA_ARGS__, ))
 #define ct_linear_forward(layer, x) ct_at(CT_HERE, ct_linear_forward(layer, x))
-#define ct_conv2d_new(...) \
-    ct_at_object(CT_HERE, CT_WITH5(ct_conv2d_new, ct_conv2d_layer_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_conv2d_new(...) ct_at_object(CT_HERE, CT_WITH5(ct_conv2d_new, ct_conv2d_layer_options, __VA_ARGS__, ))
 #define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
 #define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
-#define ct_optimizer_new(...) \
-    ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_optimizer_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, ))
 #define ct_optimizer_step(optimizer) ct_at_status(CT_HERE, ct_optimizer_step(optimizer))
 #define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
-#define ct_dataset_new(...) \
-    ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_dataset_from_idx(...) \
-    ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_dataset_from_csv(...) \
-    ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_idx(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_csv(...) ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, ))
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
-#define ct_batches_new(...) \
-    ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_batches_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, ))
 #define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
-#define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
 #define ct_evaluate(forward, model, dataset, result) ct_at_status(CT_HERE, ct_evaluate(forward, model, dataset, result))
-#define ct_gradcheck_model(...) CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, .reserved_ = 0)
-#define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_gradcheck_model(...) CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, )
+#define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

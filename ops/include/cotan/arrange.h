@@ -23,11 +23,13 @@ CT_API int ct_chunk(ct_tensor *x, int chunks, int axis, ct_tensor **outputs);
 CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *times, int rank);
 
 typedef enum ct_pad_mode { CT_PAD_CONSTANT, CT_PAD_REFLECT, CT_PAD_REPLICATE } ct_pad_mode;
-typedef struct ct_pad_options {
+typedef struct CT_BY_NAME ct_pad_options {
+    CT_OPTIONS_HEAD;
     ct_pad_mode mode; /* a value; or x mirrored at its ends, which are not repeated; or its ends repeated */
     double value;
-    int reserved_;
 } ct_pad_options;
+#define CT_DEFAULTS_ct_pad_options
+CT_API void ct_pad_options_init(ct_pad_options *options, size_t size);
 /* x with amounts[0] elements before and amounts[1] behind it along the last axis, the next two along the last but one, and
  * so on: n is even. PyTorch's order. Amounts are not negative; for CT_PAD_REFLECT they are smaller than the axis. */
 CT_API ct_tensor *ct_pad(ct_tensor *x, const int64_t *amounts, int n, const ct_pad_options *options);
@@ -50,14 +52,17 @@ CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
 CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 
 typedef enum ct_interpolate_mode { CT_NEAREST, CT_LINEAR } ct_interpolate_mode;
-typedef struct ct_interpolate_options {
+typedef struct CT_BY_NAME ct_interpolate_options {
+    CT_OPTIONS_HEAD;
     ct_interpolate_mode mode;
-    /* One for each spatial axis; an entry left 0 takes the first one's. Where size is given, scale does not count. */
+    /* For each spatial axis; a lone first entry stands for all. Default CT_UNSET_INT and CT_UNSET: not given. Where size is
+     * given, scale does not count. */
     int64_t size[3];
     double scale[3];
     bool align_corners; /* linear: the corners of x and of the result coincide */
-    int reserved_;
 } ct_interpolate_options;
+#define CT_DEFAULTS_ct_interpolate_options .size = {CT_UNSET_INT}, .scale = {CT_UNSET},
+CT_API void ct_interpolate_options_init(ct_interpolate_options *options, size_t size);
 /* x [N, C, one to three spatial axes], float, resized: ct_interpolate(x, .scale = {2}, .mode = CT_LINEAR). PyTorch's linear,
  * bilinear and trilinear are CT_LINEAR here. Errors: shape, argument (a size below 1). */
 CT_API ct_tensor *ct_interpolate(ct_tensor *x, const ct_interpolate_options *options);
@@ -78,7 +83,7 @@ CT_API ct_status ct_clamp_(ct_tensor *t, double low, double high);
 #define ct_stack(...) ct_at(CT_HERE, ct_stack(__VA_ARGS__))
 #define ct_split(x, ...) ct_at_status(CT_HERE, ct_split(x, __VA_ARGS__))
 #define ct_repeat(x, ...) ct_at(CT_HERE, ct_repeat(x, __VA_ARGS__))
-#define ct_pad(x, ...) ct_at(CT_HERE, CT_WITH3(ct_pad, ct_pad_options, x, __VA_ARGS__, .reserved_ = 0))
+#define ct_pad(x, ...) ct_at(CT_HERE, CT_WITH3(ct_pad, ct_pad_options, x, __VA_ARGS__, ))
 #define ct_tril(x, k) ct_at(CT_HERE, ct_tril(x, k))
 #define ct_triu(x, k) ct_at(CT_HERE, ct_triu(x, k))
 #define ct_diagonal(x, offset, axis0, axis1) ct_at(CT_HERE, ct_diagonal(x, offset, axis0, axis1))
@@ -86,8 +91,7 @@ CT_API ct_status ct_clamp_(ct_tensor *t, double low, double high);
 #define ct_index_select(x, axis, index) ct_at(CT_HERE, ct_index_select(x, axis, index))
 #define ct_embedding(weight, index) ct_at(CT_HERE, ct_embedding(weight, index))
 #define ct_one_hot(index, classes, dtype) ct_at(CT_HERE, ct_one_hot(index, classes, dtype))
-#define ct_interpolate(...) \
-    ct_at(CT_HERE, CT_WITH1(ct_interpolate, ct_interpolate_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_interpolate(...) ct_at(CT_HERE, CT_WITH1(ct_interpolate, ct_interpolate_options, __VA_ARGS__, ))
 #define ct_add_(t, other, alpha) ct_at_write(CT_HERE, ct_add_(t, other, alpha))
 #define ct_mul_(t, other) ct_at_write(CT_HERE, ct_mul_(t, other))
 #define ct_mul_scalar_(t, s) ct_at_write(CT_HERE, ct_mul_scalar_(t, s))

@@ -1,7 +1,8 @@
 /* Convolutions and pooling, in one, two and three dimensions.
  *
  * x is [N,C,spatial...] or, for a single image, [C,spatial...]; the result has N where x has it. Options are given for each
- * spatial axis, first axis first; CT_EACH(n) gives all the same. Zero means the default, and so does a NULL options pointer.
+ * spatial axis, first axis first; a lone first entry stands for all axes: .padding = {1}; a 0 behind another entry is written
+ * CT_ZERO: .padding = {1, CT_ZERO}.
  * Sizes follow PyTorch's documentation of Conv2d, ConvTranspose2d, MaxPool2d and AvgPool2d. */
 #ifndef COTAN_CONV_H
 #define COTAN_CONV_H
@@ -12,20 +13,16 @@
 extern "C" {
 #endif
 
-/* .padding = CT_EACH(2) */
-#define CT_EACH(n) \
-    {              \
-        n, n, n    \
-    }
-
-typedef struct ct_conv_options {
+typedef struct CT_BY_NAME ct_conv_options {
+    CT_OPTIONS_HEAD;
     int64_t stride[3];   /* default 1 */
     int64_t padding[3];  /* zeros on either side of x; of a transposed convolution: what is cut off on either side */
     int64_t dilation[3]; /* distance of the kernel's elements; default 1 */
     int64_t output_padding[3]; /* transposed convolutions only: added to one side of the result; below the stride */
     int64_t groups;            /* channels are dealt into this many groups that do not see each other; default 1 */
-    int reserved_;
 } ct_conv_options;
+#define CT_DEFAULTS_ct_conv_options .stride = {1}, .dilation = {1}, .groups = 1,
+CT_API void ct_conv_options_init(ct_conv_options *options, size_t size);
 
 /* y[n,k,p] = b[k] + sum over c, t of w[k,c,t] x[n,c, p stride + t dilation - padding]. w [K,C/groups,kernel...]; b [K] or
  * NULL. Errors: shape (channels, groups, a kernel larger than the padded input), dtype, argument. */
@@ -39,20 +36,23 @@ CT_API ct_tensor *ct_conv_transpose1d(ct_tensor *x, ct_tensor *w, ct_tensor *b, 
 CT_API ct_tensor *ct_conv_transpose2d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 CT_API ct_tensor *ct_conv_transpose3d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 
-typedef struct ct_pool_options {
-    int64_t kernel[2];   /* where not 0, in place of the kernel argument */
-    int64_t stride[2];   /* default: the kernel */
-    int64_t padding[2];  /* on either side; at most half the kernel */
-    int64_t dilation[2]; /* maximum only; default 1 */
-    int64_t divisor;     /* average only: divides the sum; default: the number of elements in the window */
+typedef struct CT_BY_NAME ct_pool_options {
+    CT_OPTIONS_HEAD;
+    int64_t kernel[3];   /* in place of the kernel argument; default CT_UNSET_INT: that */
+    int64_t stride[3];   /* default CT_UNSET_INT: the kernel */
+    int64_t padding[3];  /* on either side; at most half the kernel */
+    int64_t dilation[3]; /* maximum only; default 1 */
+    int64_t divisor;     /* average only: divides the sum; default CT_UNSET_INT: the number of elements in the window */
     bool ceil_mode;      /* windows that begin inside x (or its left padding) count even if they end outside */
     bool
         exclude_pad; /* average only: the default divisor does not count padding (PyTorch's count_include_pad = False) */
     ct_tensor *
         *indices; /* maximum only: gets where each maximum is in its image's flat spatial order, int64, or NULL; the
                             first of equals */
-    int reserved_;
 } ct_pool_options;
+#define CT_DEFAULTS_ct_pool_options \
+    .kernel = {CT_UNSET_INT}, .stride = {CT_UNSET_INT}, .dilation = {1}, .divisor = CT_UNSET_INT,
+CT_API void ct_pool_options_init(ct_pool_options *options, size_t size);
 
 /* The largest element of each window of kernel (x kernel) elements; padding counts as -infinity; the gradient goes to the
  * first of equals; NaN wins. Errors: shape, dtype, argument. */
@@ -66,29 +66,26 @@ CT_API ct_tensor *ct_avg_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_opti
 CT_API ct_tensor *ct_adaptive_avg_pool2d(ct_tensor *x, int64_t height, int64_t width);
 
 /* The windows of a convolution as columns: x [N,C,H,W] or [C,H,W] gives [N, C kernel[0] kernel[1], windows] or the same
- * without N; kernel [2]. groups and output_padding must be 0. PyTorch's unfold. */
+ * without N; kernel [2]. groups must be 1, output_padding 0. PyTorch's unfold. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, const int64_t *kernel, const ct_conv_options *options);
 /* The adjoint of unfold: columns are added up where they came from, in an image of size [2]. PyTorch's fold. */
 CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t *kernel,
                           const ct_conv_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_conv1d(...) ct_at(CT_HERE, CT_WITH3(ct_conv1d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_conv2d(...) ct_at(CT_HERE, CT_WITH3(ct_conv2d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_conv3d(...) ct_at(CT_HERE, CT_WITH3(ct_conv3d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_conv_transpose1d(...) \
-    ct_at(CT_HERE, CT_WITH3(ct_conv_transpose1d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_conv_transpose2d(...) \
-    ct_at(CT_HERE, CT_WITH3(ct_conv_transpose2d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_conv_transpose3d(...) \
-    ct_at(CT_HERE, CT_WITH3(ct_conv_transpose3d, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_max_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool1d, ct_pool_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_max_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool2d, ct_pool_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_avg_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool1d, ct_pool_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_avg_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool2d, ct_pool_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_conv1d(...) ct_at(CT_HERE, CT_WITH3(ct_conv1d, ct_conv_options, __VA_ARGS__, ))
+#define ct_conv2d(...) ct_at(CT_HERE, CT_WITH3(ct_conv2d, ct_conv_options, __VA_ARGS__, ))
+#define ct_conv3d(...) ct_at(CT_HERE, CT_WITH3(ct_conv3d, ct_conv_options, __VA_ARGS__, ))
+#define ct_conv_transpose1d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose1d, ct_conv_options, __VA_ARGS__, ))
+#define ct_conv_transpose2d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose2d, ct_conv_options, __VA_ARGS__, ))
+#define ct_conv_transpose3d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose3d, ct_conv_options, __VA_ARGS__, ))
+#define ct_max_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool1d, ct_pool_options, __VA_ARGS__, ))
+#define ct_max_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool2d, ct_pool_options, __VA_ARGS__, ))
+#define ct_avg_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool1d, ct_pool_options, __VA_ARGS__, ))
+#define ct_avg_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool2d, ct_pool_options, __VA_ARGS__, ))
 #define ct_adaptive_avg_pool2d(x, height, width) ct_at(CT_HERE, ct_adaptive_avg_pool2d(x, height, width))
-#define ct_unfold(...) ct_at(CT_HERE, CT_WITH2(ct_unfold, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_fold(...) ct_at(CT_HERE, CT_WITH3(ct_fold, ct_conv_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_unfold(...) ct_at(CT_HERE, CT_WITH2(ct_unfold, ct_conv_options, __VA_ARGS__, ))
+#define ct_fold(...) ct_at(CT_HERE, CT_WITH3(ct_fold, ct_conv_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

@@ -22,16 +22,15 @@ typedef enum ct_reduction {
     CT_BATCH_MEAN /* the sum by the first axis's size; kl_div only */
 } ct_reduction;
 
-typedef struct ct_cross_entropy_options {
+typedef struct CT_BY_NAME ct_cross_entropy_options {
+    CT_OPTIONS_HEAD;
     ct_tensor *weight;      /* one for each class, [C], or NULL */
     double label_smoothing; /* 0..1: this share of the target is spread evenly over all classes */
     ct_reduction reduction; /* not CT_BATCH_MEAN. The mean over class labels is weighted, and leaves ignored ones out */
-    int64_t ignore_index_;  /* set by CT_IGNORE_INDEX */
-    int reserved_;
+    int64_t ignore_index;   /* labels of this value count for nothing; default -100 */
 } ct_cross_entropy_options;
-/* Labels of this value count for nothing: ct_cross_entropy(x, t, CT_IGNORE_INDEX(0)). Without it those of -100 do, as in
- * PyTorch. */
-#define CT_IGNORE_INDEX(index) .ignore_index_ = (index) + 100
+#define CT_DEFAULTS_ct_cross_entropy_options .ignore_index = -100,
+CT_API void ct_cross_entropy_options_init(ct_cross_entropy_options *options, size_t size);
 
 /* -log softmax(x)[target], summed with the target's probabilities if these are given: x is [N,C,d...] or [C]; target is
  * int64 class labels [N,d...] or scalar, or probabilities of x's shape and dtype, which get a gradient too. Result 0-d, or
@@ -41,27 +40,31 @@ CT_API ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cro
 /* The same where x holds logarithms of probabilities already; labels only; no label_smoothing. */
 CT_API ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options);
 
-typedef struct ct_multi_margin_options {
+typedef struct CT_BY_NAME ct_multi_margin_options {
+    CT_OPTIONS_HEAD;
     ct_tensor *weight;      /* one for each class, [C], or NULL */
     ct_reduction reduction; /* not CT_BATCH_MEAN. The mean is over rows, whatever their weights */
-    double margin;          /* 0 stands for 1 */
-    int p;                  /* 1 or 2; 0 stands for 1 */
-    int reserved_;
+    double margin;          /* default 1 */
+    int p;                  /* 1, the default, or 2 */
 } ct_multi_margin_options;
+#define CT_DEFAULTS_ct_multi_margin_options .margin = 1, .p = 1,
+CT_API void ct_multi_margin_options_init(ct_multi_margin_options *options, size_t size);
 
 /* weight[t] sum_{c != t} max(0, margin - x[t] + x[c])^p / C for x [N,C] or [C] and int64 labels t, [N] or scalar. C times as
  * much is the loss of Weston and Watkins. PyTorch's multi_margin_loss. Errors: shape, dtype, argument (a label outside
  * 0..C-1). */
 CT_API ct_tensor *ct_multi_margin_loss(ct_tensor *x, ct_tensor *target, const ct_multi_margin_options *options);
 
-typedef struct ct_loss_options {
+typedef struct CT_BY_NAME ct_loss_options {
+    CT_OPTIONS_HEAD;
     ct_reduction reduction;
-    double delta;          /* huber: where it becomes linear; default 1 */
+    double delta;          /* huber: where it becomes linear, > 0; default 1 */
     ct_tensor *weight;     /* binary cross entropies: factors that broadcast to x, or NULL */
     ct_tensor *pos_weight; /* with logits only: factors of t log sigmoid(x) that broadcast to x, or NULL */
     bool log_target;       /* kl_div: the target holds logarithms */
-    int reserved_;
 } ct_loss_options;
+#define CT_DEFAULTS_ct_loss_options .delta = 1,
+CT_API void ct_loss_options_init(ct_loss_options *options, size_t size);
 
 /* Of x and target t of one shape, neither of which is broadcast (ct_expand() one): [n,1] with [n] is an error. Gradients flow
  * to both. Element by element: */
@@ -87,9 +90,8 @@ CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, dou
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_softmax(x, axis) ct_at(CT_HERE, ct_softmax(x, axis))
 #define ct_log_softmax(x, axis) ct_at(CT_HERE, ct_log_softmax(x, axis))
-#define CT_LOSS_(function, ...) ct_at(CT_HERE, CT_WITH2(function, ct_loss_options, __VA_ARGS__, .reserved_ = 0))
-#define CT_CROSS_ENTROPY_(function, ...) \
-    ct_at(CT_HERE, CT_WITH2(function, ct_cross_entropy_options, __VA_ARGS__, .reserved_ = 0))
+#define CT_LOSS_(function, ...) ct_at(CT_HERE, CT_WITH2(function, ct_loss_options, __VA_ARGS__, ))
+#define CT_CROSS_ENTROPY_(function, ...) ct_at(CT_HERE, CT_WITH2(function, ct_cross_entropy_options, __VA_ARGS__, ))
 #define ct_cross_entropy(...) CT_CROSS_ENTROPY_(ct_cross_entropy, __VA_ARGS__)
 #define ct_nll_loss(...) CT_CROSS_ENTROPY_(ct_nll_loss, __VA_ARGS__)
 #define ct_mse_loss(...) CT_LOSS_(ct_mse_loss, __VA_ARGS__)
@@ -99,8 +101,7 @@ CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, dou
 #define ct_binary_cross_entropy_with_logits(...) CT_LOSS_(ct_binary_cross_entropy_with_logits, __VA_ARGS__)
 #define ct_kl_div(...) CT_LOSS_(ct_kl_div, __VA_ARGS__)
 #define ct_hinge_loss(...) CT_LOSS_(ct_hinge_loss, __VA_ARGS__)
-#define ct_multi_margin_loss(...) \
-    ct_at(CT_HERE, CT_WITH2(ct_multi_margin_loss, ct_multi_margin_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_multi_margin_loss(...) ct_at(CT_HERE, CT_WITH2(ct_multi_margin_loss, ct_multi_margin_options, __VA_ARGS__, ))
 #define ct_perceptron_loss(x, t) ct_at(CT_HERE, ct_perceptron_loss(x, t))
 #define ct_cosine_similarity(a, b, axis, eps) ct_at(CT_HERE, ct_cosine_similarity(a, b, axis, eps))
 #endif

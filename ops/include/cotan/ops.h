@@ -95,12 +95,14 @@ CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_cast(ct_tensor *x, ct_dtype dtype);
 
 /* ---- reductions: ct_sum(x), ct_sum(x, CT_AXES(0, -1), .keepdim = true) ---- */
-typedef struct ct_reduce_options {
+typedef struct CT_BY_NAME ct_reduce_options {
+    CT_OPTIONS_HEAD;
     const int64_t *axes; /* negative counts from the end; with n_axes 0: all axes */
     int n_axes;
     bool keepdim; /* keep reduced axes with size 1 */
-    int reserved_;
 } ct_reduce_options;
+#define CT_DEFAULTS_ct_reduce_options
+CT_API void ct_reduce_options_init(ct_reduce_options *options, size_t size);
 #define CT_AXES(...) \
     .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
@@ -123,13 +125,15 @@ CT_API ct_tensor *ct_argmin(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_any(ct_tensor *x, const ct_reduce_options *options);
 CT_API ct_tensor *ct_all(ct_tensor *x, const ct_reduce_options *options);
 
-typedef struct ct_var_options {
+typedef struct CT_BY_NAME ct_var_options {
+    CT_OPTIONS_HEAD;
     const int64_t *axes; /* as in ct_reduce_options */
     int n_axes;
     bool keepdim;
     bool biased; /* divide by the number of elements n instead of n - 1 */
-    int reserved_;
 } ct_var_options;
+#define CT_DEFAULTS_ct_var_options
+CT_API void ct_var_options_init(ct_var_options *options, size_t size);
 
 /* The variance, sum (x - mean)^2 / (n - 1), and its root; NaN for too few elements. std's gradient is 0 where it is 0. */
 CT_API ct_tensor *ct_var(ct_tensor *x, const ct_var_options *options);
@@ -270,17 +274,17 @@ CT_API ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_te
 #define ct_ge(a, b) ct_at(CT_HERE, ct_ge(a, b))
 #define ct_where(condition, a, b) ct_at(CT_HERE, ct_where(condition, a, b))
 #define ct_cast(x, dtype) ct_at(CT_HERE, ct_cast(x, dtype))
-#define ct_sum(...) ct_at(CT_HERE, CT_WITH1(ct_sum, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_mean(...) ct_at(CT_HERE, CT_WITH1(ct_mean, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_amax(...) ct_at(CT_HERE, CT_WITH1(ct_amax, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_prod(...) ct_at(CT_HERE, CT_WITH1(ct_prod, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_amin(...) ct_at(CT_HERE, CT_WITH1(ct_amin, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_any(...) ct_at(CT_HERE, CT_WITH1(ct_any, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_all(...) ct_at(CT_HERE, CT_WITH1(ct_all, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_var(...) ct_at(CT_HERE, CT_WITH1(ct_var, ct_var_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_std(...) ct_at(CT_HERE, CT_WITH1(ct_std, ct_var_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_norm(...) ct_at(CT_HERE, CT_WITH2(ct_norm, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_logsumexp(...) ct_at(CT_HERE, CT_WITH1(ct_logsumexp, ct_reduce_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_sum(...) ct_at(CT_HERE, CT_WITH1(ct_sum, ct_reduce_options, __VA_ARGS__, ))
+#define ct_mean(...) ct_at(CT_HERE, CT_WITH1(ct_mean, ct_reduce_options, __VA_ARGS__, ))
+#define ct_amax(...) ct_at(CT_HERE, CT_WITH1(ct_amax, ct_reduce_options, __VA_ARGS__, ))
+#define ct_prod(...) ct_at(CT_HERE, CT_WITH1(ct_prod, ct_reduce_options, __VA_ARGS__, ))
+#define ct_amin(...) ct_at(CT_HERE, CT_WITH1(ct_amin, ct_reduce_options, __VA_ARGS__, ))
+#define ct_any(...) ct_at(CT_HERE, CT_WITH1(ct_any, ct_reduce_options, __VA_ARGS__, ))
+#define ct_all(...) ct_at(CT_HERE, CT_WITH1(ct_all, ct_reduce_options, __VA_ARGS__, ))
+#define ct_var(...) ct_at(CT_HERE, CT_WITH1(ct_var, ct_var_options, __VA_ARGS__, ))
+#define ct_std(...) ct_at(CT_HERE, CT_WITH1(ct_std, ct_var_options, __VA_ARGS__, ))
+#define ct_norm(...) ct_at(CT_HERE, CT_WITH2(ct_norm, ct_reduce_options, __VA_ARGS__, ))
+#define ct_logsumexp(...) ct_at(CT_HERE, CT_WITH1(ct_logsumexp, ct_reduce_options, __VA_ARGS__, ))
 #define ct_max(x, axis, keepdim, indices) ct_at(CT_HERE, ct_max(x, axis, keepdim, indices))
 #define ct_min(x, axis, keepdim, indices) ct_at(CT_HERE, ct_min(x, axis, keepdim, indices))
 #define ct_argmax(x, axis) ct_at(CT_HERE, ct_argmax(x, axis))

@@ -21,15 +21,17 @@ CT_API ct_tensor *ct_lstm_cell(ct_tensor *x, ct_tensor *h, ct_tensor *c, ct_tens
 CT_API ct_tensor *ct_gru_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
                               ct_tensor *bias_h);
 
-typedef struct ct_recurrent_options {
+typedef struct CT_BY_NAME ct_recurrent_options {
+    CT_OPTIONS_HEAD;
     bool bidirectional; /* a second set of weights reads from the end; results are joined along the last axis */
     double dropout;     /* share of each layer's results but the last's that is dropped, in training */
     bool evaluation;    /* no dropout */
     bool batch_first;   /* x and the result are [N, T, ...] */
     ct_tensor **h_last; /* gets the last h of each layer and direction, [layers directions, N, H]; may be NULL */
     ct_tensor **c_last; /* lstm: likewise c */
-    int reserved_;
 } ct_recurrent_options;
+#define CT_DEFAULTS_ct_recurrent_options
+CT_API void ct_recurrent_options_init(ct_recurrent_options *options, size_t size);
 
 /* A whole sequence: x [T, N, I]; h0 (and c0) [layers directions, N, H], or NULL for zeros. weights: for each layer, and each
  * of its directions, weight_x, weight_h, bias_x, bias_h (biases may be NULL); n_weights is 4 layers directions, at most 56.
@@ -41,14 +43,16 @@ CT_API ct_tensor *ct_lstm(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor 
 CT_API ct_tensor *ct_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
                          const ct_recurrent_options *options);
 
-typedef struct ct_attention_options {
+typedef struct CT_BY_NAME ct_attention_options {
+    CT_OPTIONS_HEAD;
     ct_tensor
         *mask;      /* broadcasts to [..., L, S]: uint8, 1 where a query may see a key; or float, added to the scores */
     bool is_causal; /* query i sees keys 0..i; not together with mask */
-    double scale;   /* of the scores; default 1 / sqrt(E) */
+    double scale;   /* of the scores; default CT_UNSET: 1 / sqrt(E) */
     double dropout; /* of the attention weights */
-    int reserved_;
 } ct_attention_options;
+#define CT_DEFAULTS_ct_attention_options .scale = CT_UNSET,
+CT_API void ct_attention_options_init(ct_attention_options *options, size_t size);
 /* softmax(q k^T scale + mask) v: q [..., L, E], k [..., S, E], v [..., S, V]; result [..., L, V] (Vaswani et al. 2017, eq. 1). */
 CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v,
                                                   const ct_attention_options *options);
@@ -64,11 +68,11 @@ CT_API ct_tensor *ct_dropout(ct_tensor *x, double p, bool training);
     ct_at(CT_HERE, ct_lstm_cell(x, h, c, weight_x, weight_h, bias_x, bias_h, c_next))
 #define ct_gru_cell(x, h, weight_x, weight_h, bias_x, bias_h) \
     ct_at(CT_HERE, ct_gru_cell(x, h, weight_x, weight_h, bias_x, bias_h))
-#define ct_rnn(...) ct_at(CT_HERE, CT_WITH4(ct_rnn, ct_recurrent_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_lstm(...) ct_at(CT_HERE, CT_WITH5(ct_lstm, ct_recurrent_options, __VA_ARGS__, .reserved_ = 0))
-#define ct_gru(...) ct_at(CT_HERE, CT_WITH4(ct_gru, ct_recurrent_options, __VA_ARGS__, .reserved_ = 0))
+#define ct_rnn(...) ct_at(CT_HERE, CT_WITH4(ct_rnn, ct_recurrent_options, __VA_ARGS__, ))
+#define ct_lstm(...) ct_at(CT_HERE, CT_WITH5(ct_lstm, ct_recurrent_options, __VA_ARGS__, ))
+#define ct_gru(...) ct_at(CT_HERE, CT_WITH4(ct_gru, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_scaled_dot_product_attention(...) \
-    ct_at(CT_HERE, CT_WITH3(ct_scaled_dot_product_attention, ct_attention_options, __VA_ARGS__, .reserved_ = 0))
+    ct_at(CT_HERE, CT_WITH3(ct_scaled_dot_product_attention, ct_attention_options, __VA_ARGS__, ))
 #define ct_dropout(x, p, training) ct_at(CT_HERE, ct_dropout(x, p, training))
 #endif
 
