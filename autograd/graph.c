@@ -91,7 +91,7 @@ typedef struct leaf_number {
 /* What is written, and how. */
 typedef struct drawing {
     FILE *stream;
-    const ct_tensor *const *leaves; /* the caller's names: names[i] for leaves[i] */
+    ct_tensor *const *leaves; /* the caller's names: names[i] for leaves[i] */
     const char *const *names;
     int64_t n;
     leaf_number *numbers; /* sorted by address */
@@ -211,7 +211,7 @@ static void write_graph(const drawing *d, const ct_order *order)
     fputs("}\n", d->stream);
 }
 
-ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names, int64_t n,
+ct_status ct_graph_write_dot(const ct_tensor *root, ct_tensor *const *leaves, int64_t n, const char *const *names,
                              FILE *stream)
 {
     ct_status status = ct__check_tensor(root, "graph_write_dot");

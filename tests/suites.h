@@ -10,6 +10,7 @@
     SUITE(reference) \
     SUITE(bench) \
     SUITE(tensor) \
+    SUITE(options) \
     SUITE(autograd) \
     SUITE(regions) \
     SUITE(observe) \
@@ -30,7 +31,8 @@
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
-    SUITE(graph_depth)
+    SUITE(graph_depth) \
+    SUITE(traps)
 /* clang-format on */
 
 #define SUITE_PROTOTYPE(name) Suite *ct_suite_##name(void);

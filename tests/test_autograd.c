@@ -1742,12 +1742,12 @@ START_TEST(nodes_one_by_one)
 END_TEST
 
 /* The text, with tooltips cut away. */
-static void dot_text(ct_tensor *root, const ct_tensor *const *leaves, const char *const *names, int64_t n, char *text,
+static void dot_text(ct_tensor *root, ct_tensor *const *leaves, const char *const *names, int64_t n, char *text,
                      size_t size)
 {
     FILE *stream = tmpfile();
     ck_assert_ptr_nonnull(stream);
-    ok(ct_graph_write_dot(root, leaves, names, n, stream));
+    ok(ct_graph_write_dot(root, leaves, n, names, stream));
     rewind(stream);
     size_t length = fread(text, 1, size - 1, stream);
     text[length] = '\0';
@@ -1762,7 +1762,7 @@ START_TEST(graph_as_dot)
     ct_tensor *x = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(2, 3)), true), *b = leaf(1);
     ct_tensor *y = ct_mul(ct_add(x, b), x);
     char text[4000], again[4000];
-    dot_text(y, (const ct_tensor *const[]){x}, (const char *const[]){"a \"name\""}, 1, text, sizeof text);
+    dot_text(y, (ct_tensor *[]){x}, (const char *const[]){"a \"name\""}, 1, text, sizeof text);
     const char *body = strstr(text, "  n0 ");
     ck_assert(body && strncmp(text, "digraph cotan {\n", 16) == 0);
     ck_assert_str_eq(
@@ -1776,7 +1776,7 @@ START_TEST(graph_as_dot)
               "  t0 [shape=box, style=\"filled,rounded\", fillcolor=\"#fff3d6\", label=\"a \\\"name\\\"\\n[2,3]\"];\n"
               "  t0 -> n1;\n"
               "}\n");
-    dot_text(y, (const ct_tensor *const[]){x}, (const char *const[]){"a \"name\""}, 1, again, sizeof again);
+    dot_text(y, (ct_tensor *[]){x}, (const char *const[]){"a \"name\""}, 1, again, sizeof again);
     ck_assert_str_eq(text, again);
     dot_text(b, NULL, NULL, 0, text, sizeof text); /* a leaf: nothing behind it */
     ck_assert_ptr_null(strstr(text, "  n0 "));
@@ -1787,20 +1787,20 @@ END_TEST
 START_TEST(bad_dot_calls)
 {
     ct_tensor *y = ct_exp(leaf(1));
-    expect_failure(ct_graph_write_dot(NULL, NULL, NULL, 0, stdout), CT_ERROR_NULL,
+    expect_failure(ct_graph_write_dot(NULL, NULL, 0, NULL, stdout), CT_ERROR_NULL,
                    "graph_write_dot: the tensor is NULL");
-    expect_failure(ct_graph_write_dot(y, NULL, NULL, 0, NULL), CT_ERROR_NULL, "graph_write_dot: stream is NULL");
-    expect_failure(ct_graph_write_dot(y, NULL, NULL, 1, stdout), CT_ERROR_NULL,
+    expect_failure(ct_graph_write_dot(y, NULL, 0, NULL, NULL), CT_ERROR_NULL, "graph_write_dot: stream is NULL");
+    expect_failure(ct_graph_write_dot(y, NULL, 1, NULL, stdout), CT_ERROR_NULL,
                    "graph_write_dot: leaves or names is NULL");
     FILE *full = fopen("/dev/full", "w");
     if (full) {
-        expect_failure(ct_graph_write_dot(y, NULL, NULL, 0, full), CT_ERROR_IO, "graph_write_dot: writing failed");
+        expect_failure(ct_graph_write_dot(y, NULL, 0, NULL, full), CT_ERROR_IO, "graph_write_dot: writing failed");
         fclose(full);
     }
     char text[64];
     FILE *memory = fmemopen(text, sizeof text, "w");
     ct__fail_allocation(1, true);
-    expect_failure(ct_graph_write_dot(y, NULL, NULL, 0, memory), CT_ERROR_MEMORY, "");
+    expect_failure(ct_graph_write_dot(y, NULL, 0, NULL, memory), CT_ERROR_MEMORY, "");
     ct__fail_allocation(0, false);
     fclose(memory);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles every public header alone, as C17 and as C++17, with all warnings as errors.
+# Compiles every public header alone, as C17 and as C++17, with all warnings as errors; and a C++ program that gives options.
 # usage: test_headers.sh TOP "C COMPILER" "C++ COMPILER"
 set -u
 cd "$1" || exit 1
@@ -22,5 +22,24 @@ for path in */include/cotan/*.h; do
     compiles "$2" c c17 "$header"
     compiles "$3" c++ c++17 "$header"
 done
+if $3 -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Icore/include -Iautograd/include -Iops/include \
+    -Inn/include - <<'PROGRAM'
+#include <cotan/cotan.h>
+ct_tensor *strided(ct_tensor *x, ct_tensor *w);
+ct_tensor *strided(ct_tensor *x, ct_tensor *w)
+{
+    ct_conv_options options;
+    ct_conv_options_init(&options, sizeof options);
+    options.stride[0] = 2;
+    options.padding[1] = CT_ZERO;
+    return ct_sum(ct_conv2d(x, w, nullptr, &options), nullptr);
+}
+PROGRAM
+then
+    passed=$((passed + 1))
+else
+    failed=$((failed + 1))
+    echo "options do not compile in C++"
+fi
 echo "$passed passed, $failed failed"
 [ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]

@@ -406,7 +406,7 @@ static int write_dot(const run *r, const char *path)
     ct_scope_open();
     ct_dataset_batch(r->data.test, (const int64_t[]){0}, 1, &x, &y);
     ct_tensor *loss = ct_cross_entropy(r->task->forward(r->model, x), y);
-    ct_status status = ct_graph_write_dot(loss, (const ct_tensor *const *)leaves, names, n, f);
+    ct_status status = ct_graph_write_dot(loss, leaves, n, names, f);
     ct_scope_close();
     if (fclose(f) != 0)
         return fprintf(stderr, "train: %s: %s\n", path, strerror(errno)), EXIT_FAILURE;

@@ -196,8 +196,8 @@ CT_API const int64_t *ct_node_output_shape(const ct_node *node, int i, int *rank
 CT_API int64_t ct_graph_nodes(const ct_tensor *root, ct_node **nodes, int64_t size);
 /* Writes the graph behind root in Graphviz's language (https://graphviz.org/doc/info/lang.html). Leaves show their name if
  * names[i] is that of leaves[i]. Errors: NULL, io, memory. */
-CT_API ct_status ct_graph_write_dot(const ct_tensor *root, const ct_tensor *const *leaves, const char *const *names,
-                                    int64_t n, FILE *stream);
+CT_API ct_status ct_graph_write_dot(const ct_tensor *root, ct_tensor *const *leaves, int64_t n,
+                                    const char *const *names, FILE *stream);
 
 /* Notes where the outputs were made (see ct_at), and hands the status on. */
 CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op,
@@ -205,7 +205,8 @@ CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, con
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_apply(op, ...) ct_at(CT_HERE, ct_apply(op, __VA_ARGS__))
-#define ct_apply_multi(op, inputs, n, attributes, outputs) \
+#define ct_apply_multi(...) CT_APPLY_MULTI_(__VA_ARGS__)
+#define CT_APPLY_MULTI_(op, inputs, n, attributes, outputs) \
     ct_at_outputs(CT_HERE, ct_apply_multi(op, inputs, n, attributes, outputs), op, outputs)
 #define ct_set_requires_grad(t, requires_grad) ct_at(CT_HERE, ct_set_requires_grad(t, requires_grad))
 #define ct_parameter(t) ct_at(CT_HERE, ct_parameter(t))

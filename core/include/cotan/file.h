@@ -36,7 +36,7 @@ CT_API void ct_tensor_file_free(ct_tensor_file *file);
 CT_API ct_tensor *ct_idx_load(const char *path);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_safetensors_save(path, names, tensors, n) ct_at_status(CT_HERE, ct_safetensors_save(path, names, tensors, n))
+#define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
 #define ct_idx_load(path) ct_at(CT_HERE, ct_idx_load(path))
 #endif
 
