@@ -40,12 +40,8 @@ typedef struct call_row {
 #define REDUCE(i, k) AXES(i, k)
 #define VARIANCE AXES(1, 2), .biased = F(3)
 #define LOSS(i) .reduction = R(i)
-#define EACH(i)          \
-    {                    \
-        N(i), N(i), N(i) \
-    }
-#define CONV .stride = EACH(3), .padding = EACH(4), .dilation = EACH(5)
-#define POOL .stride = {N(2), N(2)}, .padding = {N(3), N(3)}
+#define CONV .stride = {N(3)}, .padding = {N(4)}, .dilation = {N(5)}
+#define POOL .stride = {N(2)}, .padding = {N(3)}
 
 #define CALL(name, parameters, ...)                  \
     static ct_tensor *call_##name(const argument *a) \
@@ -307,7 +303,9 @@ static bool (*const readers[N_KINDS])(parser *p, const parameter *what, argument
 /* What a left-out argument is. */
 static void take_default(const parameter *what, argument *a)
 {
-    if (what->kind == NUMBER_ || what->kind == INTEGER)
+    if (strcmp(what->otherwise, "kernel") == 0)
+        a->number = CT_UNSET_INT;
+    else if (what->kind == NUMBER_ || what->kind == INTEGER)
         a->number = strtod(what->otherwise, NULL);
     else if (what->kind == FLAG)
         a->number = strcmp(what->otherwise, "true") == 0;

@@ -96,14 +96,14 @@ static int write_story(session *s)
 
 static int write_dot(session *s)
 {
-    const ct_tensor *leaves[MAX_NAMES];
+    ct_tensor *leaves[MAX_NAMES];
     const char *names[MAX_NAMES], *path = s->given->values[DOT];
     for (int i = 0; i < s->e.n_leaves; i++) {
         leaves[i] = s->e.names[i].value;
         names[i] = s->e.names[i].name;
     }
     FILE *file = fopen(path, "w");
-    ct_status status = file ? ct_graph_write_dot(s->root, leaves, names, s->e.n_leaves, file) : CT_OK;
+    ct_status status = file ? ct_graph_write_dot(s->root, leaves, s->e.n_leaves, names, file) : CT_OK;
     bool written = file && fclose(file) == 0 && status == CT_OK;
     if (status != CT_OK)
         return complain_of_error("explain");

@@ -3,7 +3,8 @@
  *
  * A parameter is "name", a tensor, or "name:kind": number, integer, flag, integers (one or a list), index (a tensor of whole
  * numbers), mask (a tensor of 0 and 1), labels (an index, or probabilities of the first argument's shape), tensors (a list),
- * text, reduction. "=" gives what it is when it is left out; none stands for a tensor left out, all for no integers.
+ * text, reduction. "=" gives what it is when it is left out; none stands for a tensor left out, all for no integers, kernel for
+ * the size of the kernel.
  *
  * T(i) N(i) I(i) F(i) TEXT(i) are argument i; LIST(i) and TENSORS(i) two arguments each, its elements and their number. */
 // clang-format off
@@ -99,10 +100,10 @@ CALL(group_norm,    "x, groups:integer, weight=none, bias=none, eps:number=1e-5"
 CALL(conv1d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv1d(T(0), T(1), T(2), CONV))
 CALL(conv2d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv2d(T(0), T(1), T(2), CONV))
 CALL(conv3d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv3d(T(0), T(1), T(2), CONV))
-CALL(max_pool1d,    "x, kernel:integer, stride:integer=0, padding:integer=0", ct_max_pool1d(T(0), N(1), POOL))
-CALL(max_pool2d,    "x, kernel:integer, stride:integer=0, padding:integer=0", ct_max_pool2d(T(0), N(1), POOL))
-CALL(avg_pool1d,    "x, kernel:integer, stride:integer=0, padding:integer=0", ct_avg_pool1d(T(0), N(1), POOL))
-CALL(avg_pool2d,    "x, kernel:integer, stride:integer=0, padding:integer=0", ct_avg_pool2d(T(0), N(1), POOL))
+CALL(max_pool1d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_max_pool1d(T(0), N(1), POOL))
+CALL(max_pool2d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_max_pool2d(T(0), N(1), POOL))
+CALL(avg_pool1d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_avg_pool1d(T(0), N(1), POOL))
+CALL(avg_pool2d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_avg_pool2d(T(0), N(1), POOL))
 CALL(scaled_dot_product_attention, "q, k, v, is_causal:flag=false",
      ct_scaled_dot_product_attention(T(0), T(1), T(2), .is_causal = F(3)))
 
