@@ -5,28 +5,28 @@
 #include <stdarg.h>
 #include <string.h>
 
-static _Thread_local int no_grad_depth;
-
 void ct_no_grad_begin(void)
 {
-    no_grad_depth++;
+    ct__here()->no_grad_depth++;
 }
 
 void ct_no_grad_end(void)
 {
-    if (no_grad_depth > 0)
-        no_grad_depth--;
+    ct__thread_state *me = ct__here();
+    if (me->no_grad_depth > 0)
+        me->no_grad_depth--;
 }
 
 bool ct_grad_enabled(void)
 {
-    return no_grad_depth == 0;
+    return ct__here()->no_grad_depth == 0;
 }
 
 int ct__no_grad_depth(int depth)
 {
-    int before = no_grad_depth;
-    no_grad_depth = depth;
+    ct__thread_state *me = ct__here();
+    int before = me->no_grad_depth;
+    me->no_grad_depth = depth;
     return before;
 }
 
@@ -139,14 +139,16 @@ ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
 
 const char *ct_call_shapes(const ct_call *call)
 {
-    static _Thread_local char text[384];
-    char shape[CT_SHAPE_TEXT];
-    size_t used = 0;
+    ct__texts *texts = ct__texts_here();
+    if (!texts)
+        return "(no memory)";
+    char *text = texts->shapes, shape[CT_SHAPE_TEXT];
+    size_t used = 0, room = sizeof texts->shapes;
     text[0] = '\0';
-    for (int i = 0; i < call->n_inputs && used < sizeof text; i++) {
+    for (int i = 0; i < call->n_inputs && used < room; i++) {
         const ct_tensor *t = call->inputs[i];
         const char *one = t ? ct__shape_text(t->shape, t->rank, shape) : "NULL";
-        used += (size_t)snprintf(text + used, sizeof text - used, i ? ", %s" : "%s", one);
+        used += (size_t)snprintf(text + used, room - used, i ? ", %s" : "%s", one);
     }
     return text;
 }
@@ -247,12 +249,12 @@ static ct_status run_forward(ct_call *call)
 /* What it makes belongs to the scope that is open, as in any function. */
 static ct_status run_expression(ct_call *call)
 {
-    const ct_part *outer = ct__region, *inner = ct__region_of(outer, call->op->name, true);
+    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, call->op->name, true);
     if (!inner)
         return CT_ERROR_MEMORY;
-    ct__region = inner;
+    ct__here()->region = inner;
     call->outputs[0] = call->op->expression(call);
-    ct__region = outer;
+    ct__here()->region = outer;
     bool complete = true;
     for (int i = 0; i < call->n_outputs; i++)
         complete = complete && call->outputs[i];
@@ -275,7 +277,7 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
             status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
     if (status == CT_OK && op->forward)
         status = run_forward(call);
-    if (status == CT_OK && requires_grad && op->backward && no_grad_depth == 0)
+    if (status == CT_OK && requires_grad && op->backward && ct_grad_enabled())
         status = record(call);
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
@@ -318,7 +320,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
         status = check_inputs(op, inputs, n, &requires_grad);
     if (status != CT_OK)
         return status;
-    status = CT_LIKELY(!ct__observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
+    status = CT_LIKELY(!ct__here()->observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
         if (!op->expression)
             ct_release(outputs[i]);

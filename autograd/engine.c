@@ -187,7 +187,7 @@ static CT_HOT ct_status deliver(ct_run *run, const struct ct_node *node, int i, 
     if (!edge->node && !g)
         return CT_ERROR_MEMORY;
     ct_tensor **sum = g ? &g->grad : &edge->node->grads[edge->output];
-    if (CT_LIKELY(!ct__observers))
+    if (CT_LIKELY(!ct__here()->observers))
         return accumulate(sum, grad);
     return accumulate_observed(&(ct_arrival){.from = node, .input = i, .to = edge, .gradient = grad}, sum, grad);
 }
@@ -309,12 +309,12 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
 static ct_status run_backward(ct_call *call)
 {
     ct_status before = ct_error_code();
-    ct_status status = CT_UNLIKELY(ct__observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
+    ct_status status = CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
     if (status == CT_OK)
         status = call->op->backward(call);
     if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
         status = ct_error_code();
-    return CT_UNLIKELY(ct__observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;
+    return CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;
 }
 
 static ct_status call_backward(ct_run *run, struct ct_node *node)
@@ -360,7 +360,7 @@ static ct_status run_node(ct_run *run, struct ct_node *node)
         return CT_OK;
     ct_scope inner;
     ct__scope_push(&inner);
-    ct__region = node->region; /* until the scope is popped */
+    ct__here()->region = node->region; /* until the scope is popped */
     ct_status status = CT_OK;
     if (node->hooks || node->captured)
         status = hook_and_capture(run, node);
@@ -454,7 +454,8 @@ static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
     ct_tensor *leaf = g->leaf;
     if (!g->grad || run->chosen)
         return CT_OK;
-    ct_status status = CT_UNLIKELY(ct__observers) ? ct__tell_leaf(CT_LEAF_CHANGES, leaf, g->grad, leaf->grad) : CT_OK;
+    ct_status status =
+        CT_UNLIKELY(ct__here()->observers) ? ct__tell_leaf(CT_LEAF_CHANGES, leaf, g->grad, leaf->grad) : CT_OK;
     if (status != CT_OK || adds_in_place(run, leaf))
         return status;
     if (leaf->grad) {
@@ -492,7 +493,7 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
     } else if (may_hold(leaf, g->grad)) {
         ct_set_grad(leaf, g->grad);
     }
-    if (CT_UNLIKELY(ct__observers))
+    if (CT_UNLIKELY(ct__here()->observers))
         ct__tell_leaf(CT_LEAF_CHANGED, leaf, NULL, leaf->grad);
 }
 
@@ -617,7 +618,7 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     }
     ct_status status = ct__order_begin(&run->order, nodes, n);
     if (status == CT_OK)
-        status = ct__observers ? run_observed(run, roots, gradients, n) : run_order(run, roots, gradients, n);
+        status = ct__here()->observers ? run_observed(run, roots, gradients, n) : run_order(run, roots, gradients, n);
     ct__order_end(&run->order);
     for (int i = 0; i < n; i++)
         if (nodes[i])

@@ -7,12 +7,11 @@
 #include <stdalign.h>
 #include <string.h>
 
-static _Thread_local bool all_inputs;
-
 bool ct__record_all_inputs(bool on)
 {
-    bool before = all_inputs;
-    all_inputs = on;
+    ct__thread_state *me = ct__here();
+    bool before = me->all_inputs;
+    me->all_inputs = on;
     return before;
 }
 
@@ -108,7 +107,7 @@ struct ct_node *ct__node_new(const ct_call *call)
         return NULL;
     }
     node->op = op;
-    node->region = ct__region;
+    node->region = ct__here()->region;
     node->refs = 1;
     node->n_inputs = call->n_inputs;
     node->n_outputs = (uint8_t)call->n_outputs;
@@ -120,7 +119,7 @@ struct ct_node *ct__node_new(const ct_call *call)
             continue;
         if (input->requires_grad)
             connect(&node->edges[i], input);
-        if (all_inputs || saves_input(op, i))
+        if (ct__here()->all_inputs || saves_input(op, i))
             save(&node->saved[i], input);
     }
     for (int i = 0; i < call->n_outputs; i++) {
@@ -144,10 +143,6 @@ void ct__node_free_saved(struct ct_node *node)
     node->freed = true;
 }
 
-/* Nodes whose last reference is gone wait here while another one is being freed, so that freeing does not recurse. */
-static _Thread_local struct ct_node *to_free;
-static _Thread_local bool freeing;
-
 static void free_one(struct ct_node *node)
 {
     ct__node_free_saved(node);
@@ -166,21 +161,23 @@ static void free_one(struct ct_node *node)
     ct__free(node, node->bytes);
 }
 
+/* Nodes whose last reference is gone wait in a list while another one is being freed, so that freeing does not recurse. */
 static void node_release(struct ct_node *node)
 {
     if (--node->refs > 0)
         return;
-    node->link = to_free;
-    to_free = node;
-    if (freeing)
+    ct__thread_state *me = ct__here();
+    node->link = me->to_free;
+    me->to_free = node;
+    if (me->freeing)
         return;
-    freeing = true;
-    while (to_free) {
-        struct ct_node *next = to_free;
-        to_free = next->link;
+    me->freeing = true;
+    while (me->to_free) {
+        struct ct_node *next = me->to_free;
+        me->to_free = next->link;
         free_one(next);
     }
-    freeing = false;
+    me->freeing = false;
 }
 
 /* ---- what was saved ---- */

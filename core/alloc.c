@@ -2,7 +2,6 @@
  *
  * Invariant: a block of a class is as large as the class says, so that it serves any request of that class. */
 #include "memory_internal.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,53 +21,24 @@ typedef struct free_block {
     struct free_block *next;
 } free_block;
 
-typedef struct block_cache {
+struct ct__block_cache {
     free_block *free[CT_CLASSES];
-} block_cache;
+};
 
-static _Thread_local block_cache *cache;
-static _Thread_local int64_t cached_bytes, allocations, fail_at;
-static _Thread_local bool fail_all_after, thread_started;
-static pthread_key_t thread_exit_key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool caching;
-
-static void on_thread_exit(void *unused)
+void ct__cache_begin(ct__thread_state *me)
 {
-    (void)unused;
-    ct__thread_forget();
-    ct__scopes_end();
-    ct__tensors_end();
-    ct_memory_trim();
-    free(cache);
-    cache = NULL;
-}
-
-__attribute__((destructor)) static void on_process_exit(void)
-{
-    on_thread_exit(NULL);
-}
-
-static void start(void)
-{
-#if ADDRESS_SANITIZER
-    caching = false; /* it wants to see every free */
-#else
+#if !ADDRESS_SANITIZER                           /* it wants to see every free */
     const char *setting = getenv("COTAN_CACHE"); /* COTAN_CACHE=0: for memory debuggers, which want to see every free */
-    caching = !setting || strcmp(setting, "0") != 0;
+    if (!setting || strcmp(setting, "0") != 0)
+        me->cache = calloc(1, sizeof *me->cache);
 #endif
-    pthread_key_create(&thread_exit_key, on_thread_exit);
 }
 
-void ct__thread_begin(void)
+void ct__cache_end(ct__thread_state *me)
 {
-    if (CT_LIKELY(thread_started))
-        return;
-    pthread_once(&once, start);
-    thread_started = true;
-    if (caching)
-        cache = calloc(1, sizeof *cache);
-    pthread_setspecific(thread_exit_key, &thread_started);
+    ct_memory_trim();
+    free(me->cache);
+    me->cache = NULL;
 }
 
 static void *from_system(size_t size)
@@ -85,16 +55,16 @@ static void *from_system(size_t size)
 }
 
 /* For tests: whether this allocation is one that ct__fail_allocation() asked to fail. */
-static bool must_fail(void)
+static bool must_fail(const ct__thread_state *me)
 {
-    return fail_at != 0 && (allocations == fail_at || (fail_all_after && allocations > fail_at));
+    return me->allocations == me->fail_at || (me->fail_all_after && me->allocations > me->fail_at);
 }
 
 static void *alloc_slowly(size_t size)
 {
     ct__thread_begin();
     void *block = from_system(size);
-    if (!block && cached_bytes > 0) { /* what is cached may be what is missing */
+    if (!block && ct__here()->cached_bytes > 0) { /* what is cached may be what is missing */
         ct_memory_trim();
         block = from_system(size);
     }
@@ -103,57 +73,55 @@ static void *alloc_slowly(size_t size)
 
 void *ct__alloc_class(int class, size_t size)
 {
-    allocations++;
-    if (CT_UNLIKELY(must_fail()))
+    ct__thread_state *me = ct__here();
+    struct ct__block_cache *blocks = me->cache;
+    me->allocations++;
+    if (CT_UNLIKELY(me->fail_at != 0 && must_fail(me)))
         return NULL;
-    block_cache *blocks = cache;
     if (CT_UNLIKELY(!blocks || !blocks->free[class]))
         return alloc_slowly(size);
     free_block *block = blocks->free[class];
     blocks->free[class] = block->next;
-    cached_bytes -= (int64_t)size;
+    me->cached_bytes -= (int64_t)size;
     return block;
 }
 
 void ct__free_class(void *block, int class, size_t size)
 {
-    block_cache *blocks = cache;
+    ct__thread_state *me = ct__here();
+    struct ct__block_cache *blocks = me->cache;
     if (!block)
         return;
-    if (CT_UNLIKELY(!blocks || cached_bytes + (int64_t)size > CACHE_LIMIT)) {
+    if (CT_UNLIKELY(!blocks || me->cached_bytes + (int64_t)size > CACHE_LIMIT)) {
         free(block);
         return;
     }
     free_block *head = block;
     head->next = blocks->free[class];
     blocks->free[class] = head;
-    cached_bytes += (int64_t)size;
+    me->cached_bytes += (int64_t)size;
 }
 
 void ct_memory_trim(void)
 {
-    for (int class = 0; cache && class < CT_CLASSES; class ++) {
-        while (cache->free[class]) {
-            free_block *block = cache->free[class];
-            cache->free[class] = block->next;
+    struct ct__block_cache *blocks = ct__here()->cache;
+    for (int class = 0; blocks && class < CT_CLASSES; class ++) {
+        while (blocks->free[class]) {
+            free_block *block = blocks->free[class];
+            blocks->free[class] = block->next;
             free(block);
         }
     }
-    cached_bytes = 0;
-}
-
-int64_t ct__cached_bytes(void)
-{
-    return cached_bytes;
+    ct__here()->cached_bytes = 0;
 }
 
 void ct__fail_allocation(int64_t n, bool all)
 {
-    fail_at = n ? allocations + n : 0;
-    fail_all_after = all;
+    ct__here()->fail_at = n ? ct__here()->allocations + n : 0;
+    ct__here()->fail_all_after = all;
 }
 
 int64_t ct__allocations(void)
 {
-    return allocations;
+    return ct__here()->allocations;
 }

@@ -37,8 +37,10 @@ const char *ct_version(void)
 
 const char *ct_config(void)
 {
-    static _Thread_local char text[128];
-    snprintf(text, sizeof text, "cotan %s, kernels %s, BLIS %s %s, %d threads", CT_VERSION, isa_names[ct__isa()],
-             ct__blas_version(), ct__blas_name(), ct_num_threads());
-    return text;
+    ct__texts *texts = ct__texts_here();
+    if (!texts)
+        return "cotan " CT_VERSION;
+    snprintf(texts->config, sizeof texts->config, "cotan %s, kernels %s, BLIS %s %s, %d threads", CT_VERSION,
+             isa_names[ct__isa()], ct__blas_version(), ct__blas_name(), ct_num_threads());
+    return texts->config;
 }

@@ -27,7 +27,8 @@ typedef struct ct_storage {
     char *data;
     const char *writer;      /* what changed it in place last, for messages: an operation's name, */
     const char *writer_file; /* and where */
-    int64_t writer_line;
+    int32_t writer_line;
+    int32_t account; /* of the thread that made it */
 } ct_storage;
 
 /* ---- tensor ---- */
@@ -42,10 +43,11 @@ struct ct_tensor {
     int32_t refs;   /* the owner (a scope or the user) has one, every node that saved it one */
     uint8_t dtype, rank;
     bool requires_grad, kept, retains_grad, contiguous;
+    int16_t output;             /* which of the node's outputs */
     ct_scope *scope;            /* owner; NULL once kept or given up */
     ct_tensor *previous, *next; /* in the owner's list */
     struct ct_node *node;       /* what made it; NULL for a leaf */
-    int32_t output;             /* which of the node's outputs */
+    int32_t account;            /* of the thread that made it */
     int32_t line;               /* where the user's code made it */
     const char *file;
     const char *name;             /* the user's; lasts as long as the process, or NULL */
@@ -135,13 +137,77 @@ struct ct_scope {
     ct_tensor *first;
     const struct ct_part *region; /* the thread's when it was opened */
     int64_t live_at_open;
-    bool on_heap;
+    bool on_heap;     /* opened by the user; what follows is set only then */
+    int32_t line;     /* where */
+    const char *file; /* NULL: not known */
 };
 void ct__scope_push(ct_scope *scope);
 void ct__scope_pop(ct_scope *scope); /* gives up what it owns; closes what was left open inside it */
 void ct__scope_move(ct_tensor *t,
                     ct_scope *to); /* to NULL: nobody owns t; the caller takes over the owner's reference */
 ct_scope *ct__scope_current(void);
+
+/* ---- what a thread has of its own ---- */
+
+/* All of core's that is used often, in one block, since in a library that is loaded late (dlopen) each block is found with a
+ * call. What is large is on the heap: only 512 bytes are as quick to find there as in a program that was linked with it. */
+typedef struct ct__thread_state {
+    /* alloc.c */
+    struct ct__block_cache *cache; /* freed blocks; NULL before the first allocation, and where none are kept */
+    int64_t cached_bytes;
+    int64_t allocations, fail_at; /* ct__alloc calls so far, and the one that is to fail; 0: none */
+    bool fail_all_after, started, in_parallel;
+    int32_t account; /* by which other threads tell what they give back of this one's; 0: none yet */
+    /* tensor.c */
+    int64_t live_bytes, peak_bytes,
+        live_tensors;         /* made here; less what this thread has given back of it, or knows of */
+    ct_storage *last_written; /* until its location is noted or it is freed */
+    /* scope.c */
+    ct_scope *innermost; /* NULL: the root */
+    ct_scope root;
+    int depth;
+    /* region.c */
+    const struct ct_part *region; /* the innermost; never NULL */
+    /* error.c */
+    ct_status error; /* the pending one */
+    bool located;
+    struct ct__texts *texts; /* what messages are written into; NULL before the first */
+    /* autograd's */
+    int no_grad_depth;
+    bool all_inputs, freeing, telling;
+    struct ct_node *to_free;        /* wait while another node is being freed */
+    struct ct_observing *observers; /* NULL: nobody is to be told */
+} ct__thread_state;
+extern _Thread_local ct__thread_state ct__thread;
+
+#if defined(__x86_64__)
+/* From where all threads have it this far; 0: it has no fixed place. */
+extern ptrdiff_t ct__thread_offset __attribute__((visibility("hidden")));
+
+static inline char *ct__thread_pointer(void)
+{
+    char *pointer;
+    __asm__("mov %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+#endif
+
+/* This thread's. */
+static inline ct__thread_state *ct__here(void)
+{
+#if defined(__x86_64__)
+    if (CT_LIKELY(ct__thread_offset != 0))
+        return (ct__thread_state *)(void *)(ct__thread_pointer() + ct__thread_offset);
+#endif
+    return &ct__thread;
+}
+
+/* Room for a text of ct_config()'s and ct_call_shapes()'s size that belongs to the thread; NULL without memory. */
+enum { CT_MESSAGE_TEXT = 840, CT_TEXT_CONFIG = 128, CT_TEXT_SHAPES = 384 };
+typedef struct ct__texts {
+    char error[CT_MESSAGE_TEXT], config[CT_TEXT_CONFIG], shapes[CT_TEXT_SHAPES];
+} ct__texts;
+ct__texts *ct__texts_here(void);
 
 /* ---- allocation ---- */
 /* At least bytes bytes, aligned to 64, from the thread's cache; NULL without memory (no error is recorded). */
@@ -201,14 +267,12 @@ typedef struct ct_part {
 } ct_part;
 
 extern const ct_part ct__no_region;
-extern _Thread_local const ct_part *ct__region; /* the thread's innermost; never NULL */
 /* The region of that name inside outer; NULL with an error (memory). */
 const ct_part *ct__region_of(const ct_part *outer, const char *name, bool operation);
 /* A copy of text that stays, the same for the same text; NULL with an error (memory). */
 const char *ct__intern(const char *text);
 
 /* ---- errors ---- */
-#define CT_MESSAGE_TEXT 840 /* bytes */
 ct_status ct__error(ct_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A pending error put aside. */
 typedef struct ct_pending_error {
@@ -218,7 +282,11 @@ typedef struct ct_pending_error {
 } ct_pending_error;
 void ct__error_take(ct_pending_error *into);       /* the thread has none then */
 void ct__error_put(const ct_pending_error *error); /* pending again, unless another is or it is none */
-ct_status ct__no_memory(const char *what);         /* the error "<what>: no memory" */
+ct_status ct__no_memory(const char *what);         /* the error "<what>: no memory", and which scope holds most of it */
+/* "; 812.5 MB in use, 800.1 MB of it by the scope opened at train.c:12, most from train.c:20 (relu)", or "" while less than
+ * a megabyte is in use; returns buffer. */
+char *ct__memory_text(char *buffer);
+#define CT_MEMORY_TEXT 384
 
 /* ---- threads ---- */
 /* Runs task(context, 0) ... task(context, tasks - 1), each once, on the pool and this thread; returns when all are done. The

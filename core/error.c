@@ -6,12 +6,10 @@
 /* Bytes: the place's come behind the message's, which is cut if it is longer, and of which the region's are the first. */
 enum { PLACE = 200, MESSAGE = CT_MESSAGE_TEXT - PLACE, REGION = 200 };
 
-static _Thread_local ct_pending_error pending;
-
 /* "encoder.0: ", the part of the program that runs; of a long name the end. Returns its length. */
 static size_t put_region(char *message)
 {
-    const char *path = ct__region->named->path;
+    const char *path = ct__here()->region->named->path;
     size_t length = strlen(path);
     if (length == 0)
         return 0;
@@ -21,11 +19,14 @@ static size_t put_region(char *message)
 
 static ct_status record(ct_status code, const char *format, va_list arguments)
 {
-    if (pending.code == CT_OK && code != CT_OK) {
-        pending.code = code;
-        pending.located = false;
-        size_t used = put_region(pending.message);
-        vsnprintf(pending.message + used, MESSAGE - used, format, arguments);
+    ct__thread_state *me = ct__here();
+    if (me->error == CT_OK && code != CT_OK) {
+        ct__texts *texts = ct__texts_here();
+        me->error = code;
+        me->located = false;
+        size_t used = texts ? put_region(texts->error) : 0;
+        if (texts)
+            vsnprintf(texts->error + used, MESSAGE - used, format, arguments);
     }
     return code;
 }
@@ -50,37 +51,48 @@ ct_status ct_error_set(ct_status code, const char *format, ...)
 
 ct_status ct__no_memory(const char *what)
 {
-    return ct__error(CT_ERROR_MEMORY, "%s: no memory", what);
+    char memory[CT_MEMORY_TEXT];
+    return ct__error(CT_ERROR_MEMORY, "%s: no memory%s", what, ct__memory_text(memory));
 }
 
 ct_status ct_error_code(void)
 {
-    return pending.code;
+    return ct__here()->error;
 }
 
 const char *ct_error_message(void)
 {
-    return pending.message;
+    if (ct__here()->error == CT_OK)
+        return "";
+    /* an error that found no memory for its words is one for lack of memory, whatever else it is */
+    return ct__here()->texts ? ct__here()->texts->error : "cotan: no memory, not even for what failed";
 }
 
 void ct_error_clear(void)
 {
-    pending.code = CT_OK;
-    pending.message[0] = '\0';
+    ct__here()->error = CT_OK;
 }
 
 void ct__error_take(ct_pending_error *into)
 {
-    into->code = pending.code;
-    if (pending.code != CT_OK)
-        *into = pending;
+    const ct__thread_state *me = ct__here();
+    into->code = me->error;
+    into->located = me->located;
+    if (me->error != CT_OK)
+        snprintf(into->message, sizeof into->message, "%s", ct_error_message());
     ct_error_clear();
 }
 
 void ct__error_put(const ct_pending_error *error)
 {
-    if (pending.code == CT_OK && error->code != CT_OK)
-        pending = *error;
+    ct__thread_state *me = ct__here();
+    ct__texts *texts = ct__texts_here();
+    if (me->error != CT_OK || error->code == CT_OK)
+        return;
+    me->error = error->code;
+    me->located = error->located;
+    if (texts)
+        memcpy(texts->error, error->message, sizeof texts->error);
 }
 
 const char *ct_status_name(ct_status code)
@@ -91,10 +103,12 @@ const char *ct_status_name(ct_status code)
 
 ct_status ct_at_status(const char *file, int line, ct_status status)
 {
-    if (status != CT_OK && pending.code != CT_OK && !pending.located && file) {
-        size_t used = strlen(pending.message);
-        snprintf(pending.message + used, sizeof pending.message - used, " (%s:%d)", file, line);
-        pending.located = true;
+    ct__thread_state *me = ct__here();
+    if (status != CT_OK && me->error != CT_OK && !me->located && file && me->texts) {
+        char *message = me->texts->error;
+        size_t used = strlen(message);
+        snprintf(message + used, CT_MESSAGE_TEXT - used, " (%s:%d)", file, line);
+        me->located = true;
     }
     return status;
 }

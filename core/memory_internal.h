@@ -5,11 +5,16 @@
 #include "core_internal.h"
 
 void ct__scopes_end(void); /* closes every scope of this thread, and empties the root scope */
-/* Makes the thread's cache, unless it has one, and has what the thread holds back given up when it ends. */
+/* Makes the thread's cache and account, unless it has them, and has what the thread holds back given up when it ends. */
 void ct__thread_begin(void);
-int64_t ct__cached_bytes(void);
+void ct__cache_begin(ct__thread_state *me);
+void ct__cache_end(ct__thread_state *me);
 void ct__tensors_end(void); /* gives back the tensors kept aside for lifetime checks */
-int64_t ct__live_bytes(void);
-ct_memory ct__live_stats(void); /* live_bytes, peak_bytes and live_tensors are set */
+
+/* What is made counts for the thread that made it, whoever gives it back. */
+void ct__account_open(void);                                                 /* gives this thread an account */
+void ct__account_leave(void);                                                /* at its end */
+void ct__account_give_back(int32_t account, int64_t bytes, int64_t tensors); /* of another thread's */
+void ct__account_settle(void); /* takes off this thread's counts what others have given back */
 
 #endif

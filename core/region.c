@@ -9,7 +9,6 @@
 enum { BUCKETS = 1024 };
 
 const ct_part ct__no_region = {.named = &ct__no_region, .path = "", .name = ""};
-_Thread_local const ct_part *ct__region = &ct__no_region;
 
 /* ---- the table of all regions ---- */
 
@@ -94,26 +93,26 @@ ct_status ct_region_begin(const char *name)
     if (!name || !*name)
         return ct__error(name ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "region_begin: the name is %s",
                          name ? "empty" : "NULL");
-    const ct_part *region = ct__region_of(ct__region, name, false);
+    const ct_part *region = ct__region_of(ct__here()->region, name, false);
     if (!region)
         return CT_ERROR_MEMORY;
-    ct__region = region;
+    ct__here()->region = region;
     return CT_OK;
 }
 
 ct_status ct_region_end(void)
 {
-    const ct_part *region = ct__region;
+    const ct_part *region = ct__here()->region;
     if (region == &ct__no_region)
         return ct__error(CT_ERROR_STATE, "region_end: no region has begun on this thread");
     if (region->operation || region == ct__scope_current()->region)
         return ct__error(CT_ERROR_STATE, "region_end: '%s' has begun outside of the %s that is running", region->name,
                          region->operation ? "operation" : "scope");
-    ct__region = region->outer;
+    ct__here()->region = region->outer;
     return CT_OK;
 }
 
 const char *ct_region(void)
 {
-    return ct__region->path;
+    return ct__here()->region->path;
 }

@@ -1,40 +1,33 @@
 /* Scopes: who owns which tensor. Invariant: a tensor that is in a scope's list has exactly one reference from it. */
 #include "memory_internal.h"
 
-static _Thread_local ct_scope root, *innermost;
-static _Thread_local int depth;
-
 /* A thread that ends inside an operation or a hook leaves the scopes around that as they are: they are on its stack. */
 void ct__scopes_end(void)
 {
-    while (innermost && innermost->on_heap)
+    ct__thread_state *me = ct__here();
+    while (me->innermost && me->innermost->on_heap)
         ct_scope_close();
-    if (innermost == &root)
-        ct__scope_pop(&root);
-}
-
-static ct_scope *current(void)
-{
-    if (CT_UNLIKELY(!innermost)) {
-        innermost = &root;
-        root.region = &ct__no_region;
-    }
-    return innermost;
+    if (me->innermost == &me->root)
+        ct__scope_pop(&me->root);
 }
 
 ct_scope *ct__scope_current(void)
 {
-    return current();
+    ct__thread_state *me = ct__here();
+    if (CT_UNLIKELY(!me->innermost))
+        me->innermost = &me->root;
+    return me->innermost;
 }
 
 void ct__scope_push(ct_scope *scope)
 {
-    scope->parent = current();
+    ct__thread_state *me = ct__here();
+    scope->parent = me->innermost ? me->innermost : &me->root;
     scope->first = NULL;
     scope->on_heap = false;
-    scope->region = ct__region;
-    scope->live_at_open = ct__live_bytes();
-    innermost = scope;
+    scope->region = me->region;
+    scope->live_at_open = me->live_bytes;
+    me->innermost = scope;
 }
 
 /* Drops the owner's reference. Nobody can reach the gradient any more either; one recorded with create_graph would hold t in
@@ -51,7 +44,7 @@ static void give_up(ct_tensor *t)
 
 void ct__scope_pop(ct_scope *scope)
 {
-    while (CT_UNLIKELY(innermost != scope)) /* left open by an operation's function or a hook */
+    while (CT_UNLIKELY(ct__here()->innermost != scope)) /* left open by an operation's function or a hook */
         ct_scope_close();
     ct_tensor *t = scope->first;
     scope->first = NULL;
@@ -61,8 +54,8 @@ void ct__scope_pop(ct_scope *scope)
         give_up(t);
         t = next;
     }
-    innermost = scope->parent;
-    ct__region = scope->region; /* the regions begun inside end with it */
+    ct__here()->innermost = scope->parent;
+    ct__here()->region = scope->region; /* the regions begun inside end with it */
 }
 
 void ct__scope_move(ct_tensor *t, ct_scope *to)
@@ -93,17 +86,29 @@ ct_status ct_scope_open(void)
         return ct__no_memory("scope_open");
     ct__scope_push(scope);
     scope->on_heap = true;
-    depth++;
+    scope->file = NULL;
+    scope->line = 0;
+    ct__here()->depth++;
     return CT_OK;
+}
+
+ct_status ct_at_scope(const char *file, int line, ct_status status)
+{
+    ct_scope *scope = ct__scope_current();
+    if (status == CT_OK && scope->on_heap) {
+        scope->file = file;
+        scope->line = line;
+    }
+    return ct_at_status(file, line, status);
 }
 
 ct_status ct_scope_close(void)
 {
-    ct_scope *scope = current();
+    ct_scope *scope = ct__scope_current();
     if (!scope->on_heap)
         return ct__error(CT_ERROR_STATE, "scope_close: no scope is open on this thread");
     ct__scope_pop(scope);
-    depth--;
+    ct__here()->depth--;
     ct__free(scope, sizeof *scope);
     return CT_OK;
 }
@@ -112,7 +117,7 @@ ct_tensor *ct_scope_return(ct_tensor *t)
 {
     if (ct__check_tensor(t, "scope_return") != CT_OK)
         return NULL;
-    ct_scope *scope = current();
+    ct_scope *scope = ct__scope_current();
     if (t->scope == scope && scope->parent)
         ct__scope_move(t, scope->parent);
     return t;
@@ -142,11 +147,130 @@ void ct_release(ct_tensor *t)
     give_up(t);
 }
 
+/* ---- who holds what ---- */
+
+/* The user's scope that grew most, itself and not what is open in it. */
+static const ct_scope *largest_scope(int64_t *bytes)
+{
+    const ct_scope *largest = NULL;
+    int64_t end = ct__here()->live_bytes;
+    for (const ct_scope *scope = ct__scope_current(); scope; scope = scope->parent) {
+        if (!scope->on_heap && scope->parent)
+            continue; /* an operation's */
+        int64_t grown = end - scope->live_at_open;
+        if (!largest || grown > *bytes) {
+            largest = scope;
+            *bytes = grown;
+        }
+        end = scope->live_at_open;
+    }
+    return largest;
+}
+
 ct_memory ct_memory_stats(void)
 {
-    ct_memory stats = ct__live_stats();
-    stats.scope_bytes = stats.live_bytes - current()->live_at_open;
-    stats.cached_bytes = ct__cached_bytes();
-    stats.scope_depth = depth;
+    const ct__thread_state *me = ct__here();
+    ct__account_settle();
+    ct_memory stats = {
+        .live_bytes = me->live_bytes,
+        .peak_bytes = me->peak_bytes,
+        .scope_bytes = me->live_bytes - ct__scope_current()->live_at_open,
+        .cached_bytes = me->cached_bytes,
+        .live_tensors = me->live_tensors,
+        .scope_depth = me->depth,
+    };
+    const ct_scope *largest = largest_scope(&stats.largest_bytes);
+    if (largest->on_heap) {
+        stats.largest_file = largest->file;
+        stats.largest_line = largest->line;
+    }
     return stats;
+}
+
+/* What tensors of one line of the user's hold; of those without a line, what was made by one function. */
+typedef struct share {
+    const ct_tensor *example;
+    int64_t bytes;
+} share;
+
+static bool alike(const ct_tensor *a, const ct_tensor *b)
+{
+    return a->file == b->file && a->line == b->line && (a->file || a->made_by == b->made_by);
+}
+
+/* A storage counts for each tensor and node that shares it in part. */
+static int64_t bytes_of(const ct_tensor *t)
+{
+    return (int64_t)t->storage->bytes / t->storage->refs + 1;
+}
+
+/* Misra & Gries, "Finding repeated elements", 1982: without memory for all lines, any that holds a tenth is found. */
+enum { SHARES = 9 };
+
+/* The place of t's line, or an empty one; NULL if all are taken by others. */
+static share *place_of(const ct_tensor *t, share *shares)
+{
+    share *empty = NULL;
+    for (int i = 0; i < SHARES; i++) {
+        if (shares[i].bytes == 0)
+            empty = &shares[i];
+        else if (alike(shares[i].example, t))
+            return &shares[i];
+    }
+    return empty;
+}
+
+/* Takes as much from all places as the smallest has; returns that, or most if it is less. */
+static int64_t lower_all(share *shares, int64_t most)
+{
+    for (int i = 0; i < SHARES; i++)
+        most = shares[i].bytes < most ? shares[i].bytes : most;
+    for (int i = 0; i < SHARES; i++)
+        shares[i].bytes -= most;
+    return most;
+}
+
+static void find_candidates(const ct_scope *scope, share *shares)
+{
+    for (const ct_tensor *t = scope->first; t; t = t->next) {
+        int64_t bytes = bytes_of(t);
+        share *place;
+        while (!(place = place_of(t, shares)) && bytes > 0)
+            bytes -= lower_all(shares, bytes);
+        if (place)
+            *place = (share){.example = t, .bytes = place->bytes + bytes};
+    }
+}
+
+/* A tensor of the line that holds most in the scope; NULL for an empty one. */
+static const ct_tensor *largest_share(const ct_scope *scope)
+{
+    share shares[SHARES] = {{.bytes = 0}}, largest = {.bytes = 0};
+    find_candidates(scope, shares);
+    for (int i = 0; i < SHARES; i++) {
+        shares[i].bytes = 0;
+        for (const ct_tensor *t = scope->first; t && shares[i].example; t = t->next)
+            shares[i].bytes += alike(t, shares[i].example) ? bytes_of(t) : 0;
+        largest = shares[i].bytes > largest.bytes ? shares[i] : largest;
+    }
+    return largest.example;
+}
+
+char *ct__memory_text(char *buffer)
+{
+    char place[128] = "tensors in no scope", from[160] = "";
+    int64_t live = ct__here()->live_bytes, bytes = 0;
+    const ct_scope *scope = largest_scope(&bytes);
+    const ct_tensor *t = largest_share(scope);
+    if (scope->on_heap)
+        snprintf(place, sizeof place, "the scope opened at %.80s:%d", scope->file ? scope->file : "?", scope->line);
+    if (t && t->file)
+        snprintf(from, sizeof from, ", most from %.80s:%d (%.40s)", t->file, (int)t->line, t->made_by);
+    else if (t)
+        snprintf(from, sizeof from, ", most from %.40s", t->made_by);
+    buffer[0] = '\0';
+    if (live >= 1000000)
+        snprintf(buffer, CT_MEMORY_TEXT, "; %.1f MB in use, %.1f MB of it by %s%s", (double)live * 1e-6,
+                 (double)bytes * 1e-6, place, from);
+    return buffer;
 }

@@ -3,15 +3,13 @@
  * Invariant: every element that shape and strides can reach lies inside the storage. */
 #include "memory_internal.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 void (*ct__node_release)(struct ct_node *node);
 void (*ct__tensor_forget)(ct_tensor *t);
 void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
 void (*ct__thread_forget)(void);
-
-static _Thread_local ct_memory live;
-static _Thread_local ct_storage *last_written; /* until its location is noted or it is freed */
 
 /* ---- dtypes ---- */
 
@@ -123,6 +121,14 @@ static size_t data_offset(size_t bytes)
     return sizeof(ct_storage) + bytes <= 64 ? sizeof(ct_storage) : 64;
 }
 
+/* What other threads have given back meanwhile is no part of the peak. */
+static void raise_peak(ct__thread_state *me)
+{
+    ct__account_settle();
+    if (me->live_bytes > me->peak_bytes)
+        me->peak_bytes = me->live_bytes;
+}
+
 static ct_storage *storage_new(size_t bytes)
 {
     if (bytes > (size_t)INT64_MAX / 4)
@@ -130,16 +136,18 @@ static ct_storage *storage_new(size_t bytes)
     ct_storage *storage = ct__alloc(data_offset(bytes) + bytes);
     if (!storage)
         return NULL;
+    ct__thread_state *me = ct__here();
     storage->refs = 1;
     storage->bytes = bytes;
     storage->version = 0;
     storage->writer = NULL;
     storage->writer_file = NULL;
     storage->writer_line = 0;
+    storage->account = me->account;
     storage->data = (char *)storage + data_offset(bytes);
-    live.live_bytes += (int64_t)bytes;
-    if (live.live_bytes > live.peak_bytes)
-        live.peak_bytes = live.live_bytes;
+    me->live_bytes += (int64_t)bytes;
+    if (CT_UNLIKELY(me->live_bytes > me->peak_bytes))
+        raise_peak(me);
     return storage;
 }
 
@@ -147,25 +155,20 @@ static void storage_unref(ct_storage *storage)
 {
     if (--storage->refs > 0)
         return;
-    if (last_written == storage)
-        last_written = NULL;
-    live.live_bytes -= (int64_t)storage->bytes;
+    ct__thread_state *me = ct__here();
+    if (me->last_written == storage)
+        me->last_written = NULL;
+    if (CT_LIKELY(storage->account == me->account))
+        me->live_bytes -= (int64_t)storage->bytes;
+    else
+        ct__account_give_back(storage->account, (int64_t)storage->bytes, 0);
     ct__free(storage, data_offset(storage->bytes) + storage->bytes);
-}
-
-int64_t ct__live_bytes(void)
-{
-    return live.live_bytes;
-}
-
-ct_memory ct__live_stats(void)
-{
-    return live;
 }
 
 void ct_memory_reset_peak(void)
 {
-    live.peak_bytes = live.live_bytes;
+    ct__account_settle();
+    ct__here()->peak_bytes = ct__here()->live_bytes;
 }
 
 /* ---- the tensor struct ---- */
@@ -177,26 +180,35 @@ static size_t tensor_bytes(int rank)
 
 #if CT_LIFETIME_CHECKS
 /* Closed tensors wait here before their memory is used again, so that a late use finds them still marked. */
-enum { QUARANTINE = 4096 };
-static _Thread_local ct_tensor *quarantine[QUARANTINE];
-static _Thread_local size_t quarantine_next;
+enum { PLACES = 4096 };
+typedef struct quarantine {
+    ct_tensor *places[PLACES];
+    size_t next;
+} quarantine;
+static _Thread_local quarantine *waiting; /* NULL before the first, and where there is no memory for it */
 
 static void free_struct(ct_tensor *t)
 {
     ct__thread_begin(); /* a thread that only gives up what it was handed has not allocated yet */
-    ct_tensor **place = &quarantine[quarantine_next++ % QUARANTINE];
-    if (*place)
-        ct__free(*place, tensor_bytes((*place)->rank));
-    *place = t;
+    if (!waiting)
+        waiting = calloc(1, sizeof *waiting);
+    ct_tensor *out = t;
+    if (waiting) {
+        ct_tensor **place = &waiting->places[waiting->next++ % PLACES];
+        out = *place;
+        *place = t;
+    }
+    if (out)
+        ct__free(out, tensor_bytes(out->rank));
 }
 
 void ct__tensors_end(void)
 {
-    for (size_t i = 0; i < QUARANTINE; i++) {
-        if (quarantine[i])
-            ct__free(quarantine[i], tensor_bytes(quarantine[i]->rank));
-        quarantine[i] = NULL;
-    }
+    for (size_t i = 0; waiting && i < PLACES; i++)
+        if (waiting->places[i])
+            ct__free(waiting->places[i], tensor_bytes(waiting->places[i]->rank));
+    free(waiting);
+    waiting = NULL;
 }
 #else
 static void free_struct(ct_tensor *t)
@@ -230,8 +242,9 @@ static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, cons
     t->dtype = (uint8_t)dtype;
     t->rank = (uint8_t)rank;
     t->made_by = made_by;
+    t->account = ct__here()->account;
+    ct__here()->live_tensors++;
     ct__scope_move(t, ct__scope_current());
-    live.live_tensors++;
     return t;
 }
 
@@ -241,9 +254,9 @@ ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const 
     int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides);
     ct_storage *storage = storage_new((size_t)numel * (size_t)ct__size_of(dtype));
     if (!storage) {
-        char text[CT_SHAPE_TEXT];
-        ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s", made_by, dtypes[dtype].name,
-                  ct__shape_text(shape, rank, text));
+        char text[CT_SHAPE_TEXT], memory[CT_MEMORY_TEXT];
+        ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s%s", made_by, dtypes[dtype].name,
+                  ct__shape_text(shape, rank, text), ct__memory_text(memory));
         return NULL;
     }
     ct_tensor *t = tensor_new(storage, dtype, rank, made_by);
@@ -303,7 +316,10 @@ void ct__tensor_unref(ct_tensor *t)
 {
     if (!t || --t->refs > 0)
         return;
-    live.live_tensors--;
+    if (CT_LIKELY(t->account == ct__here()->account))
+        ct__here()->live_tensors--;
+    else
+        ct__account_give_back(t->account, 0, 1);
     if (t->hooks || t->retains_grad)
         ct__tensor_forget(t);
     ct_tensor *grad = t->grad;
@@ -340,17 +356,18 @@ void ct__tensor_written(ct_tensor *t, const char *writer)
     t->storage->version++;
     t->storage->writer = writer;
     t->storage->writer_file = NULL;
-    last_written = t->storage;
+    ct__here()->last_written = t->storage;
 }
 
 /* Called right after the change, by the macro around it, so the storage is still there. */
 static void locate_write(const char *file, int line)
 {
-    if (last_written && !last_written->writer_file) {
-        last_written->writer_file = file;
-        last_written->writer_line = line;
+    ct_storage *written = ct__here()->last_written;
+    if (written && !written->writer_file) {
+        written->writer_file = file;
+        written->writer_line = line;
     }
-    last_written = NULL;
+    ct__here()->last_written = NULL;
 }
 
 ct_status ct_at_write(const char *file, int line, ct_status status)

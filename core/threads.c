@@ -32,7 +32,6 @@ static struct {
           .done = PTHREAD_COND_INITIALIZER};
 
 static _Atomic int threads;
-static _Thread_local bool in_parallel;
 
 static int default_threads(void)
 {
@@ -62,12 +61,12 @@ void ct_set_num_threads(int n)
 
 static void run_tasks(job *work)
 {
-    bool outer = in_parallel;
-    in_parallel = true;
+    bool outer = ct__here()->in_parallel;
+    ct__here()->in_parallel = true;
     int64_t index;
     while ((index = atomic_fetch_add_explicit(&work->next, 1, memory_order_relaxed)) < work->tasks)
         work->task(work->context, index);
-    in_parallel = outer;
+    ct__here()->in_parallel = outer;
 }
 
 static void *worker(void *unused)
@@ -132,7 +131,7 @@ static void start_workers(int wanted)
 void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), void *context)
 {
     int n = ct_num_threads();
-    if (tasks <= 1 || n == 1 || in_parallel || pthread_mutex_trylock(&pool.busy) != 0) {
+    if (tasks <= 1 || n == 1 || ct__here()->in_parallel || pthread_mutex_trylock(&pool.busy) != 0) {
         for (int64_t i = 0; i < tasks; i++)
             task(context, i);
         return;
@@ -162,5 +161,5 @@ void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), voi
 
 bool ct__in_parallel(void)
 {
-    return in_parallel;
+    return ct__here()->in_parallel;
 }

@@ -563,6 +563,58 @@ START_TEST(peak_and_live_bytes)
 }
 END_TEST
 
+/* What a scope grew by is its own, not that of the one around it or in it. */
+START_TEST(largest_scope_is_named)
+{
+    ct_scope_open();
+    int outer = __LINE__ - 1;
+    ct_zeros(CT_FLOAT64, CT_SHAPE(100000));
+    ct_scope_open();
+    int inner = __LINE__ - 1;
+    ct_zeros(CT_FLOAT64, CT_SHAPE(50000));
+    ct_memory stats = ct_memory_stats();
+    ck_assert_int_eq(stats.largest_bytes, 800000);
+    ck_assert_int_eq(stats.largest_line, outer);
+    ck_assert_str_eq(stats.largest_file, __FILE__);
+    for (int i = 0; i < 3; i++)
+        ct_zeros(CT_FLOAT64, CT_SHAPE(50000));
+    ck_assert_int_eq(ct_memory_stats().largest_bytes, 1600000);
+    ck_assert_int_eq(ct_memory_stats().largest_line, inner);
+    ct_scope_close();
+    ct_scope_close();
+    ck_assert_int_eq((ct_scope_open)(), CT_OK);
+    ct_zeros(CT_FLOAT64, CT_SHAPE(1000000));
+    ck_assert_int_eq(ct_memory_stats().largest_bytes, 8000000);
+    ck_assert_ptr_null(ct_memory_stats().largest_file); /* opened without a location */
+    ct_scope_close();
+}
+END_TEST
+
+/* A loop whose scope was forgotten: of many lines the one that holds most is found, though small tensors outnumber its. */
+START_TEST(no_memory_names_scope_and_line)
+{
+    ct_scope_open();
+    int scope = __LINE__ - 1, line = 0;
+    for (int step = 0; step < 40; step++) {
+        for (int i = 0; i < 20; i++)
+            ct_at(__FILE__, 1000000 + i, (ct_zeros)(CT_FLOAT64, CT_SHAPE(10)));
+        ct_zeros(CT_FLOAT64, CT_SHAPE(5000));
+        line = __LINE__ - 1;
+    }
+    ct__fail_allocation(1, true);
+    ck_assert_ptr_null((ct_zeros)(CT_FLOAT32, CT_SHAPE(7)));
+    ct__fail_allocation(0, false);
+    char expected[256];
+    snprintf(
+        expected, sizeof expected,
+        "zeros: no memory for float32 [7]; 1.7 MB in use, 1.7 MB of it by the scope opened at %s:%d, most from %s:%d "
+        "(zeros)",
+        __FILE__, scope, __FILE__, line);
+    expect_error(NULL, CT_ERROR_MEMORY, expected);
+    ct_scope_close();
+}
+END_TEST
+
 /* With a cache (memory debuggers go without) a block that was freed serves the next request of its size. */
 START_TEST(cached_bytes_are_used_again)
 {
@@ -899,24 +951,148 @@ START_TEST(threads_have_their_own)
 }
 END_TEST
 
+/* NULL if this thread's counts then are as before. */
 static void *release_here(void *t)
 {
+    ct_memory before = ct_memory_stats();
     ct_release(t);
+    ct_memory after = ct_memory_stats();
+    return after.live_bytes == before.live_bytes && after.live_tensors == before.live_tensors ? NULL : t;
+}
+
+static void release_there(ct_tensor *t)
+{
+    pthread_t thread;
+    void *failed;
+    ck_assert_int_eq(pthread_create(&thread, NULL, release_here, t), 0);
+    pthread_join(thread, &failed);
+    ck_assert_ptr_null(failed);
+}
+
+/* A kept tensor may be handed to another thread, which may give it up; it counts for the thread that made it. */
+START_TEST(tensor_changes_hands)
+{
+    ct_memory before = ct_memory_stats();
+    for (int i = 0; i < 5; i++)
+        release_there(ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(100))));
+    ct_tensor *here = ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(3)));
+    ct_memory after = ct_memory_stats();
+    ck_assert_int_eq(after.live_bytes, before.live_bytes + 24);
+    ck_assert_int_eq(after.live_tensors, before.live_tensors + 1);
+    ck_assert_int_le(after.peak_bytes, before.peak_bytes + 800); /* not five of them */
+    ct_release(here);
+}
+END_TEST
+
+static void *make_here(void *to)
+{
+    for (int i = 0; i < 2; i++)
+        ((ct_tensor **)to)[i] = ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(1000)));
     return NULL;
 }
 
-/* A kept tensor may be handed to another thread, which may give it up. */
-START_TEST(tensor_changes_hands)
+static void *counts_nothing(void *right)
+{
+    ct_tensor *t = ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(10)));
+    *(bool *)right = ct_memory_stats().live_bytes == 80 && ct_memory_stats().live_tensors == 1;
+    ct_release(t);
+    *(bool *)right = *(bool *)right && ct_memory_stats().live_bytes == 0 && ct_memory_stats().live_tensors == 0;
+    return NULL;
+}
+
+/* Tensors outlive the thread that made them, and count for no other, before and after they are given up. */
+START_TEST(tensors_outlive_their_thread)
 {
     pthread_t thread;
-    int64_t tensors = ct_memory_stats().live_tensors, bytes = ct_memory_stats().live_bytes;
-    ct_tensor *t = ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(100)));
-    ck_assert_int_eq(pthread_create(&thread, NULL, release_here, t), 0);
+    ct_tensor *left[2];
+    bool right = false;
+    ct_memory before = ct_memory_stats();
+    ck_assert_int_eq(pthread_create(&thread, NULL, make_here, left), 0);
     pthread_join(thread, NULL);
-    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors + 1); /* this thread's count knows nothing of it */
-    ck_assert_int_eq(ct_memory_stats().live_bytes, bytes + 800);
-    ck_assert_int_eq(pthread_create(&thread, NULL, release_here, ct_keep(ct_ones(CT_FLOAT64, CT_SHAPE(1)))), 0);
-    pthread_join(thread, NULL);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_create(&thread, NULL, counts_nothing, &right), 0);
+        pthread_join(thread, NULL);
+        ck_assert_msg(right, "with %d of two given up", i);
+        if (i < 2)
+            ct_release(left[i]);
+    }
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+}
+END_TEST
+
+/* ---- late loading ---- */
+
+/* Uses the library; NULL if it does what it should. */
+static void *use_late(void *library)
+{
+    typedef ct_tensor *(*constructor)(ct_dtype, const int64_t *, int);
+    typedef ct_tensor *(*binary)(ct_tensor *, ct_tensor *);
+    constructor ones = (constructor)dlsym(library, "ct_ones");
+    binary add = (binary)dlsym(library, "ct_add"), multiply = (binary)dlsym(library, "ct_matmul");
+    double (*item)(const ct_tensor *) = (double (*)(const ct_tensor *))dlsym(library, "ct_item");
+    const char *(*message)(void) = (const char *(*)(void))dlsym(library, "ct_error_message");
+    ct_tensor *x = ones(CT_FLOAT32, CT_SHAPE(1, 1));
+    bool right = item(add(x, multiply(x, x))) == 2;
+    right = right && !add(x, NULL) && strstr(message(), "add: ");
+    return right ? NULL : library;
+}
+
+/* Loads it, and uses it on this thread and on another. */
+static bool loads_and_works(const char *path)
+{
+    pthread_t thread;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL), *failed = NULL;
+    if (!library)
+        return fprintf(stderr, "%s\n", dlerror()), false;
+    if (use_late(library) || pthread_create(&thread, NULL, use_late, library) != 0)
+        return false;
+    pthread_join(thread, &failed);
+    return !failed;
+}
+
+/* Libraries that each take as much static thread-local memory as the name says, largest first, until 8 bytes are too many. */
+static bool use_up_static_memory(void)
+{
+    void *last = NULL;
+    for (int size = 8192; size >= 8; size /= 2) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/libuse_tls_%d.so", TEST_BUILD, size);
+        last = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    }
+    char again[4096];
+    snprintf(again, sizeof again, "%s/libuse_tls_more.so", TEST_BUILD);
+    return last || !dlopen(again, RTLD_NOW | RTLD_LOCAL);
+}
+
+static bool copied(const char *from, const char *to)
+{
+    char command[8300];
+    snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
+    return system(command) == 0;
+}
+
+/* The library loads where no static thread-local memory is left, and a second time beside itself. */
+START_TEST(library_loads_late_and_twice)
+{
+    if (TEST_LIBRARY[0] == '\0') /* a sanitized build */
+        return;
+    char second[] = "/tmp/cotan-late-XXXXXX";
+    int fd = mkstemp(second);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert(copied(TEST_LIBRARY, second));
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        if (!use_up_static_memory())
+            _exit(2);
+        _exit(loads_and_works(TEST_LIBRARY) ? loads_and_works(second) ? 0 : 4 : 3);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    remove(second);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
 }
 END_TEST
 
@@ -1106,15 +1282,18 @@ Suite *ct_suite_tensor(void)
 #if CT_LIFETIME_CHECKS
     add(suite, "closed", 1, TESTS(use_after_close));
 #endif
-    add(suite, "memory", 1, TESTS(peak_and_live_bytes, cached_bytes_are_used_again, size_classes, blocks_are_aligned));
+    add(suite, "memory", 1,
+        TESTS(peak_and_live_bytes, cached_bytes_are_used_again, size_classes, blocks_are_aligned,
+              largest_scope_is_named, no_memory_names_scope_and_line));
     add(suite, "errors", 1,
         TESTS(first_error_stays, null_gives_the_first_error_on, place_is_that_of_the_first_call, place_in_nested_calls,
               long_messages_are_cut, status_names, version_and_config));
     add(suite, "threads", 1,
         TESTS(number_of_threads_is_clipped, regions_of_several_threads, regions_after_fork, library_is_unloaded,
-              threads_have_their_own));
+              library_loads_late_and_twice, threads_have_their_own));
     TCase *hands = tcase_create("hands"); /* without the fixture, whose counters are this thread's */
     tcase_add_test(hands, tensor_changes_hands);
+    tcase_add_test(hands, tensors_outlive_their_thread);
     suite_add_tcase(suite, hands);
     add(suite, "parallel", 9, TESTS(every_task_runs_once));
     add(suite, "products", 64, TESTS(products_of_all_strides));

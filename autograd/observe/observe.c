@@ -3,8 +3,6 @@
  * Invariant: telling leaves everything that a result depends on as it was: recording, region, random numbers, pending error. */
 #include "observe_internal.h"
 
-_Thread_local ct_observing *ct__observers;
-
 struct ct_observing {
     ct_observer observer;
     void *user;
@@ -12,13 +10,11 @@ struct ct_observing {
     ct_observing *next;
 };
 
-static _Thread_local bool telling;
-
 /* ---- the list ---- */
 
 static ct_observing **place_of(ct_observer observer, const void *user)
 {
-    ct_observing **place = &ct__observers;
+    ct_observing **place = &ct__here()->observers;
     while (*place && ((*place)->observer != observer || (*place)->user != user))
         place = &(*place)->next;
     return place;
@@ -28,7 +24,7 @@ ct_status ct_observe_begin(ct_observer observer, void *user)
 {
     if (!observer)
         return ct__error(CT_ERROR_NULL, "observe_begin: the observer is NULL");
-    if (telling)
+    if (ct__here()->telling)
         return ct__error(CT_ERROR_STATE, "observe_begin: called by an observer");
     ct_observing **end = place_of(observer, user);
     if (*end)
@@ -43,7 +39,7 @@ ct_status ct_observe_begin(ct_observer observer, void *user)
 
 ct_status ct_observe_end(ct_observer observer, void *user)
 {
-    if (telling)
+    if (ct__here()->telling)
         return ct__error(CT_ERROR_STATE, "observe_end: called by an observer");
     ct_observing **place = place_of(observer, user), *o = *place;
     if (!o)
@@ -75,23 +71,23 @@ static bool stoppable(const ct_event *event)
 
 ct_status ct__tell(ct_event *event)
 {
-    ct_observing *list = ct__observers;
+    ct_observing *list = ct__here()->observers;
     ct_pending_error before, veto;
     ct_scope scope;
     ct__error_take(&before);
     ct_random_state random = ct_random_get();
     int depth = ct__no_grad_depth(1);
     ct__scope_push(&scope);
-    ct__observers = NULL;
-    telling = true;
+    ct__here()->observers = NULL;
+    ct__here()->telling = true;
     ct_status status = CT_OK;
     for (ct_observing *o = list; o; o = o->next) {
         ct_status own =
             o->failure.code == CT_OK ? tell_one(o, event, status == CT_OK && stoppable(event), &veto) : CT_OK;
         status = status == CT_OK ? own : status;
     }
-    telling = false;
-    ct__observers = list;
+    ct__here()->telling = false;
+    ct__here()->observers = list;
     ct__scope_pop(&scope);
     ct__no_grad_depth(depth);
     ct_random_set(random);
@@ -173,9 +169,9 @@ ct_status ct__tell_leaf(ct_moment moment, const ct_tensor *leaf, const ct_tensor
 /* A thread that ends while it is observed. */
 static void forget_observers(void)
 {
-    while (ct__observers) {
-        ct_observing *o = ct__observers;
-        ct__observers = o->next;
+    while (ct__here()->observers) {
+        ct_observing *o = ct__here()->observers;
+        ct__here()->observers = o->next;
         ct__free(o, sizeof *o);
     }
 }

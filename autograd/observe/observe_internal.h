@@ -1,4 +1,4 @@
-/* How the door and the engine tell observers. Without one, all that they do is to look whether ct__observers is NULL. */
+/* How the door and the engine tell observers. Without one, all that they do is to look whether ct__here()->observers is NULL. */
 #ifndef CT_OBSERVE_INTERNAL_H
 #define CT_OBSERVE_INTERNAL_H
 
@@ -6,7 +6,6 @@
 #include <cotan/observe.h>
 
 typedef struct ct_observing ct_observing;
-extern _Thread_local ct_observing *ct__observers; /* NULL: nobody is to be told */
 
 /* Tells all observers; returns the first veto, whose error is pending then. */
 ct_status ct__tell(ct_event *event);

@@ -101,13 +101,19 @@ CT_API ct_tensor *ct_keep(ct_tensor *t);
 /* Gives t up, whether kept or owned by a scope. What a graph still needs of it lives on inside the graph. NULL is fine. */
 CT_API void ct_release(ct_tensor *t);
 
+/* Of this thread: what was made on it, wherever it is given back. */
 typedef struct ct_memory {
-    int64_t live_bytes;   /* bytes of the storages in use, this thread */
+    int64_t live_bytes;   /* bytes of the storages in use */
     int64_t peak_bytes;   /* highest live_bytes since the thread began or ct_memory_reset_peak() */
     int64_t scope_bytes;  /* live_bytes less those when the innermost scope was opened */
     int64_t cached_bytes; /* bytes freed and kept for the next allocation */
     int64_t live_tensors; /* tensors in use */
     int scope_depth;      /* open scopes */
+    /* Which scope holds most, where one is missing for instance: what it grew by, itself and not what is open in it, and where
+     * it was opened; NULL and 0 for what is in none, or where that is not known. */
+    int64_t largest_bytes;
+    const char *largest_file;
+    int largest_line;
 } ct_memory;
 
 CT_API ct_memory ct_memory_stats(void);
@@ -133,6 +139,8 @@ CT_API const void *ct_at_elements(const char *file, int line, const void *data);
 /* Note where the in-place change was made that this thread has just finished; return their last argument. */
 CT_API ct_status ct_at_write(const char *file, int line, ct_status status);
 CT_API void *ct_at_data(const char *file, int line, void *data);
+/* Notes where the scope was opened that this thread has just opened; returns status. */
+CT_API ct_status ct_at_scope(const char *file, int line, ct_status status);
 
 /* ---- printing, as NumPy prints ---- */
 
@@ -161,7 +169,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_data(t) ct_at_elements(CT_HERE, ct_data(t))
 #define ct_item(t) ct_at_value(CT_HERE, ct_item(t))
 #define ct_get(t, ...) ct_at_value(CT_HERE, ct_get(t, __VA_ARGS__))
-#define ct_scope_open() ct_at_status(CT_HERE, ct_scope_open())
+#define ct_scope_open() ct_at_scope(CT_HERE, ct_scope_open())
 #define ct_scope_close() ct_at_status(CT_HERE, ct_scope_close())
 #define ct_scope_return(t) ct_at(CT_HERE, ct_scope_return(t))
 #define ct_keep(t) ct_at(CT_HERE, ct_keep(t))
