@@ -671,6 +671,20 @@ bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b)
     return usable(a) && usable(b) && a->storage == b->storage;
 }
 
+bool ct_same(const ct_tensor *a, const ct_tensor *b)
+{
+    if (!usable(a) || !usable(b))
+        return false;
+    if (a == b)
+        return true;
+    if (a->storage != b->storage || a->offset != b->offset || a->dtype != b->dtype || a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->shape[i] != b->shape[i] || (a->shape[i] > 1 && a->strides[i] != b->strides[i]))
+            return false;
+    return true;
+}
+
 int64_t ct_tensor_version(const ct_tensor *t)
 {
     return usable(t) ? t->storage->version : 0;

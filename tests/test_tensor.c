@@ -216,7 +216,7 @@ START_TEST(null_tensors)
     ct_release(NULL);
     ck_assert(ct_dtype_of(NULL) == CT_FLOAT32 && ct_rank(NULL) == 0 && !ct_shape(NULL) && !ct_strides(NULL));
     ck_assert(ct_size(NULL, 0) == 0 && ct_numel(NULL) == 0 && !ct_is_contiguous(NULL));
-    ck_assert(!ct_shares_storage(NULL, NULL) && ct_tensor_version(NULL) == 0);
+    ck_assert(!ct_shares_storage(NULL, NULL) && !ct_same(NULL, NULL) && ct_tensor_version(NULL) == 0);
     ok(ct_error_code());
 }
 END_TEST
@@ -255,6 +255,28 @@ START_TEST(making_without_memory)
 END_TEST
 
 /* ---- elements ---- */
+
+START_TEST(the_same_elements_under_two_handles)
+{
+    ct_tensor *t = ct_arange(CT_FLOAT64, 0, 1, 4), *m = ct_reshape(t, CT_SHAPE(2, 2)),
+              *row = ct_reshape(t, CT_SHAPE(1, 4));
+    ck_assert(ct_same(t, t) && ct_same(t, ct_detach(t)) && ct_same(t, ct_slice(t, 0, 0, CT_END, 1)));
+    ck_assert(ct_same(t, ct_reshape(m, CT_SHAPE(4))) && ct_same(row, ct_expand(row, CT_SHAPE(1, 4))));
+    ck_assert(ct_same(row, ct_slice(row, 0, 0, 1, 2))); /* the stride of an axis of size 1 leads nowhere */
+    ck_assert(!ct_same(t, ct_clone(t)) && !ct_same(t, m) && !ct_same(t, row));
+    ck_assert(!ct_same(m, ct_transpose(m, 0, 1)) && !ct_same(m, ct_flip(m, CT_SHAPE(0))));
+    ck_assert(!ct_same(ct_slice(t, 0, 0, 2, 1), ct_slice(t, 0, 1, 3, 1)));
+    ck_assert(!ct_same(ct_slice(t, 0, 0, 2, 1), ct_slice(t, 0, 0, CT_END, 2)) && !ct_same(t, NULL));
+}
+END_TEST
+
+START_TEST(what_may_come_back_itself)
+{
+    ct_tensor *t = ct_arange(CT_FLOAT64, 0, 1, 4), *m = ct_transpose(ct_reshape(t, CT_SHAPE(2, 2)), 0, 1);
+    ck_assert(ct_contiguous(t) == t && !ct_same(ct_contiguous(m), m));
+    ck_assert(ct_dropout(t, 0.5, false) == t && ct_dropout(t, 0, true) == t && !ct_same(ct_dropout(t, 0.5, true), t));
+}
+END_TEST
 
 START_TEST(views_share_storage)
 {
@@ -1274,8 +1296,9 @@ Suite *ct_suite_tensor(void)
               null_tensors, making_without_memory));
     add(suite, "ranks", CT_MAX_RANK + 1, TESTS(every_dtype_and_rank));
     add(suite, "elements", 1,
-        TESTS(views_share_storage, elements_one_by_one, arrays_out, data_pointers, recorded_results_are_not_written,
-              fill_through_views, copies_convert, copies_overlap));
+        TESTS(the_same_elements_under_two_handles, what_may_come_back_itself, views_share_storage, elements_one_by_one,
+              arrays_out, data_pointers, recorded_results_are_not_written, fill_through_views, copies_convert,
+              copies_overlap));
     add(suite, "scopes", 1,
         TESTS(scopes_nest, kept_tensors_stay, released_tensors_leave_their_scope, closing_with_none_open,
               released_twice));

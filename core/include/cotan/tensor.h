@@ -63,6 +63,10 @@ CT_API int64_t ct_size(const ct_tensor *t, int axis); /* negative counts from th
 CT_API int64_t ct_numel(const ct_tensor *t);
 CT_API bool ct_is_contiguous(const ct_tensor *t);
 CT_API bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b);
+/* Whether a and b are one tensor, or two over the very same elements: of one storage, offset, dtype, shape and strides. What is
+ * written to one is then written to the other; graph and gradient may differ (ct_detach). For bindings: ct_contiguous and
+ * ct_dropout may hand back their input itself, which is then not a second tensor to release. */
+CT_API bool ct_same(const ct_tensor *a, const ct_tensor *b);
 /* How often the storage has been changed in place. */
 CT_API int64_t ct_tensor_version(const ct_tensor *t);
 

@@ -171,7 +171,8 @@ CT_API ct_tensor *ct_outer(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_bilinear(ct_tensor *a, ct_tensor *b, ct_tensor *weight, ct_tensor *bias);
 /* n operands contracted in Einstein's notation: "bhid,bhjd->bhij". Letters name axes; a letter that the result does not have
  * is summed over; twice in one operand it takes the diagonal; "..." stands for axes that broadcast; without "->" the result
- * has the letters that stand once, in alphabetical order. Errors: argument, naming the letter and its sizes. */
+ * has the letters that stand once, in alphabetical order. It may be a view of an operand. Errors: argument, naming
+ * the letter and its sizes. */
 CT_API ct_tensor *ct_einsum(const char *equation, ct_tensor *const *operands, int n);
 
 /* ---- shape: views where strides allow ---- */
@@ -194,7 +195,7 @@ CT_API ct_tensor *ct_squeeze(ct_tensor *x, int axis); /* error (shape) if that a
 CT_API ct_tensor *ct_slice(ct_tensor *x, int axis, int64_t start, int64_t end, int64_t step);
 /* x[index] along axis, which goes away. A view. */
 CT_API ct_tensor *ct_select(ct_tensor *x, int axis, int64_t index);
-/* The same elements, row-major: x itself if it is so already. */
+/* The same elements, row-major: x itself, the same pointer, if it is so already (see ct_same). */
 CT_API ct_tensor *ct_contiguous(ct_tensor *x);
 /* A copy in fresh storage. */
 CT_API ct_tensor *ct_clone(ct_tensor *x);

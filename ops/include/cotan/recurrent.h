@@ -58,7 +58,7 @@ CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct
                                                   const ct_attention_options *options);
 
 /* In training each element is 0 with probability p and x / (1 - p) otherwise, drawn once, from the thread's generator; in
- * evaluation x itself. p in [0, 1]. */
+ * evaluation, and for p = 0, x itself, the same pointer (see ct_same). p in [0, 1]. */
 CT_API ct_tensor *ct_dropout(ct_tensor *x, double p, bool training);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
