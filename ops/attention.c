@@ -49,6 +49,10 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
                       ct_call_shapes(call));
         return NULL;
     }
+    if (!isfinite(a->scale)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "scale %g is not finite", a->scale);
+        return NULL;
+    }
     if (mask && a->is_causal) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "takes a mask or is_causal, not both");
         return NULL;

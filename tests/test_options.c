@@ -70,7 +70,11 @@ START_TEST(a_nan_is_refused)
     ck_assert_ptr_null(ct_optimizer_new(m, &ct_rule_adam, .beta1 = NAN));
     expect_error(NULL, CT_ERROR_ARGUMENT, "optimizer adam: beta1 out of range: nan");
     ct_module_free(m);
-    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(2, 2));
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(2, 2)), *labels = ct_zeros(CT_INT64, CT_SHAPE(2));
+    expect_error(ct_scaled_dot_product_attention(x, x, x, .scale = NAN), CT_ERROR_ARGUMENT,
+                 "scaled_dot_product_attention: scale nan");
+    ck_assert_ptr_null(ct_dataset_new(x, labels, .scale = NAN));
+    expect_error(NULL, CT_ERROR_ARGUMENT, "dataset: scale nan");
     expect_error(ct_layer_norm(x, NULL, NULL, .eps = NAN), CT_ERROR_ARGUMENT, "layer_norm: eps nan");
     expect_error(ct_interpolate(ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 2)), .scale = {NAN}), CT_ERROR_ARGUMENT,
                  "interpolate: scale[0] is nan");
