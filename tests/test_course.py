@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Runs the programs of docs/course and holds each chapter's page to them.
+
+    ```c from NN_name.c      lines that stand in the program like this, one after another (but for the indentation)
+    ```output from NN_name   lines that the program prints, one after another
+    ![...](NN_name.svg)      a picture that the program writes
+
+Numbers may differ by one in their last place, since instruction sets round differently.
+usage: test_course.py FOLDER_OF_PAGES FOLDER_OF_PROGRAMS
+"""
+import pathlib, re, subprocess, sys, tempfile, textwrap
+
+FENCE = re.compile(r"^```(?P<kind>c|output) from (?P<name>\S+)\n(?P<text>.*?)^```$", re.M | re.S)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
+pages, programs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+passed = failed = 0
+
+
+def check(what, holds):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print(f"not so: {what}")
+
+
+def last_place(number):
+    """What a unit in the last digit of a printed number is worth."""
+    digits, _, exponent = number.partition("e")
+    return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+
+
+def same(a, b):
+    """The same text, but for the last digit of numbers."""
+    if NUMBER.sub("", a) != NUMBER.sub("", b):
+        return False
+    return all(abs(float(x) - float(y)) <= 1.01 * max(last_place(x), last_place(y))
+               for x, y in zip(NUMBER.findall(a), NUMBER.findall(b)))
+
+
+def stands_in(part, lines):
+    """Whether the lines of part follow one another in lines."""
+    return part and any(all(map(same, part, lines[i:])) for i in range(len(lines) - len(part) + 1))
+
+
+def rows(text):
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def bare(text):
+    return [line.lstrip() for line in rows(textwrap.dedent(text))]
+
+
+def run(name, folder):
+    """What the program prints; it leaves its pictures in folder."""
+    done = subprocess.run([programs / name], capture_output=True, text=True, cwd=folder, timeout=300)
+    check(f"{name} ends well: {done.stderr}", done.returncode == 0)
+    return rows(done.stdout)
+
+
+def check_page(page, printed, folder):
+    text = page.read_text()
+    for fence in FENCE.finditer(text):
+        line = text.count("\n", 0, fence.start()) + 1
+        if fence["kind"] == "c":
+            holds = stands_in(bare(fence["text"]), bare((pages / fence["name"]).read_text()))
+        else:
+            holds = stands_in(rows(fence["text"]), printed)
+        check(f"{page.name}:{line}: {fence['name']} has these lines", holds)
+    pictures = sorted(path.name for path in folder.glob("*.svg"))
+    check(f"{page.name} shows {pictures}, which its program draws", pictures == sorted(re.findall(r"\]\((\w+\.svg)\)", text)))
+    for name in pictures:
+        check(f"{name} is what the program draws: sh docs/course/make.sh", (pages / name).exists() and same((pages / name).read_text(), (folder / name).read_text()))
+
+
+for source in sorted(pages.glob("[0-9]*.c")):
+    with tempfile.TemporaryDirectory() as folder:
+        printed = run(source.stem, folder)
+        check_page(source.with_suffix(".md"), printed, pathlib.Path(folder))
+readme = (pages / "README.md").read_text()
+for page in sorted(pages.glob("[0-9]*.md")):
+    check(f"README.md lists {page.name}", f"({page.name})" in readme)
+    check(f"{page.name} has its program", page.with_suffix(".c").exists())
+print(f"{passed} passed, {failed} failed")
+sys.exit(passed == 0 or failed > 0)
