@@ -235,6 +235,14 @@ static ct_status record(ct_call *call)
     return CT_OK;
 }
 
+/* For those who ask why there is no gradient. */
+static void note_unrecorded(ct_call *call)
+{
+    uint8_t why = call->op->backward ? CT_PAST_NO_GRAD : CT_PAST_NO_BACKWARD;
+    for (int i = 0; i < call->n_outputs; i++)
+        call->outputs[i]->past |= why;
+}
+
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
 static ct_status run_forward(ct_call *call)
 {
@@ -277,8 +285,12 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
             status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
     if (status == CT_OK && op->forward)
         status = run_forward(call);
-    if (status == CT_OK && requires_grad && op->backward && ct_grad_enabled())
-        status = record(call);
+    if (status == CT_OK && requires_grad) {
+        if (op->backward && ct_grad_enabled())
+            status = record(call);
+        else
+            note_unrecorded(call);
+    }
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
     return status;
@@ -422,5 +434,8 @@ void ct_zero_grad(ct_tensor *t)
 
 ct_tensor *(ct_detach)(ct_tensor *t)
 {
-    return ct__check_tensor(t, "detach") == CT_OK ? ct__tensor_alias(t, "detach") : NULL;
+    ct_tensor *alias = ct__check_tensor(t, "detach") == CT_OK ? ct__tensor_alias(t, "detach") : NULL;
+    if (alias && t->requires_grad)
+        alias->past |= CT_PAST_DETACHED;
+    return alias;
 }

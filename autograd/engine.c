@@ -493,6 +493,7 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
     } else if (may_hold(leaf, g->grad)) {
         ct_set_grad(leaf, g->grad);
     }
+    leaf->past |= CT_PAST_GRADIENT;
     if (CT_UNLIKELY(ct__here()->observers))
         ct__tell_leaf(CT_LEAF_CHANGED, leaf, NULL, leaf->grad);
 }
@@ -632,6 +633,7 @@ ct_status(ct_backward)(ct_tensor *root, const ct_backward_options *options)
     ct_status status = o ? check_root(root, o->gradient, "backward") : ct_error_code();
     if (status != CT_OK)
         return status;
+    ct__why_note_run(root);
     ct_run run = {.retain = o->retain_graph || o->create_graph, .create = o->create_graph};
     return run_graph(&run, &root, &o->gradient, 1);
 }

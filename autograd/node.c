@@ -94,6 +94,7 @@ static void connect(ct_edge *edge, ct_tensor *input)
         edge->output = input->output;
     } else {
         edge->leaf = input;
+        input->past |= CT_PAST_USED;
         ct__tensor_ref(input);
     }
 }

@@ -43,7 +43,8 @@ struct ct_tensor {
     int32_t refs;   /* the owner (a scope or the user) has one, every node that saved it one */
     uint8_t dtype, rank;
     bool requires_grad, kept, retains_grad, contiguous;
-    int16_t output;             /* which of the node's outputs */
+    int8_t output;              /* which of the node's outputs */
+    uint8_t past;               /* ct_past flags */
     ct_scope *scope;            /* owner; NULL once kept or given up */
     ct_tensor *previous, *next; /* in the owner's list */
     struct ct_node *node;       /* what made it; NULL for a leaf */
@@ -57,6 +58,15 @@ struct ct_tensor {
     struct ct_hook_entry *hooks;  /* a leaf's hooks; a result's are on its node */
     int64_t *shape, *strides;     /* rank each, at least one, in dims */
     int64_t dims[];
+};
+
+/* What has happened to a tensor, for those who ask why it has no gradient. */
+enum ct_past {
+    CT_PAST_NO_GRAD = 1,     /* made while recording was off, from one that asks for a gradient; */
+    CT_PAST_NO_BACKWARD = 2, /* by an operation without a backward; */
+    CT_PAST_DETACHED = 4,    /* by ct_detach() */
+    CT_PAST_USED = 8,        /* a recorded operation has taken it, a leaf */
+    CT_PAST_GRADIENT = 16    /* a backward has left it a gradient */
 };
 
 /* Set by autograd, called by core. */

@@ -14,6 +14,7 @@
     SUITE(autograd) \
     SUITE(regions) \
     SUITE(observe) \
+    SUITE(trace) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

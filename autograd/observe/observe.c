@@ -1,7 +1,7 @@
 /* Observers: the thread's list of them, and telling them.
  *
  * Invariant: telling leaves everything that a result depends on as it was: recording, region, random numbers, pending error. */
-#include "observe_internal.h"
+#include "trace_internal.h"
 
 struct ct_observing {
     ct_observer observer;
@@ -125,6 +125,7 @@ ct_status ct__tell_backward(ct_moment moment, const ct_call *call, ct_status sta
                       .region = ct_region(),
                       .n_inputs = call->n_inputs,
                       .n_outputs = call->n_outputs,
+                      .wanted = call->needs,
                       .grad_outputs = (const ct_tensor *const *)call->grad_outputs};
     if (moment == CT_BACKWARD_ENDED)
         event.grad_inputs = (const ct_tensor *const *)call->grad_inputs;
@@ -169,6 +170,8 @@ ct_status ct__tell_leaf(ct_moment moment, const ct_tensor *leaf, const ct_tensor
 /* A thread that ends while it is observed. */
 static void forget_observers(void)
 {
+    ct__trace_forget();
+    ct__why_forget();
     while (ct__here()->observers) {
         ct_observing *o = ct__here()->observers;
         ct__here()->observers = o->next;

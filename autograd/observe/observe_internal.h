@@ -24,4 +24,6 @@ typedef struct ct_arrival {
 ct_status ct__tell_gradient(ct_moment moment, const ct_arrival *a, const ct_tensor *sum, ct_status status);
 ct_status ct__tell_leaf(ct_moment moment, const ct_tensor *leaf, const ct_tensor *gradient, const ct_tensor *sum);
 
+void ct__why_note_run(const ct_tensor *root); /* a backward begins there */
+
 #endif

@@ -19,7 +19,7 @@ typedef enum ct_moment {
     CT_FORWARD_ENDED,   /* the same, outputs, node */
     CT_RUN_BEGINS,      /* ct_backward() or ct_grad(): roots */
     CT_RUN_ENDED,       /* the same. Leaves have changed, or not: status */
-    CT_BACKWARD_BEGINS, /* one node: op, attributes, node, grad_outputs */
+    CT_BACKWARD_BEGINS, /* one node: op, attributes, node, wanted, grad_outputs */
     CT_BACKWARD_ENDED,  /* the same, grad_inputs */
     CT_GRADIENT_COMES,  /* to a tensor: gradient; sum: of those that came before, or NULL */
     CT_GRADIENT_CAME,   /* the same; sum with gradient in it */
@@ -38,6 +38,7 @@ typedef struct ct_event {
     int n_inputs, n_outputs;
     const ct_tensor *const *inputs; /* entries may be NULL: optional ones left out */
     const ct_tensor *const *outputs;
+    const bool *wanted;                   /* in a backward: whether each input's gradient is */
     const ct_tensor *const *grad_outputs; /* of each output, NULL: counts as zero */
     const ct_tensor *const *grad_inputs;  /* as the operation's backward gave them; NULL: not wanted, or zero */
     const ct_tensor *const *roots;

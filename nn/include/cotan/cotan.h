@@ -11,5 +11,6 @@
 #include <cotan/ops.h>
 #include <cotan/random.h>
 #include <cotan/tensor.h>
+#include <cotan/trace.h>
 
 #endif

@@ -1,0 +1,162 @@
+/* The trace: what this thread's operations and backward runs really did, step by step, with the values they had.
+ *
+ * Between ct_trace_begin() and ct_trace_end() every operation leaves a node and every gradient that comes to a tensor a step.
+ * Values are copied when they are seen, so later changes do not reach them. The trace is an observer: results are the same with
+ * it. It holds on to the graph and to unrecorded tensors that it has met until it ends, and it runs the backward of small
+ * operations once more for their local derivatives. */
+#ifndef COTAN_TRACE_H
+#define COTAN_TRACE_H
+
+#include <cotan/autograd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CT_TRACE_WHOLE 64 /* a tensor of at most so many elements is kept in full, */
+#define CT_TRACE_SOME 6   /* of a larger one the first and the last three, and */
+#define CT_TRACE_BINS 16  /* a histogram of the finite elements, from min to max */
+
+/* A tensor as it was when it was seen. */
+typedef struct ct_snapshot {
+    ct_dtype dtype;
+    int rank;
+    const int64_t *shape;
+    int64_t numel, shown;
+    const double *values;        /* shown of them, row-major: all, or the first and the last */
+    double min, max, mean, norm; /* of the finite elements; NaN without any. norm: root of the sum of squares */
+    int64_t zeros, nans, infinities;
+    const int64_t *bins; /* NULL if values has all */
+} ct_snapshot;
+
+typedef enum ct_trace_kind {
+    CT_TRACE_LEAF,     /* asks for a gradient */
+    CT_TRACE_CONSTANT, /* does not: data, labels, what no operation of the trace has made */
+    CT_TRACE_RESULT    /* of an operation */
+} ct_trace_kind;
+
+/* What is known of a gradient after the last run; no two of them may look alike. */
+typedef enum ct_gradient_state {
+    CT_GRADIENT_NOT_COMPUTED, /* no run has come here */
+    CT_GRADIENT_NONE,         /* there is none: why says why */
+    CT_GRADIENT_ZERO,         /* exactly 0, or nothing has come, which counts as 0 */
+    CT_GRADIENT_NUMBER
+} ct_gradient_state;
+
+/* A tensor and how it was made. Its id is its place in the trace; inputs have smaller ones. */
+typedef struct ct_trace_node {
+    int64_t id;
+    ct_trace_kind kind;
+    const char *name;    /* the user's (ct_name), or NULL */
+    const char *op;      /* the operation or function that made it */
+    const char *formula; /* of the operation's gradient, or NULL */
+    const char *region;  /* "" outside of any */
+    const char *file;    /* where, or NULL */
+    int line;
+    int output;    /* which of the operation's results */
+    bool recorded; /* it is in a graph: backward can come here */
+    bool backward; /* made by a backward with create_graph */
+    int n_inputs;
+    const int64_t *inputs; /* ids; -1: an optional one left out */
+    const ct_snapshot *value;
+    ct_gradient_state state;
+    const char *why; /* CT_GRADIENT_NONE: a sentence */
+    const ct_snapshot
+        *gradient; /* CT_GRADIENT_NUMBER and ZERO; NULL if nothing has come. Of a leaf: what it has accumulated */
+} ct_trace_node;
+
+typedef enum ct_trace_action {
+    CT_STEP_SEED,         /* the cotangent of a root */
+    CT_STEP_CONTRIBUTION, /* the backward of from's operation gives the gradient of its input */
+    CT_STEP_LEAF          /* a run is over, and its gradient goes into what the leaf has accumulated */
+} ct_trace_action;
+
+/* One gradient that came to a tensor: old + contribution = now. */
+typedef struct ct_trace_step {
+    ct_trace_action action;
+    int64_t run;                 /* counts ct_backward() and ct_grad() from 1 */
+    int64_t from;                /* id of the (first) result whose operation went back, or -1 */
+    int input;                   /* which of its inputs, or -1 */
+    int64_t to;                  /* id of the tensor that gets it */
+    const ct_snapshot *incoming; /* the gradient of from; NULL unless from has one */
+    /* The derivative of from with respect to the input; NULL if either is large. Of the input's shape if from has one
+     * element or the operation is elementwise (incoming x local = contribution), else [elements of from, elements of input]. */
+    const ct_snapshot *local;
+    bool elementwise; /* incoming x local = contribution, element by element */
+    const ct_snapshot *contribution;
+    const ct_snapshot *old; /* NULL: nothing yet, counts as 0 */
+    const ct_snapshot *now;
+} ct_trace_step;
+
+typedef struct ct_trace_log ct_trace_log;
+
+/* Begins to trace what this thread does. Errors: state (a trace is running on this thread, or an observer calls), memory. */
+CT_API ct_status ct_trace_begin(void);
+/* Ends it. The trace is the caller's until ct_trace_free(). NULL with an error: state (none is running), or what the trace itself has
+ * run into (memory), after which it saw no more. */
+CT_API ct_trace_log *ct_trace_end(void);
+CT_API void ct_trace_free(ct_trace_log *trace); /* NULL is fine */
+
+CT_API int64_t ct_trace_nodes(const ct_trace_log *trace);                            /* how many there are; NULL: 0 */
+CT_API const ct_trace_node *ct_trace_node_at(const ct_trace_log *trace, int64_t id); /* NULL outside 0..nodes-1 */
+CT_API int64_t ct_trace_steps(const ct_trace_log *trace);
+CT_API const ct_trace_step *ct_trace_step_at(const ct_trace_log *trace, int64_t i);
+CT_API int64_t ct_trace_root(const ct_trace_log *trace); /* id of the (first) root of the last run; -1 without one */
+/* id of the newest tensor of that name, or -1. */
+CT_API int64_t ct_trace_find(const ct_trace_log *trace, const char *name);
+
+/* Writes the trace as JSON; docs/trace.md has the schema. Errors: NULL, io, memory. */
+CT_API ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream);
+
+/* ---- the story ---- */
+
+typedef enum ct_choice { CT_AUTO, CT_YES, CT_NO } ct_choice;
+
+typedef struct CT_BY_NAME ct_explain_options {
+    CT_OPTIONS_HEAD;
+    const char *to;     /* only the way to the tensor of this name (ct_name) */
+    const char *region; /* of a large graph, whose regions are shown as a line each, opens this one */
+    bool whole;         /* shows every step of a large graph too */
+    int width;          /* columns, at least 20; default 80 */
+    ct_choice color;    /* CT_AUTO: on a terminal, unless NO_COLOR is set */
+    ct_choice unicode;  /* CT_AUTO: if the environment's locale is UTF-8 */
+} ct_explain_options;
+#define CT_DEFAULTS_ct_explain_options .width = 80,
+CT_API void ct_explain_options_init(ct_explain_options *options, size_t size);
+
+/* Tells how root was computed and how its gradient went back, a line a step, with the numbers: the forward values, then incoming
+ * gradient x local derivative = contribution, old + contribution = new at forks, then the gradients of the leaves. A trace must
+ * be running that has seen root. If no backward has run from root, one is run for the story that changes no leaf. Errors: NULL,
+ * state, argument (no tensor named .to), io, memory. options may be NULL. */
+CT_API ct_status ct_explain(ct_tensor *root, FILE *stream, const ct_explain_options *options);
+/* The same for the last run's root in a trace that is over, or, if none was run, the forward pass of its last result. */
+CT_API ct_status ct_trace_explain(const ct_trace_log *trace, FILE *stream, const ct_explain_options *options);
+
+/* ---- why ---- */
+
+/* Why t has no gradient, as a sentence that names the line where it can: it is an integer, nothing asks for one, it was detached or
+ * made while recording was off, its operation has none, no path leads to it, no backward has run, it is no leaf. A
+ * sentence too if it has one. Lasts until the thread's next call of this function or the next. */
+CT_API const char *ct_why_no_grad(const ct_tensor *t);
+/* Why the gradient of a tensor of the trace is what it is after the last run: walks from it towards the root and stops at the
+ * operation that made it zero, tiny, huge, NaN or infinite. */
+CT_API const char *ct_trace_why(const ct_trace_log *trace, int64_t id);
+
+/* ---- numbers ---- */
+
+/* A number for people, in at most CT_NUMBER_TEXT - 1 bytes: four significant digits and no trailing zeros, an exponent outside of
+ * 0.001..99999, "0", "nan", "inf". Returns buffer. */
+#define CT_NUMBER_TEXT 16
+CT_API char *ct_number_text(double value, char *buffer);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_trace_begin() ct_at_status(CT_HERE, ct_trace_begin())
+#define ct_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_explain, ct_explain_options, __VA_ARGS__, ))
+#define ct_trace_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_trace_explain, ct_explain_options, __VA_ARGS__, ))
+#define ct_trace_write_json(trace, stream) ct_at_status(CT_HERE, ct_trace_write_json(trace, stream))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
