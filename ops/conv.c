@@ -156,6 +156,27 @@ static const ct_sample weight_samples[] = {
     {NULL, NULL},
 };
 
+/* A product and a sum for each element of t and each weight that it meets: those of one feature map. */
+static double kernel_flops(const ct_tensor *t, const ct_tensor *w)
+{
+    return ct_size(w, 0) == 0 ? 0 : 2 * (double)ct_numel(t) * ((double)ct_numel(w) / (double)ct_size(w, 0));
+}
+
+static double conv_flops(ct_call *call)
+{
+    return kernel_flops(ct_call_output(call, 0), ct_call_input(call, 1));
+}
+
+static double conv_transpose_flops(ct_call *call)
+{
+    return kernel_flops(ct_call_input(call, 0), ct_call_input(call, 1));
+}
+
+static double conv_backward_weight_flops(ct_call *call)
+{
+    return kernel_flops(ct_call_input(call, 0), ct_call_output(call, 0));
+}
+
 /* The functions and the record of one operation for one number of spatial axes. */
 #define RECORD(kind, D, of_x, of_w, source_)                                                             \
     static ct_status kind##D##d_infer(ct_call *call)                                                     \
@@ -182,6 +203,7 @@ static const ct_sample weight_samples[] = {
         .backward = kind##D##d_backward,                                                                 \
         .samples = kind##D##d_samples,                                                                   \
         .source = source_,                                                                               \
+        .flops = kind##_flops,                                                                           \
     };                                                                                                   \
     ct_tensor *ct_##kind##D##d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options) \
     {                                                                                                    \
@@ -226,4 +248,5 @@ const ct_op ct_op_conv_backward_weight = {
     .forward = ct__conv_weight_forward,
     .backward = weight_backward,
     .samples = weight_samples,
+    .flops = conv_backward_weight_flops,
 };

@@ -195,6 +195,12 @@ static const ct_sample matmul_samples[] = {
     {.inputs = "2x3x4 4"},     {.inputs = "3x0 0x4"},       {.inputs = "0x3 3x2"},   {.inputs = "1x1 1x1"},
     {.inputs = NULL}};
 
+/* A product and a sum for each element of the result and each of the axis that is summed over, the last of input 0. */
+static double product_flops(ct_call *call)
+{
+    return 2 * (double)ct_numel(ct_call_output(call, 0)) * (double)ct_size(ct_call_input(call, 0), -1);
+}
+
 const ct_op ct_op_matmul = {
     .name = "matmul",
     .gradient = "g b^T, a^T g",
@@ -205,6 +211,7 @@ const ct_op ct_op_matmul = {
     .forward = matmul_forward,
     .backward = matmul_backward,
     .samples = matmul_samples,
+    .flops = product_flops,
 };
 
 ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b)
@@ -289,6 +296,7 @@ const ct_op ct_op_linear = {
     .forward = linear_forward,
     .backward = linear_backward,
     .samples = linear_samples,
+    .flops = product_flops,
 };
 
 ct_tensor *ct_linear(ct_tensor *x, ct_tensor *w, ct_tensor *b)

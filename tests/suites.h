@@ -15,6 +15,8 @@
     SUITE(regions) \
     SUITE(observe) \
     SUITE(trace) \
+    SUITE(anomaly) \
+    SUITE(profile) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

@@ -96,6 +96,11 @@ check "another number of threads" digits --threads 2 --out two
 for file in digits.safetensors digits-loss.svg digits-graph.dot; do
     check "the same $file from the same seed" cmp "one/$file" "two/$file"
 done
+check "a profile" digits --threads 1 --epochs 1 --profile --out timed
+for words in "profile: " "by operation" "conv2d backward" "by region" "  conv1 " "time line:  timed/profile.json"; do
+    check "a profile has: $words" says "$words"
+done
+check "the time line is JSON" python3 -c 'import json, sys; sys.exit(len(json.load(open("timed/profile.json"))["traceEvents"]) < 500)'
 check "another seed" digits --seed 1 --epochs 1 --batch 100 --out three
 check "another model from another seed" differs one/digits.safetensors three/digits.safetensors
 if command -v script >/dev/null; then

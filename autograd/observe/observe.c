@@ -97,7 +97,7 @@ ct_status ct__tell(ct_event *event)
     return status;
 }
 
-ct_status ct__tell_forward(ct_moment moment, const ct_call *call, ct_status status)
+ct_status ct__tell_forward(ct_moment moment, ct_call *call, ct_status status)
 {
     bool ended = moment == CT_FORWARD_ENDED && status == CT_OK;
     ct_event event = {.moment = moment,
@@ -111,6 +111,8 @@ ct_status ct__tell_forward(ct_moment moment, const ct_call *call, ct_status stat
                       .outputs = ended ? (const ct_tensor *const *)call->outputs : NULL};
     if (ended && !call->op->expression)
         event.node = call->outputs[0]->node;
+    if (ended && call->op->flops)
+        event.flops = call->op->flops(call);
     ct_status told = ct__tell(&event);
     return status == CT_OK ? told : status;
 }
@@ -171,6 +173,8 @@ ct_status ct__tell_leaf(ct_moment moment, const ct_tensor *leaf, const ct_tensor
 static void forget_observers(void)
 {
     ct__trace_forget();
+    ct__anomaly_forget();
+    ct__profile_forget();
     ct__why_forget();
     while (ct__here()->observers) {
         ct_observing *o = ct__here()->observers;

@@ -10,7 +10,7 @@ typedef struct ct_observing ct_observing;
 /* Tells all observers; returns the first veto, whose error is pending then. */
 ct_status ct__tell(ct_event *event);
 /* These return status, or if that is CT_OK, what telling gave. */
-ct_status ct__tell_forward(ct_moment moment, const ct_call *call, ct_status status);
+ct_status ct__tell_forward(ct_moment moment, ct_call *call, ct_status status);
 ct_status ct__tell_backward(ct_moment moment, const ct_call *call, ct_status status);
 ct_status ct__tell_run(ct_moment moment, ct_tensor *const *roots, int n, ct_status status);
 

@@ -40,6 +40,8 @@ struct ct_trace_log {
 };
 
 void ct__trace_forget(void); /* the thread ends */
+void ct__anomaly_forget(void);
+void ct__profile_forget(void);
 /* The trace that runs on this thread, its lines and names up to date; NULL without one. */
 ct_trace_log *ct__trace_running(void);
 /* The leaves that it has met and that still ask for a gradient, into leaves, which has room for all nodes; returns their number. */

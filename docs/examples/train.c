@@ -24,6 +24,7 @@ typedef struct settings {
     double lr;
     uint64_t seed;
     int threads; /* 0: as many as there are cores */
+    bool profile;
     const char *data, *out;
 } settings;
 
@@ -51,6 +52,7 @@ static const char usage[] = "usage: train [options]\n"
                             "  --threads N  threads to use, 1 to 256 (all cores); results do not depend on it\n"
                             "  --data DIR   where Fashion-MNIST's four files are (/usr/share/datasets/fashion-mnist)\n"
                             "  --out DIR    where to write the model and the pictures (.)\n"
+                            "  --profile    time the training: tables, and the time line in profile.json\n"
                             "  --help       this text\n";
 
 static int bad_option(const char *name, const char *value, const char *range)
@@ -80,15 +82,11 @@ static bool read_rate(const char *text, double *value)
 static int read_options(int argc, char **argv, settings *s)
 {
     static const struct option options[] = {
-        {"epochs", required_argument, NULL, 'e'},
-        {"batch", required_argument, NULL, 'b'},
-        {"lr", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 't'},
-        {"data", required_argument, NULL, 'd'},
-        {"out", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"epochs", required_argument, NULL, 'e'},  {"batch", required_argument, NULL, 'b'},
+        {"lr", required_argument, NULL, 'l'},      {"seed", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 't'}, {"data", required_argument, NULL, 'd'},
+        {"out", required_argument, NULL, 'o'},     {"profile", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int64_t number = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -109,6 +107,8 @@ static int read_options(int argc, char **argv, settings *s)
             s->data = optarg;
         if (c == 'o')
             s->out = optarg;
+        if (c == 'p')
+            s->profile = true;
         if (c == 'h')
             return fputs(usage, stdout), EXIT_SUCCESS;
         if (c == '?')
@@ -388,6 +388,35 @@ static int train(const run *r)
     return status;
 }
 
+/* ---- where its time goes ---- */
+
+static int write_profile(const run *r, const ct_profile *profile)
+{
+    const char *path = path_in(r->settings->out, "profile.json");
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return fprintf(stderr, "train: %s: %s\n", path, strerror(errno)), EXIT_FAILURE;
+    ct_status status = ct_profile_write_chrome(profile, f);
+    if (fclose(f) != 0)
+        return fprintf(stderr, "train: %s: %s\n", path, strerror(errno)), EXIT_FAILURE;
+    if (status != CT_OK || ct_profile_print(profile, stdout) != CT_OK)
+        return failed();
+    printf("time line:  %s (for chrome://tracing or ui.perfetto.dev)\n", path);
+    return EXIT_SUCCESS;
+}
+
+static int train_profiled(const run *r)
+{
+    if (ct_profile_begin() != CT_OK)
+        return failed();
+    int status = train(r);
+    ct_profile *profile = ct_profile_end();
+    if (status == EXIT_SUCCESS)
+        status = profile ? write_profile(r, profile) : failed();
+    ct_profile_free(profile);
+    return status;
+}
+
 /* ---- the graph ---- */
 
 /* Writes the graph of one sample's loss in Graphviz's language. */
@@ -453,7 +482,7 @@ static int check_train_and_test(const run *r)
            (long long)ct_dataset_count(r->data.train), (long long)ct_dataset_count(r->data.test));
     int status = check_gradient(r);
     if (status == EXIT_SUCCESS)
-        status = train(r);
+        status = r->settings->profile ? train_profiled(r) : train(r);
     if (status == EXIT_SUCCESS && ct_evaluate(r->task->forward, r->model, r->data.test, &test) != CT_OK)
         status = failed();
     if (status == EXIT_SUCCESS)

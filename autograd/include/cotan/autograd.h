@@ -63,6 +63,8 @@ typedef struct ct_op {
     ct_tensor *(*expression)(ct_call *call);
     const ct_sample *samples; /* ends with a sample whose inputs are NULL */
     const char *source;       /* where the formula is from; may be NULL */
+    /* Floating-point operations of forward, for profiles: a product and a sum are two. NULL: not counted. */
+    double (*flops)(ct_call *call);
 } ct_op;
 
 /* ---- the call, from inside an operation's functions ---- */
