@@ -80,6 +80,16 @@ START_TEST(what_only_hands_on_is_not_blamed)
 }
 END_TEST
 
+START_TEST(what_was_bad_before_is_not_blamed)
+{
+    ok(ct_anomaly_end());
+    ct_tensor *bad = ct_log(leaf(-1));
+    ok(ct_anomaly_begin());
+    ck_assert(isnan(ct_item(ct_mul_scalar(bad, 2))));
+    ok(ct_backward(ct_mul_scalar(bad, 2)));
+}
+END_TEST
+
 START_TEST(data_that_came_in_bad)
 {
     ct_tensor *x = ct_name(ct_from_values(CT_FLOAT64, CT_VALUES(1, NAN, 3), CT_SHAPE(3)), "images");
@@ -212,6 +222,7 @@ Suite *ct_suite_anomaly(void)
     tcase_add_loop_test(tests, forward, 0, 2);
     tcase_add_test(tests, strided_large_and_several_inputs);
     tcase_add_test(tests, what_only_hands_on_is_not_blamed);
+    tcase_add_test(tests, what_was_bad_before_is_not_blamed);
     tcase_add_test(tests, data_that_came_in_bad);
     tcase_add_test(tests, what_an_expression_makes_on_its_way);
     tcase_add_test(tests, backward);

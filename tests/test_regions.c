@@ -265,6 +265,9 @@ START_TEST(layers_are_regions)
     begin("block");
     ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.block.fc1");
     end();
+    begin("blo");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.blo.block.fc1");
+    end();
     begin("my_block");
     ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.my_block.block.fc1");
     end();

@@ -126,7 +126,7 @@ static ct_tensor *network(ct_dtype dtype, ct_tensor **leaves, int *n)
     h = ct_flatten(h, 1, -1);
     ct_tensor *y = ct_linear(h, w, b), *t = ct_tanh(y);
     ct_tensor *labels = ct_from_values(CT_INT64, CT_VALUES(1, 3), CT_SHAPE(2));
-    return ct_add(ct_cross_entropy(y, labels), ct_add(ct_mean(ct_mul(t, y)), ct_sum(ct_square(b))));
+    return ct_add(ct_cross_entropy(y, labels), ct_add(ct_mean(ct_mul(t, y)), ct_sum(ct_square(ct_softmax(b, 0)))));
 }
 
 START_TEST(every_step_adds_up)
