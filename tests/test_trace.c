@@ -314,6 +314,66 @@ START_TEST(runs_inside_runs_and_hooks)
 }
 END_TEST
 
+static ct_tensor *begin_here(ct_tensor *grad, void *user)
+{
+    (void)user;
+    ok(ct_trace_begin());
+    return grad;
+}
+
+START_TEST(begun_inside_of_a_run)
+{
+    ct_tensor *x = named(3, "x", true), *y = ct_square(x);
+    ck_assert_int_gt(ct_add_hook(y, begin_here, NULL), 0);
+    ok(ct_backward(ct_exp(y)));
+    ok(ct_backward(ct_neg(x)));
+    ct_trace_log *trace = end_trace();
+    ck_assert_int_eq(ct_trace_steps(trace), 3); /* of the second run alone */
+    ct_trace_free(trace);
+}
+END_TEST
+
+static ct_status first_infer(ct_call *call)
+{
+    return ct_call_output_like(call, 0, ct_call_input(call, 0));
+}
+
+static ct_status first_forward(ct_call *call)
+{
+    *(double *)ct_call_output_data(call, 0) = *(const double *)ct_call_input_data(call, 0);
+    return CT_OK;
+}
+
+static ct_status first_backward(ct_call *call)
+{
+    return ct_call_set_grad(call, 0, ct_call_grad_output(call, 0));
+}
+
+static const ct_op first_op = {
+    .name = "first",
+    .gradient = "g, 0",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = first_infer,
+    .forward = first_forward,
+    .backward = first_backward,
+};
+
+START_TEST(what_a_backward_leaves_out_is_zero)
+{
+    ct_tensor *x = named(3, "x", true), *y = named(4, "y", true);
+    ok(ct_trace_begin());
+    ok(ct_backward((ct_apply)(&first_op, CT_TENSORS(x, y), NULL)));
+    ct_trace_log *trace = end_trace();
+    ck_assert_int_eq(node_of(trace, "x")->state, CT_GRADIENT_NUMBER);
+    ck_assert_int_eq(node_of(trace, "y")->state, CT_GRADIENT_ZERO);
+    ck_assert_ptr_null(node_of(trace, "y")->gradient);
+    const char *why = ct_trace_why(trace, ct_trace_find(trace, "y"));
+    ck_assert_msg(strstr(why, "leaves it out") != NULL, "%s", why);
+    ct_trace_free(trace);
+}
+END_TEST
+
 START_TEST(a_graph_older_than_the_trace)
 {
     ct_tensor *x = named(3, "x", true), *y = ct_square(ct_square(x));
@@ -986,6 +1046,8 @@ Suite *ct_suite_trace(void)
     tcase_add_test(tests, states_of_a_gradient);
     tcase_add_test(tests, a_backward_that_is_recorded);
     tcase_add_test(tests, runs_inside_runs_and_hooks);
+    tcase_add_test(tests, begun_inside_of_a_run);
+    tcase_add_test(tests, what_a_backward_leaves_out_is_zero);
     tcase_add_test(tests, a_graph_older_than_the_trace);
     tcase_add_test(tests, large_tensors_are_summed_up);
     tcase_add_test(tests, small_empty_and_integer_tensors);
