@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A place is the expression's, and parse_call() gives it. */
-#undef CT_HERE
-#define CT_HERE NULL, 0
-
 #define MAX_PARAMETERS 8
 
 typedef struct argument {
@@ -69,10 +65,8 @@ static const call_row *row_of(const char *name, int length)
 
 /* ---- operations without a row ---- */
 
-static const ct_op *op_of(const char *name, int length)
+static const ct_op *find_op(const ct_op *const *ops, int n, const char *name, int length)
 {
-    int n;
-    const ct_op *const *ops = ct_ops(&n);
     for (int i = 0; i < n; i++) {
         if ((int)strlen(ops[i]->name) == length && memcmp(ops[i]->name, name, (size_t)length) == 0)
             return ops[i];
@@ -80,12 +74,21 @@ static const ct_op *op_of(const char *name, int length)
     return NULL;
 }
 
-bool is_operation(const char *name, int length)
+/* The user's own before the library's. */
+static const ct_op *op_of(const expression *e, const char *name, int length)
 {
-    return row_of(name, length) || op_of(name, length);
+    int n;
+    const ct_op *const *ops = ct_ops(&n);
+    const ct_op *own = e->more ? find_op(e->more->ops, e->more->n, name, length) : NULL;
+    return own ? own : row_of(name, length) ? NULL : find_op(ops, n, name, length);
 }
 
-const char *nearest_operation(const char *name, int length)
+bool is_operation(const expression *e, const char *name, int length)
+{
+    return row_of(name, length) || op_of(e, name, length);
+}
+
+const char *nearest_operation(const expression *e, const char *name, int length)
 {
     const char *names[1024];
     int n, n_names = 0;
@@ -94,6 +97,8 @@ const char *nearest_operation(const char *name, int length)
         names[n_names++] = rows[i].name;
     for (int i = 0; i < n && n_names < 1024; i++)
         names[n_names++] = ops[i]->name;
+    for (int i = 0; e->more && i < e->more->n && n_names < 1024; i++)
+        names[n_names++] = e->more->ops[i]->name;
     return nearest(name, length, names, n_names);
 }
 
@@ -396,10 +401,10 @@ ct_tensor *parse_call(parser *p)
     token t = p->now;
     int length = t.end - t.start;
     const char *name = p->text + t.start;
-    const call_row *row = row_of(name, length);
-    const ct_op *op = row ? NULL : op_of(name, length);
+    const ct_op *op = op_of(p->e, name, length);
+    const call_row *row = op ? NULL : row_of(name, length);
     if (!row && !op) {
-        const char *like = nearest_operation(name, length);
+        const char *like = nearest_operation(p->e, name, length);
         return wrong(p, t.start, "there is no operation '%.*s'%s%s%s", length, name, like ? "; the nearest is '" : "",
                      like ? like : "", like ? "'" : "");
     }

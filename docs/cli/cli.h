@@ -7,6 +7,10 @@
 
 #include <cotan/cotan.h>
 
+/* No place in this program says anything to its user: no error names one. */
+#undef CT_HERE
+#define CT_HERE NULL, 0
+
 /* ---- exit statuses ---- */
 enum { FINE = 0, DIFFERS = 1, WRONG_USE = 2 };
 
@@ -39,7 +43,8 @@ typedef struct command {
     int (*run)(const arguments *given);
 } command;
 
-extern const command explain_command, check_command, info_command, graph_command, ops_command, config_command;
+extern const command explain_command, check_command, info_command, graph_command, ops_command, diff_command,
+    config_command;
 
 /* Fills given from argv, which begins with the subcommand's name; false after complaining. */
 bool read_arguments(const command *command, int argc, char **argv, arguments *given);
@@ -59,15 +64,15 @@ bool text_is_utf8(void);
 /* Codes for bold, faint and plain text on stream: empty when it is no terminal or NO_COLOR is set. */
 const char *bold(FILE *stream), *faint(FILE *stream), *plain(FILE *stream);
 
-#define NUMBER_SIZE 32
-/* Four significant digits, an exponent outside 1e-3..1e5, 0 for zero, nan and inf as words. Returns buffer, of NUMBER_SIZE. */
-const char *number_text(char *buffer, double value);
 /* "[3, 4]"; "scalar". Returns buffer, of SHAPE_SIZE. */
 #define SHAPE_SIZE 192
 char *shape_text(char *buffer, const ct_tensor *t);
 #define VALUE_SIZE 512
 /* A number, "[1, 2]", or of more elements the shape, range and mean. Returns buffer, of VALUE_SIZE. */
 const char *value_text(char *buffer, const ct_tensor *t);
+bool same_shape(const ct_tensor *a, const ct_tensor *b);
+/* "=", or a sign for nearly where the numbers as they are shown do not multiply to the product as it is shown. */
+const char *product_sign(double a, double b, double product);
 /* "1.234 MB" */
 const char *bytes_text(char *buffer, double bytes);
 

@@ -3,23 +3,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK, SEED, DOT };
+enum { TO, SEED, OPS, CHECK, QUIZ, WHY, JSON, DOT };
 static const option options[] = {
-    {"check", NULL, "measure every gradient with finite differences too, and compare"},
+    {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"seed", "NUMBERS",
      "the gradient of the result, of its shape, if it is not one number: '[1, 0]' asks for the gradients of its "
      "first element"},
+    {"ops", "LIBRARY.so", "take the operations that this library exports, too"},
+    {"check", NULL, "measure every gradient with finite differences too, and compare"},
+    {"quiz", NULL, "ask for one gradient after another, and say what is wrong with an answer"},
+    {"why", "NAME", "why the gradient of this name is zero, tiny, huge or not a number"},
+    {"json", NULL, "write every value and every step as JSON (docs/trace.md)"},
     {"dot", "FILE", "write the graph in Graphviz's language"},
     {0}};
 
 /* ---- running the expression ---- */
 
-static const char *name_of_root(session *s)
+/* As the expression calls it, or "result". */
+static const char *name_root(session *s)
 {
     for (int i = 0; i < s->e.n_names; i++) {
         if (s->e.names[i].value == s->root)
             return s->e.names[i].name;
     }
+    ct_name(s->root, "result");
     return "result";
 }
 
@@ -46,14 +53,20 @@ static bool begin(session *s)
     const arguments *given = s->given;
     char shape[SHAPE_SIZE];
     s->e.text = given->words[0];
-    bool bound = true;
-    for (int i = 1; i < given->n_words && bound; i++)
-        bound = expression_bind(&s->e, given->words[i]);
+    s->e.more = &s->own;
+    if (given->values[OPS] && !load_records("explain", given->values[OPS], &s->own))
+        return false;
+    for (int i = 1; i < given->n_words; i++) {
+        if (!expression_bind(&s->e, given->words[i]))
+            return expression_complain(&s->e, "explain"), false;
+    }
     s->random = ct_random_get();
-    s->root = bound ? expression_run(&s->e) : NULL;
+    if (ct_trace_begin() != CT_OK)
+        return complain_of_error("explain"), false;
+    s->root = expression_run(&s->e);
     if (!s->root)
         return expression_complain(&s->e, "explain"), false;
-    s->name = name_of_root(s);
+    s->name = name_root(s);
     if (given->values[SEED])
         return read_seed(s, given->values[SEED]);
     if (ct_numel(s->root) == 1 || !ct_requires_grad(s->root))
@@ -65,37 +78,59 @@ static bool begin(session *s)
     return false;
 }
 
-/* ---- the gradients of the leaves ---- */
+/* ---- what becomes of it ---- */
 
-static bool write_gradients(const session *s)
+/* The newest tensor of that name; -1 after complaining. */
+static int64_t find(const ct_trace_log *trace, const char *name)
 {
-    static const char *const headings[] = {"", "value", "gradient"};
-    table t = {.headings = headings, .columns = 3};
-    char text[VALUE_SIZE];
-    for (int i = 0; i < s->e.n_leaves; i++) {
-        const binding *b = &s->e.names[i];
-        table_add(&t, "%s", b->name);
-        table_add(&t, "%s", value_text(text, b->value));
-        table_add(&t, "%s", ct_grad_of(b->value) ? value_text(text, ct_grad_of(b->value)) : "none");
+    int64_t id = ct_trace_find(trace, name), n = 0;
+    if (id >= 0)
+        return id;
+    const char *names[MAX_NAMES];
+    for (int64_t i = 0; i < ct_trace_nodes(trace) && n < MAX_NAMES; i++) {
+        if (ct_trace_node_at(trace, i)->name)
+            names[n++] = ct_trace_node_at(trace, i)->name;
     }
-    return table_write(&t, stdout);
+    const char *like = nearest(name, (int)strlen(name), names, (int)n);
+    complain("explain", "there is no '%s' in the expression%s%s%s", name, like ? "; the nearest is '" : "",
+             like ? like : "", like ? "'" : "");
+    return -1;
 }
 
-static int write_story(session *s)
+static int write_story(session *s, const ct_trace_log *trace)
 {
-    char text[VALUE_SIZE];
-    printf("%s = %s\n", s->name, value_text(text, s->root));
+    char value[VALUE_SIZE];
+    if (s->given->values[TO] && find(trace, s->given->values[TO]) < 0)
+        return WRONG_USE;
     if (!ct_requires_grad(s->root)) {
-        printf("No gradients: give a name its value behind the expression, as x=1.\n");
+        printf("%s = %s\nNo gradients: give a name its value behind the expression, as x=1.\n", s->name,
+               value_text(value, s->root));
         return FINE;
     }
-    if (ct_backward(s->root, .gradient = s->seed) != CT_OK)
+    if (ct_trace_explain(trace, stdout, .to = s->given->values[TO], .width = screen_width(),
+                         .unicode = text_is_utf8() ? CT_YES : CT_NO) != CT_OK)
         return complain_of_error("explain");
-    return write_gradients(s) ? FINE : complain("explain", "no memory");
+    return FINE;
 }
 
-static int write_dot(session *s)
+static int write_why(session *s, const ct_trace_log *trace)
 {
+    int64_t id = find(trace, s->given->values[WHY]);
+    if (id < 0)
+        return WRONG_USE;
+    write_wrapped(stdout, ct_trace_why(trace, id), 0, screen_width());
+    return FINE;
+}
+
+static int write_json(session *s, const ct_trace_log *trace)
+{
+    (void)s;
+    return ct_trace_write_json(trace, stdout) == CT_OK ? FINE : complain_of_error("explain");
+}
+
+static int write_dot(session *s, const ct_trace_log *trace)
+{
+    (void)trace;
     ct_tensor *leaves[MAX_NAMES];
     const char *names[MAX_NAMES], *path = s->given->values[DOT];
     for (int i = 0; i < s->e.n_leaves; i++) {
@@ -110,19 +145,55 @@ static int write_dot(session *s)
     return written ? FINE : complain("explain", "%s cannot be written", path);
 }
 
+/* The options that say what becomes of it instead of the story. */
+static const struct mode {
+    int option;
+    int (*write)(session *s, const ct_trace_log *trace);
+} modes[] = {{CHECK, write_check}, {QUIZ, play_quiz}, {WHY, write_why}, {JSON, write_json}, {DOT, write_dot}};
+
+/* The mode that is given, the story without one; NULL after complaining of two. */
+static const struct mode *mode_of(const arguments *given)
+{
+    static const struct mode story = {-1, write_story};
+    const struct mode *mode = &story;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (!given->values[modes[i].option])
+            continue;
+        if (mode != &story) {
+            complain("explain", "--%s and --%s do not go together", options[mode->option].name,
+                     options[modes[i].option].name);
+            return NULL;
+        }
+        mode = &modes[i];
+    }
+    return mode;
+}
+
+/* Runs the expression and its backward, traced, and hands on what mode makes of it. */
+static int explain(session *s, const struct mode *mode)
+{
+    bool begun = begin(s);
+    if (begun && ct_requires_grad(s->root))
+        ct_backward(s->root, .gradient = s->seed, .retain_graph = true);
+    ct_trace_log *trace = ct_trace_end();
+    int status = WRONG_USE;
+    if (begun && trace && ct_error_code() == CT_OK)
+        status = mode->write(s, trace);
+    else if (begun)
+        complain_of_error("explain");
+    ct_error_clear(); /* after a complaint there may have been no trace to end */
+    ct_trace_free(trace);
+    return status;
+}
+
 static int run(const arguments *given)
 {
     session s = {.given = given};
+    const struct mode *mode = mode_of(given);
+    if (!mode)
+        return WRONG_USE;
     ct_scope_open();
-    int status = WRONG_USE;
-    if (begin(&s)) {
-        if (given->values[CHECK])
-            status = write_check(&s);
-        else if (given->values[DOT])
-            status = write_dot(&s);
-        else
-            status = write_story(&s);
-    }
+    int status = explain(&s, mode);
     expression_free(&s.e);
     ct_scope_close();
     return status;

@@ -8,13 +8,16 @@
 typedef struct session {
     const arguments *given;
     expression e;
+    records own;            /* operations of --ops */
     ct_tensor *root;        /* its result, of which the gradients are */
     const char *name;       /* the root's */
     ct_random_state random; /* where the generator stood before the run */
     ct_tensor *seed;        /* the gradient of the root; NULL: 1 */
 } session;
 
+/* Asks for the gradients in the trace (quiz.c): the exit status. */
+int play_quiz(session *s, const ct_trace_log *trace);
 /* Finite differences beside the gradients (explain_check.c): the exit status. */
-int write_check(session *s);
+int write_check(session *s, const ct_trace_log *trace);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 200
+enum { MAX_DEPTH = 200, LONGEST_TEXT = 14 };
 
 /* ---- mistakes ---- */
 
@@ -25,18 +25,20 @@ ct_tensor *wrong(parser *p, int at, const char *format, ...)
     return NULL;
 }
 
-/* Room for one span more. */
-static bool grow_spans(expression *e)
+/* Calls t as the text from start to end does, in parentheses where that holds it together; a result whose text is long v1, v2... */
+static void name_by_text(parser *p, ct_tensor *t, int start, int end)
 {
-    if (e->n_spans < e->room)
-        return true;
-    int room = e->room ? 2 * e->room : 16;
-    span *spans = realloc(e->spans, (size_t)room * sizeof *spans);
-    if (!spans)
-        return false;
-    e->spans = spans;
-    e->room = room;
-    return true;
+    char name[NAME_SIZE] = "";
+    bool call = isalpha((unsigned char)p->text[start]) && p->text[end - 1] == ')', list = p->text[start] == '[';
+    bool number = !ct_node_of(t) && isdigit((unsigned char)p->text[start]);
+    if (end > start && end - start <= LONGEST_TEXT)
+        snprintf(name, sizeof name, call || list || number ? "%.*s" : "(%.*s)", end - start, p->text + start);
+    else if (ct_node_of(t))
+        do
+            snprintf(name, sizeof name, "v%d", ++p->n_long);
+        while (expression_find(p->e, name));
+    if (*name)
+        ct_name(t, name);
 }
 
 ct_tensor *made(parser *p, int at, int start, ct_tensor *t)
@@ -46,11 +48,8 @@ ct_tensor *made(parser *p, int at, int start, ct_tensor *t)
         ct_error_clear();
         return NULL;
     }
-    if (!ct_node_of(t))
-        return t;
-    if (!grow_spans(p->e))
-        return wrong(p, at, "no memory");
-    p->e->spans[p->e->n_spans++] = (span){at, start, p->last_end};
+    if (!ct_name_of(t))
+        name_by_text(p, t, start, p->last_end);
     return ct_at("expression", at + 1, t);
 }
 
@@ -223,7 +222,7 @@ static ct_tensor *unknown_name(parser *p, const token *t)
 {
     int length = t->end - t->start;
     const char *name = p->text + t->start;
-    if (is_operation(name, length))
+    if (is_operation(p->e, name, length))
         return wrong(p, t->start, "'%.*s' is an operation: write %.*s(...)", length, name, length, name);
     if (p->numbers_only)
         return wrong(p, t->start, "'%.*s' stands where a number, a vector or a matrix is needed", length, name);
@@ -284,11 +283,6 @@ bool parse_elements(parser *p, ct_tensor ***elements, int *n)
     }
     advance(p);
     return true;
-}
-
-static bool same_shape(const ct_tensor *a, const ct_tensor *b)
-{
-    return ct_rank(a) == ct_rank(b) && memcmp(ct_shape(a), ct_shape(b), (size_t)ct_rank(a) * sizeof(int64_t)) == 0;
 }
 
 /* A tensor of numbers that no gradient flows to, however many: operations take no more than CT_MAX_INPUTS. */
@@ -396,12 +390,13 @@ static ct_tensor *parse(parser *p, int weakest);
 
 static ct_tensor *parse_sign(parser *p)
 {
-    if (!at_symbol(p, '-'))
-        return parse_value(p);
     int at = p->now.start;
+    bool minus = at_symbol(p, '-');
+    if (!minus && !at_symbol(p, '+'))
+        return parse_value(p);
     advance(p);
     ct_tensor *x = parse(p, SIGN);
-    return x ? made(p, at, at, ct_neg(x)) : NULL;
+    return x && minus ? made(p, at, at, ct_neg(x)) : x;
 }
 
 /* A value and the operators behind it that bind at least as strongly as weakest; "^" takes from the right. */
@@ -467,7 +462,7 @@ static ct_tensor *parse_statement(parser *p)
     }
     ct_tensor *value = parse_sum(p);
     if (value && b) {
-        b->value = value;
+        b->value = ct_node_of(value) ? ct_name(value, b->name) : value;
         p->e->n_names++;
     }
     return value;
@@ -507,12 +502,22 @@ bool expression_bind(expression *e, const char *argument)
         return false;
     if (!ct_dtype_is_float(ct_dtype_of(value)))
         value = ct_cast(value, CT_FLOAT64);
-    b->value = ct_parameter(ct_contiguous(value));
+    b->value = ct_name(ct_parameter(ct_contiguous(value)), b->name);
     b->argument = argument;
     if (!made(&p, 0, 0, b->value))
         return false;
     e->n_leaves = ++e->n_names;
     return true;
+}
+
+void expression_give(expression *e, const char *name, ct_tensor *value)
+{
+    if (!value || e->n_names == MAX_NAMES)
+        return;
+    binding *b = &e->names[e->n_names++];
+    *b = (binding){.value = value, .used = true, .borrowed = true};
+    snprintf(b->name, sizeof b->name, "%s", name);
+    e->n_leaves = e->n_names;
 }
 
 static bool all_used(parser *p)
@@ -530,7 +535,6 @@ static bool all_used(parser *p)
 ct_tensor *expression_run(expression *e)
 {
     e->n_names = e->n_leaves;
-    e->n_spans = 0;
     parser p = begin(e, e->text);
     if (p.now.kind == END && !e->mistake.message[0])
         return wrong(&p, 0, "there is nothing to calculate");
@@ -542,15 +546,6 @@ ct_tensor *expression_run(expression *e)
         advance(&p);
     } while (p.now.kind != END);
     return value && at_end(&p) && all_used(&p) ? value : NULL;
-}
-
-const span *expression_span(const expression *e, int at)
-{
-    for (int i = 0; i < e->n_spans; i++) {
-        if (e->spans[i].at == at)
-            return &e->spans[i];
-    }
-    return NULL;
 }
 
 /* Writes as much of the text as fits from skip on, its control characters as blanks. */
@@ -581,7 +576,8 @@ int expression_complain(const expression *e, const char *who)
 
 void expression_free(expression *e)
 {
-    for (int i = 0; i < e->n_leaves; i++)
-        ct_release(e->names[i].value);
-    free(e->spans);
+    for (int i = 0; i < e->n_leaves; i++) {
+        if (!e->names[i].borrowed)
+            ct_release(e->names[i].value);
+    }
 }

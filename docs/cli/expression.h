@@ -4,16 +4,19 @@
  *     statement := [ name "=" ] sum
  *     sum       := product { ("+" | "-") product }
  *     product   := sign { ("*" | "/" | "@") sign }
- *     sign      := "-" sign | power
+ *     sign      := ( "-" | "+" ) sign | power
  *     power     := value [ "^" sign ]
  *     value     := number | name | "(" sum ")" | "[" sum { "," sum } "]" | operation "(" [ argument { "," argument } ] ")"
  *     argument  := [ name "=" ] sum
+ *
+ * What an operation makes is called (ct_name) by the name that it is assigned to, or by the piece of text that it is the value of
+ * if that is short, or v1, v2, ...; its line (ct_node_line) is its operator's column.
  *
  * Invariant: whatever the text, a run ends with a value or with one mistake, which has a column. */
 #ifndef COTAN_CLI_EXPRESSION_H
 #define COTAN_CLI_EXPRESSION_H
 
-#include "cli.h"
+#include "records.h"
 
 #define MAX_NAMES 256
 #define NAME_SIZE 64
@@ -24,12 +27,8 @@ typedef struct binding {
     ct_tensor *value;
     const char *argument; /* of a leaf: the text that gave it */
     bool used;
+    bool borrowed; /* not to be released */
 } binding;
-
-/* Part of the text that one operation was applied for; its nodes' line (ct_node_line) is at + 1. */
-typedef struct span {
-    int at, start, end;
-} span;
 
 typedef struct mistake {
     char message[512]; /* "" if there is none */
@@ -41,20 +40,19 @@ typedef struct expression {
     const char *text;
     binding names[MAX_NAMES]; /* the leaves, then what the statements assigned */
     int n_leaves, n_names;
-    span *spans; /* in the order in which operations were applied */
-    int n_spans, room;
     mistake mistake;
+    const records *more; /* operations besides the library's; may be NULL */
 } expression;
 
 /* Adds the leaf of "name=value", whose text must outlive e; the value is an expression of numbers alone. */
 bool expression_bind(expression *e, const char *argument);
+/* Adds a leaf with a value that stays the caller's, and need not be used. NULL adds none. */
+void expression_give(expression *e, const char *name, ct_tensor *value);
 /* Runs the text on the leaves' values: the last statement's value, owned by the innermost scope, or NULL with a mistake. The
  * name of that statement is the last one assigned, if it assigns. May be run again, on other values. */
 ct_tensor *expression_run(expression *e);
 /* The leaf or value of that name, or NULL. */
 binding *expression_find(expression *e, const char *name);
-/* The span of the operation applied at that byte, or NULL. */
-const span *expression_span(const expression *e, int at);
 /* How an operation's parameters are written, "x, axis:integer=-1", if it takes more than tensors; NULL otherwise. */
 const char *expression_parameters(const char *operation);
 /* The operator that stands for it, "+", or NULL. */

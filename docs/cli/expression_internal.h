@@ -21,6 +21,7 @@ typedef struct parser {
     token now;
     int last_end; /* where the token before now ended */
     int depth;
+    int n_long;        /* values called v1, v2, ... */
     bool numbers_only; /* no names: the value of a leaf */
 } parser;
 
@@ -42,8 +43,8 @@ bool parse_elements(parser *p, ct_tensor ***elements, int *n);
 
 /* The call whose name stands here (calls.c). */
 ct_tensor *parse_call(parser *p);
-bool is_operation(const char *name, int length);
+bool is_operation(const expression *e, const char *name, int length);
 /* The operation with the nearest name, or NULL. */
-const char *nearest_operation(const char *name, int length);
+const char *nearest_operation(const expression *e, const char *name, int length);
 
 #endif

@@ -63,14 +63,14 @@ typedef struct listing {
 
 static void add_row(listing *l, const char *name, const ct_tensor *t, const statistics *s)
 {
-    char shape[SHAPE_SIZE], bytes[NUMBER_SIZE + 4], number[4][NUMBER_SIZE];
+    char shape[SHAPE_SIZE], bytes[CT_NUMBER_TEXT + 4], number[4][CT_NUMBER_TEXT];
     table_add(&l->table, "%s", name);
     table_add(&l->table, "%s", shape_text(shape, t));
     table_add(&l->table, "%s", ct_dtype_name(ct_dtype_of(t)));
     table_add(&l->table, "%s", bytes_text(bytes, bytes_of(t)));
     const double values[] = {s->smallest, s->largest, s->mean, s->deviation};
     for (int i = 0; i < 4; i++)
-        table_add(&l->table, "%s", s->finite ? number_text(number[i], values[i]) : "-");
+        table_add(&l->table, "%s", s->finite ? ct_number_text(values[i], number[i]) : "-");
     table_add(&l->table, "%lld", (long long)s->nans);
     table_add(&l->table, "%lld", (long long)s->infinities);
 }
@@ -145,7 +145,7 @@ static bool is_idx(const char *path)
 
 static bool write_table(listing *l)
 {
-    char bytes[NUMBER_SIZE + 4];
+    char bytes[CT_NUMBER_TEXT + 4];
     bool written = table_write(&l->table, stdout);
     printf("%lld tensor%s, %lld elements, %s", (long long)l->tensors, l->tensors == 1 ? "" : "s",
            (long long)l->elements, bytes_text(bytes, l->bytes));

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const command *const commands[] = {&explain_command, &check_command, &ops_command,
-                                          &info_command,    &graph_command, &config_command};
+static const command *const commands[] = {&explain_command, &check_command, &ops_command,   &info_command,
+                                          &graph_command,   &diff_command,  &config_command};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static const char summary[] = "see, check and look up gradients";

@@ -95,37 +95,6 @@ void write_wrapped(FILE *stream, const char *text, int indent, int width)
 
 enum { SMALL = 9 }; /* elements that are all shown */
 
-/* Drops zeros behind the point, and the point. */
-static void drop_zeros(char *text)
-{
-    char *point = strchr(text, '.'), *end = text + strlen(text);
-    while (point && end > point && (end[-1] == '0' || end == point + 1))
-        *--end = '\0';
-}
-
-const char *number_text(char *buffer, double value)
-{
-    double size = fabs(value);
-    if (isnan(value) || isinf(value))
-        return strcpy(buffer, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-    if (size == 0)
-        return strcpy(buffer, "0");
-    /* Rounded first: 0.00099996 is 1e-3, and 99999.9 is 1e5. */
-    char *exponent;
-    snprintf(buffer, NUMBER_SIZE, "%.3e", value);
-    exponent = strchr(buffer, 'e');
-    int power = atoi(exponent + 1);
-    if (power >= -3 && power < 5) {
-        snprintf(buffer, NUMBER_SIZE, "%.*f", power > 3 ? 0 : 3 - power, value);
-        drop_zeros(buffer);
-        return buffer;
-    }
-    *exponent = '\0';
-    drop_zeros(buffer);
-    sprintf(buffer + strlen(buffer), "e%d", power);
-    return buffer;
-}
-
 char *shape_text(char *buffer, const ct_tensor *t)
 {
     int used = 0;
@@ -138,9 +107,9 @@ char *shape_text(char *buffer, const ct_tensor *t)
 /* Adds the elements from the axis on, as a list of lists; values moves on. */
 static int list_text(char *buffer, size_t size, const ct_tensor *t, int axis, const double **values)
 {
-    char number[NUMBER_SIZE];
+    char number[CT_NUMBER_TEXT];
     if (axis == ct_rank(t))
-        return snprintf(buffer, size, "%s", number_text(number, *(*values)++));
+        return snprintf(buffer, size, "%s", ct_number_text(*(*values)++, number));
     int used = snprintf(buffer, size, "[");
     for (int64_t i = 0; i < ct_size(t, axis); i++) {
         used += snprintf(buffer + used, size - (size_t)used, "%s", i ? ", " : "");
@@ -152,12 +121,13 @@ static int list_text(char *buffer, size_t size, const ct_tensor *t, int axis, co
 /* The shape, the range and the mean, of more elements than one reads. */
 static void range_text(char *buffer, const ct_tensor *t)
 {
-    char shape[SHAPE_SIZE], low[NUMBER_SIZE], high[NUMBER_SIZE], mean[NUMBER_SIZE];
+    char shape[SHAPE_SIZE], low[CT_NUMBER_TEXT], high[CT_NUMBER_TEXT], mean[CT_NUMBER_TEXT];
     ct_no_grad_begin();
     const ct_tensor *x = ct_cast(ct_detach((ct_tensor *)t), CT_FLOAT64);
     snprintf(buffer, VALUE_SIZE, "%s %s to %s, mean %s", shape_text(shape, t),
-             number_text(low, ct_item(ct_amin((ct_tensor *)x))), number_text(high, ct_item(ct_amax((ct_tensor *)x))),
-             number_text(mean, ct_item(ct_mean((ct_tensor *)x))));
+             ct_number_text(ct_item(ct_amin((ct_tensor *)x)), low),
+             ct_number_text(ct_item(ct_amax((ct_tensor *)x)), high),
+             ct_number_text(ct_item(ct_mean((ct_tensor *)x)), mean));
     ct_no_grad_end();
 }
 
@@ -174,13 +144,27 @@ const char *value_text(char *buffer, const ct_tensor *t)
     return buffer;
 }
 
+bool same_shape(const ct_tensor *a, const ct_tensor *b)
+{
+    return ct_rank(a) == ct_rank(b) && memcmp(ct_shape(a), ct_shape(b), (size_t)ct_rank(a) * sizeof(int64_t)) == 0;
+}
+
+const char *product_sign(double a, double b, double product)
+{
+    char text[3][CT_NUMBER_TEXT];
+    double shown = strtod(ct_number_text(a, text[0]), NULL) * strtod(ct_number_text(b, text[1]), NULL);
+    if (strcmp(ct_number_text(shown, text[0]), ct_number_text(product, text[2])) == 0)
+        return "=";
+    return text_is_utf8() ? "≈" : "~";
+}
+
 const char *bytes_text(char *buffer, double bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     int unit = 0;
     for (; bytes >= 1000 && unit < 4; unit++)
         bytes /= 1000;
-    number_text(buffer, bytes);
+    ct_number_text(bytes, buffer);
     return strcat(strcat(buffer, " "), units[unit]);
 }
 
