@@ -5,7 +5,7 @@ and with which status. Ends with "N passed, N failed".
 usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
 --renew writes the samples in docs anew.
 """
-import json, os, pathlib, re, struct, subprocess, sys, tempfile
+import difflib, json, math, os, pathlib, re, struct, subprocess, sys, tempfile
 
 cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
 compiler = sys.argv[4:sys.argv.index("--")]
@@ -55,7 +55,7 @@ def points_at(words, message, column, text):
 
 
 # ---- the command itself ----
-commands = ["explain", "check", "ops", "info", "graph", "config"]
+commands = ["explain", "check", "ops", "info", "graph", "diff", "config"]
 says(["--help"], *commands, "exit status")
 says(["--version"], "cotan ")
 for name in commands:
@@ -142,14 +142,110 @@ refuses(["explain", "--", "-" * 100000 + "1"], "nested more than", lines=3)
 err = refuses(["explain", "1+" * 200 + "q" + "+1" * 200], "column 401: 'q' has no value", lines=3, COLUMNS="60").splitlines()
 check("a long line is cut around the mistake", len(err[1]) <= 60 and err[1][err[2].index("^")] == "q", *err)
 
-# ---- explain ----
+# ---- explain: the story ----
 circuit = ["f = 1/(1+exp(-(w0*x0 + w1*x1 + w2)))", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3"]
-says(["explain", *circuit], "f = 0.7311", "w0 2 -0.1966", "x0 -1 0.3932", "w1 -3 -0.3932", "x1 -2 -0.5898", "w2 -3 0.1966")
+slide = {"w0": "-0.1966", "x0": "0.3932", "w1": "-0.3932", "x1": "-0.5898", "w2": "0.1966"}
+out = says(["explain", *circuit], "f = div(1, v4) = 0.7311", *(f"∂f/∂{name} = {value}" for name, value in slide.items()),
+           "-0.1966 × -1 = 0.1966", "(w0: 0 + -0.1966)")
+check("the story keeps to 80 columns", max(map(len, out.splitlines())) <= 80, out)
+out = says(["explain", *circuit], *(f"df/d{name} = {value}" for name, value in slide.items()), "-0.1966 x -1 = 0.1966", LC_ALL="C", COLUMNS="60")
+check("the story is ASCII under LC_ALL=C, in 60 columns", out.isascii() and max(map(len, out.splitlines())) <= 60, out)
+says(["explain", "f = x*y + x", "x=3", "y=4"], "(x: 1 + 4 = 5)", "∂f/∂x = 5")
 says(["explain", "1+2"], "result = 3", "No gradients")
+out = says(["explain", "f = x*y + x", "x=3", "y=4", "--to", "y"], "∂f/∂y = 3")
+check("--to leaves out what is not on the way", "∂f/∂x" not in out, out)
+refuses(["explain", "f = x*y", "x=3", "y=4", "--to", "z"], "there is no 'z' in the expression")
+refuses(["explain", "f = alpha*y", "alpha=3", "y=4", "--to", "alpa"], "the nearest is 'alpha'")
+says(["explain", "relu(x)*y", "x=-3", "y=4", "--why", "x"], "relu")
+refuses(["explain", "relu(x)", "x=-3", "--why", "q"], "there is no 'q'")
 refuses(["explain", "x*[1,2]", "x=3"], "result has shape [2], and a gradient is that of one number")
-says(["explain", "y = x*[1,2]", "x=3", "--seed", "[0,1]"], "y = [3, 6]", "x 3 2")
+says(["explain", "y = x*[1,2]", "x=3", "--seed", "[0,1]"], "y = mul(x, [1,2]) = [3, 6]", "∂y/∂x = 2")
 refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,1,2]"], "--seed has shape [3], the result [2]")
 refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,"], "column 4", lines=3)
+refuses(["explain", "x", "x=1", "--quiz", "--json"], "--quiz and --json do not go together")
+refuses(["explain", "log(x)*y*w", "x=1", "y=[1,2]", "w=[1,2,3]"], "mul: shapes do not broadcast: [2], [3]", lines=3)
+trace = json.loads(says(["explain", *circuit, "--json"]))
+got = {n["name"]: n["gradient"]["values"][0] for n in trace["nodes"] if n["kind"] == "leaf"}
+check("--json has the slide's gradients", {k: f"{v:.4f}" for k, v in got.items()} == slide, got)
+check("--json has columns as lines", [n["line"] for n in trace["nodes"] if n["name"] == "f"] == [6], trace["nodes"])
+
+# ---- explain: the quiz ----
+def quiz(words, lines, status, *parts):
+    return says(["explain", *words, "--quiz"], *parts, status=status, stdin="".join(line + "\n" for line in lines))
+
+
+def order(words):
+    """The names asked for, in order: a game in which every answer is three hints away."""
+    out = run("explain", *words, "--quiz", stdin="\n" * 99)[1]
+    return list(dict.fromkeys(re.findall(r"^\d+/\d+  ∂\w+/∂(.*?) = \?", out, re.M)))
+
+
+fork = ["f = x*y + x", "x=3", "y=4"]
+check("the quiz asks in the order of the backward pass", order(fork) == ["(x*y)", "x", "y"], order(fork))
+quiz(fork, ["1", "5", "3"], 0, "(x*y): 1 * 4 = 4", "together: 1 + 4 = 5", "3 of 3 right at once")
+quiz(fork, ["2/2", "+5.01e0", ".3e1"], 0, "3 of 3")
+quiz(fork, ["1", "5.1", "q"], 1, "Not so", "1 of 3 right at once, and the answers ended early", "To repeat: adding up")
+quiz(fork, ["1", "1", "4", "7", "5"], 1, "that comes through f alone", "that comes through (x*y) alone, as if it replaced what was there",
+     "x is used 2 times, and the parts add up", "and the answers ended early")
+quiz(fork, ["1", "", "", "5", "3"], 1, "x is used 2 times. Each use gives a part", "x goes into mul, which makes (x*y)",
+     "The rule of mul: g b with g = 1, a = 3, b = 4, y = 12", "2 of 3 right at once.", "To repeat: adding up")
+quiz(fork, ["1", "", "", "", "3"], 1, "together: 1 + 4 = 5", "3/3 ∂f/∂y = ? 3 Right.", "2 of 3")
+quiz(fork, ["one", "1+", "x", "1", "5", "3"], 0, "That is no number: column 1", "column 3", "3 of 3")
+quiz(["f = x*2", "x=3"], ["-2", "2"], 1, "Not so: the sign", "0 of 1 right at once.", "To repeat: mul")
+quiz(["sum(W @ x)", "W=[[1,2],[3,4]]", "x=[1,-1]"], ["[1,1]", "[1,-1]", "[[1,-1],[1,-1]]", "[4,6]"], 1,
+     "the gradient has the shape of W, [2, 2]; the answer has [2]", "2 of 3 right at once.")
+quiz(["f = relu(x)*y", "x=-2", "y=3"], ["3", "0", "3", "0"], 1, "relu passes a gradient only where its input is above 0")
+says(["explain", *circuit, "--quiz"], "0 of 12 right at once, and the answers ended early.", status=1)
+quiz(circuit, ["-.534", "-.534", "-0.197", "0.197"], 1, "v4", "4 of 12")
+refuses(["explain", "sum(x)", "x=randn([100])", "--quiz"], "there is no gradient to ask for")
+out = run("explain", *fork, "--quiz", stdin="1\n", LC_ALL="C")[1]
+check("the quiz is ASCII under LC_ALL=C", out.isascii() and "df/dx" in out, out)
+
+# Every row of the table of mistakes: its answer in a place where the operation has it, and the words.
+rows = re.findall(r'^MISTAKE\("(.*?)", +(-?\d), "(.*?)", +"(.*?)"\)', (top / "docs/cli/mistakes.h").read_text(), re.M)
+check("there are rows", len(rows) > 30)
+X = 0.7
+places = {  # operation: expression, then for each input a name, and the values of its letters
+    "mul": ("f = 3*(p*q)", {0: ("p", dict(v=2, a=2, b=5, y=10, r=15)), 1: ("q", dict(v=5, a=2, b=5, y=10, r=6))}),
+    "div": ("f = 3*(p/q)", {0: ("p", dict(v=2, a=2, b=5, y=.4, r=.6)), 1: ("q", dict(v=5, a=2, b=5, y=.4, r=-.24))}),
+    "sub": ("f = 3*(p-q)", {1: ("q", dict(v=5, a=2, b=5, y=-3, r=-3))}),
+    "maximum": ("f = 3*maximum(p,q)", {0: ("p", dict(v=2, a=2, b=5, y=5, r=0))}),
+    "minimum": ("f = 3*minimum(p,q)", {1: ("q", dict(v=5, a=2, b=5, y=2, r=0))}),
+    "neg": ("f = 3*-p", {0: ("p", dict(v=2, y=-2, r=-3))}), "square": ("f = 3*square(p)", {0: ("p", dict(v=2, y=4, r=12))}),
+    "pow_scalar": ("f = 3*p^4", {0: ("p", dict(v=2, y=16, r=96))}), "relu": ("f = 3*relu(-1*p)", {0: ("(-1*p)", dict(v=-2, y=0, r=0))}),
+    "abs": ("f = 3*abs(-1*p)", {0: ("(-1*p)", dict(v=-2, y=2, r=-3))}),
+}
+for op, y, slope in [("exp", math.exp(2), math.exp(2)), ("log", math.log(2), .5), ("sigmoid", 1 / (1 + math.exp(-2)), None),
+                     ("tanh", math.tanh(2), 1 - math.tanh(2)**2), ("sin", math.sin(2), math.cos(2)),
+                     ("cos", math.cos(2), -math.sin(2))]:
+    places[op] = (f"f = 3*{op}(p)", {0: ("p", dict(v=2, y=y, r=3 * (slope or y * (1 - y))))})
+places["sqrt"] = ("f = 3*sqrt(p+1)", {0: ("(p+1)", dict(v=3, y=math.sqrt(3), r=1.5 / math.sqrt(3)))})
+tensors = {  # operation, input, answer: a game of its own
+    ("matmul", "0", "g @ b"): (["sum([[1,2],[3,4]] * (p @ [[1,2],[3,5]]))", "p=[[1,0],[2,1]]"], "p", "[[7,12],[15,26]]"),
+    ("matmul", "1", "a @ g"): (["sum([[1,2],[3,4]] * ([[1,2],[3,5]] @ p))", "p=[[1,0],[2,1]]"], "p", "[[7,10],[18,26]]"),
+    ("matmul", "-1", "transpose(r)"): (["sum([[1,2],[3,4]] * (p @ [[1,2],[3,5]]))", "p=[[1,0],[2,1]]"], "p", "[[5,11],[13,29]]"),
+    ("mean", "0", "r*n"): (["mean(p)*3", "p=[1,2]"], "p", "[3,3]"), ("sum", "0", "r/n"): (["sum(p)*3", "p=[1,2]"], "p", "[1.5,1.5]"),
+    ("softmax", "0", "g*y*(1-y)"): (["sum(softmax(p)*[1,3])", "p=[0,0]"], "p", "[.25,.75]"),
+    ("softmax", "0", "g*y"): (["sum(softmax(p)*[1,3])", "p=[0,0]"], "p", "[.5,1.5]"),
+}
+generic = {"-r": "-15", "r/g": "5", "g + 0*r": "3", "g + r/g": "8", "v": "2", "y + 0*r": "10", "1/r": "1/15"}
+for op, place, answer, words in rows:
+    if (op, place, answer) in tensors:
+        line, name, given = tensors[op, place, answer]
+    elif op == "*":
+        line, name, given = ["f = 3*(p*q)" if answer != "y + 0*r" else "f = 3*(p+q)", "p=2", "q=5"], "p", generic[answer]
+        given = "7" if answer == "y + 0*r" else given
+    else:
+        expression, inputs = places[op]
+        at = int(place) if int(place) >= 0 else min(inputs)
+        name, letters = inputs[at]
+        given = repr(eval(answer.replace("^", "**"), dict(vars(math), g=3, n=1, x=letters["v"], **letters)))
+        line = [expression, "p=2"] + (["q=5"] if "q" in expression.replace("sqrt", "").replace("square", "") else [])
+    asked = order(line)
+    out = run("explain", *line, "--quiz", stdin="\n\n\n" * asked.index(name) + given + "\n")[1]
+    check(f"the mistake {op} {answer}: {given} for {name} in {line[0]}", f"= ? {given} Not so: {words}." in " ".join(out.split()), out)
+
+# ---- explain: the check and the graph ----
 out = says(["explain", *circuit, "--check"], "w0 2 -0.1966 -0.1966 agrees", "x1 -2 -0.5898 -0.5898 agrees", "PASS")
 says(["explain", "relu(x)", "x=0", "--check"], "x 0 0 0.5 a kink", "KINK")
 says(["explain", "cross_entropy(x, t)", "x=[[1,2,3]]", "t=[1]", "--check"], "x[0, 1] 2 -0.7553 -0.7553 agrees", "t [1] none - no gradient flows")
@@ -212,6 +308,27 @@ says(["info", "y-idx1"], "y-idx1 [3] uint8 3 B 1 6 3 2.16 0 0")
 pathlib.Path("bad-idx1").write_bytes(b"\0\0\x08\x01" + struct.pack(">I", 4) + bytes([1, 2, 6]))
 refuses(["info", "bad-idx1"], "bad-idx1")
 
+# ---- diff ----
+for name, words in {"a": ["h = w*x; relu(h)", "w=2", "x=3"], "b": ["h = w*x; relu(h)", "w=2", "x=4"], "near": ["h = w*x; relu(h)", "w=2.00000001", "x=3"],
+                    "longer": ["h = w*x; exp(relu(h))", "w=2", "x=3"], "big": ["sum(x*2)", "x=randn([100])"], "bigger": ["sum(x*2)", "x=randn([100])*2"]}.items():
+    pathlib.Path(f"{name}.json").write_text(says(["explain", *words, "--json"]))
+says(["diff", "a.json", "a.json"], "values: the same in all 4 nodes", "gradients: the same in all 4 nodes")
+says(["diff", "a.json", "b.json"], "values: first differ at leaf 'x'", "a.json: [3]", "b.json: [4]", "3 of 4 differ", "gradients: first differ at leaf 'w'", status=1)
+says(["diff", "a.json", "near.json"], "values: the same")
+says(["diff", "a.json", "near.json", "--tolerance", "0"], "values: first differ at leaf 'w'", status=1)
+says(["diff", "a.json", "longer.json"], "values: the same in all 4", "gradients: first differ at relu", "only in longer.json: 1 node, the first is exp", status=1)
+says(["diff", "longer.json", "a.json"], "only in longer.json: 1 node", status=1)
+says(["diff", "big.json", "bigger.json"], "values: first differ at leaf 'x'", "mean", "gradients: the same", status=1)
+got = json.loads(says(["diff", "a.json", "b.json", "--json"], status=1))
+check("diff --json", got["values"] == 3 and got["gradients"] == 1 and got["pairs"] == 4, got)
+pathlib.Path("none.json").write_text("{}")
+pathlib.Path("broken.json").write_text('{"format":\n 3')
+refuses(["diff", "a.json"], "A.json B.json is missing")
+refuses(["diff", "a.json", "absent.json"], "absent.json cannot be read")
+refuses(["diff", "a.json", "none.json"], "none.json is no trace")
+refuses(["diff", "broken.json", "a.json"], "broken.json: line 2")
+refuses(["diff", "a.json", "a.json", "--tolerance", "-1"], "--tolerance -1")
+
 # ---- check ----
 SOURCE = """
 #include <cotan/cotan.h>
@@ -249,6 +366,11 @@ for name, flags in {"good": [], "wrong": ["-DWRONG"], "crash": ["-DCRASH"], "hid
     subprocess.run([*compiler, "-shared", "-fPIC", *flags, *includes, "ops.c", "-o", f"{name}.so"], check=True)
 says(["check", "./good.so"], "PASS twice", "1 of 1 operation right")
 says(["check", "./wrong.so"], "FAIL half", "gradient of input 0", "VACUOUS bare", "no samples", "PASS twice", "1 of 3 operations right", status=1)
+says(["explain", "sum(twice(x)^2)", "x=[1,2]", "--ops", "./good.so"], "∂result/∂x = [8, 16]")
+refuses(["explain", "twise(x)", "x=1", "--ops", "./good.so"], "the nearest is 'twice'", lines=3)
+refuses(["explain", "twice(x, x)", "x=1", "--ops", "./good.so"], "too many arguments: twice takes 1", lines=3)
+refuses(["explain", "x", "x=1", "--ops", "./absent.so"], "./absent.so cannot be read")
+says(["explain", "half(x)", "x=2", "--ops", "./wrong.so", "--check"], "x 2 1.5 3 WRONG", "FAIL", "to blame: half, at column 1", status=1)
 verdicts = {v["op"]: v for v in json.loads(says(["check", "./wrong.so", "--json"], status=1))}
 check("check --json", [verdicts[n]["verdict"] for n in ("half", "twice")] == ["FAIL", "PASS"] and verdicts["half"]["argument"] == 0, verdicts)
 status, out, err = run("check", "./crash.so")
@@ -283,7 +405,8 @@ for page in [top / "README.md", *sorted((top / "docs").rglob("*.md"))]:
     if renewing:
         page.write_text(fresh)
     if "```console" in text:
-        check(f"the samples of {page.name} print what it says: test_cli.py --renew writes them anew", text == fresh, fresh)
+        check(f"the samples of {page.name} print what it says: test_cli.py --renew writes them anew", text == fresh,
+              "\n".join(difflib.unified_diff(text.splitlines(), fresh.splitlines(), "the page", "what is printed", "", "", 1, "")))
 
 print(f"{passed} passed, {failed} failed")
 sys.exit(passed == 0 or failed > 0)
