@@ -773,6 +773,30 @@ START_TEST(forks_and_old_gradients)
 }
 END_TEST
 
+/* A few elements stand as a list of lists; a constant that is called by its value needs no line. */
+START_TEST(a_story_shows_small_matrices)
+{
+    ct_tensor *w = ct_name(ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3, 4), CT_SHAPE(2, 2)), "w");
+    ct_tensor *x = ct_name(ct_from_values(CT_FLOAT64, CT_VALUES(1, -1), CT_SHAPE(2)), "[1,-1]");
+    ct_tensor *other = ct_name(ct_scalar(CT_FLOAT64, 2), "two"), *again = ct_name(ct_scalar(CT_FLOAT64, 2), "22");
+    ct_set_requires_grad(w, true);
+    ok(ct_trace_begin());
+    ct_tensor *f = ct_name(ct_sum(ct_mul(ct_mul(ct_matmul(w, x), other), again)), "f");
+    ok(ct_backward(f));
+    char *text = told(f, &plain);
+    ck_assert_ptr_nonnull(strstr(text, "inputs\n"
+                                       "  w     = [[1, 2], [3, 4]]  asks for a gradient\n"
+                                       "  two   = 2\n"
+                                       "  22    = 2\n"
+                                       "forward\n"));
+    ck_assert_ptr_nonnull(strstr(text, "matmul(w, [1,-1])"));
+    ck_assert_ptr_nonnull(strstr(text, "  matmul  df/dw  = [[4, -4], [4, -4]]"));
+    ck_assert_ptr_nonnull(strstr(text, "  df/dw   = [[4, -4], [4, -4]]\n"));
+    free(text);
+    ct_trace_free(end_trace());
+}
+END_TEST
+
 START_TEST(a_story_runs_backward_by_itself)
 {
     ct_tensor *x = named(3, "x", true);
@@ -1061,6 +1085,7 @@ Suite *ct_suite_trace(void)
     tcase_add_test(tests, json_to_a_full_disk);
     tcase_add_test(tests, the_story_of_the_circuit);
     tcase_add_test(tests, forks_and_old_gradients);
+    tcase_add_test(tests, a_story_shows_small_matrices);
     tcase_add_test(tests, a_story_runs_backward_by_itself);
     tcase_add_test(tests, rounded_factors_are_marked);
     tcase_add_test(tests, only_the_way_to_one);

@@ -52,7 +52,7 @@ static const char *text(story *s, const char *format, ...)
 static const char *value(story *s, const ct_snapshot *snapshot)
 {
     char buffer[VALUE];
-    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 4, buffer, sizeof buffer)) : "0";
+    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 6, buffer, sizeof buffer)) : "0";
 }
 
 /* The same where several stand in a line. */
@@ -232,11 +232,24 @@ static void tell_operation(story *s, const ct_trace_node *node)
              text(s, "= %s", value(s, node->value)));
 }
 
+/* Whether a constant is called by its value, as those of an expression are: "2", "[1,2]". */
+static bool says_itself(story *s, const ct_trace_node *node)
+{
+    const char *name = s->labels[node->id], *shown = value(s, node->value);
+    while (*name && *name == *shown) {
+        name++;
+        shown++;
+        name += strspn(name, " ");
+        shown += strspn(shown, " ");
+    }
+    return node->kind == CT_TRACE_CONSTANT && !*name && !*shown;
+}
+
 static void tell_inputs(story *s)
 {
     for (int64_t id = 0; id < s->trace->n_nodes; id++) {
         const ct_trace_node *node = &s->trace->nodes[id];
-        if (!s->told[id] || node->kind == CT_TRACE_RESULT)
+        if (!s->told[id] || node->kind == CT_TRACE_RESULT || says_itself(s, node))
             continue;
         const char *kind = node->kind == CT_TRACE_LEAF ? "asks for a gradient" : "";
         add_line(s, s->labels[id], "", text(s, "= %s", value(s, node->value)), kind);
@@ -285,10 +298,10 @@ static const char *equals(const story *s, bool sum, const char *a, const char *b
 
 static const char *equation(story *s, const ct_trace_step *step)
 {
-    const char *contribution = term(s, step->contribution);
     if (!step->elementwise || !step->incoming)
-        return text(s, "= %s", contribution);
-    const char *incoming = term(s, step->incoming), *local = term(s, step->local);
+        return text(s, "= %s", value(s, step->contribution));
+    const char *contribution = term(s, step->contribution), *incoming = term(s, step->incoming),
+               *local = term(s, step->local);
     bool scalar = step->incoming->numel == 1 && step->local->numel == 1;
     return text(s, "= %s %s %s %s %s", incoming, s->unicode ? "\u00d7" : "x", local,
                 scalar ? equals(s, false, incoming, local, contribution) : "=", contribution);

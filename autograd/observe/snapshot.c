@@ -189,22 +189,33 @@ static size_t put(char *buffer, size_t used, size_t size, const char *text)
     return used;
 }
 
+/* The elements of axes from axis on, as a list of lists; *values moves on. */
+static size_t put_elements(char *buffer, size_t used, size_t size, const ct_snapshot *s, int axis,
+                           const double **values)
+{
+    char number[CT_NUMBER_TEXT];
+    if (axis == s->rank)
+        return put(buffer, used, size, ct_number_text(*(*values)++, number));
+    used = put(buffer, used, size, "[");
+    for (int64_t i = 0; i < s->shape[axis]; i++) {
+        used = put(buffer, used, size, i ? ", " : "");
+        used = put_elements(buffer, used, size, s, axis + 1, values);
+    }
+    return put(buffer, used, size, "]");
+}
+
 char *ct__snapshot_text(const ct_snapshot *s, int most, char *buffer, size_t size)
 {
     char number[CT_NUMBER_TEXT], shape[CT_SHAPE_TEXT];
+    const double *values = s->values;
     size_t used = 0;
     buffer[0] = '\0';
     if (s->numel == 1) {
         put(buffer, used, size, ct_number_text(s->values[0], number));
         return buffer;
     }
-    if (s->numel <= most && s->rank == 1) {
-        used = put(buffer, used, size, "[");
-        for (int64_t i = 0; i < s->numel; i++) {
-            used = put(buffer, used, size, i ? ", " : "");
-            used = put(buffer, used, size, ct_number_text(s->values[i], number));
-        }
-        put(buffer, used, size, "]");
+    if (s->numel <= most && s->numel > 0) {
+        put_elements(buffer, used, size, s, 0, &values);
         return buffer;
     }
     used = put(buffer, used, size, ct__shape_text(s->shape, s->rank, shape));
