@@ -207,7 +207,7 @@ static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n, 
             if (CT_UNLIKELY(!ct__is_alive(input)))
                 return ct__check_tensor(input, op->name);
             *requires_grad |= input->requires_grad;
-        } else if (i < op->min_inputs) {
+        } else if (i < op->min_inputs || op->max_inputs == CT_MAX_INPUTS) {
             return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", op->name, i);
         } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
             return ct_error_code();

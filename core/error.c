@@ -17,16 +17,33 @@ static size_t put_region(char *message)
     return (size_t)sprintf(message, "%s%s: ", whole ? "" : "...", path + (whole ? 0 : length - REGION));
 }
 
+/* "attention: dropout: ", the expressions around what the text says, of which it may name the innermost itself: so what the user
+ * called is named first, whatever it is made of. Returns the length. */
+static size_t put_operations(const ct_part *part, char *message, size_t room, const char *text)
+{
+    size_t length = strlen(part->name);
+    if (!part->operation)
+        return 0;
+    size_t used = put_operations(part->outer, message, room, "");
+    if (strncmp(text, part->name, length) != 0 || text[length] != ':')
+        used += (size_t)snprintf(message + used, room - used, "%s: ", part->name);
+    return used < room ? used : room - 1;
+}
+
 static ct_status record(ct_status code, const char *format, va_list arguments)
 {
     ct__thread_state *me = ct__here();
     if (me->error == CT_OK && code != CT_OK) {
         ct__texts *texts = ct__texts_here();
+        char text[MESSAGE];
         me->error = code;
         me->located = false;
-        size_t used = texts ? put_region(texts->error) : 0;
-        if (texts)
-            vsnprintf(texts->error + used, MESSAGE - used, format, arguments);
+        vsnprintf(text, sizeof text, format, arguments);
+        if (texts) {
+            size_t used = put_region(texts->error);
+            used += put_operations(me->region, texts->error + used, MESSAGE - used, text);
+            snprintf(texts->error + used, MESSAGE - used, "%s", text);
+        }
     }
     return code;
 }

@@ -203,11 +203,26 @@ static ct_tensor *repeat_axis(ct_tensor *x, int axis, int64_t times)
     int rank = ct_rank(x);
     int64_t shape[CT_MAX_RANK], before = 1, behind = 1;
     for (int i = 0; i < rank; i++) {
-        shape[i] = ct_size(x, i) * (i == axis ? times : 1);
-        *(i < axis ? &before : &behind) *= ct_size(x, i);
+        shape[i] = ct_size(x, i);
+        *(i < axis ? &before : &behind) *= shape[i];
     }
+    shape[axis] *= times;
     ct_tensor *parted = ct_reshape(x, (const int64_t[]){before, 1, behind}, 3);
     return ct_reshape(ct_expand(parted, (const int64_t[]){before, times, behind}, 3), shape, rank);
+}
+
+/* Whether x may be repeated so often along each axis. */
+static bool check_repeats(ct_call *call, const ct_tensor *x, const int64_t *times)
+{
+    int64_t shape[CT_MAX_RANK];
+    for (int i = 0; i < ct_rank(x); i++) {
+        if (times[i] < 0 || __builtin_mul_overflow(ct_size(x, i), times[i], &shape[i])) {
+            ct_call_error(call, CT_ERROR_ARGUMENT, "cannot repeat axis %d of %s %lld times", i, ct_call_shapes(call),
+                          (long long)times[i]);
+            return false;
+        }
+    }
+    return ct__check_shape(ct_dtype_of(x), shape, ct_rank(x), "repeat") == CT_OK;
 }
 
 static ct_tensor *repeat_expression(ct_call *call)
@@ -221,13 +236,10 @@ static ct_tensor *repeat_expression(ct_call *call)
     }
     while (x && ct_rank(x) < rank)
         x = ct_unsqueeze(x, 0);
-    for (int i = 0; x && i < rank; i++) {
-        if (times->shape[i] < 0) {
-            ct_call_error(call, CT_ERROR_ARGUMENT, "cannot repeat %lld times", (long long)times->shape[i]);
-            return NULL;
-        }
+    if (!x || !check_repeats(call, x, times->shape))
+        return NULL;
+    for (int i = 0; x && i < rank; i++)
         x = repeat_axis(x, i, times->shape[i]);
-    }
     return x;
 }
 

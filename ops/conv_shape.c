@@ -5,7 +5,9 @@
 #include "shape_internal.h"
 #include <string.h>
 
+/* So that sums and products of two of them are far from the end of int64. */
 enum { LARGEST_OPTION = 1 << 30 };
+#define LARGEST_SIZE (INT64_C(1) << 61)
 
 static ct_status check_tensors(ct_call *call, int spatial)
 {
@@ -106,6 +108,9 @@ ct_status ct__conv_set_out(ct_call *call, ct_conv_geometry *g)
 {
     ct_windows *s = &g->windows;
     for (int i = 3 - g->spatial; i < 3; i++) {
+        if (s->in[i] < 0 || s->in[i] > LARGEST_SIZE)
+            return ct_call_error(call, CT_ERROR_SHAPE, "size %lld on axis %d is out of range", (long long)s->in[i],
+                                 i - 3 + g->spatial);
         if (s->kernel[i] < 1 || s->kernel[i] > LARGEST_OPTION || s->in[i] + 2 * s->padding[i] < extent(s, i))
             return ct_call_error(
                 call, CT_ERROR_SHAPE,
@@ -166,7 +171,11 @@ ct_status ct__conv_transpose_geometry(ct_call *call, int spatial, ct_conv_geomet
     if (w->shape[0] != x->shape[1])
         return ct_call_error(call, CT_ERROR_SHAPE, "%lld channels, but the weight takes %lld: %s",
                              (long long)x->shape[1], (long long)w->shape[0], ct_call_shapes(call));
-    status = split_channels(call, g, w->shape[1] * g->groups, x->shape[1]);
+    int64_t channels;
+    if (__builtin_mul_overflow(w->shape[1], g->groups, &channels))
+        return ct_call_error(call, CT_ERROR_SHAPE, "%lld groups of %lld channels", (long long)g->groups,
+                             (long long)w->shape[1]);
+    status = split_channels(call, g, channels, x->shape[1]);
     if (status != CT_OK)
         return status;
     g->images = x->shape[0];
@@ -178,8 +187,10 @@ ct_status ct__conv_transpose_geometry(ct_call *call, int spatial, ct_conv_geomet
             return ct_call_error(call, CT_ERROR_ARGUMENT,
                                  "output_padding %lld on axis %d must be below the stride, %lld", (long long)more,
                                  i - 3 + spatial, (long long)s->stride[i]);
-        s->in[i] = (s->out[i] - 1) * s->stride[i] - 2 * s->padding[i] + extent(s, i) + more;
-        if (s->kernel[i] < 1 || s->kernel[i] > LARGEST_OPTION || s->out[i] < 1 || s->in[i] < 1)
+        bool fits = s->kernel[i] >= 1 && s->kernel[i] <= LARGEST_OPTION && s->out[i] >= 1 &&
+                    s->out[i] <= LARGEST_SIZE / s->stride[i];
+        s->in[i] = fits ? (s->out[i] - 1) * s->stride[i] - 2 * s->padding[i] + extent(s, i) + more : 0;
+        if (s->in[i] < 1)
             return ct_call_error(call, CT_ERROR_SHAPE, "the result would be of size %lld on axis %d: %s",
                                  (long long)s->in[i], i - 3 + spatial, ct_call_shapes(call));
     }

@@ -31,9 +31,16 @@ static int label_of(char letter)
     return letter >= 'a' ? letter - 'a' : 26 + letter - 'A';
 }
 
-static char letter_of(int label)
+/* A label for messages: 'k', or "..." for the axes that stand behind the dots. */
+typedef struct label_text {
+    char text[4];
+} label_text;
+
+static label_text text_of(int label)
 {
-    return (char)(label < 26 ? 'a' + label : label < ELLIPSIS ? 'A' + label - 26 : '.');
+    if (label >= ELLIPSIS)
+        return (label_text){"..."};
+    return (label_text){{'\'', (char)(label < 26 ? 'a' + label : 'A' + label - 26), '\''}};
 }
 
 /* ---- reading the equation ---- */
@@ -43,6 +50,13 @@ static bool refuse(const contraction *c, const char *what)
     const einsum_attributes *a = ct_call_attributes(c->call);
     ct_call_error(c->call, CT_ERROR_ARGUMENT, "%s in \"%s\" of %s", what, a->equation, ct_call_shapes(c->call));
     return false;
+}
+
+static bool refuse_character(const contraction *c, char misplaced)
+{
+    char message[32];
+    snprintf(message, sizeof message, "misplaced '%c'", misplaced);
+    return refuse(c, message);
 }
 
 /* The labels of one term, up to a comma, an arrow or the end; ellipsis is how many axes "..." stands for. */
@@ -61,7 +75,7 @@ static bool read_term(const contraction *c, const char **text, operand *o, int e
         } else if (isalpha((unsigned char)**text) && o->rank < CT_MAX_RANK * 2) {
             o->labels[o->rank++] = label_of(**text);
         } else {
-            return refuse(c, "misplaced character");
+            return refuse_character(c, **text);
         }
     }
     return true;
@@ -93,7 +107,7 @@ static bool note_sizes(contraction *c, const operand *o)
             c->size[label] = size;
         c->met[label] = true;
         if (size != c->size[label] && size != 1) {
-            snprintf(message, sizeof message, "label %c stands for sizes %lld and %lld", letter_of(label),
+            snprintf(message, sizeof message, "label %s stands for sizes %lld and %lld", text_of(label).text,
                      (long long)c->size[label], (long long)size);
             return refuse(c, message);
         }
@@ -122,13 +136,28 @@ static bool check_result(const contraction *c)
     bool seen[LABELS] = {false};
     for (int i = 0; i < c->result.rank; i++) {
         int label = c->result.labels[i];
-        if (!c->met[label])
-            return refuse(c, "a label of the result that no operand has");
-        if (seen[label])
-            return refuse(c, "a label that the result has twice");
+        if (!c->met[label] || seen[label]) {
+            char message[64];
+            snprintf(message, sizeof message, "label %s of the result %s", text_of(label).text,
+                     seen[label] ? "stands there twice" : "is that of no operand");
+            return refuse(c, message);
+        }
         seen[label] = true;
     }
     return c->result.rank <= CT_MAX_RANK || refuse(c, "a result of too many axes");
+}
+
+/* The equation has more or fewer terms than there are operands. */
+static bool refuse_count(const contraction *c)
+{
+    const char *text = ((const einsum_attributes *)ct_call_attributes(c->call))->equation;
+    int terms = 1;
+    char message[64];
+    for (; *text && *text != '-'; text++)
+        terms += *text == ',';
+    snprintf(message, sizeof message, "%d term%s for %d operand%s", terms, terms == 1 ? "" : "s", c->n,
+             c->n == 1 ? "" : "s");
+    return refuse(c, message);
 }
 
 static bool read_equation(contraction *c)
@@ -137,29 +166,26 @@ static bool read_equation(contraction *c)
     int most = 0;
     for (int k = 0; k < c->n; k++) {
         operand *o = &c->operands[k];
-        if (!(o->t = ct_call_input(c->call, k))) {
-            ct_call_error(c->call, CT_ERROR_NULL, "operand %d is NULL", k);
-            return false;
-        }
+        o->t = ct_call_input(c->call, k);
         int ellipsis = ellipsis_axes(text, ct_rank(o->t));
         most = ellipsis > most ? ellipsis : most;
         if (!read_term(c, &text, o, ellipsis) || !note_sizes(c, o))
             return false;
         if (k + 1 < c->n && *text++ != ',')
-            return refuse(c, "fewer terms than operands");
+            return refuse_count(c);
     }
     if (*text == ',')
-        return refuse(c, "more terms than operands");
+        return refuse_count(c);
     if (*text == '\0') {
         implicit_result(c, most);
         return check_result(c);
     }
     if (strncmp(text, "->", 2) != 0)
-        return refuse(c, "misplaced character");
+        return refuse_character(c, *text);
     text += 2;
     if (!read_term(c, &text, &c->result, most))
         return false;
-    return *text == '\0' ? check_result(c) : refuse(c, "misplaced character");
+    return *text == '\0' ? check_result(c) : refuse_character(c, *text);
 }
 
 /* ---- contracting ---- */

@@ -19,22 +19,34 @@ static ct_status replace(ct_tensor *t, ct_tensor *result, const char *what)
     return status;
 }
 
+/* Checks t and enters the part of the program that is called name, so that errors begin with it. */
+static ct_status begin(ct_tensor *t, const char *name)
+{
+    ct_status status = ct__check_writable(t, name);
+    if (status == CT_OK)
+        status = ct__check_places(t, name);
+    const ct_part *inner = status == CT_OK ? ct__region_of(ct__here()->region, name, true) : NULL;
+    if (inner)
+        ct__here()->region = inner;
+    return status == CT_OK && !inner ? CT_ERROR_MEMORY : status;
+}
+
 /* IN_PLACE(name, (arguments behind t), what t becomes) */
-#define IN_PLACE(name, arguments, result)                \
-    ct_status ct_##name arguments                        \
-    {                                                    \
-        ct_status status = ct__check_writable(t, #name); \
-        ct_scope inner;                                  \
-        if (status == CT_OK)                             \
-            status = ct__check_places(t, #name);         \
-        if (status != CT_OK)                             \
-            return status;                               \
-        ct__scope_push(&inner);                          \
-        ct_no_grad_begin();                              \
-        status = replace(t, result, #name);              \
-        ct_no_grad_end();                                \
-        ct__scope_pop(&inner);                           \
-        return status;                                   \
+#define IN_PLACE(name, arguments, result)          \
+    ct_status ct_##name arguments                  \
+    {                                              \
+        const ct_part *outer = ct__here()->region; \
+        ct_scope inner;                            \
+        ct_status status = begin(t, #name);        \
+        if (status != CT_OK)                       \
+            return status;                         \
+        ct__scope_push(&inner);                    \
+        ct_no_grad_begin();                        \
+        status = replace(t, result, #name);        \
+        ct_no_grad_end();                          \
+        ct__scope_pop(&inner);                     \
+        ct__here()->region = outer;                \
+        return status;                             \
     }
 
 IN_PLACE(add_, (ct_tensor * t, ct_tensor *other, double alpha), ct_add(t, ct_mul_scalar(other, alpha)))

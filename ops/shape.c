@@ -186,9 +186,11 @@ static ct_status infer_reshape(ct_call *call)
 {
     const ct_shape_attributes *to = ct_call_attributes(call);
     int64_t shape[CT_MAX_RANK];
-    const char *wrong = resolve_shape(to, ct_call_input(call, 0)->numel, shape);
+    const ct_tensor *x = ct_call_input(call, 0);
+    const char *wrong = resolve_shape(to, x->numel, shape);
+    ct_status status = wrong ? CT_OK : ct__check_shape((ct_dtype)x->dtype, shape, (int)to->rank, call->op->name);
     if (!wrong)
-        return infer_same_elements(call, shape, (int)to->rank);
+        return status == CT_OK ? infer_same_elements(call, shape, (int)to->rank) : status;
     char text[CT_SHAPE_TEXT];
     return ct_call_error(call, CT_ERROR_SHAPE, "%s: %s to %s", wrong, ct_call_shapes(call),
                          ct__shape_text(to->shape, (int)to->rank, text));
@@ -786,8 +788,6 @@ static ct_status infer_concat(ct_call *call)
     shape[axis] = 0;
     for (int k = 0; k < n; k++) {
         const ct_tensor *x = ct_call_input(call, k);
-        if (!x)
-            return ct_call_error(call, CT_ERROR_NULL, "tensor %d is NULL", k);
         if (x->dtype != first->dtype)
             return ct_call_error(call, CT_ERROR_DTYPE, "tensor %d is %s, the first is %s", k,
                                  ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)first->dtype));

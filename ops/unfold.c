@@ -48,8 +48,10 @@ static ct_status unfold_infer(ct_call *call)
         status = geometry_of(call, x->shape + 2, &g);
     if (status != CT_OK)
         return status;
-    const int64_t shape[] = {x->shape[0], x->shape[1] * a->kernel[0] * a->kernel[1],
-                             g.windows.out[1] * g.windows.out[2]};
+    int64_t shape[] = {x->shape[0], x->shape[1], g.windows.out[1]};
+    if (__builtin_mul_overflow(shape[1], a->kernel[0] * a->kernel[1], &shape[1]) ||
+        __builtin_mul_overflow(shape[2], g.windows.out[2], &shape[2]))
+        return ct_call_error(call, CT_ERROR_SHAPE, "too many windows: %s", ct_call_shapes(call));
     return ct_call_output_shape(call, 0, (ct_dtype)x->dtype, shape, 3);
 }
 
@@ -63,11 +65,12 @@ static ct_status fold_infer(ct_call *call)
         status = geometry_of(call, a->size, &g);
     if (status != CT_OK)
         return status;
-    int64_t taps = a->kernel[0] * a->kernel[1], windows = g.windows.out[1] * g.windows.out[2];
-    if (columns->shape[1] % taps != 0 || columns->shape[2] != windows)
-        return ct_call_error(call, CT_ERROR_SHAPE, "an image of %lld x %lld has %lld windows of %lld: %s",
-                             (long long)a->size[0], (long long)a->size[1], (long long)windows, (long long)taps,
-                             ct_call_shapes(call));
+    int64_t taps = a->kernel[0] * a->kernel[1], windows;
+    if (__builtin_mul_overflow(g.windows.out[1], g.windows.out[2], &windows) || columns->shape[1] % taps != 0 ||
+        columns->shape[2] != windows)
+        return ct_call_error(call, CT_ERROR_SHAPE, "an image of %lld x %lld has %lld x %lld windows of %lld: %s",
+                             (long long)a->size[0], (long long)a->size[1], (long long)g.windows.out[1],
+                             (long long)g.windows.out[2], (long long)taps, ct_call_shapes(call));
     const int64_t shape[] = {columns->shape[0], columns->shape[1] / taps, a->size[0], a->size[1]};
     return ct_call_output_shape(call, 0, (ct_dtype)columns->dtype, shape, 4);
 }

@@ -141,20 +141,19 @@ START_TEST(einsum_errors)
 {
     ct_tensor *x = two_by_three(F64);
     expect_error(ct_einsum("ij,jk", TENSORS(x, x)), CT_ERROR_ARGUMENT,
-                 "einsum: label j stands for sizes 3 and 2 in \"ij,jk\" of [2,3], [2,3]");
+                 "einsum: label 'j' stands for sizes 3 and 2 in \"ij,jk\" of [2,3], [2,3]");
     expect_error(ct_einsum("ij,jk", TENSORS(x)), CT_ERROR_ARGUMENT,
-                 "einsum: more terms than operands in \"ij,jk\" of [2,3]");
+                 "einsum: 2 terms for 1 operand in \"ij,jk\" of [2,3]");
     expect_error(ct_einsum("ij", TENSORS(x, x)), CT_ERROR_ARGUMENT,
-                 "einsum: fewer terms than operands in \"ij\" of [2,3], [2,3]");
+                 "einsum: 1 term for 2 operands in \"ij\" of [2,3], [2,3]");
     expect_error(ct_einsum("ij->ik", TENSORS(x)), CT_ERROR_ARGUMENT,
-                 "einsum: a label of the result that no operand has in \"ij->ik\" of [2,3]");
+                 "einsum: label 'k' of the result is that of no operand in \"ij->ik\" of [2,3]");
     expect_error(ct_einsum("ij->ii", TENSORS(x)), CT_ERROR_ARGUMENT,
-                 "einsum: a label that the result has twice in \"ij->ii\" of [2,3]");
+                 "einsum: label 'i' of the result stands there twice in \"ij->ii\" of [2,3]");
     expect_error(ct_einsum("i", TENSORS(x)), CT_ERROR_ARGUMENT,
                  "einsum: a term with 1 labels for a tensor of rank 2 in \"i\" of [2,3]");
-    expect_error(ct_einsum("i+j", TENSORS(x)), CT_ERROR_ARGUMENT, "einsum: misplaced character in \"i+j\" of [2,3]");
-    expect_error(ct_einsum("ij-ij", TENSORS(x)), CT_ERROR_ARGUMENT,
-                 "einsum: misplaced character in \"ij-ij\" of [2,3]");
+    expect_error(ct_einsum("i+j", TENSORS(x)), CT_ERROR_ARGUMENT, "einsum: misplaced '+' in \"i+j\" of [2,3]");
+    expect_error(ct_einsum("ij-ij", TENSORS(x)), CT_ERROR_ARGUMENT, "einsum: misplaced '-' in \"ij-ij\" of [2,3]");
     expect_error(ct_einsum(NULL, TENSORS(x)), CT_ERROR_NULL, "einsum: the equation is NULL");
 }
 END_TEST
@@ -293,14 +292,14 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_stack(TENSORS(x, ct_zeros(F64, CT_SHAPE(3))), 0), CT_ERROR_SHAPE,
                  "stack: shapes differ: [2,3], [3]");
     expect_error(ct_repeat(x, CT_SHAPE(2)), CT_ERROR_ARGUMENT, "repeat: 1 repeats for a tensor of rank 2");
-    expect_error(ct_repeat(x, CT_SHAPE(2, -1)), CT_ERROR_ARGUMENT, "repeat: cannot repeat -1 times");
+    expect_error(ct_repeat(x, CT_SHAPE(2, -1)), CT_ERROR_ARGUMENT, "repeat: cannot repeat axis 1 of [2,3] -1 times");
     expect_error(ct_pad(x, CT_SHAPE(3, 0), .mode = CT_PAD_REFLECT), CT_ERROR_ARGUMENT,
                  "pad: cannot pad axis 1 of [2,3] by 3 and 0");
     expect_error(ct_pad(x, CT_SHAPE(1)), CT_ERROR_ARGUMENT, "pad: 1 amounts, takes two for each of at most 2 axes");
     expect_error(ct_pad(x, CT_SHAPE(1, 1), .mode = (ct_pad_mode)3), CT_ERROR_ARGUMENT, "pad: there is no mode 3");
     expect_error(ct_interpolate(ct_unsqueeze(x, 0), .size = {4}, .mode = (ct_interpolate_mode)2), CT_ERROR_ARGUMENT,
                  "interpolate: there is no mode 2");
-    expect_error(ct_einsum("ij,jk", TENSORS(x, NULL)), CT_ERROR_NULL, "einsum: operand 1 is NULL");
+    expect_error(ct_einsum("ij,jk", TENSORS(x, NULL)), CT_ERROR_NULL, "einsum: input 1 is NULL");
     expect_error(ct_tril(ct_zeros(F64, CT_SHAPE(3)), 0), CT_ERROR_SHAPE, "tril: takes matrices: [3]");
     expect_error(ct_diagonal(x, 0, 1, -1), CT_ERROR_ARGUMENT, "diagonal: the two axes are the same: [2,3]");
     ck_assert_int_eq(ct_numel(ct_diagonal(x, INT64_MIN, 0, 1)) + ct_numel(ct_diagonal(x, INT64_MAX, 0, 1)), 0);
@@ -309,9 +308,18 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at [1] is not in 0..2: [3]");
     expect_error(ct_masked_select(x, x), CT_ERROR_DTYPE, "masked_select: the mask must be uint8, not float64");
     expect_error(ct_dot(x, x), CT_ERROR_SHAPE, "dot: takes two vectors of one size: [2,3], [2,3]");
-    ck_assert_ptr_null(ct_index_select(x, 1, out_of_range));
-    ck_assert_int_eq(ct_error_code(), CT_ERROR_ARGUMENT);
-    ct_error_clear();
+    expect_error(ct_index_select(x, 1, out_of_range), CT_ERROR_ARGUMENT,
+                 "index_select: index 3 at [1] is not in 0..2: [2,3], [3]");
+    expect_error(ct_embedding(x, ct_reshape(out_of_range, CT_SHAPE(3, 1))), CT_ERROR_ARGUMENT,
+                 "embedding: index 3 at [1,0] is not in 0..1: [2,3], [3,1]");
+    expect_error(ct_stack((ct_tensor *[]){x, NULL}, 2, 0), CT_ERROR_NULL, "stack: input 1 is NULL");
+    expect_error(ct_repeat(ct_zeros(CT_UINT8, CT_SHAPE(2, 1)), CT_SHAPE(INT64_C(1) << 62, 1)), CT_ERROR_ARGUMENT,
+                 "repeat: cannot repeat axis 0 of [2,1] 4611686018427387904 times");
+    expect_error(ct_repeat(x, CT_SHAPE(INT64_C(1) << 60, 1)), CT_ERROR_SHAPE, "repeat: ");
+    /* What refuses lies two operations deep. */
+    expect_error(ct_bilinear(x, ct_cast(x, CT_FLOAT32), ct_zeros(F64, CT_SHAPE(1, 3, 3)), NULL), CT_ERROR_DTYPE,
+                 "bilinear: einsum: matmul: dtypes differ");
+    expect_error(NULL, ct_mul_(x, ct_zeros(F64, CT_SHAPE(5))), "mul_: mul: shapes do not broadcast");
     ck_assert_int_eq((ct_split)(x, (const int64_t[]){1, 1}, 2, 1, parts), CT_ERROR_SHAPE);
     expect_error(NULL, CT_ERROR_SHAPE, "split: the sizes do not add up to axis 1 of [2,3]");
     ck_assert_int_eq(ct_chunk(x, 0, 0, parts), -1);

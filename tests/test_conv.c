@@ -354,7 +354,7 @@ START_TEST(convolutions_refuse)
     expect_error(ct_unfold(x, NULL, NULL), CT_ERROR_ARGUMENT, "unfold: kernel 0 x 0");
     expect_error(
         ct_fold(ct_unfold(x, (const int64_t[]){2, 2}, NULL), (const int64_t[]){5, 6}, (const int64_t[]){2, 2}, NULL),
-        CT_ERROR_SHAPE, "fold: an image of 5 x 6 has 20 windows of 4: [2,16,16]");
+        CT_ERROR_SHAPE, "fold: an image of 5 x 6 has 4 x 5 windows of 4: [2,16,16]");
     expect_error(ct_conv2d(NULL, w, NULL, NULL), CT_ERROR_NULL, "conv2d: input 0 is NULL");
 }
 END_TEST

@@ -240,7 +240,7 @@ START_TEST(rows_of_length_one)
     expect_error(ct_normalize(x, 2), CT_ERROR_ARGUMENT, "normalize: axis 2 is not in -2..1: [3,2]");
     expect_error(ct_normalize(ct_scalar(CT_FLOAT64, 1), 1), CT_ERROR_ARGUMENT, "normalize: axis 1 is not in -1..0: []");
     expect_error(ct_normalize(ct_ones(CT_INT64, CT_SHAPE(2)), 0), CT_ERROR_DTYPE,
-                 "norm: needs a float tensor, got int64");
+                 "normalize: norm: needs a float tensor, got int64");
 }
 END_TEST
 
@@ -358,7 +358,8 @@ START_TEST(attention_refuses)
                  "scaled_dot_product_attention: takes a mask or is_causal, not both");
     expect_error(ct_scaled_dot_product_attention(q, k, v, .mask = ct_cast(mask, CT_FLOAT32)), CT_ERROR_DTYPE,
                  "scaled_dot_product_attention: the mask is float32, not uint8 or float64");
-    expect_error(ct_scaled_dot_product_attention(q, k, v, .dropout = 2), CT_ERROR_ARGUMENT, "dropout: p = 2");
+    expect_error(ct_scaled_dot_product_attention(q, k, v, .dropout = 2), CT_ERROR_ARGUMENT,
+                 "scaled_dot_product_attention: dropout: p = 2");
     ck_assert_ptr_null(ct_scaled_dot_product_attention(q, k, v, .mask = ct_ones(CT_UINT8, CT_SHAPE(3, 4))));
     ck_assert_int_eq(ct_error_code(), CT_ERROR_SHAPE);
     ct_error_clear();

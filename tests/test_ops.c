@@ -57,6 +57,32 @@ START_TEST(test_gradient)
 }
 END_TEST
 
+/* NULL for any input of any sample gives a result, where it may be left out, or an error; and so does a NULL among those given to
+ * an operation that takes a list. */
+START_TEST(test_null)
+{
+    int n;
+    const ct_op *op = ct_ops(&n)[_i];
+    for (const ct_sample *sample = op->samples; sample->inputs; sample++) {
+        ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS];
+        ct_scope_open();
+        ck_assert_int_eq(ct_sample_inputs(sample, CT_FLOAT64, inputs, &n), CT_OK);
+        for (int i = 0; i < n; i++) {
+            ct_tensor *input = inputs[i];
+            inputs[i] = NULL;
+            ct_status status = ct_apply_multi(op, inputs, n, sample->attributes, outputs);
+            bool needed = i < op->min_inputs || op->max_inputs == CT_MAX_INPUTS;
+            ck_assert_msg(status == CT_ERROR_NULL || (!needed && (status == CT_OK || ct_error_code() != CT_OK)),
+                          "%s of %s without input %d: %s", op->name, sample->inputs, i, ct_error_message());
+            ck_assert(status == CT_OK || !outputs[0]);
+            inputs[i] = input;
+            ct_error_clear();
+        }
+        ct_scope_close();
+    }
+}
+END_TEST
+
 Suite *ct_suite_ops(void)
 {
     int n;
@@ -64,6 +90,7 @@ Suite *ct_suite_ops(void)
     Suite *suite = suite_create("ops");
     TCase *tcase = tcase_create("ops");
     tcase_add_loop_test(tcase, test_record, 0, n);
+    tcase_add_loop_test(tcase, test_null, 0, n);
     tcase_add_loop_test(tcase, test_gradient, 0, n);
     suite_add_tcase(suite, tcase);
     return suite;
