@@ -31,6 +31,7 @@
     SUITE(norm) \
     SUITE(conv) \
     SUITE(edges) \
+    SUITE(geometry) \
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
