@@ -360,7 +360,8 @@ ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const
 
 ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op, ct_tensor *const *outputs)
 {
-    for (int i = 0; status == CT_OK && i < (op->outputs ? op->outputs : 1); i++)
+    int n = !op || !outputs ? 0 : op->outputs == 0 ? 1 : op->outputs;
+    for (int i = 0; status == CT_OK && i < n && i < CT_MAX_OUTPUTS; i++)
         if (outputs[i])
             ct_at(file, line, outputs[i]);
     return ct_at_status(file, line, status);

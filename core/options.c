@@ -24,9 +24,13 @@ static void set_size(void *options, size_t size)
 
 const void *ct_options_read(const char *function, const void *given, const void *defaults, void *room)
 {
-    size_t whole = size_of(defaults), size = given ? size_of(given) : 0;
+    if (!defaults || !room) {
+        ct__error(CT_ERROR_NULL, "%s: its options have no defaults or no room", function);
+        return NULL;
+    }
     if (!given)
         return defaults;
+    size_t whole = size_of(defaults), size = size_of(given);
     if (size == whole)
         return given;
     if (size < sizeof size || size > whole) {
@@ -44,9 +48,9 @@ const void *ct_options_read(const char *function, const void *given, const void 
 
 void ct_options_init(void *options, size_t size, const void *defaults)
 {
-    size_t known = size_of(defaults) < size ? size_of(defaults) : size;
-    if (!options || size < sizeof size)
+    if (!options || !defaults || size < sizeof size)
         return;
+    size_t known = size_of(defaults) < size ? size_of(defaults) : size;
     memset(options, 0, size);
     memcpy(options, defaults, known);
     set_size(options, size); /* of a newer header: ct_options_read() refuses them */
