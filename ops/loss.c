@@ -424,6 +424,8 @@ static bool check_cosine(ct_call *call, int64_t *shape, int *rank)
                       ct_dtype_name((ct_dtype)a->dtype), ct_dtype_name((ct_dtype)b->dtype));
     else if (!ct__broadcast_shapes(a->shape, a->rank, b->shape, b->rank, shape, rank))
         ct_call_error(call, CT_ERROR_SHAPE, "shapes do not broadcast: %s", ct_call_shapes(call));
+    else if (!(((const cosine_attributes *)ct_call_attributes(call))->eps >= 0))
+        ct_call_error(call, CT_ERROR_ARGUMENT, "eps is not 0 or more");
     else
         return ct__call_axis(call, ((const cosine_attributes *)ct_call_attributes(call))->axis, *rank) >= 0;
     return false;

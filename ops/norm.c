@@ -481,6 +481,10 @@ static ct_tensor *normalize_expression(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0);
     if (ct__call_axis(call, a->axis, ct_rank(x)) < 0)
         return NULL;
+    if (!(a->eps >= 0)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "eps %g is not 0 or more", a->eps);
+        return NULL;
+    }
     ct_tensor *norm = ct_norm(x, a->p, CT_GIVEN(ct_reduce_options, .axes = &a->axis, .n_axes = 1, .keepdim = true));
     return ct_div(x, ct_clamp(norm, a->eps, INFINITY));
 }

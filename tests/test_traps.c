@@ -396,6 +396,50 @@ START_TEST(tensors_go_into_the_macros_of_modules_and_files)
 }
 END_TEST
 
+/* ---- shapes and numbers that do not mean what they say ---- */
+
+/* [n,1] with [n] would be n x n losses. */
+START_TEST(losses_do_not_broadcast)
+{
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(3, 1)), *t = ct_zeros(CT_FLOAT64, CT_SHAPE(3));
+    expect_error(ct_mse_loss(x, t), CT_ERROR_SHAPE,
+                 "mse_loss: x and the target differ in shape, and neither is broadcast: [3,1], [3]");
+    expect_error(ct_kl_div(x, t), CT_ERROR_SHAPE, "kl_div: x and the target differ in shape");
+    ck_assert_double_eq(ct_item(ct_mse_loss(ct_squeeze(x, 1), t)), 1);
+}
+END_TEST
+
+START_TEST(binary_cross_entropy_wants_probabilities)
+{
+    ct_tensor *x = ct_from_values(CT_FLOAT32, CT_VALUES(0.5, 1.5), CT_SHAPE(2)), *t = ct_ones(CT_FLOAT32, CT_SHAPE(2));
+    expect_error(ct_binary_cross_entropy(x, t), CT_ERROR_ARGUMENT,
+                 "binary_cross_entropy: x has elements from 0.5 to 1.5, and takes probabilities, 0 to 1: [2], [2]");
+}
+END_TEST
+
+/* An option that the operation would not look at. */
+START_TEST(options_of_other_operations_are_refused)
+{
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 4, 4)), *indices = NULL;
+    expect_error(ct_avg_pool2d(x, 2, .dilation = {2}), CT_ERROR_ARGUMENT, "avg_pool2d: takes no dilation");
+    expect_error(ct_avg_pool2d(x, 2, .indices = &indices), CT_ERROR_ARGUMENT, "avg_pool2d: takes no dilation and no");
+    expect_error(ct_max_pool2d(x, 2, .divisor = 3), CT_ERROR_ARGUMENT, "max_pool2d: takes no divisor");
+    expect_error(ct_max_pool2d(x, 2, .exclude_pad = true), CT_ERROR_ARGUMENT, "max_pool2d: takes no divisor");
+    expect_error(ct_mse_loss(x, x, .weight = x), CT_ERROR_ARGUMENT, "mse_loss: takes no weight");
+    expect_error(ct_normalize(x, 1, .eps = -1), CT_ERROR_ARGUMENT, "normalize: eps -1 is not 0 or more");
+    expect_error(ct_cosine_similarity(x, x, 1, NAN), CT_ERROR_ARGUMENT, "cosine_similarity: eps is not 0 or more");
+}
+END_TEST
+
+/* A NULL in the middle of a list, and sizes whose product is none. */
+START_TEST(a_list_has_no_holes)
+{
+    ct_tensor *x = ct_ones(CT_UINT8, CT_SHAPE(2, 1));
+    expect_error(ct_stack(CT_TENSORS(x, NULL), 0), CT_ERROR_NULL, "stack: input 1 is NULL");
+    expect_error(ct_repeat(x, CT_SHAPE(INT64_C(1) << 62, 1)), CT_ERROR_ARGUMENT, "repeat: cannot repeat axis 0");
+}
+END_TEST
+
 Suite *ct_suite_traps(void)
 {
     Suite *suite = suite_create("traps");
@@ -413,6 +457,10 @@ Suite *ct_suite_traps(void)
     tcase_add_test(traps, tensors_go_into_every_macro);
     tcase_add_test(traps, weights_go_into_the_recurrent_macros);
     tcase_add_test(traps, tensors_go_into_the_macros_of_modules_and_files);
+    tcase_add_test(traps, losses_do_not_broadcast);
+    tcase_add_test(traps, binary_cross_entropy_wants_probabilities);
+    tcase_add_test(traps, options_of_other_operations_are_refused);
+    tcase_add_test(traps, a_list_has_no_holes);
     suite_add_tcase(suite, traps);
     return suite;
 }
