@@ -1,8 +1,7 @@
 /* The matrix product, through BLIS: which of its configurations runs, and how a product is shared among threads.
  *
  * Invariant: BLIS itself always runs with one thread. Each element of C is the same chain of fused multiply-adds over k
- * whichever part of C it is computed in, so how C is cut up does not change a bit. (In a product that is never cut up, the
- * chain may be another.) */
+ * whichever part of C it is computed in, so how C is cut up does not change a bit. */
 #include "core_internal.h"
 #include <blis.h>
 #include <pthread.h>
@@ -43,7 +42,6 @@ typedef struct product {
     double beta;
     int64_t part; /* rows or columns of C in a task */
     bool by_rows;
-    bool large; /* worth cutting up, given the threads */
 } product;
 
 /* BLIS wants strides that make sense even along an axis of size 1. */
@@ -60,9 +58,9 @@ static void run(const product *p, int64_t m, int64_t n, const char *a, const cha
     rntm_t one_thread;
     bli_rntm_init(&one_thread);
     bli_rntm_set_num_threads(1, &one_thread);
-    /* BLIS's kernels for small matrices sum over k in an order of their own, and the part's sizes decide whether they run. */
-    if (p->large)
-        bli_rntm_disable_l3_sup(&one_thread);
+    /* BLIS's kernels for small matrices, which some CPUs have, skip what is multiplied by 0, NaN and infinity too, and sum over
+     * k in an order of their own. */
+    bli_rntm_disable_l3_sup(&one_thread);
     int64_t row_a = p->row_a, col_a = p->col_a, row_b = p->row_b, col_b = p->col_b, row_c = p->row_c, col_c = p->col_c;
     tidy(m, p->k, &row_a, &col_a);
     tidy(p->k, n, &row_b, &col_b);
@@ -114,7 +112,6 @@ void ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, in
     p.by_rows = m >= n;
     /* A thread's share is worth waking it for from about a million multiply-adds on. */
     int64_t longer = p.by_rows ? m : n, worth = (int64_t)((double)m * (double)n * (double)k / 1e6);
-    p.large = worth > 1;
     int64_t parts = ct__in_parallel() ? 1 : ct_num_threads();
     parts = parts > worth ? worth : parts;
     if (parts <= 1) {

@@ -32,6 +32,7 @@
     SUITE(conv) \
     SUITE(edges) \
     SUITE(geometry) \
+    SUITE(matmul) \
     SUITE(nn) \
     SUITE(gradcheck) \
     SUITE(ops) \
