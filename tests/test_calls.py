@@ -34,6 +34,7 @@ static int variant;
 static char *doing; /* the call that runs, for the parent */
 static ct_tensor *room[CT_MAX_INPUTS], *list[CT_MAX_INPUTS];
 static int64_t ints[16];
+static char text[256];
 
 /* kind: 0 float, 1 index, 2 mask; what is an index is a float in every other variant. */
 static ct_tensor *tensor(int kind)
@@ -151,8 +152,8 @@ class Writer:
             return "tensors()" if "const*" in kind else "room"
         if pointer == "int64_t*":
             return "ints"
-        if pointer == "char*" and "const" in kind:
-            return '"calls"'
+        if pointer == "char*":
+            return '"calls"' if "const" in kind else "text"
         if pointer.endswith("*"):
             return f"&s{at}" if pointer[:-1] in self.structs else "NULL"
         if kind in self.structs:

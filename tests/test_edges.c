@@ -451,6 +451,19 @@ START_TEST(attention_masked_whole)
 }
 END_TEST
 
+/* What is not a number among masked values reaches the result, by 0 times NaN, but no gradient of values. */
+START_TEST(attention_with_nan_among_masked_values)
+{
+    ct_tensor *q = numbers(CT_FLOAT64, CT_SHAPE(1, 3), 1), *k = numbers(CT_FLOAT64, CT_SHAPE(2, 3), 2), *grad;
+    ct_tensor *v = leaf(ct_from_values(CT_FLOAT64, (const double[]){1, NAN}, 2, CT_SHAPE(2, 1)));
+    ct_tensor *mask = ct_from_values(CT_UINT8, (const double[]){1, 0}, 2, CT_SHAPE(1, 2));
+    ct_tensor *y = ct_scaled_dot_product_attention(q, k, v, CT_GIVEN(ct_attention_options, .mask = mask, ));
+    ck_assert(isnan(ct_item(y)));
+    grad = slope(ct_sum(y, NULL), v, false);
+    expect_tensor(grad, CT_FLOAT64, CT_SHAPE(2, 1), (const double[]){1, 0}, 2);
+}
+END_TEST
+
 /* Where the size stays, nothing is resized, whatever the scale; elsewhere the scale counts, not the ratio of the sizes. */
 START_TEST(interpolation_by_scale)
 {
@@ -510,6 +523,7 @@ Suite *ct_suite_edges(void)
     TCase *single = tcase_create("single operations");
     tcase_add_checked_fixture(single, open_test, close_test);
     tcase_add_test(single, attention_masked_whole);
+    tcase_add_test(single, attention_with_nan_among_masked_values);
     tcase_add_test(single, interpolation_by_scale);
     tcase_add_test(single, kl_div_where_the_target_is_0);
     suite_add_tcase(suite, single);

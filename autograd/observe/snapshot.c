@@ -159,6 +159,8 @@ static char *place_point(char *at, const char *digits, int whole)
 
 char *ct_number_text(double value, char *buffer)
 {
+    if (!buffer)
+        return NULL;
     if (!isfinite(value) || value == 0) {
         strcpy(buffer, isnan(value) ? "nan" : value == 0 ? "0" : value > 0 ? "inf" : "-inf");
         return buffer;

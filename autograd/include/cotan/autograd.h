@@ -45,7 +45,7 @@ typedef struct ct_sample {
 typedef struct ct_op {
     const char *name;           /* PyTorch's where it has one */
     const char *gradient;       /* formula of the gradient in words; "none: why" for an operation without one */
-    int min_inputs, max_inputs; /* required ones first, the others may be NULL; max_inputs CT_MAX_INPUTS: a list, none NULL */
+    int min_inputs, max_inputs; /* required ones first, the others may be NULL; CT_MAX_INPUTS: a list, none NULL */
     int outputs;                /* 0 counts as 1 */
     uint64_t saves;             /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
     size_t attributes_size;     /* at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */

@@ -2,7 +2,8 @@
  *
  * Unless said otherwise a function takes float32 or float64 tensors of one dtype and any strides, returns a tensor owned by
  * the innermost scope, is differentiable to any order, and returns NULL with an error when shapes or dtypes do not go
- * together or memory runs out. NULL in gives NULL out. Shapes broadcast by NumPy's rules where "broadcast" is said. */
+ * together or memory runs out. NULL in gives NULL out. Shapes broadcast by NumPy's rules where "broadcast" is said. A negative axis
+ * counts from the end; a 0-d tensor counts as having one axis, of size 1, where nothing is cut or joined along it. */
 #ifndef COTAN_OPS_H
 #define COTAN_OPS_H
 
