@@ -4,6 +4,7 @@
 #include <cotan/cotan.h>
 #include "core_internal.h"
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 static ct_tensor *leaf(double value)
@@ -248,6 +249,66 @@ START_TEST(of_a_long_region_the_end_is_said)
 }
 END_TEST
 
+/* ---- the checker's culprit ---- */
+
+static ct_status wrong_infer(ct_call *call)
+{
+    return ct_call_output_like(call, 0, ct_call_input(call, 0));
+}
+
+static ct_status wrong_forward(ct_call *call)
+{
+    const double *x = ct_call_input_data(call, 0);
+    double *y = ct_call_output_data(call, 0);
+    for (int64_t i = 0; i < ct_numel(ct_call_output(call, 0)); i++)
+        y[i] = x[i] * x[i];
+    return CT_OK;
+}
+
+static ct_status wrong_backward(ct_call *call)
+{
+    return ct_call_set_grad(call, 0, ct_mul(ct_call_grad_output(call, 0), ct_call_input(call, 0))); /* without the 2 */
+}
+
+static const ct_op wrong_op = {
+    .name = "wrong",
+    .gradient = "2 g x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .saves = CT_SAVE_INPUT(0),
+    .infer = wrong_infer,
+    .forward = wrong_forward,
+    .backward = wrong_backward,
+};
+
+static ct_tensor *with_a_bug(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)n;
+    (void)user;
+    ct_region_begin("decoder");
+    ct_tensor *y = ct_apply(&wrong_op, inputs, 1, NULL);
+    ct_region_end();
+    return ct_sum(ct_exp(y));
+}
+
+START_TEST(the_culprit_s_region)
+{
+    ct_gradcheck_report report = {0};
+    ct_tensor *x = ct_arange(CT_FLOAT64, 0.5, 0.25, 3);
+    char *text = NULL;
+    size_t size = 0;
+    ck_assert_int_eq(ct_gradcheck_graph(with_a_bug, NULL, &x, 1, &report), CT_FAIL);
+    ck_assert_str_eq(report.op, "wrong");
+    ck_assert_str_eq(report.region, "decoder");
+    FILE *stream = open_memstream(&text, &size);
+    ck_assert_int_eq(ct_gradcheck_print(&report, stream), CT_OK);
+    fclose(stream);
+    ck_assert_msg(strstr(text, "gradient of input 0, in decoder, called at ") != NULL, "%s", text);
+    free(text);
+    ct_gradcheck_report_free(&report);
+}
+END_TEST
+
 /* ---- layers and names ---- */
 
 START_TEST(layers_are_regions)
@@ -318,6 +379,7 @@ Suite *ct_suite_regions(void)
     tcase_add_test(tests, an_expression_s_name_is_not_said_twice);
     tcase_add_test(tests, backward_s_message);
     tcase_add_test(tests, of_a_long_region_the_end_is_said);
+    tcase_add_test(tests, the_culprit_s_region);
     tcase_add_test(tests, layers_are_regions);
     tcase_add_test(tests, tensors_have_names);
     suite_add_tcase(suite, tests);

@@ -883,6 +883,25 @@ START_TEST(large_graphs_are_folded_by_region)
 }
 END_TEST
 
+START_TEST(large_graphs_without_regions_are_cut)
+{
+    ok(ct_trace_begin());
+    ct_tensor *x = named(0.5, "x", true);
+    for (int i = 0; i < 100; i++)
+        x = ct_tanh(x);
+    ct_name(x, "y");
+    ok(ct_backward(x));
+    char *text = told(x, &plain);
+    ck_assert_ptr_nonnull(strstr(text, "t20 = tanh(t19)"));
+    ck_assert_ptr_null(strstr(text, "t21 = tanh(t20)"));
+    ck_assert_ptr_nonnull(strstr(text, "  ... 60 more\n  tanh  t81 = tanh(t80)"));
+    ck_assert_ptr_nonnull(strstr(text, "y   = tanh(t99)"));
+    ck_assert_ptr_nonnull(strstr(text, "  ... 61 more\n")); /* and the seed */
+    free(text);
+    ct_trace_free(end_trace());
+}
+END_TEST
+
 START_TEST(lines_are_80_wide)
 {
     ct_tensor *leaves[4];
@@ -1090,6 +1109,7 @@ Suite *ct_suite_trace(void)
     tcase_add_test(tests, rounded_factors_are_marked);
     tcase_add_test(tests, only_the_way_to_one);
     tcase_add_test(tests, large_graphs_are_folded_by_region);
+    tcase_add_test(tests, large_graphs_without_regions_are_cut);
     tcase_add_test(tests, lines_are_80_wide);
     tcase_add_test(tests, stories_that_cannot_be_told);
     tcase_add_test(tests, why_there_is_no_gradient);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FOLD = 60, TEXT = 512, VALUE = 96, COLUMNS = 4 };
+enum { FOLD = 60, ENDS = 20, TEXT = 512, VALUE = 96, COLUMNS = 4 };
 
 CT_OPTIONS_INIT(ct_explain_options)
 
@@ -129,12 +129,14 @@ static void print_line(story *s, const line *l, const int *widths)
     fputc('\n', s->stream);
 }
 
-/* Prints the lines that were added, under a title, in columns: each as wide as most of its texts need. */
+/* Prints the lines that were added, under a title, in columns: each as wide as most of its texts need. Of a large graph's many the
+ * first and the last. */
 static void end_paragraph(story *s, const char *title)
 {
     static const int most[COLUMNS] = {16, 20, 40, 0};
     int widths[COLUMNS] = {0};
-    for (const line *l = s->first; l; l = l->next)
+    int64_t count = 0;
+    for (const line *l = s->first; l; l = l->next, count++)
         for (int i = 0; i < COLUMNS; i++) {
             int n = columns_of(l->columns[i]);
             if (n > widths[i] && n <= most[i])
@@ -142,8 +144,13 @@ static void end_paragraph(story *s, const char *title)
         }
     if (s->first)
         fprintf(s->stream, s->color ? "\033[4m%s\033[0m\n" : "%s\n", title);
-    for (const line *l = s->first; l; l = l->next)
-        print_line(s, l, widths);
+    int64_t left = count;
+    for (const line *l = s->first; l; l = l->next, left--) {
+        if (s->fold && count > 2 * ENDS + 1 && left == count - ENDS)
+            fprintf(s->stream, "  ... %lld more\n", (long long)(count - 2 * ENDS));
+        if (!s->fold || count <= 2 * ENDS + 1 || left > count - ENDS || left <= ENDS)
+            print_line(s, l, widths);
+    }
     s->first = NULL;
     s->end = &s->first;
 }
