@@ -235,6 +235,22 @@ START_TEST(a_changed_leaf_is_another_tensor)
 }
 END_TEST
 
+START_TEST(a_leaf_changed_before_backward)
+{
+    ct_tensor *w = named(3, "w", true);
+    ok(ct_trace_begin());
+    ct_tensor *y = ct_name(ct_mul_scalar(w, 2), "y");
+    ok(ct_fill_(w, 5)); /* mul_scalar does not need what it was */
+    ok(ct_backward(y));
+    ct_trace_log *trace = end_trace();
+    const ct_trace_step *step = ct_trace_step_at(trace, 1);
+    ck_assert_double_eq(ct_trace_node_at(trace, step->to)->value->values[0], 3);
+    ck_assert_int_eq(step->to, ct_trace_node_at(trace, step->from)->inputs[0]);
+    ck_assert_double_eq(node_of(trace, "w")->gradient->values[0], 2); /* what it accumulates, as it is now */
+    ct_trace_free(trace);
+}
+END_TEST
+
 START_TEST(states_of_a_gradient)
 {
     ok(ct_trace_begin());
@@ -1086,6 +1102,7 @@ Suite *ct_suite_trace(void)
     tcase_add_test(tests, leaves_accumulate);
     tcase_add_test(tests, a_failed_run_changes_no_leaf);
     tcase_add_test(tests, a_changed_leaf_is_another_tensor);
+    tcase_add_test(tests, a_leaf_changed_before_backward);
     tcase_add_test(tests, states_of_a_gradient);
     tcase_add_test(tests, a_backward_that_is_recorded);
     tcase_add_test(tests, runs_inside_runs_and_hooks);

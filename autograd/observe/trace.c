@@ -196,8 +196,13 @@ static void set_gradient(ct_trace_node *node, const ct_snapshot *gradient)
     node->gradient = gradient;
 }
 
+/* The tensor that a gradient comes to, as it was when the operation took it: a leaf may have changed since. */
 static int64_t target_of(ct_trace_log *trace, const ct_event *e)
 {
+    const ct_tracing *g = trace->tracing;
+    const ct_trace_node *from = e->node && e->node == g->back ? ct_trace_node_at(trace, g->from) : NULL;
+    if (from && e->input < from->n_inputs)
+        return from->inputs[e->input];
     if (e->to_leaf)
         return meet(trace, e->to_leaf);
     const entry *found = find(trace, (key){e->to_node, e->to_output});
