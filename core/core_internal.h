@@ -307,9 +307,11 @@ void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), voi
 bool ct__in_parallel(void);
 
 /* ---- matrix product ---- */
-/* C = A B + beta C: A is m x k, B is k x n, C is m x n, any strides (in elements). dtype is a float one. k = 0 gives beta C. */
-void ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t row_a, int64_t col_a,
-              const void *b, int64_t row_b, int64_t col_b, double beta, void *c, int64_t row_c, int64_t col_c);
+/* C = A B, or, with add, C += A B: A is m x k, B is k x n, C is m x n, any strides (in elements; 0 and negative ones too, but
+ * C's elements must lie apart). dtype is a float one. k = 0 gives 0. CT_ERROR_MEMORY, with C as it was and no error recorded,
+ * if there is no memory to pack operands. */
+ct_status ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t row_a, int64_t col_a,
+                   const void *b, int64_t row_b, int64_t col_b, bool add, void *c, int64_t row_c, int64_t col_c);
 
 /* ---- random bits ---- */
 /* Philox4x32-10: the 128 bits that belong to counter under key. */
@@ -317,7 +319,7 @@ void ct__philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]);
 /* The z >= 0 that a standard normal number exceeds with probability tail, 0 < tail <= 1/2. */
 double ct__normal_quantile(double tail);
 
-/* The BLIS configuration that runs, and BLIS's version. */
+/* The BLIS configuration that runs, "unused" without one, and BLIS's version. */
 const char *ct__blas_name(void);
 const char *ct__blas_version(void);
 

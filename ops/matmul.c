@@ -1,10 +1,9 @@
 /* Matrix products: matmul in all its rank combinations, and linear.
  *
- * Invariant: strides and transposes go to the matrix product as they are; only what it cannot take (a step of 0 or less) is
- * copied first. */
+ * Invariant: strides and transposes go to the matrix product as they are; nothing is copied first. */
 #include "autograd_internal.h"
 #include <cotan/ops.h>
-#include <string.h>
+#include <stdatomic.h>
 
 /* ---- matmul ---- */
 
@@ -76,6 +75,7 @@ typedef struct batch {
     ct_dtype dtype;
     const int64_t *shape; /* of the batch */
     int rank;
+    _Atomic bool failed; /* no memory */
 } batch;
 
 /* Where matrix number index of an operand is; its batch axes are the last of the joint ones, and broadcast. */
@@ -93,20 +93,13 @@ static int64_t batch_offset(const batch *w, const operand *o, int64_t index)
 
 static void multiply_one(void *context, int64_t index)
 {
-    const batch *w = context;
-    int64_t size = (int64_t)ct_dtype_size(w->dtype), m = w->left.rows, n = w->right.cols, k = w->left.cols;
-    ct__gemm(w->dtype, m, n, k, w->a + batch_offset(w, &w->left, index) * size, w->left.row, w->left.col,
-             w->b + batch_offset(w, &w->right, index) * size, w->right.row, w->right.col, 0,
-             w->c + index * m * n * size, n, 1);
-}
-
-/* t itself, or a row-major copy where the matrix product cannot take its strides. */
-static ct_tensor *acceptable(ct_tensor *t)
-{
-    for (int i = t->rank > 2 ? t->rank - 2 : 0; i < t->rank; i++)
-        if (t->shape[i] > 1 && t->strides[i] <= 0)
-            return ct_clone(t);
-    return t;
+    batch *w = context;
+    int64_t size = ct__size_of(w->dtype), m = w->left.rows, n = w->right.cols, k = w->left.cols;
+    ct_status status = ct__gemm(w->dtype, m, n, k, w->a + batch_offset(w, &w->left, index) * size, w->left.row,
+                                w->left.col, w->b + batch_offset(w, &w->right, index) * size, w->right.row,
+                                w->right.col, false, w->c + index * m * n * size, n, 1);
+    if (status != CT_OK)
+        atomic_store(&w->failed, true);
 }
 
 /* Whether the batch axes of a continue its rows, so that all its matrices are one tall one. */
@@ -115,14 +108,12 @@ static bool is_tall(const ct_tensor *a)
     for (int i = 0; i + 1 < a->rank - 1; i++)
         if (a->strides[i] != a->strides[i + 1] * a->shape[i + 1])
             return false;
-    return a->rank > 2 && a->strides[a->rank - 2] > 0;
+    return a->rank > 2;
 }
 
 static ct_status matmul_forward(ct_call *call)
 {
-    ct_tensor *a = acceptable(call->inputs[0]), *b = acceptable(call->inputs[1]), *out = call->outputs[0];
-    if (!a || !b)
-        return CT_ERROR_MEMORY;
+    ct_tensor *a = call->inputs[0], *b = call->inputs[1], *out = call->outputs[0];
     batch w = {.a = ct__ptr(a),
                .b = ct__ptr(b),
                .c = ct__ptr(out),
@@ -143,7 +134,7 @@ static ct_status matmul_forward(ct_call *call)
         multiply_one(&w, 0); /* outside a parallel region: the product itself may use the threads */
     else
         ct__parallel(count, multiply_one, &w);
-    return CT_OK;
+    return atomic_load(&w.failed) ? ct__no_memory(call->op->name) : CT_OK;
 }
 
 /* t^T of the last two axes. */
@@ -254,17 +245,17 @@ static void fill_rows(ct_tensor *y, const ct_tensor *b, int64_t rows)
 static ct_status linear_forward(ct_call *call)
 {
     const char *x = ct_call_input_data(call, 0);
-    ct_tensor *w = acceptable(call->inputs[1]), *b = call->n_inputs > 2 ? call->inputs[2] : NULL, *y = call->outputs[0];
-    if (!x || !w)
+    ct_tensor *w = call->inputs[1], *b = call->n_inputs > 2 ? call->inputs[2] : NULL, *y = call->outputs[0];
+    if (!x)
         return CT_ERROR_MEMORY;
     int64_t out = w->shape[0], in = w->shape[1], rows = 1;
     for (int i = 0; i + 1 < y->rank; i++)
         rows *= y->shape[i];
     if (b)
         fill_rows(y, b, rows);
-    ct__gemm((ct_dtype)y->dtype, rows, out, in, x, in, 1, ct__ptr(w), w->strides[1], w->strides[0], b ? 1 : 0,
-             ct__ptr(y), out, 1);
-    return CT_OK;
+    ct_status status = ct__gemm((ct_dtype)y->dtype, rows, out, in, x, in, 1, ct__ptr(w), w->strides[1], w->strides[0],
+                                b != NULL, ct__ptr(y), out, 1);
+    return status == CT_OK ? CT_OK : ct__no_memory(call->op->name);
 }
 
 static ct_status linear_backward(ct_call *call)

@@ -11,6 +11,7 @@
     SUITE(bench) \
     SUITE(tensor) \
     SUITE(options) \
+    SUITE(matrix) \
     SUITE(autograd) \
     SUITE(regions) \
     SUITE(observe) \

@@ -73,7 +73,7 @@ CT_API ct_status ct_at_status(const char *file, int line, ct_status status);
 /* "0.1.0". */
 CT_API const char *ct_version(void);
 
-/* What this build runs on, one line: "cotan 0.1.0, kernels avx512, BLIS 0.9.0 skx, 2 threads". The text belongs to the thread. */
+/* What this build runs on, one line: "cotan 0.1.0, kernels avx512, BLIS 0.9.0 unused, 2 threads". The text belongs to the thread. */
 CT_API const char *ct_config(void);
 
 /* Threads that operations may use; the default is the number of cores this process may run on, or COTAN_NUM_THREADS.

@@ -1,0 +1,187 @@
+/* Vectors for the instruction set that this file is compiled for. Define T_IS_DOUBLE to 0 or 1 first; may be included
+ * again for the other type, and then defines everything anew: T, vec (a vector of T), mask (the same with integer
+ * lanes), LANES.
+ *
+ * The build compiles a kernel file once for each instruction set, with CT_ISA_SUFFIX set to its name. GCC's vector
+ * extensions do the arithmetic; where a compiler has no words for it, intrinsics do. */
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+#include <stdint.h>
+#include <string.h>
+
+#undef T
+#undef vec
+#undef mask
+#undef integer
+#undef LANES
+#undef V_LOW
+#undef V_HIGH
+#undef KERNEL
+
+#define INLINE static inline __attribute__((always_inline))
+/* Before a loop of constant length, so that arrays which it indexes stay in registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#define V_JOIN_(a, b) a##b
+#define V_JOIN(a, b) V_JOIN_(a, b)
+
+#if defined(__AVX512F__)
+#define V_BYTES 64
+#elif defined(__AVX2__)
+#define V_BYTES 32
+#elif defined(__SSE2__) || defined(__aarch64__)
+#define V_BYTES 16
+#else
+#error "cotan needs SSE2, AVX2, AVX-512 or AArch64 vectors"
+#endif
+
+#if T_IS_DOUBLE
+#define T double
+#define vec vec_double
+#define mask mask_double
+#define integer int64_t
+/* The name of a kernel for this type and instruction set. */
+#define KERNEL(name) V_JOIN(V_JOIN(name, _double_), CT_ISA_SUFFIX)
+#else
+#define T float
+#define vec vec_float
+#define mask mask_float
+#define integer int32_t
+#define KERNEL(name) V_JOIN(V_JOIN(name, _float_), CT_ISA_SUFFIX)
+#endif
+#define LANES ((int64_t)(V_BYTES / sizeof(T)))
+
+typedef T vec __attribute__((vector_size(V_BYTES)));
+typedef integer mask __attribute__((vector_size(V_BYTES)));
+
+/* The lanes of two vectors in turn: of their lower halves, of their upper halves. */
+#if V_BYTES == 64 && !T_IS_DOUBLE
+#define V_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define V_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif V_BYTES == 64 || (V_BYTES == 32 && !T_IS_DOUBLE)
+#define V_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define V_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif V_BYTES == 32 || !T_IS_DOUBLE
+#define V_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define V_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#else
+#define V_LOW(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define V_HIGH(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+
+/* Subtracting 0 keeps -0, so that the compiler may leave it out. */
+#define V_SPLAT(s) ((T)(s) - (vec){0})
+#define V_ZERO V_SPLAT(0)
+#define V_ONE V_SPLAT(1)
+/* Lanes of yes where the condition (a comparison of vectors) holds, else of no. */
+#define V_SELECT(condition, yes, no) \
+    ((vec)(((mask)(condition) & (mask)(vec)(yes)) | (~(mask)(condition) & (mask)(vec)(no))))
+#define V_ABS(x) ((vec)((mask)(x) & ~((mask)(-V_ZERO))))
+
+static inline vec V_JOIN(load_, vec)(const void *from)
+{
+    vec v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static inline void V_JOIN(store_, vec)(void *to, vec v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* All bits set in lanes from..to-1. */
+static inline __m256i V_JOIN(lanes_, vec)(int64_t from, int64_t to)
+{
+#if T_IS_DOUBLE
+    const mask lane = {0, 1, 2, 3};
+#else
+    const mask lane = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
+    return (__m256i)((lane >= (integer)from) & (lane < (integer)to));
+}
+#endif
+
+/* Lanes from..to-1 of what lies at x; the others are 0, and their memory is not touched. */
+static inline vec V_JOIN(load_lanes_, vec)(const void *x, int64_t from, int64_t to)
+{
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)(((1u << to) - 1) & ~((1u << from) - 1)), x);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(((1u << to) - 1) & ~((1u << from) - 1)), x);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    return (vec)_mm256_maskload_pd(x, V_JOIN(lanes_, vec)(from, to));
+#elif defined(__AVX2__)
+    return (vec)_mm256_maskload_ps(x, V_JOIN(lanes_, vec)(from, to));
+#else
+    vec v = {0};
+    for (int64_t i = from; i < to; i++)
+        v[i] = ((const T *)x)[i];
+    return v;
+#endif
+}
+
+/* The first n lanes; the others are 0. Without masks an element at a time: a short row is often a single element, for
+ * which a call of memcpy costs more than the arithmetic. */
+static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
+{
+    return V_JOIN(load_lanes_, vec)(from, 0, n);
+}
+
+static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
+{
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX512F__)
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    _mm256_maskstore_pd(to, V_JOIN(lanes_, vec)(0, n), (__m256d)v);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(to, V_JOIN(lanes_, vec)(0, n), (__m256)v);
+#else
+    for (int64_t i = 0; i < n; i++)
+        ((T *)to)[i] = v[i];
+#endif
+}
+
+/* a b + c, rounded once where the instruction set has that. */
+static inline vec V_JOIN(fma_, vec)(vec a, vec b, vec c)
+{
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && T_IS_DOUBLE
+    return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__) && T_IS_DOUBLE
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__aarch64__)
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* The larger of each lane and low; NaN stays. */
+static inline vec V_JOIN(at_least_, vec)(vec v, T low)
+{
+    return V_SELECT(v < low, V_SPLAT(low), v);
+}
+
+#define V_FMA V_JOIN(fma_, vec)
+#define V_AT_LEAST V_JOIN(at_least_, vec)
+#define V_LOAD V_JOIN(load_, vec)
+#define V_STORE V_JOIN(store_, vec)
+#define V_LOAD_LANES V_JOIN(load_lanes_, vec)
+#define V_LOAD_SOME V_JOIN(load_some_, vec)
+#define V_STORE_SOME V_JOIN(store_some_, vec)
