@@ -132,7 +132,7 @@ ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
     char message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    ct__vformat(message, sizeof message, format, arguments);
     va_end(arguments);
     return ct__error(code, "%s: %s", call->op->name, message);
 }

@@ -36,7 +36,7 @@ void ct__report_fault(ct_gradcheck_report *report, const char *check, int argume
         return;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(report->cause, sizeof report->cause, format, arguments);
+    ct__vformat(report->cause, sizeof report->cause, format, arguments);
     va_end(arguments);
     report->check = check;
     report->argument = argument;

@@ -410,7 +410,7 @@ void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_t
         if (!patterns[i].test(&w))
             continue;
         if (patterns[i].values == WITH_FACTOR)
-            snprintf(text, size, patterns[i].sentence, w.factor);
+            ct__format(text, size, patterns[i].sentence, w.factor);
         else if (patterns[i].values == WITH_AXIS)
             snprintf(text, size, patterns[i].sentence, w.axis);
         else

@@ -117,11 +117,13 @@ ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
 {
     if (!report || !stream)
         return ct__error(CT_ERROR_NULL, "gradcheck_print: %s is NULL", report ? "the stream" : "the report");
+    locale_t before = ct__locale_begin();
     print_head(stream, report);
     print_table(stream, report);
     print_notes(stream, report);
     print_culprit(stream, report);
+    ct__locale_end(before);
     if (fflush(stream) != 0 || ferror(stream))
-        return ct__error(CT_ERROR_IO, "gradcheck_print: writing failed: %s", strerror(errno));
+        return ct__error(CT_ERROR_IO, "gradcheck_print: writing failed: %s", ct__strerror(errno));
     return CT_OK;
 }

@@ -36,13 +36,13 @@ static bool read_shape(const char **at, word *w)
 static bool read_number(const char **at, double *value)
 {
     char *end;
-    *value = strtod(*at, &end);
+    *value = ct__strtod(*at, &end);
     bool any = end != *at;
     *at = end;
     return any;
 }
 
-/* "low..high"; strtod would take "0." of "0..3" for a number, so the low end is read up to the dots. */
+/* "low..high"; a number's reader would take "0." of "0..3" for a number, so the low end is read up to the dots. */
 static bool read_range(const char **at, word *w)
 {
     char low[32];

@@ -236,6 +236,6 @@ ct_status ct_graph_write_dot(const ct_tensor *root, ct_tensor *const *leaves, in
     }
     ct__order_end(&order);
     if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        return ct__error(CT_ERROR_IO, "graph_write_dot: writing failed: %s", strerror(errno));
+        return ct__error(CT_ERROR_IO, "graph_write_dot: writing failed: %s", ct__strerror(errno));
     return status;
 }

@@ -8,6 +8,8 @@
 #include <cotan/file.h>
 #include <cotan/random.h>
 #include <cotan/tensor.h>
+#include <locale.h>
+#include <stdarg.h>
 
 #define CT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CT_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -297,6 +299,26 @@ ct_status ct__no_memory(const char *what);         /* the error "<what>: no memo
  * a megabyte is in use; returns buffer. */
 char *ct__memory_text(char *buffer);
 #define CT_MEMORY_TEXT 384
+
+/* ---- text, whatever the program's locale ---- */
+/* Between the two, this thread's locale is "C": for what goes to a stream. */
+locale_t ct__locale_begin(void);
+void ct__locale_end(locale_t before);
+/* strtod, strerror, snprintf and vsnprintf in the "C" locale. */
+double ct__strtod(const char *text, char **end);
+int ct__format(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+const char *ct__strerror(int code); /* belongs to the thread, until the next call */
+int ct__vformat(char *buffer, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static inline bool ct__is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline bool ct__is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /* ---- threads ---- */
 /* Runs task(context, 0) ... task(context, tasks - 1), each once, on the pool and this thread; returns when all are done. The

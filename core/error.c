@@ -38,7 +38,7 @@ static ct_status record(ct_status code, const char *format, va_list arguments)
         char text[MESSAGE];
         me->error = code;
         me->located = false;
-        vsnprintf(text, sizeof text, format, arguments);
+        ct__vformat(text, sizeof text, format, arguments);
         if (texts) {
             size_t used = put_region(texts->error);
             used += put_operations(me->region, texts->error + used, MESSAGE - used, text);
@@ -116,6 +116,13 @@ const char *ct_status_name(ct_status code)
 {
     static const char *const names[] = {"ok", "null", "shape", "dtype", "argument", "memory", "io", "format", "state"};
     return (size_t)code < sizeof names / sizeof *names ? names[code] : "unknown";
+}
+
+void *ct_at_object(const char *file, int line, void *object)
+{
+    if (!object)
+        ct_at_status(file, line, CT_ERROR_NULL);
+    return object;
 }
 
 ct_status ct_at_status(const char *file, int line, ct_status status)

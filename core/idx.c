@@ -2,13 +2,8 @@
  * big-endian (http://yann.lecun.com/exdb/mnist, "The IDX file format").
  *
  * Invariant: a file that loads ends where its elements end. */
-#include "core_internal.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "file_internal.h"
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "from_big_endian stores the low bytes first");
 
@@ -27,49 +22,15 @@ static const element_type types[] = {
     {.code = 0x0D, .size = 4, .dtype = CT_FLOAT32}, {.code = 0x0E, .size = 8, .dtype = CT_FLOAT64},
 };
 
-typedef struct reader {
-    const char *path;
-    gzFile stream;
-    uint64_t file_bytes; /* deflated; UINT64_MAX if nobody knows */
-} reader;
-
-static ct_status format_error(const reader *r, const char *reason)
+static ct_status format_error(const ct__stream *r, const char *reason)
 {
     return ct__error(CT_ERROR_FORMAT, "idx_load: %.300s: %s", r->path, reason);
 }
 
-/* Up to bytes bytes; *got is less only at the file's end. */
-static ct_status read_bytes(const reader *r, char *data, uint64_t bytes, uint64_t *got)
-{
-    const uint64_t most = 1u << 30; /* gzread takes an unsigned and returns an int */
-    int n = 1;
-    *got = 0;
-    while (*got < bytes && n > 0) {
-        n = gzread(r->stream, data + *got, (unsigned)(bytes - *got < most ? bytes - *got : most));
-        if (n > 0)
-            *got += (uint64_t)n;
-    }
-    int code;
-    const char *message = gzerror(r->stream, &code);
-    switch (code) {
-    case Z_OK:
-    case Z_STREAM_END:
-        return CT_OK;
-    case Z_MEM_ERROR:
-        return ct__no_memory("idx_load");
-    case Z_ERRNO:
-        return ct__error(CT_ERROR_IO, "idx_load: %.300s: cannot read: %s", r->path, strerror(errno));
-    case Z_BUF_ERROR:
-        return format_error(r, "truncated: the gzip stream has no end");
-    default:
-        return ct__error(CT_ERROR_FORMAT, "idx_load: %.300s: not gzip as it should be: %s", r->path, message);
-    }
-}
-
-static ct_status read_exactly(const reader *r, char *data, uint64_t bytes, const char *what)
+static ct_status read_exactly(const ct__stream *r, char *data, uint64_t bytes, const char *what)
 {
     uint64_t got;
-    ct_status status = read_bytes(r, data, bytes, &got);
+    ct_status status = ct__stream_read(r, data, bytes, &got);
     if (status == CT_OK && got < bytes)
         return ct__error(CT_ERROR_FORMAT, "idx_load: %.300s: truncated in %s", r->path, what);
     return status;
@@ -83,7 +44,7 @@ static uint64_t big_endian(const char *bytes, int n)
     return value;
 }
 
-static ct_status read_type(const reader *r, const element_type **type, int *rank)
+static ct_status read_type(const ct__stream *r, const element_type **type, int *rank)
 {
     char magic[4];
     ct_status status = read_exactly(r, magic, sizeof magic, "the header");
@@ -102,7 +63,7 @@ static ct_status read_type(const reader *r, const element_type **type, int *rank
     return CT_OK;
 }
 
-static ct_status read_shape(const reader *r, ct_dtype dtype, int64_t *shape, int rank)
+static ct_status read_shape(const ct__stream *r, ct_dtype dtype, int64_t *shape, int rank)
 {
     int64_t bytes = (int64_t)ct_dtype_size(dtype);
     bool too_large = false, empty = false;
@@ -117,7 +78,7 @@ static ct_status read_shape(const reader *r, ct_dtype dtype, int64_t *shape, int
     }
     if (too_large || (!empty && (uint64_t)bytes / MOST_INFLATED > r->file_bytes))
         return format_error(r, "truncated: the header promises more than the file can hold");
-    return CT_OK;
+    return empty ? CT_OK : ct__stream_check(r, (uint64_t)bytes);
 }
 
 /* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is
@@ -136,13 +97,13 @@ static void from_big_endian(char *data, int64_t n, const element_type *type)
     }
 }
 
-static ct_status read_elements(const reader *r, const element_type *type, ct_tensor *t)
+static ct_status read_elements(const ct__stream *r, const element_type *type, ct_tensor *t)
 {
     uint64_t more = 0, bytes = (uint64_t)t->numel * type->size;
     char *end = ct__ptr(t) + (uint64_t)t->numel * ct_dtype_size(type->dtype), beyond;
     ct_status status = read_exactly(r, end - bytes, bytes, "the elements");
     if (status == CT_OK)
-        status = read_bytes(r, &beyond, 1, &more); /* at the end of a gzip stream this checks its sum, too */
+        status = ct__stream_read(r, &beyond, 1, &more); /* at the end of a gzip stream this checks its sum, too */
     if (status == CT_OK && more > 0)
         status = format_error(r, "longer than its header says");
     if (status == CT_OK)
@@ -150,7 +111,7 @@ static ct_status read_elements(const reader *r, const element_type *type, ct_ten
     return status;
 }
 
-static ct_tensor *load(const reader *r)
+static ct_tensor *load(const ct__stream *r)
 {
     const element_type *type;
     int64_t shape[CT_MAX_RANK];
@@ -165,29 +126,15 @@ static ct_tensor *load(const reader *r)
     return t;
 }
 
-ct_tensor *ct_idx_load(const char *path)
+CT_OPTIONS_INIT(ct_idx_options)
+
+ct_tensor *ct_idx_load(const char *path, const ct_idx_options *options)
 {
-    if (!path) {
-        ct__error(CT_ERROR_NULL, "idx_load: path is NULL");
+    ct__stream r;
+    CT_READ_OPTIONS(ct_idx_options, o, options, "idx_load");
+    if (!o)
         return NULL;
-    }
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        ct__error(CT_ERROR_IO, "idx_load: %.300s: cannot open: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    reader r = {.path = path,
-                .stream = gzdopen(fd, "rb"),
-                .file_bytes = S_ISREG(info.st_mode) ? (uint64_t)info.st_size : UINT64_MAX};
-    if (!r.stream) {
-        close(fd);
-        ct__no_memory("idx_load");
-        return NULL;
-    }
-    ct_tensor *t = load(&r);
-    gzclose_r(r.stream);
+    ct_tensor *t = ct__stream_open(&r, "idx_load", path, o->max_bytes) == CT_OK ? load(&r) : NULL;
+    ct__stream_close(&r);
     return t;
 }

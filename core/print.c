@@ -435,7 +435,7 @@ ct_status ct_print(const ct_tensor *t, FILE *stream)
     sink out = {.stream = stream};
     write_tensor(t, &out);
     repeat(&out, '\n', 1);
-    return out.failed ? ct__error(CT_ERROR_IO, "print: cannot write: %s", strerror(errno)) : CT_OK;
+    return out.failed ? ct__error(CT_ERROR_IO, "print: cannot write: %s", ct__strerror(errno)) : CT_OK;
 }
 
 size_t ct_format(const ct_tensor *t, char *buffer, size_t size)

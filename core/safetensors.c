@@ -3,16 +3,11 @@
  *
  * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that
  * is saved takes its name only when all of it is on the disk. */
-#include "core_internal.h"
+#include "file_internal.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian and go to memory as they are");
@@ -23,12 +18,6 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 static const char *const dtype_codes[] = {
     [CT_FLOAT32] = "F32", [CT_FLOAT64] = "F64", [CT_INT64] = "I64", [CT_INT32] = "I32", [CT_UINT8] = "U8",
 };
-
-/* "<what>: <path>: <the reason>: <the system's words>" */
-static ct_status io_error(const char *what, const char *path, const char *reason)
-{
-    return ct__error(CT_ERROR_IO, "%s: %.300s: %s: %s", what, path, reason, strerror(errno));
-}
 
 /* ---- saving: the header ---- */
 
@@ -95,107 +84,38 @@ static ct_status make_head(const char *const *names, ct_tensor *const *tensors, 
 
 /* ---- saving: the file ---- */
 
-static bool write_all(int fd, const char *data, size_t bytes)
+/* What a file is made of. */
+typedef struct content {
+    const char *path;
+    head head;
+    ct_tensor *const *tensors;
+    int64_t n;
+} content;
+
+static ct_status write_all(const content *c, FILE *stream, const void *data, size_t bytes)
 {
-    while (bytes > 0) {
-        ssize_t written = write(fd, data, bytes);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return false;
-        data += written;
-        bytes -= (size_t)written;
-    }
-    return true;
+    return fwrite(data, 1, bytes, stream) == bytes ? CT_OK : ct__io_error("safetensors_save", c->path, "cannot write");
 }
 
-static ct_status write_tensor(int fd, const ct_tensor *t, const char *path)
+static ct_status write_tensor(const content *c, FILE *stream, const ct_tensor *t)
 {
     size_t bytes = (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
-    if (bytes == 0)
-        return CT_OK;
-    char *copy = NULL;
-    ct_status status = CT_OK;
-    if (!ct_is_contiguous(t)) {
-        copy = ct__alloc(bytes);
-        status = copy ? ct_to_array(t, copy, ct_numel(t)) : ct__no_memory("safetensors_save");
-    }
-    if (status == CT_OK && !write_all(fd, copy ? copy : ct_data(t), bytes))
-        status = io_error("safetensors_save", path, "cannot write");
+    if (bytes == 0 || ct_is_contiguous(t))
+        return bytes == 0 ? CT_OK : write_all(c, stream, ct_data(t), bytes);
+    char *copy = ct__alloc(bytes);
+    ct_status status = copy ? ct_to_array(t, copy, ct_numel(t)) : ct__no_memory("safetensors_save");
+    if (status == CT_OK)
+        status = write_all(c, stream, copy, bytes);
     ct__free(copy, bytes);
     return status;
 }
 
-/* Where a file is to appear: an open directory and a name in it. */
-typedef struct place {
-    const char *path, *name;
-    int directory;
-    char temporary[64];
-} place;
-
-static ct_status open_directory(place *p)
+static ct_status write_content(FILE *stream, void *context)
 {
-    char directory[PATH_MAX];
-    const char *slash = strrchr(p->path, '/');
-    size_t length = slash ? (size_t)(slash - p->path) + 1 : 0;
-    p->name = p->path + length;
-    if (length >= sizeof directory) {
-        errno = ENAMETOOLONG;
-        return io_error("safetensors_save", p->path, "cannot open the directory");
-    }
-    memcpy(directory, p->path, length);
-    directory[length] = '\0';
-    p->directory = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return p->directory >= 0 ? CT_OK : io_error("safetensors_save", p->path, "cannot open the directory");
-}
-
-/* A new file under a name that nobody else uses; -1 with errno. A file to be replaced hands on its permissions. */
-static int create_temporary(place *p)
-{
-    static atomic_uint counter;
-    int fd;
-    do {
-        snprintf(p->temporary, sizeof p->temporary, ".cotan-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&counter, 1));
-        fd = openat(p->directory, p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    } while (fd < 0 && errno == EEXIST);
-    struct stat old;
-    if (fd >= 0 && fstatat(p->directory, p->name, &old, 0) == 0)
-        (void)!fchmod(fd, old.st_mode & 0777);
-    return fd;
-}
-
-/* Fills, syncs and closes the temporary file. */
-static ct_status write_temporary(int fd, const place *p, const head *h, ct_tensor *const *tensors, int64_t n)
-{
-    ct_status status = write_all(fd, h->data, h->bytes) ? CT_OK : io_error("safetensors_save", p->path, "cannot write");
-    for (int64_t i = 0; status == CT_OK && i < n; i++)
-        status = write_tensor(fd, tensors[i], p->path);
-    if (status == CT_OK && fsync(fd) != 0)
-        status = io_error("safetensors_save", p->path, "cannot sync");
-    if (close(fd) != 0 && status == CT_OK)
-        status = io_error("safetensors_save", p->path, "cannot close");
-    return status;
-}
-
-static ct_status write_file(const char *path, const head *h, ct_tensor *const *tensors, int64_t n)
-{
-    place p = {.path = path};
-    ct_status status = open_directory(&p);
-    if (status != CT_OK)
-        return status;
-    int fd = create_temporary(&p);
-    if (fd < 0) {
-        status = io_error("safetensors_save", path, "cannot create a file beside it");
-    } else {
-        status = write_temporary(fd, &p, h, tensors, n);
-        if (status == CT_OK && renameat(p.directory, p.temporary, p.directory, p.name) != 0)
-            status = io_error("safetensors_save", path, "cannot replace it");
-        if (status != CT_OK)
-            unlinkat(p.directory, p.temporary, 0);
-        else if (fsync(p.directory) != 0 && errno != EINVAL) /* EINVAL: a file system that has no such thing */
-            status = io_error("safetensors_save", path, "written, but cannot sync its directory");
-    }
-    close(p.directory);
+    const content *c = context;
+    ct_status status = write_all(c, stream, c->head.data, c->head.bytes);
+    for (int64_t i = 0; status == CT_OK && i < c->n; i++)
+        status = write_tensor(c, stream, c->tensors[i]);
     return status;
 }
 
@@ -212,11 +132,11 @@ ct_status ct_safetensors_save(const char *path, const char *const *names, ct_ten
         if (status != CT_OK)
             return status;
     }
-    head h = {.data = NULL};
-    ct_status status = make_head(names, tensors, n, &h);
+    content c = {.path = path, .tensors = tensors, .n = n};
+    ct_status status = make_head(names, tensors, n, &c.head);
     if (status == CT_OK)
-        status = write_file(path, &h, tensors, n);
-    ct__free(h.data, h.bytes);
+        status = ct_file_write("safetensors_save", path, write_content, &c);
+    ct__free(c.head.data, c.head.bytes);
     return status;
 }
 
@@ -225,6 +145,7 @@ ct_status ct_safetensors_save(const char *path, const char *const *names, ct_ten
 typedef struct reader {
     const char *path;
     int fd;
+    uint64_t size;        /* of the file */
     uint64_t data, bytes; /* where the tensors' bytes begin, and how many there are */
 } reader;
 
@@ -248,7 +169,7 @@ static ct_status read_at(const reader *r, uint64_t from, char *data, size_t byte
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return io_error("safetensors_load", r->path, "cannot read");
+            return ct__io_error("safetensors_load", r->path, "cannot read");
         if (got == 0)
             return format_error(r, "truncated while it was read");
         data += got;
@@ -263,8 +184,11 @@ static ct_status read_at(const reader *r, uint64_t from, char *data, size_t byte
 static ct_status parse_header(const reader *r, const char *text, size_t length, json_t **header)
 {
     json_error_t error, again_error;
+    locale_t before =
+        ct__locale_begin(); /* jansson stops the process at a number in locales whose point has two bytes */
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     json_t *again = json_loadb(text, length, JSON_REJECT_DUPLICATES, &again_error);
+    ct__locale_end(before);
     ct_status status = CT_OK;
     if (!*header && !again && error.text[0] && strcmp(error.text, again_error.text) == 0)
         status = format_error(r, "the header is not JSON as it should be, byte %d: %s", error.position, error.text);
@@ -277,13 +201,7 @@ static ct_status parse_header(const reader *r, const char *text, size_t length, 
 /* Reads and parses the header; *header is the caller's. */
 static ct_status read_header(reader *r, json_t **header)
 {
-    uint64_t length = 0;
-    struct stat info;
-    if (fstat(r->fd, &info) != 0)
-        return io_error("safetensors_load", r->path, "cannot tell its size");
-    if (!S_ISREG(info.st_mode))
-        return ct__error(CT_ERROR_IO, "safetensors_load: %.300s: not a regular file", r->path);
-    uint64_t size = (uint64_t)info.st_size;
+    uint64_t length = 0, size = r->size;
     if (size < LENGTH_BYTES)
         return format_error(r, "truncated: %llu bytes, the header's length alone takes 8", (unsigned long long)size);
     ct_status status = read_at(r, 0, (char *)&length, LENGTH_BYTES);
@@ -418,19 +336,26 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
 
 /* ---- loading: the tensors ---- */
 
-/* One block: this, the entries, the names. */
+/* One block: this, the entries, the entries in the order of their names, the names. */
 struct ct_tensor_file {
     size_t bytes;
     int64_t count;
+    struct file_entry **by_name;
     struct file_entry {
         const char *name;
         ct_tensor *tensor; /* kept */
     } entries[];
 };
 
+static int order_of_names(const void *left, const void *right)
+{
+    return strcmp((*(struct file_entry *const *)left)->name, (*(struct file_entry *const *)right)->name);
+}
+
 static ct_tensor_file *file_new(const span *spans, int64_t n)
 {
-    size_t fixed = sizeof(ct_tensor_file) + (size_t)n * sizeof(struct file_entry), bytes = fixed;
+    size_t index = sizeof(ct_tensor_file) + (size_t)n * sizeof(struct file_entry);
+    size_t fixed = index + (size_t)n * sizeof(struct file_entry *), bytes = fixed;
     for (int64_t i = 0; i < n; i++)
         bytes += strlen(spans[i].name) + 1;
     ct_tensor_file *file = ct__alloc(bytes);
@@ -438,11 +363,15 @@ static ct_tensor_file *file_new(const span *spans, int64_t n)
         return NULL;
     file->bytes = bytes;
     file->count = n;
+    file->by_name = (struct file_entry **)(void *)((char *)file + index);
     char *names = (char *)file + fixed;
     for (int64_t i = 0; i < n; i++) {
         file->entries[i] = (struct file_entry){.name = strcpy(names, spans[i].name)};
+        file->by_name[i] = &file->entries[i];
         names += strlen(names) + 1;
     }
+    if (n > 0)
+        qsort(file->by_name, (size_t)n, sizeof *file->by_name, order_of_names);
     return file;
 }
 
@@ -482,15 +411,10 @@ static ct_tensor_file *load(const reader *r, json_t *header)
 
 ct_tensor_file *ct_safetensors_load(const char *path)
 {
-    if (!path) {
-        ct__error(CT_ERROR_NULL, "safetensors_load: path is NULL");
+    reader r = {.path = path};
+    r.fd = ct__file_open("safetensors_load", path, &r.size);
+    if (r.fd < 0)
         return NULL;
-    }
-    reader r = {.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
-    if (r.fd < 0) {
-        io_error("safetensors_load", path, "cannot open");
-        return NULL;
-    }
     json_t *header = NULL;
     ct_tensor_file *file = read_header(&r, &header) == CT_OK ? load(&r, header) : NULL;
     json_decref(header);
@@ -510,10 +434,12 @@ const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index)
 
 ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name)
 {
-    for (int64_t i = 0; file && name && i < file->count; i++)
-        if (strcmp(file->entries[i].name, name) == 0)
-            return file->entries[i].tensor;
-    return NULL;
+    if (!file || !name || file->count == 0)
+        return NULL;
+    struct file_entry key = {.name = name}, *wanted = &key;
+    struct file_entry **found =
+        bsearch(&wanted, file->by_name, (size_t)file->count, sizeof *file->by_name, order_of_names);
+    return found ? (*found)->tensor : NULL;
 }
 
 void ct_tensor_file_free(ct_tensor_file *file)

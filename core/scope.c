@@ -270,7 +270,7 @@ char *ct__memory_text(char *buffer)
         snprintf(from, sizeof from, ", most from %.40s", t->made_by);
     buffer[0] = '\0';
     if (live >= 1000000)
-        snprintf(buffer, CT_MEMORY_TEXT, "; %.1f MB in use, %.1f MB of it by %s%s", (double)live * 1e-6,
-                 (double)bytes * 1e-6, place, from);
+        ct__format(buffer, CT_MEMORY_TEXT, "; %.1f MB in use, %.1f MB of it by %s%s", (double)live * 1e-6,
+                   (double)bytes * 1e-6, place, from);
     return buffer;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, compiles an optimised build in build/, and runs the main job: gradient-checks LeNet-5, trains it on
-# Fashion-MNIST, and writes model, graph and loss curve into the current directory.
+# Fashion-MNIST, and writes model, graph and loss curve into build/results/, or where --out says.
 # usage: sh docs/quickstart.sh [--epochs N] [--batch N] [--lr X] [--seed N] [--threads N] [--data DIR] [--out DIR] [--help]
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -45,4 +45,4 @@ if [ ! -f "$build/build.ninja" ]; then
     meson setup "$build" "$top" --buildtype=release -Dtests=false
 fi
 ninja -C "$build" docs/examples/train
-exec "$build/docs/examples/train" "$@"
+exec "$build/docs/examples/train" --out "$build/results" "$@" # a later --out counts

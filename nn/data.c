@@ -137,8 +137,9 @@ ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, const ct
         o.scale = 1. / 255;
     if (ct_scope_open() != CT_OK)
         return NULL;
-    ct_tensor *x = with_channel(ct_idx_load(images), images);
-    ct_tensor *y = x ? ct_cast(ct_idx_load(labels), CT_INT64) : NULL;
+    CT_OPTIONS(ct_idx_options, file, .max_bytes = o.max_bytes);
+    ct_tensor *x = with_channel(ct_idx_load(images, &file), images);
+    ct_tensor *y = x ? ct_cast(ct_idx_load(labels, &file), CT_INT64) : NULL;
     ct_dataset *dataset = x && y ? ct_dataset_new(x, y, &o) : NULL;
     ct_scope_close();
     return dataset;
@@ -184,7 +185,8 @@ ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *opti
     if (ct_scope_open() != CT_OK)
         return NULL;
     ct_dataset *dataset = NULL;
-    ct_tensor *table = ct__csv_load(path, o->skip_lines);
+    CT_OPTIONS(ct_csv_options, file, .skip_lines = o->skip_lines, .max_bytes = o->max_bytes);
+    ct_tensor *table = ct_csv_load(path, &file);
     if (table) {
         int64_t shape[1 + CT_LENGTH(o->shape)];
         int rank = sample_shape(table, o, shape);

@@ -356,13 +356,6 @@ ct_status ct_module_load(ct_module *module, const char *path)
     return status;
 }
 
-void *(ct_at_object)(const char *file, int line, void *object)
-{
-    if (!object)
-        ct_at(file, line, NULL);
-    return object;
-}
-
 char *ct__nn_shape_text(const ct_tensor *t, char *buffer)
 {
     char *end = buffer;

@@ -46,9 +46,6 @@ ct_status ct__part_begin(const char *full_name);
 /* Removes and releases the tensors named since the module had count of them. */
 void ct__module_truncate(ct_module *module, int64_t count);
 
-/* The numbers of a CSV file after skip_lines lines: float64 [rows, columns], owned by the innermost scope. */
-ct_tensor *ct__csv_load(const char *path, int64_t skip_lines);
-
 /* How many rows of logits [n, classes] have their largest element at labels [n]; -1 with an error. */
 int64_t ct__count_correct(ct_tensor *logits, ct_tensor *labels, const char *what);
 

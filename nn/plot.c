@@ -2,8 +2,6 @@
  *
  * Invariant: the same numbers give the same bytes. */
 #include "nn_internal.h"
-#include <errno.h>
-#include <locale.h>
 #include <math.h>
 
 enum { WIDTH = 720, HEIGHT = 420, LEFT = 64, RIGHT = 24, TOP = 44, BOTTOM = 52 };
@@ -143,9 +141,17 @@ static void write_legend(FILE *f, const ct_series *s, int64_t row, const char *c
     write_text(f, WIDTH - RIGHT - 120, y + 4, "", s->label);
 }
 
-static void write_plot(FILE *f, const ct_series *series, int64_t n, const ct_plot_options *o, const axis *x,
-                       const axis *y)
+typedef struct plot {
+    const ct_series *series;
+    int64_t n;
+    const ct_plot_options *options;
+    const axis *x, *y;
+} plot;
+
+static ct_status write_plot(FILE *f, void *context)
 {
+    const plot *p = context;
+    const ct_plot_options *o = p->options;
     char turned[64];
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\""
@@ -153,13 +159,13 @@ static void write_plot(FILE *f, const ct_series *series, int64_t n, const ct_plo
             "<style>.grid{stroke:#e4e4e4}.axis{stroke:#333;fill:none}</style>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             WIDTH, HEIGHT, WIDTH, HEIGHT);
-    write_grid(f, x, y);
+    write_grid(f, p->x, p->y);
     /* The first colour is that of the first curve and of the raw values behind it, and so on. */
-    for (int64_t k = 0, colour = 0; k < n; k++) {
+    for (int64_t k = 0, colour = 0; k < p->n; k++) {
         const char *c = colours[(size_t)colour % CT_LENGTH(colours)];
-        write_curve(f, &series[k], x, y, c);
-        write_legend(f, &series[k], k, c);
-        colour += !series[k].faint;
+        write_curve(f, &p->series[k], p->x, p->y, c);
+        write_legend(f, &p->series[k], k, c);
+        colour += !p->series[k].faint;
     }
     double middle_x = 0.5 * (LEFT + WIDTH - RIGHT), middle_y = 0.5 * (TOP + HEIGHT - BOTTOM);
     write_text(f, middle_x, 24, " text-anchor=\"middle\" font-size=\"15\"", o->title);
@@ -167,6 +173,7 @@ static void write_plot(FILE *f, const ct_series *series, int64_t n, const ct_plo
     snprintf(turned, sizeof turned, " text-anchor=\"middle\" transform=\"rotate(-90 16 %.1f)\"", middle_y);
     write_text(f, 16, middle_y, turned, o->y_label);
     fputs("</svg>\n", f);
+    return CT_OK; /* the stream knows of what could not be written */
 }
 
 static ct_status check_series(const char *path, const ct_series *series, int64_t n)
@@ -192,18 +199,6 @@ ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, cons
         return status;
     if (!find_axes(series, n, &x, &y))
         return ct_error_set(CT_ERROR_ARGUMENT, "plot_svg: no finite points to plot");
-    locale_t c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (!c_locale)
-        return ct__nn_no_memory("plot_svg");
-    FILE *f = fopen(path, "w");
-    if (f) {
-        locale_t before = uselocale(c_locale);
-        write_plot(f, series, n, o, &x, &y);
-        uselocale(before);
-    }
-    bool bad = !f || ferror(f);
-    if ((f && fclose(f) != 0) || bad)
-        status = ct_error_set(CT_ERROR_IO, "plot_svg: %s: %s", path, strerror(errno));
-    freelocale(c_locale);
-    return status;
+    plot p = {.series = series, .n = n, .options = o, .x = &x, .y = &y};
+    return ct_file_write("plot_svg", path, write_plot, &p);
 }

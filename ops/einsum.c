@@ -3,7 +3,6 @@
  * Invariant: between steps every operand has each of its labels once, and its axes are in the order of its labels. Labels
  * 0..51 are the letters; 52 + i is the i-th axis, counted from the last, of those that "..." stands for. */
 #include "shape_internal.h"
-#include <ctype.h>
 #include <string.h>
 
 enum { ELLIPSIS = 52, LABELS = ELLIPSIS + CT_MAX_RANK, EQUATION = 240 };
@@ -65,14 +64,14 @@ static bool read_term(const contraction *c, const char **text, operand *o, int e
     bool dots = false;
     o->rank = 0;
     for (; **text && **text != ',' && **text != '-'; (*text)++) {
-        if (isspace((unsigned char)**text))
+        if (ct__is_space(**text))
             continue;
         if (strncmp(*text, "...", 3) == 0 && !dots) {
             dots = true;
             *text += 2;
             for (int i = ellipsis; i > 0 && o->rank < CT_MAX_RANK * 2; i--)
                 o->labels[o->rank++] = ELLIPSIS + i - 1;
-        } else if (isalpha((unsigned char)**text) && o->rank < CT_MAX_RANK * 2) {
+        } else if (ct__is_letter(**text) && o->rank < CT_MAX_RANK * 2) {
             o->labels[o->rank++] = label_of(**text);
         } else {
             return refuse_character(c, **text);
@@ -87,7 +86,7 @@ static int ellipsis_axes(const char *text, int rank)
     bool dots = false;
     for (; *text && *text != ',' && *text != '-'; text++) {
         dots = dots || *text == '.';
-        rank -= isalpha((unsigned char)*text) != 0;
+        rank -= ct__is_letter(*text) != 0;
     }
     return dots && rank > 0 ? rank : 0;
 }

@@ -1,6 +1,7 @@
 /* Runs the suites listed in suites.h, or those named on the command line, and prints Check's result and, last, a line
  * "N passed, N failed". */
 #include "suites.h"
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,20 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc == 1;
 }
 
+/* Sets the program's locale to COTAN_TEST_LOCALE, one whose decimal point is no point. */
+static bool set_locale(void)
+{
+    const char *name = getenv("COTAN_TEST_LOCALE");
+    if (!name || (setlocale(LC_ALL, name) && strcmp(localeconv()->decimal_point, ".") != 0))
+        return true;
+    printf("there is no locale %s with another decimal point\n0 passed, 1 failed\n", name);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
+    if (!set_locale())
+        return EXIT_FAILURE;
     /* Check's 4 seconds a test are too few on a busy machine, and far too few under valgrind. */
     setenv("CK_DEFAULT_TIMEOUT", "600", 0);
     SRunner *runner = srunner_create(NULL);

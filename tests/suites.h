@@ -22,6 +22,7 @@
     SUITE(random) \
     SUITE(print) \
     SUITE(file) \
+    SUITE(csv) \
     SUITE(elementwise) \
     SUITE(shape) \
     SUITE(index) \

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -469,7 +473,7 @@ START_TEST(load_refusals)
     ck_assert_ptr_null(ct_safetensors_load(path));
     expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
     ck_assert_ptr_null(ct_safetensors_load(directory));
-    expect_error(CT_ERROR_IO, ": not a regular file");
+    expect_error(CT_ERROR_IO, "a directory, not a regular file");
 }
 END_TEST
 
@@ -515,7 +519,7 @@ START_TEST(places_where_nothing_can_be_saved)
     ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
     char target[8192];
     ck_assert_int_eq(mkdir(path, 0777), 0);
-    expect_io_error(path, t, "cannot replace it"); /* a directory has the name */
+    expect_io_error(path, t, "a directory, not a regular file");
     ck_assert_int_eq(entries(directory, false), 1);
     ck_assert_int_eq(entries(path, false), 0);
     snprintf(target, sizeof target, "%s/none/file", directory);
@@ -585,12 +589,226 @@ START_TEST(a_crash_leaves_a_whole_file)
         int status;
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert(WIFSIGNALED(status));
+        ck_assert_int_le(entries(directory, false), 2); /* what the killed ones leave does not add up */
         ct_tensor_file *file = load();
         const double *values = ct_data(get(file, "t"));
         for (int i = 0; i < N; i++)
             ck_assert(values[i] == values[0] && (values[0] == 1 || values[0] == 2));
         ct_tensor_file_free(file);
     }
+}
+END_TEST
+
+/* What a killed process left is taken away, and does not end up in the file. */
+START_TEST(leftovers_are_taken_away)
+{
+    char left[192];
+    snprintf(left, sizeof left, "%s/.file.cotan-tmp", directory);
+    write_bytes(left, "half a file", 11);
+    bytes b = sample();
+    ck_assert_int_eq(entries(directory, false), 1);
+    ck_assert_int_eq(symlink("/nowhere", left), 0);
+    bytes again = sample();
+    ck_assert_int_eq(entries(directory, false), 1);
+    ck_assert(again.size == b.size && memcmp(again.data, b.data, b.size) == 0);
+}
+END_TEST
+
+/* Processes that save the same file at once wait for each other. */
+START_TEST(savers_at_once)
+{
+    enum { SAVERS = 4, TIMES = 25 };
+    ct_tensor *t = ct_full(CT_FLOAT64, 3, CT_SHAPE(1000));
+    pid_t children[SAVERS];
+    for (int k = 0; k < SAVERS; k++) {
+        children[k] = fork();
+        ck_assert_int_ge(children[k], 0);
+        for (int i = 0; children[k] == 0 && i < TIMES; i++)
+            if (ct_safetensors_save(path, one_name, &t, 1) != CT_OK) {
+                fprintf(stderr, "%s\n", ct_error_message());
+                _exit(1);
+            }
+        if (children[k] == 0)
+            _exit(0);
+    }
+    for (int k = 0; k < SAVERS; k++) {
+        int status;
+        ck_assert_int_eq(waitpid(children[k], &status, 0), children[k]);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    ck_assert_int_eq(entries(directory, false), 1);
+    ct_tensor_file_free(load());
+}
+END_TEST
+
+/* ---- what is no regular file ---- */
+
+static void make_socket(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_uint_lt(strlen(name), sizeof address.sun_path);
+    memcpy(address.sun_path, name, strlen(name) + 1);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
+static ct_status write_nothing(FILE *stream, void *calls)
+{
+    (void)stream;
+    ++*(int *)calls;
+    return CT_OK;
+}
+
+/* No reader waits for such a file, and no writer replaces it. */
+static void refused_everywhere(const char *name, const char *kind)
+{
+    struct stat before, after;
+    ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
+    int calls = 0;
+    ck_assert_int_eq(lstat(name, &before), 0);
+    alarm(20); /* for one that waits */
+    ck_assert_int_eq(ct_safetensors_save(name, one_name, &t, 1), CT_ERROR_IO);
+    expect_error(CT_ERROR_IO, kind);
+    ck_assert_int_eq(ct_file_write(NULL, name, write_nothing, &calls), CT_ERROR_IO);
+    ck_assert_int_eq(calls, 0);
+    expect_error(CT_ERROR_IO, "file_write: ");
+    ck_assert_ptr_null(ct_safetensors_load(name));
+    expect_error(CT_ERROR_IO, kind);
+    ck_assert_ptr_null(ct_idx_load(name, NULL));
+    expect_error(CT_ERROR_IO, kind);
+    ck_assert_ptr_null(ct_csv_load(name, NULL));
+    expect_error(CT_ERROR_IO, kind);
+    alarm(0);
+    ck_assert_int_eq(lstat(name, &after), 0);
+    ck_assert(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
+}
+
+START_TEST(what_is_no_regular_file_is_refused)
+{
+    char link[192];
+    static const char *const kinds[] = {"a directory, not", "a FIFO, not", "a socket, not", "a device, not"};
+    for (int kind = 0; kind < 4; kind++) {
+        if (kind == 0)
+            ck_assert_int_eq(mkdir(path, 0777), 0);
+        else if (kind == 1)
+            ck_assert_int_eq(mkfifo(path, 0666), 0);
+        else if (kind == 2)
+            make_socket(path);
+        else if (mknod(path, S_IFCHR | 0666, makedev(1, 7)) != 0) /* root's alone, and not everywhere */
+            break;
+        refused_everywhere(path, kinds[kind]);
+        snprintf(link, sizeof link, "%s/link", directory);
+        ck_assert_int_eq(symlink("file", link), 0);
+        refused_everywhere(link, kinds[kind]);
+        entries(directory, true);
+    }
+}
+END_TEST
+
+/* ---- links, permissions, owners ---- */
+
+static void check_link(const char *link, const char *leads_to)
+{
+    char text[256];
+    ssize_t length = readlink(link, text, sizeof text);
+    ck_assert_int_eq(length, strlen(leads_to));
+    ck_assert_int_eq(memcmp(text, leads_to, (size_t)length), 0);
+}
+
+/* A chain of a relative and an absolute link, into another directory: both stay, and what they lead to is made and replaced. */
+START_TEST(links_stay)
+{
+    char first[192], second[192], inner[192], target[256];
+    snprintf(inner, sizeof inner, "%s/inner", directory);
+    snprintf(first, sizeof first, "%s/first", directory);
+    snprintf(second, sizeof second, "%s/inner/second", directory);
+    snprintf(target, sizeof target, "%s/inner/target", directory);
+    ck_assert_int_eq(mkdir(inner, 0777), 0);
+    ck_assert_int_eq(symlink("inner/second", first), 0);
+    ck_assert_int_eq(symlink(target, second), 0);
+    for (int i = 0; i < 2; i++) { /* it leads nowhere at first */
+        ct_tensor *t = ct_scalar(CT_FLOAT32, i);
+        ck_assert_msg(ct_safetensors_save(first, one_name, &t, 1) == CT_OK, "%s", ct_error_message());
+        check_link(first, "inner/second");
+        check_link(second, target);
+        struct stat info;
+        ck_assert(lstat(target, &info) == 0 && S_ISREG(info.st_mode));
+        ck_assert_int_eq(entries(inner, false), 2);
+        ct_tensor_file *file = ct_safetensors_load(first);
+        ck_assert_double_eq(ct_item(get(file, "t")), i);
+        ct_tensor_file_free(file);
+    }
+    entries(inner, true);
+    ck_assert_int_eq(symlink("second", second), 0);
+    expect_io_error(first, ct_scalar(CT_FLOAT32, 1), "cannot follow the link");
+    entries(inner, true);
+}
+END_TEST
+
+START_TEST(owners_stay)
+{
+    if (geteuid() != 0)
+        return; /* nobody else can give files away */
+    sample();
+    ck_assert_int_eq(chown(path, 1234, 4321), 0);
+    ck_assert_int_eq(chmod(path, 04750), 0);
+    sample();
+    struct stat info;
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert(info.st_uid == 1234 && info.st_gid == 4321 && (info.st_mode & 07777) == 04750);
+}
+END_TEST
+
+static ct_status write_number(FILE *stream, void *status)
+{
+    fprintf(stream, "%.2f", 1.5);
+    return *(ct_status *)status == CT_OK ? CT_OK : ct_error_set(*(ct_status *)status, "of the writer");
+}
+
+START_TEST(a_writer_that_fails_changes_nothing)
+{
+    ct_status status = CT_OK;
+    ck_assert_int_eq(ct_file_write("test", path, write_number, &status), CT_OK);
+    bytes b = read_bytes(path);
+    ck_assert(b.size == 4 && memcmp(b.data, "1.50", 4) == 0);
+    status = CT_ERROR_STATE;
+    ck_assert_int_eq(ct_file_write("test", path, write_number, &status), CT_ERROR_STATE);
+    expect_error(CT_ERROR_STATE, "of the writer");
+    ck_assert_int_eq(entries(directory, false), 1);
+    ck_assert_int_eq(ct_file_write("test", path, NULL, NULL), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "test: the function that writes is NULL");
+    ck_assert_int_eq(ct_file_write("test", NULL, write_number, &status), CT_ERROR_NULL);
+    expect_error(CT_ERROR_NULL, "test: path is NULL");
+}
+END_TEST
+
+/* Each of many tensors is found at once: one after the other would take a minute. */
+START_TEST(many_tensors_are_found)
+{
+    int n = getenv("COTAN_TEST_QUICK") ? 2000 : 100000;
+    char(*texts)[16] = malloc((size_t)n * sizeof *texts);
+    const char **names = malloc((size_t)n * sizeof *names);
+    ct_tensor **tensors = malloc((size_t)n * sizeof *tensors);
+    ck_assert(texts && names && tensors);
+    for (int i = 0; i < n; i++) {
+        snprintf(texts[i], sizeof texts[i], "t%d", (int)((i * INT64_C(7919)) % n));
+        names[i] = texts[i];
+        tensors[i] = ct_scalar(CT_INT32, i);
+    }
+    ck_assert_msg(ct_safetensors_save(path, names, tensors, n) == CT_OK, "%s", ct_error_message());
+    ct_tensor_file *file = load();
+    clock_t start = clock();
+    for (int i = 0; i < n; i++)
+        ck_assert_double_eq(ct_item(get(file, names[i])), i);
+    ck_assert_double_le((double)(clock() - start) / CLOCKS_PER_SEC, 5);
+    ck_assert_ptr_null(ct_tensor_file_get(file, "t"));
+    ck_assert_ptr_null(ct_tensor_file_get(file, "u"));
+    ct_tensor_file_free(file);
+    free(tensors);
+    free(names);
+    free(texts);
 }
 END_TEST
 
@@ -755,7 +973,7 @@ START_TEST(idx_types)
 {
     int row = _i / 2;
     writers[_i % 2](path, idx_rows[row].data, idx_rows[row].size);
-    ct_tensor *t = ct_idx_load(path);
+    ct_tensor *t = ct_idx_load(path, NULL);
     ck_assert_msg(t != NULL, "%s", ct_error_message());
     ck_assert_int_eq(ct_dtype_of(t), idx_rows[row].dtype);
     ck_assert(ct_rank(t) == 1 && ct_size(t, 0) == 4);
@@ -783,7 +1001,7 @@ START_TEST(idx_shapes)
     };
     for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
         writers[i % 2](path, rows[i / 2].data, rows[i / 2].size);
-        ct_tensor *t = ct_idx_load(path);
+        ct_tensor *t = ct_idx_load(path, NULL);
         ck_assert_msg(t != NULL, "%s", ct_error_message());
         ck_assert_int_eq(ct_rank(t), rows[i / 2].rank);
         for (int axis = 0; axis < ct_rank(t); axis++)
@@ -804,7 +1022,7 @@ START_TEST(idx_large)
     }
     for (int k = 0; k < 2; k++) {
         writers[k](path, data, 8 + 2 * N);
-        ct_tensor *t = ct_idx_load(path);
+        ct_tensor *t = ct_idx_load(path, NULL);
         ck_assert_msg(t != NULL, "%s", ct_error_message());
         const int32_t *values = ct_data(t);
         for (int i = 0; i < N; i++)
@@ -821,7 +1039,7 @@ START_TEST(idx_truncated)
     bytes b = read_bytes(path);
     for (size_t size = 0; size < b.size; size++) {
         write_bytes(path, b.data, size);
-        ck_assert_msg(ct_idx_load(path) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        ck_assert_msg(ct_idx_load(path, NULL) == NULL, "loads with %zu of %zu bytes", size, b.size);
         expect_format_error(size < 4 && _i == 1 ? "" : "truncated");
     }
 }
@@ -838,7 +1056,7 @@ START_TEST(idx_damaged)
             b.data[i] = (char)(b.data[i] ^ 1 << bit);
             write_bytes(path, b.data, b.size);
             b.data[i] = (char)(b.data[i] ^ 1 << bit);
-            ct_tensor *t = ct_idx_load(path);
+            ct_tensor *t = ct_idx_load(path, NULL);
             refused += !t;
             if (!t)
                 expect_format_error("");
@@ -872,17 +1090,41 @@ START_TEST(idx_refusals)
     ct_memory before = ct_memory_stats();
     for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
         writers[i % 2](path, rows[i / 2].data, rows[i / 2].size);
-        ck_assert_ptr_null(ct_idx_load(path));
+        ck_assert_ptr_null(ct_idx_load(path, NULL));
         expect_format_error(rows[i / 2].words);
     }
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
-    ck_assert_ptr_null(ct_idx_load(NULL));
+    ck_assert_ptr_null(ct_idx_load(NULL, NULL));
     expect_error(CT_ERROR_NULL, "idx_load: path is NULL");
-    ck_assert_ptr_null(ct_idx_load(directory));
-    expect_error(CT_ERROR_IO, "cannot read: Is a directory");
+    ck_assert_ptr_null(ct_idx_load(directory, NULL));
+    expect_error(CT_ERROR_IO, "a directory, not a regular file");
     ck_assert_int_eq(unlink(path), 0);
-    ck_assert_ptr_null(ct_idx_load(path));
+    ck_assert_ptr_null(ct_idx_load(path, NULL));
     expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+}
+END_TEST
+
+/* A gzip stream stands for up to a thousand times itself: without a word from the user for 256 MiB at most. */
+START_TEST(idx_limits)
+{
+    CT_OPTIONS(ct_idx_options, few, .max_bytes = 11);
+    CT_OPTIONS(ct_idx_options, enough, .max_bytes = 12);
+    CT_OPTIONS(ct_idx_options, negative, .max_bytes = -1);
+    static const char three[] = "\0\0\x0B\1\0\0\0\3\0\1\0\2\0\3"; /* int16, in memory int32 */
+    write_gzip(path, three, sizeof three - 1);
+    ck_assert_ptr_null(ct_idx_load(path, &few));
+    expect_error(CT_ERROR_FORMAT, "more than 11 bytes");
+    ck_assert_ptr_null(ct_idx_load(path, &negative));
+    expect_error(CT_ERROR_ARGUMENT, "max_bytes is -1");
+    ck_assert_ptr_nonnull(ct_idx_load(path, &enough));
+    size_t zeros = 70000000; /* as int8: 280 MB in memory */
+    char *bomb = calloc(1, zeros + 8);
+    ck_assert_ptr_nonnull(bomb);
+    memcpy(bomb, (char[]){0, 0, 9, 1, (char)(zeros >> 24), (char)(zeros >> 16), (char)(zeros >> 8), (char)zeros}, 8);
+    write_gzip(path, bomb, zeros + 8);
+    free(bomb);
+    ck_assert_ptr_null(ct_idx_load(path, NULL));
+    expect_error(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
 }
 END_TEST
 
@@ -894,7 +1136,7 @@ START_TEST(idx_without_memory)
     int64_t n = 0;
     while (!t) {
         ct__fail_allocation(++n, _i);
-        t = ct_idx_load(path);
+        t = ct_idx_load(path, NULL);
         ct__fail_allocation(0, false);
         if (!t)
             expect_error(CT_ERROR_MEMORY, "idx_load: no memory");
@@ -929,6 +1171,13 @@ Suite *ct_suite_file(void)
     tcase_add_test(tests, a_full_disk_leaves_the_old_file);
     tcase_add_test(tests, a_crash_leaves_a_whole_file);
     tcase_add_test(tests, saving_again_replaces_and_keeps_permissions);
+    tcase_add_test(tests, leftovers_are_taken_away);
+    tcase_add_test(tests, savers_at_once);
+    tcase_add_test(tests, what_is_no_regular_file_is_refused);
+    tcase_add_test(tests, links_stay);
+    tcase_add_test(tests, owners_stay);
+    tcase_add_test(tests, a_writer_that_fails_changes_nothing);
+    tcase_add_test(tests, many_tensors_are_found);
     tcase_add_test(tests, a_bare_name_is_in_the_working_directory);
     tcase_add_loop_test(tests, save_without_memory, 0, 2);
     tcase_add_loop_test(tests, load_without_memory, 0, 2);
@@ -943,6 +1192,7 @@ Suite *ct_suite_file(void)
     tcase_add_test(tests, idx_damaged);
     tcase_add_test(tests, idx_refusals);
     tcase_add_loop_test(tests, idx_without_memory, 0, 2);
+    tcase_add_test(tests, idx_limits);
     suite_add_tcase(suite, tests);
     return suite;
 }

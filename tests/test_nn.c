@@ -825,10 +825,9 @@ START_TEST(csv_files_that_are_none)
         {"1,2,0\n1,nan,0\n", CT_ERROR_FORMAT, "\"nan\""},
         {"1,2,0\n1,0x10,0\n", CT_ERROR_FORMAT, "\"0x10\""},
         {"1,2,0\n1,1e999,0\n", CT_ERROR_FORMAT, "\"1e999\""},
-        {"1,2,0\n1, 2,0\n", CT_ERROR_FORMAT, "\" 2\""},
         {"1,2,0\n1,2\n", CT_ERROR_FORMAT, "line 2 has 2 fields, the first has 3"},
         {"1,2,0\n1,2,3,4\n", CT_ERROR_FORMAT, "line 2 has more than the 3 fields"},
-        {"1,2,0\n\n1,2,0\n", CT_ERROR_FORMAT, "line 2, field 1"},
+        {"1,2,0\n\n1,2,0\n", CT_ERROR_FORMAT, "line 2 is blank"},
         {"1,2,0.5\n", CT_ERROR_FORMAT, "label 0.5"},
         {"1,2,-1\n", CT_ERROR_FORMAT, "label -1"},
         {"", CT_ERROR_FORMAT, "no lines"},
@@ -843,14 +842,14 @@ START_TEST(csv_files_that_are_none)
     expect_error(CT_ERROR_SHAPE, "reshape");
     write_file("t.csv", "1,2,0\n\0,2,0\n", 12, false);
     ck_assert_ptr_null(ct_dataset_from_csv(temporary("t.csv")));
-    expect_error(CT_ERROR_FORMAT, "not a text file");
+    expect_error(CT_ERROR_FORMAT, "line 2, field 1 is no number: \"?\"");
     ck_assert_ptr_null(ct_dataset_from_csv(temporary("absent.csv")));
     expect_error(CT_ERROR_IO, "No such file");
     /* A gzip stream that is cut off. */
     write_file("t.csv", rows[0].text, strlen(rows[0].text), true);
     ck_assert_int_eq(truncate(temporary("t.csv"), 20), 0);
     ck_assert_ptr_null(ct_dataset_from_csv(temporary("t.csv")));
-    expect_error(CT_ERROR_FORMAT, "cut off");
+    expect_error(CT_ERROR_FORMAT, "truncated");
     remove_files((const char *const[]){"t.csv"}, 1);
 }
 END_TEST
@@ -1242,7 +1241,7 @@ START_TEST(plots)
     ck_assert_int_eq(ct_plot_svg(temporary("p.svg"), series, 0), CT_ERROR_ARGUMENT);
     expect_error(CT_ERROR_ARGUMENT, "no finite points");
     ck_assert_int_eq(ct_plot_svg("/nowhere/p.svg", series, 1), CT_ERROR_IO);
-    expect_error(CT_ERROR_IO, "/nowhere/p.svg: No such file");
+    expect_error(CT_ERROR_IO, "/nowhere/p.svg: cannot open the directory: No such file");
     ck_assert_int_eq(ct_plot_svg(NULL, series, 1), CT_ERROR_NULL);
     expect_error(CT_ERROR_NULL, "path is NULL");
     remove_files((const char *const[]){"p.svg"}, 1);

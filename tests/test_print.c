@@ -511,6 +511,7 @@ END_TEST
 START_TEST(scalars_read_back)
 {
     char text[64];
+    locale_t before = ct__locale_begin(); /* for strtod here */
     for (int e = -1074; e < 1024; e++) {
         double x = ldexp(1, e);
         ct_format(ct_scalar(CT_FLOAT64, x), text, sizeof text);
@@ -520,6 +521,7 @@ START_TEST(scalars_read_back)
             ck_assert_msg(strtof(text, NULL) == (float)x, "2^%d: %s", e, text);
         }
     }
+    ct__locale_end(before);
 }
 END_TEST
 

@@ -128,21 +128,23 @@ static int write_json(session *s, const ct_trace_log *trace)
     return ct_trace_write_json(trace, stdout) == CT_OK ? FINE : complain_of_error("explain");
 }
 
-static int write_dot(session *s, const ct_trace_log *trace)
+static ct_status write_graph(FILE *stream, void *context)
 {
-    (void)trace;
+    const session *s = context;
     ct_tensor *leaves[MAX_NAMES];
-    const char *names[MAX_NAMES], *path = s->given->values[DOT];
+    const char *names[MAX_NAMES];
     for (int i = 0; i < s->e.n_leaves; i++) {
         leaves[i] = s->e.names[i].value;
         names[i] = s->e.names[i].name;
     }
-    FILE *file = fopen(path, "w");
-    ct_status status = file ? ct_graph_write_dot(s->root, leaves, s->e.n_leaves, names, file) : CT_OK;
-    bool written = file && fclose(file) == 0 && status == CT_OK;
-    if (status != CT_OK)
-        return complain_of_error("explain");
-    return written ? FINE : complain("explain", "%s cannot be written", path);
+    return ct_graph_write_dot(s->root, leaves, s->e.n_leaves, names, stream);
+}
+
+static int write_dot(session *s, const ct_trace_log *trace)
+{
+    (void)trace;
+    return ct_file_write("explain", s->given->values[DOT], write_graph, s) == CT_OK ? FINE
+                                                                                    : complain_of_error("explain");
 }
 
 /* The options that say what becomes of it instead of the story. */

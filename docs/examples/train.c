@@ -420,8 +420,9 @@ static int train_profiled(const run *r)
 /* ---- the graph ---- */
 
 /* Writes the graph of one sample's loss in Graphviz's language. */
-static int write_dot(const run *r, const char *path)
+static ct_status write_graph(FILE *stream, void *context)
 {
+    const run *r = context;
     ct_tensor *x, *y, *leaves[32];
     const char *names[32];
     int64_t n = ct_module_count(r->module) < 32 ? ct_module_count(r->module) : 32;
@@ -429,17 +430,12 @@ static int write_dot(const run *r, const char *path)
         leaves[i] = ct_module_tensor(r->module, i);
         names[i] = ct_module_name(r->module, i);
     }
-    FILE *f = fopen(path, "w");
-    if (!f)
-        return fprintf(stderr, "train: %s: %s\n", path, strerror(errno)), EXIT_FAILURE;
     ct_scope_open();
     ct_dataset_batch(r->data.test, (const int64_t[]){0}, 1, &x, &y);
     ct_tensor *loss = ct_cross_entropy(r->task->forward(r->model, x), y);
-    ct_status status = ct_graph_write_dot(loss, leaves, n, names, f);
+    ct_status status = ct_graph_write_dot(loss, leaves, n, names, stream);
     ct_scope_close();
-    if (fclose(f) != 0)
-        return fprintf(stderr, "train: %s: %s\n", path, strerror(errno)), EXIT_FAILURE;
-    return status == CT_OK ? EXIT_SUCCESS : failed();
+    return status;
 }
 
 extern char **environ;
@@ -457,14 +453,12 @@ static bool run_dot(const char *dot_file, const char *svg_file)
 
 /* ---- all of it ---- */
 
-static int write_results(const run *r)
+static int write_results(run *r)
 {
     const char *out = r->settings->out, *model = path_in(out, r->task->model_file),
                *dot = path_in(out, r->task->dot_file), *graph = path_in(out, r->task->graph_file);
-    if (ct_module_save(r->module, model) != CT_OK)
+    if (ct_module_save(r->module, model) != CT_OK || ct_file_write("train", dot, write_graph, r) != CT_OK)
         return failed();
-    if (write_dot(r, dot) != EXIT_SUCCESS)
-        return EXIT_FAILURE;
     bool drawn = run_dot(dot, graph);
     printf("model:      %s\n", model);
     printf("loss curve: %s\n", path_in(out, r->task->loss_file));
@@ -475,7 +469,7 @@ static int write_results(const run *r)
     return EXIT_SUCCESS;
 }
 
-static int check_train_and_test(const run *r)
+static int check_train_and_test(run *r)
 {
     ct_evaluation test;
     printf("%s: %lld samples to train on, %lld to test\n", r->task->data_name,

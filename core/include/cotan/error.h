@@ -64,6 +64,8 @@ CT_API const char *ct_region(void);
 
 /* Completes a pending error that has no location yet, and hands the status on. */
 CT_API ct_status ct_at_status(const char *file, int line, ct_status status);
+/* The same when object is NULL; returns object. */
+CT_API void *ct_at_object(const char *file, int line, void *object);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_region_begin(name) ct_at_status(CT_HERE, ct_region_begin(name))

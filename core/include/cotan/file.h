@@ -1,19 +1,35 @@
-/* File formats: safetensors (named tensors) and IDX (the MNIST family's arrays). */
+/* Files: safetensors (named tensors), IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
+ *
+ * Readers and writers refuse what is no regular file (a device, FIFO, socket, directory) without touching it. Numbers are read
+ * and written with a point, whatever the program's locale. */
 #ifndef COTAN_FILE_H
 #define COTAN_FILE_H
 
+#include <cotan/options.h>
 #include <cotan/tensor.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* ---- writing ---- */
+
+/* Writes to stream, under the "C" locale; an error, its own or the stream's, leaves the old file as it was. */
+typedef ct_status (*ct_file_writer)(FILE *stream, void *context);
+
+/* Has write fill a new file, and puts that in the place of path: a crash leaves the old file or the new one, whole. A
+ * symbolic link stays, and what it leads to is replaced; mode and owner stay too. The new file has the name
+ * ".<name>.cotan-tmp" beside path until it is on the disk; one that a killed process left is taken away by the next call.
+ * what begins messages (NULL: "file_write"). Errors: NULL, io, memory, and what write returns. */
+CT_API ct_status ct_file_write(const char *what, const char *path, ct_file_writer write, void *context);
+
+/* ---- safetensors ---- */
+
 /* Named tensors, read from or to be written to a file. */
 typedef struct ct_tensor_file ct_tensor_file;
 
 /* Writes n tensors under their names as .safetensors (https://github.com/huggingface/safetensors, "Format"). Any
- * strides. Atomic: a new file is written and synced beside path, then renamed over it, so that a crash leaves the
- * old file whole. Errors: NULL, argument (two tensors of one name, a name that is not UTF-8 or is "__metadata__"),
+ * strides. Replaces path as ct_file_write() does. Errors: NULL, argument (two tensors of one name, a name that is not UTF-8 or is "__metadata__"),
  * io, memory. */
 CT_API ct_status ct_safetensors_save(const char *path, const char *const *names, ct_tensor *const *tensors, int64_t n);
 
@@ -25,19 +41,46 @@ CT_API ct_tensor_file *ct_safetensors_load(const char *path);
 CT_API int64_t ct_tensor_file_count(const ct_tensor_file *file);
 /* Belongs to file; NULL outside 0..count-1. */
 CT_API const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index);
-/* The tensor of that name, or NULL (no error) if there is none. Belongs to file. */
+/* The tensor of that name, or NULL (no error) if there is none; found by halving. Belongs to file. */
 CT_API ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name);
 /* Gives the file's tensors up, too. NULL is fine. */
 CT_API void ct_tensor_file_free(ct_tensor_file *file);
 
+/* ---- IDX and CSV ---- */
+
+typedef struct CT_BY_NAME ct_idx_options {
+    CT_OPTIONS_HEAD;
+    int64_t
+        max_bytes; /* that the numbers may take in memory; CT_UNSET_INT: 256 MiB, or 64 times the file if that is more */
+} ct_idx_options;
+#define CT_DEFAULTS_ct_idx_options .max_bytes = CT_UNSET_INT,
+CT_API void ct_idx_options_init(ct_idx_options *options, size_t size);
+
 /* Reads an IDX file (http://yann.lecun.com/exdb/mnist), gzipped or not, as uint8, int32 (also from 8 or 16 bits with
- * sign), float32 or float64, any rank up to 8. Owned by the innermost scope. NULL with an error: NULL, io, memory,
- * format (truncated, longer than its header says, wrong magic, damaged gzip). */
-CT_API ct_tensor *ct_idx_load(const char *path);
+ * sign), float32 or float64, any rank up to 8. Owned by the innermost scope. NULL with an error: NULL, argument, io, memory,
+ * format (truncated, longer than its header says, wrong magic, damaged gzip, more than max_bytes). options may be NULL. */
+CT_API ct_tensor *ct_idx_load(const char *path, const ct_idx_options *options);
+
+typedef struct CT_BY_NAME ct_csv_options {
+    CT_OPTIONS_HEAD;
+    int64_t skip_lines; /* before the first line of numbers, >= 0 */
+    int64_t max_bytes;  /* as in ct_idx_options */
+} ct_csv_options;
+#define CT_DEFAULTS_ct_csv_options .max_bytes = CT_UNSET_INT,
+CT_API void ct_csv_options_init(ct_csv_options *options, size_t size);
+
+/* Reads a CSV file (RFC 4180) of decimal numbers, gzipped or not, as float64 [lines, fields]. Lines end with \n, \r\n or \r;
+ * a byte order mark, quotes, blanks around a number and blank lines at the end are taken. Owned by the innermost scope. NULL
+ * with an error: NULL, argument, io, memory, format (names the line and the field; more than max_bytes). options may be
+ * NULL. */
+CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
-#define ct_idx_load(path) ct_at(CT_HERE, ct_idx_load(path))
+#define ct_file_write(what, path, write, context) ct_at_status(CT_HERE, ct_file_write(what, path, write, context))
+#define ct_safetensors_load(path) ((ct_tensor_file *)ct_at_object(CT_HERE, ct_safetensors_load(path)))
+#define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
+#define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

@@ -222,8 +222,9 @@ typedef struct CT_BY_NAME ct_dataset_options {
         offset;         /* a batch holds scale * sample + offset; scale's default CT_UNSET: 1, 1 / 255 for IDX images */
     int64_t shape[4];   /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
     int64_t skip_lines; /* CSV: lines before the first sample */
+    int64_t max_bytes;  /* files: as in ct_idx_options, for each */
 } ct_dataset_options;
-#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET,
+#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET, .max_bytes = CT_UNSET_INT,
 CT_API void ct_dataset_options_init(ct_dataset_options *options, size_t size);
 
 /* samples [n, ...] uint8 or float, labels [n] int64, all >= 0. uint8 samples stay bytes and become numbers batch by batch. The
@@ -338,9 +339,6 @@ CT_API void ct_plot_options_init(ct_plot_options *options, size_t size);
 /* Writes the series as lines into an SVG file. Points that are not finite leave a gap. Errors: NULL, argument (nothing finite to
  * plot), io. options may be NULL. */
 CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options);
-
-/* Completes a pending error that has no location yet when object is NULL; returns object. */
-CT_API void *ct_at_object(const char *file, int line, void *object);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_module_new(dtype) ct_at_object(CT_HERE, ct_module_new(dtype))

@@ -1,0 +1,35 @@
+/* What the file formats share: opening, and reading what may be gzipped. */
+#ifndef CT_FILE_INTERNAL_H
+#define CT_FILE_INTERNAL_H
+
+#include "core_internal.h"
+#include <zlib.h>
+
+/* The error "<what>: <path>: <the reason>: <the system's words>"; for lack of memory that one. */
+ct_status ct__io_error(const char *what, const char *path, const char *reason);
+
+/* Opens a regular file for reading; its size goes to *bytes. -1 with an error, for NULL too. What is no regular file is refused
+ * and not waited for. */
+int ct__file_open(const char *what, const char *path, uint64_t *bytes);
+
+/* What a file may become in memory without a word from the user, but for 64 times its size: a gzip stream can stand for a
+ * thousand times itself. */
+#define CT_USUAL_BYTES ((uint64_t)256 << 20)
+
+/* A file that is read from the beginning to the end, gzipped or not. */
+typedef struct ct__stream {
+    const char *what, *path; /* for messages */
+    gzFile stream;
+    uint64_t file_bytes; /* as it is on the disk */
+    uint64_t most;       /* bytes that it may become in memory */
+} ct__stream;
+
+/* max_bytes CT_UNSET_INT stands for the usual. May be closed after an error, too. */
+ct_status ct__stream_open(ct__stream *s, const char *what, const char *path, int64_t max_bytes);
+void ct__stream_close(ct__stream *s);
+/* Up to bytes bytes; *got is less only at the file's end. */
+ct_status ct__stream_read(const ct__stream *s, char *data, uint64_t bytes, uint64_t *got);
+/* An error (format) if bytes are more than the file may become. */
+ct_status ct__stream_check(const ct__stream *s, uint64_t bytes);
+
+#endif
