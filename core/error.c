@@ -118,6 +118,22 @@ const char *ct_status_name(ct_status code)
     return (size_t)code < sizeof names / sizeof *names ? names[code] : "unknown";
 }
 
+int64_t ct_at_integer(const char *file, int line, int64_t value)
+{
+    ct_at_status(file, line, ct_error_code());
+    return value;
+}
+
+int ct_at_int(const char *file, int line, int value)
+{
+    return (int)ct_at_integer(file, line, value);
+}
+
+bool ct_at_bool(const char *file, int line, bool value)
+{
+    return ct_at_integer(file, line, value);
+}
+
 void *ct_at_object(const char *file, int line, void *object)
 {
     if (!object)

@@ -34,8 +34,10 @@ ct_lenet5 *ct_lenet5_new(ct_module *module)
 ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x)
 {
     const ct_lenet5 *m = model;
-    if (!m)
+    if (!m) {
+        ct_error_set(CT_ERROR_NULL, "lenet5_forward: the model is NULL");
         return NULL;
+    }
     ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv1, x)), 2, NULL);
     h = ct_flatten(ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv2, h)), 2, NULL), 1, -1);
     h = ct_relu(ct_linear_forward(m->fc1, h));

@@ -440,6 +440,60 @@ START_TEST(a_list_has_no_holes)
 }
 END_TEST
 
+/* ---- memory that grows ---- */
+
+/* A training loop in which the scope around a step was forgotten: the one around the loop is named, and it grows. */
+START_TEST(a_forgotten_scope_is_named)
+{
+    ct_tensor *w = ct_keep(ct_parameter(ct_ones(CT_FLOAT64, CT_SHAPE(1000))));
+    int64_t held[3];
+    ct_scope_open();
+    int line = __LINE__ - 1;
+    for (int step = 0; step < 3; step++) {
+        ct_zero_grad(w);
+        ct_backward(ct_mean(ct_square(w)));
+        ct_memory stats = ct_memory_stats();
+        ck_assert(stats.largest_line == line && strcmp(stats.largest_file, __FILE__) == 0);
+        held[step] = stats.largest_bytes;
+    }
+    ck_assert(held[1] >= held[0] + 8000 && held[2] - held[1] == held[1] - held[0]);
+    ct_scope_close();
+    ct_release(w);
+}
+END_TEST
+
+/* ---- errors without a line ---- */
+
+static void has_line(int line)
+{
+    char place[256];
+    snprintf(place, sizeof place, "(%s:%d)", __FILE__, line);
+    ck_assert_msg(strstr(ct_error_message(), place) != NULL, "\"%s\" does not end with %s", ct_error_message(), place);
+    ct_error_clear();
+}
+
+START_TEST(every_call_has_its_line)
+{
+    ct_tensor *released = ct_keep(ct_ones(CT_FLOAT32, CT_SHAPE(2))), *x, *y;
+    char text[8];
+    ct_print(NULL, stdout), has_line(__LINE__);
+    ct_format(NULL, text, sizeof text), has_line(__LINE__);
+    ct_safetensors_load("/nowhere/file"), has_line(__LINE__);
+    ct_idx_load("/nowhere/file"), has_line(__LINE__);
+    ct_csv_load("/nowhere/file"), has_line(__LINE__);
+    ct_plot_svg(NULL, NULL, 0), has_line(__LINE__);
+    ct_lenet5_forward(NULL, NULL), has_line(__LINE__);
+    ct_batches_next(NULL, &x, &y), has_line(__LINE__);
+    ct_accuracy(released, released), has_line(__LINE__);
+    ct_gradcheck_op(NULL, NULL), has_line(__LINE__);
+    ct_gradcheck_print(NULL, stdout), has_line(__LINE__);
+    ct_add_hook(released, NULL, NULL), has_line(__LINE__);
+    ct_graph_nodes(NULL, NULL, 0), has_line(__LINE__);
+    ct_chunk(NULL, 2, 0, &x), has_line(__LINE__);
+    ct_release(released);
+}
+END_TEST
+
 Suite *ct_suite_traps(void)
 {
     Suite *suite = suite_create("traps");
@@ -461,6 +515,8 @@ Suite *ct_suite_traps(void)
     tcase_add_test(traps, binary_cross_entropy_wants_probabilities);
     tcase_add_test(traps, options_of_other_operations_are_refused);
     tcase_add_test(traps, a_list_has_no_holes);
+    tcase_add_test(traps, a_forgotten_scope_is_named);
+    tcase_add_test(traps, every_call_has_its_line);
     suite_add_tcase(suite, traps);
     return suite;
 }

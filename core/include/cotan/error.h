@@ -66,6 +66,10 @@ CT_API const char *ct_region(void);
 CT_API ct_status ct_at_status(const char *file, int line, ct_status status);
 /* The same when object is NULL; returns object. */
 CT_API void *ct_at_object(const char *file, int line, void *object);
+/* The same whenever an error is pending; return value. For functions with any other result. */
+CT_API int64_t ct_at_integer(const char *file, int line, int64_t value);
+CT_API int ct_at_int(const char *file, int line, int value);
+CT_API bool ct_at_bool(const char *file, int line, bool value);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_region_begin(name) ct_at_status(CT_HERE, ct_region_begin(name))

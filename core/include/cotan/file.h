@@ -77,8 +77,8 @@ CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
-#define ct_file_write(what, path, write, context) ct_at_status(CT_HERE, ct_file_write(what, path, write, context))
-#define ct_safetensors_load(path) ((ct_tensor_file *)ct_at_object(CT_HERE, ct_safetensors_load(path)))
+#define ct_file_write(...) ct_at_status(CT_HERE, ct_file_write(__VA_ARGS__))
+#define ct_safetensors_load(...) ((ct_tensor_file *)ct_at_object(CT_HERE, ct_safetensors_load(__VA_ARGS__)))
 #define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
 #define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
 #endif

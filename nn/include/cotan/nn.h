@@ -355,8 +355,10 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_linear_forward(layer, x) ct_at(CT_HERE, ct_linear_forward(layer, x))
 #define ct_conv2d_new(...) ct_at_object(CT_HERE, CT_WITH5(ct_conv2d_new, ct_conv2d_layer_options, __VA_ARGS__, ))
 #define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
+#define ct_lenet5_forward(...) ct_at(CT_HERE, ct_lenet5_forward(__VA_ARGS__))
 #define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
 #define ct_optimizer_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, ))
+#define ct_optimizer_zero_grad(...) (void)ct_at_integer(CT_HERE, (ct_optimizer_zero_grad(__VA_ARGS__), 0))
 #define ct_optimizer_step(optimizer) ct_at_status(CT_HERE, ct_optimizer_step(optimizer))
 #define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
 #define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
@@ -365,10 +367,13 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_batches_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, ))
+#define ct_batches_next(...) ct_at_bool(CT_HERE, ct_batches_next(__VA_ARGS__))
+#define ct_accuracy(...) ct_at_value(CT_HERE, ct_accuracy(__VA_ARGS__))
 #define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
 #define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
 #define ct_evaluate(forward, model, dataset, result) ct_at_status(CT_HERE, ct_evaluate(forward, model, dataset, result))
-#define ct_gradcheck_model(...) CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, )
+#define ct_gradcheck_model(...) \
+    (ct_verdict) ct_at_int(CT_HERE, CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 

@@ -82,6 +82,7 @@ CT_API ct_status ct_clamp_(ct_tensor *t, double low, double high);
 #define ct_flip(x, ...) ct_at(CT_HERE, ct_flip(x, __VA_ARGS__))
 #define ct_roll(x, shift, axis) ct_at(CT_HERE, ct_roll(x, shift, axis))
 #define ct_stack(...) ct_at(CT_HERE, ct_stack(__VA_ARGS__))
+#define ct_chunk(...) ct_at_int(CT_HERE, ct_chunk(__VA_ARGS__))
 #define ct_split(x, ...) ct_at_status(CT_HERE, ct_split(x, __VA_ARGS__))
 #define ct_repeat(x, ...) ct_at(CT_HERE, ct_repeat(x, __VA_ARGS__))
 #define ct_pad(x, ...) ct_at(CT_HERE, CT_WITH3(ct_pad, ct_pad_options, x, __VA_ARGS__, ))
