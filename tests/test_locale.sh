@@ -17,5 +17,5 @@ run()
 
 status=0
 run ps_AF file csv print || status=1
-run de_DE autograd csv elementwise file gradcheck index loss nn norm observe ops options print regions shape tensor || status=1
+run de_DE anomaly autograd csv elementwise file gradcheck index loss nn norm observe ops options print profile regions shape tensor trace || status=1
 exit $status

@@ -298,7 +298,7 @@ static void tell_forward(story *s)
 static const char *equals(const story *s, bool sum, const char *a, const char *b, const char *result)
 {
     char computed[CT_NUMBER_TEXT];
-    double x = strtod(a, NULL), y = strtod(b, NULL);
+    double x = ct__strtod(a, NULL), y = ct__strtod(b, NULL);
     ct_number_text(sum ? x + y : x * y, computed);
     return strcmp(computed, result) == 0 ? "=" : s->unicode ? "\u2248" : "~=";
 }
@@ -472,7 +472,7 @@ static ct_status explain(const ct_trace_log *trace, int64_t root, FILE *stream, 
     }
     ct__arena_free(&s.arena);
     if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "explain: writing failed: %s", strerror(errno));
+        status = ct__error(CT_ERROR_IO, "explain: writing failed: %s", ct__strerror(errno));
     return status;
 }
 

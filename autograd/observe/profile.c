@@ -310,13 +310,15 @@ ct_status ct_profile_print(const ct_profile *p, FILE *stream)
     double own = 0;
     for (int64_t i = 0; i < p->by_operation.n; i++)
         own += p->by_operation.rows[i].own;
+    locale_t before = ct__locale_begin();
     fprintf(stream, "profile: %.3f s, of which %.3f s outside of operations\n", p->seconds, p->seconds - own);
     print_table(stream, "by operation", &p->by_operation, p->seconds);
     print_table(stream, "by region", &p->by_region, p->seconds);
     if (p->left_out)
         fprintf(stream, "the time line lacks the last %lld spans\n", (long long)p->left_out);
+    ct__locale_end(before);
     if (fflush(stream) != 0 || ferror(stream))
-        return ct__error(CT_ERROR_IO, "profile_print: writing failed: %s", strerror(errno));
+        return ct__error(CT_ERROR_IO, "profile_print: writing failed: %s", ct__strerror(errno));
     return CT_OK;
 }
 
@@ -335,6 +337,7 @@ ct_status ct_profile_write_chrome(const ct_profile *p, FILE *stream)
     if (!p || !stream)
         return ct__error(CT_ERROR_NULL, "profile_write_chrome: the %s is NULL", p ? "stream" : "profile");
     ct_status status = CT_OK;
+    locale_t before = ct__locale_begin(); /* jansson minds a decimal point of one byte alone */
     fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n", stream);
     for (int64_t i = 0; status == CT_OK && i < p->n_spans; i++) {
         json_t *object = span_object(&p->spans[i]);
@@ -342,12 +345,13 @@ ct_status ct_profile_write_chrome(const ct_profile *p, FILE *stream)
             status = ct__error(CT_ERROR_MEMORY, "profile_write_chrome: no memory, or '%s' in '%s' is not UTF-8",
                                p->spans[i].name, p->spans[i].region);
         else if (json_dumpf(object, stream, JSON_COMPACT) != 0)
-            status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", strerror(errno));
+            status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", ct__strerror(errno));
         json_decref(object);
         fputs(i + 1 < p->n_spans ? ",\n" : "\n", stream);
     }
     fputs("]}\n", stream);
+    ct__locale_end(before);
     if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", strerror(errno));
+        status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", ct__strerror(errno));
     return status;
 }

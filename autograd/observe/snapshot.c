@@ -166,14 +166,14 @@ char *ct_number_text(double value, char *buffer)
         return buffer;
     }
     char text[32]; /* "1.235e-05", whatever the locale puts in for the point: rounded once, here */
-    snprintf(text, sizeof text, "%.3e", fabs(value));
+    ct__format(text, sizeof text, "%.3e", fabs(value));
     const char digits[] = {text[0], text[2], text[3], text[4], '\0'};
     int exponent = atoi(strchr(text, 'e') + 1);
     char *at = buffer;
     if (value < 0)
         *at++ = '-';
     if (exponent >= 3 && exponent < 5)
-        snprintf(at, CT_NUMBER_TEXT - 1, "%.0f", fabs(value));
+        ct__format(at, CT_NUMBER_TEXT - 1, "%.0f", fabs(value));
     else if (exponent >= -3 && exponent < 3)
         place_point(at, digits, exponent + 1);
     else

@@ -149,7 +149,7 @@ static ct_status write_line(json_t *object, bool last, FILE *stream)
         status = ct__no_memory("trace_write_json");
     else if (fputs("  ", stream) < 0 || json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(17)) != 0 ||
              fputs(last ? "\n" : ",\n", stream) < 0)
-        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", strerror(errno));
+        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", ct__strerror(errno));
     json_decref(object);
     return status;
 }
@@ -159,6 +159,7 @@ ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream)
     if (!trace || !stream)
         return ct__error(CT_ERROR_NULL, "trace_write_json: the %s is NULL", trace ? "stream" : "trace");
     ct_status status = CT_OK;
+    locale_t before = ct__locale_begin(); /* jansson minds a decimal point of one byte alone */
     fprintf(stream, "{\"format\": \"cotan trace\", \"version\": 1, \"root\": %lld, \"runs\": %lld,\n\"nodes\": [\n",
             (long long)trace->root, (long long)trace->runs);
     for (int64_t i = 0; status == CT_OK && i < trace->n_nodes; i++)
@@ -167,7 +168,8 @@ ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream)
     for (int64_t i = 0; status == CT_OK && i < trace->n_steps; i++)
         status = write_line(step_object(&trace->steps[i]), i + 1 == trace->n_steps, stream);
     fputs("]}\n", stream);
+    ct__locale_end(before);
     if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", strerror(errno));
+        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", ct__strerror(errno));
     return status;
 }

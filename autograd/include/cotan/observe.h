@@ -108,6 +108,7 @@ CT_API ct_status ct_profile_write_chrome(const ct_profile *profile, FILE *stream
 #define ct_observe_begin(observer, user) ct_at_status(CT_HERE, ct_observe_begin(observer, user))
 #define ct_anomaly_begin() ct_at_status(CT_HERE, ct_anomaly_begin())
 #define ct_anomaly_end() ct_at_status(CT_HERE, ct_anomaly_end())
+#define ct_profile_end() ((ct_profile *)ct_at_object(CT_HERE, ct_profile_end()))
 #define ct_profile_begin() ct_at_status(CT_HERE, ct_profile_begin())
 #define ct_profile_print(profile, stream) ct_at_status(CT_HERE, ct_profile_print(profile, stream))
 #define ct_profile_write_chrome(profile, stream) ct_at_status(CT_HERE, ct_profile_write_chrome(profile, stream))
