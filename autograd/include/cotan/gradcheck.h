@@ -148,12 +148,11 @@ CT_API ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_te
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_gradcheck_print(...) ct_at_status(CT_HERE, ct_gradcheck_print(__VA_ARGS__))
 #define ct_sample_inputs(...) ct_at_status(CT_HERE, ct_sample_inputs(__VA_ARGS__))
-#define ct_gradcheck(...) \
-    (ct_verdict)ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, ))
+#define ct_gradcheck(...) (ct_verdict) ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_gradcheck_op(...) \
-    (ct_verdict)ct_at_int(CT_HERE, CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, ))
+    (ct_verdict) ct_at_int(CT_HERE, CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_gradcheck_graph(...) \
-    (ct_verdict)ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, ))
+    (ct_verdict) ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

@@ -181,7 +181,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_to_array(t, data, count) ct_at_status(CT_HERE, ct_to_array(t, data, count))
 #define ct_to_values(t, values, count) ct_at_status(CT_HERE, ct_to_values(t, values, count))
 #define ct_print(...) ct_at_status(CT_HERE, ct_print(__VA_ARGS__))
-#define ct_format(...) (size_t)ct_at_integer(CT_HERE, (int64_t)ct_format(__VA_ARGS__))
+#define ct_format(...) (size_t) ct_at_integer(CT_HERE, (int64_t)ct_format(__VA_ARGS__))
 #define ct_data_mut(t) ct_at_data(CT_HERE, ct_data_mut(t))
 #define ct_fill_(t, value) ct_at_write(CT_HERE, ct_fill_(t, value))
 #define ct_copy_(t, src) ct_at_write(CT_HERE, ct_copy_(t, src))
