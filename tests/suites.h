@@ -16,6 +16,7 @@
     SUITE(regions) \
     SUITE(observe) \
     SUITE(trace) \
+    SUITE(graph) \
     SUITE(anomaly) \
     SUITE(profile) \
     SUITE(memory) \

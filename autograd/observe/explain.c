@@ -155,22 +155,6 @@ static void end_paragraph(story *s, const char *title)
     s->end = &s->first;
 }
 
-/* ---- labels ---- */
-
-static void label_nodes(story *s)
-{
-    int64_t results = 0, others = 0;
-    for (int64_t id = 0; id < s->trace->n_nodes; id++) {
-        const ct_trace_node *node = &s->trace->nodes[id];
-        if (node->name)
-            s->labels[id] = node->name;
-        else if (node->kind == CT_TRACE_RESULT)
-            s->labels[id] = text(s, "t%lld", (long long)++results);
-        else
-            s->labels[id] = text(s, "%s%lld", node->kind == CT_TRACE_LEAF ? "leaf" : "c", (long long)++others);
-    }
-}
-
 /* "dL/dw0" */
 static const char *derivative(story *s, int64_t id)
 {
@@ -439,7 +423,6 @@ static ct_status tell(story *s, int64_t root)
     for (int64_t k = 0; k < s->trace->n_steps; k++)
         if (s->trace->steps[k].action == CT_STEP_SEED && s->trace->steps[k].to == root)
             s->run = s->trace->steps[k].run;
-    label_nodes(s);
     mark_way_back(s, root);
     if (s->options->to && keep_way_to(s, s->options->to) != CT_OK)
         return ct_error_code();
@@ -463,7 +446,7 @@ static ct_status explain(const ct_trace_log *trace, int64_t root, FILE *stream, 
     s.width = o->width;
     s.unicode = choose(o->unicode, utf8_wanted());
     s.color = choose(o->color, color_wanted(stream));
-    s.labels = ct__arena_alloc(&s.arena, (size_t)trace->n_nodes * sizeof *s.labels);
+    s.labels = ct__trace_labels(trace, &s.arena);
     s.told = ct__arena_alloc(&s.arena, (size_t)trace->n_nodes * sizeof *s.told);
     ct_status status = s.labels && s.told ? CT_OK : CT_ERROR_MEMORY;
     if (status == CT_OK) {
@@ -486,33 +469,6 @@ ct_status(ct_trace_explain)(const ct_trace_log *trace, FILE *stream, const ct_ex
     return explain(trace, root, stream, options);
 }
 
-static bool has_run(const ct_trace_log *trace, int64_t root)
-{
-    for (int64_t k = 0; k < trace->n_steps; k++)
-        if (trace->steps[k].action == CT_STEP_SEED && trace->steps[k].to == root)
-            return true;
-    return false;
-}
-
-/* Runs the root's backward into nothing, so that its steps are there. */
-static ct_status run_back(ct_trace_log *trace, ct_tensor *root)
-{
-    int64_t n = 0;
-    size_t bytes = (size_t)trace->n_nodes * sizeof(ct_tensor *);
-    ct_tensor **leaves = ct__alloc(bytes), **results = ct__alloc(bytes);
-    ct_status status = leaves && results ? CT_OK : ct__no_memory("explain");
-    if (status == CT_OK) {
-        n = ct__trace_leaves(trace, leaves);
-        CT_OPTIONS(ct_grad_options, o, .retain_graph = true, .allow_unused = true);
-        status = ct_grad(&root, 1, leaves, (int)n, results, &o);
-    }
-    for (int64_t i = 0; status == CT_OK && i < n; i++)
-        ct_release(results[i]);
-    ct__free(leaves, bytes);
-    ct__free(results, bytes);
-    return status;
-}
-
 ct_status(ct_explain)(ct_tensor *root, FILE *stream, const ct_explain_options *options)
 {
     ct_status status = ct__check_tensor(root, "explain");
@@ -525,7 +481,7 @@ ct_status(ct_explain)(ct_tensor *root, FILE *stream, const ct_explain_options *o
     if (id < 0)
         return ct__error(CT_ERROR_STATE, "explain: %s; ct_trace_begin() before the computation",
                          trace ? "the trace has not seen the root" : "no trace is running on this thread");
-    if (root->requires_grad && !has_run(trace, id))
-        status = run_back(trace, root);
+    if (root->requires_grad && !ct__trace_has_run(trace, id))
+        status = ct__trace_run_back(trace, root);
     return status == CT_OK ? explain(ct__trace_running(), id, stream, options) : status;
 }

@@ -115,15 +115,29 @@ static ct_status keep(ct_arena *arena, ct_snapshot *s, const double *values)
     return CT_OK;
 }
 
-const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
+static ct_snapshot *new_snapshot(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank)
 {
-    ct_snapshot *s = ct__arena_alloc(arena, sizeof *s + (size_t)t->rank * sizeof *s->shape);
+    ct_snapshot *s = ct__arena_alloc(arena, sizeof *s + (size_t)rank * sizeof *s->shape);
     if (!s)
         return NULL;
-    int64_t *shape = (int64_t *)(s + 1);
-    for (int i = 0; i < t->rank; i++)
-        shape[i] = t->shape[i];
-    *s = (ct_snapshot){.dtype = (ct_dtype)t->dtype, .rank = t->rank, .shape = shape, .numel = t->numel};
+    int64_t *copy = (int64_t *)(s + 1);
+    *s = (ct_snapshot){
+        .dtype = dtype, .rank = rank, .shape = copy, .numel = 1, .min = NAN, .max = NAN, .mean = NAN, .norm = NAN};
+    for (int i = 0; i < rank; i++)
+        s->numel *= copy[i] = shape[i];
+    return s;
+}
+
+const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank)
+{
+    return new_snapshot(arena, dtype, shape, rank);
+}
+
+const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
+{
+    ct_snapshot *s = new_snapshot(arena, (ct_dtype)t->dtype, t->shape, t->rank);
+    if (!s)
+        return NULL;
     double few[CT_TRACE_WHOLE], *values = few;
     size_t bytes = (size_t)t->numel * sizeof *values;
     if (t->numel > CT_TRACE_WHOLE && !(values = ct__alloc(bytes))) {
@@ -212,16 +226,16 @@ char *ct__snapshot_text(const ct_snapshot *s, int most, char *buffer, size_t siz
     const double *values = s->values;
     size_t used = 0;
     buffer[0] = '\0';
-    if (s->numel == 1) {
+    if (s->numel == 1 && s->values) {
         put(buffer, used, size, ct_number_text(s->values[0], number));
         return buffer;
     }
-    if (s->numel <= most && s->numel > 0) {
+    if (s->numel <= most && s->numel > 0 && s->values) {
         put_elements(buffer, used, size, s, 0, &values);
         return buffer;
     }
     used = put(buffer, used, size, ct__shape_text(s->shape, s->rank, shape));
-    if (s->numel > s->nans + s->infinities) {
+    if (s->values && s->numel > s->nans + s->infinities) {
         used = put(buffer, used, size, s->min == s->max ? " all " : " ");
         used = put(buffer, used, size, ct_number_text(s->min, number));
         used = put(buffer, used, size, s->min == s->max ? "" : "..");

@@ -88,8 +88,7 @@ static ct_status grow_table(ct_tracing *g)
     return CT_OK;
 }
 
-/* Makes room for one more of size bytes in an array of which *count are used. */
-static ct_status grow(void **array, int64_t count, int64_t *room, size_t size)
+ct_status ct__trace_grow(void **array, int64_t count, int64_t *room, size_t size)
 {
     if (count < *room)
         return CT_OK;
@@ -107,36 +106,40 @@ static ct_status grow(void **array, int64_t count, int64_t *room, size_t size)
 
 /* ---- nodes ---- */
 
-/* Adds a node for t, and holds on to what it stands for. */
-static ct_trace_node *add_node(ct_trace_log *trace, const ct_tensor *t)
+ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int output, const ct_tensor *t,
+                             ct_trace_node what)
 {
     ct_tracing *g = trace->tracing;
-    const ct_snapshot *value = ct__snapshot(&trace->arena, t);
-    if (!value || grow_table(g) != CT_OK ||
-        grow((void **)&trace->nodes, trace->n_nodes, &trace->room_nodes, sizeof *trace->nodes) != CT_OK)
+    if (!what.value || grow_table(g) != CT_OK ||
+        ct__trace_grow((void **)&trace->nodes, trace->n_nodes, &trace->room_nodes, sizeof *trace->nodes) != CT_OK)
         return NULL;
-    int64_t id = trace->n_nodes++;
-    entry *e = place_of(g, key_of(t));
-    *e = (entry){.key = key_of(t), .id = id, .node = t->node, .tensor = t->node ? NULL : (ct_tensor *)t};
+    key k = made_by ? (key){made_by, output} : key_of(t);
+    *place_of(g, k) =
+        (entry){.key = k, .id = trace->n_nodes, .node = made_by, .tensor = made_by ? NULL : (ct_tensor *)t};
     g->n_entries++;
-    if (e->node)
-        e->node->refs++;
+    if (made_by)
+        made_by->refs++;
     else
-        ct__tensor_ref(e->tensor);
-    trace->nodes[id] = (ct_trace_node){.id = id,
-                                       .kind = t->requires_grad ? CT_TRACE_LEAF : CT_TRACE_CONSTANT,
-                                       .name = t->name,
-                                       .op = t->made_by,
-                                       .region = "",
-                                       .file = t->file,
-                                       .line = t->line,
-                                       .recorded = t->node != NULL,
-                                       .value = value};
-    return &trace->nodes[id];
+        ct__tensor_ref((ct_tensor *)t);
+    what.id = trace->n_nodes;
+    what.recorded = made_by != NULL;
+    trace->nodes[trace->n_nodes] = what;
+    return &trace->nodes[trace->n_nodes++];
 }
 
-/* The id of an operation's input or a root; a new node if it has not been met. -1 with an error (memory). */
-static int64_t meet(ct_trace_log *trace, const ct_tensor *t)
+static ct_trace_node *add_node(ct_trace_log *trace, const ct_tensor *t)
+{
+    ct_trace_node what = {.kind = t->requires_grad ? CT_TRACE_LEAF : CT_TRACE_CONSTANT,
+                          .name = t->name,
+                          .op = t->made_by,
+                          .region = "",
+                          .file = t->file,
+                          .line = t->line,
+                          .value = ct__snapshot(&trace->arena, t)};
+    return ct__trace_add(trace, t->node, t->output, t, what);
+}
+
+int64_t ct__trace_meet(ct_trace_log *trace, const ct_tensor *t)
 {
     const entry *e = find(trace, key_of(t));
     ct_trace_node *node = e ? &trace->nodes[e->id] : add_node(trace, t);
@@ -150,6 +153,12 @@ static int64_t meet(ct_trace_log *trace, const ct_tensor *t)
         node->formula = t->node->op->gradient;
     }
     return node->id;
+}
+
+int64_t ct__trace_made_by(const ct_trace_log *trace, const struct ct_node *node, int output)
+{
+    const entry *e = find(trace, (key){node, output});
+    return e ? e->id : -1;
 }
 
 static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64_t *inputs)
@@ -180,7 +189,7 @@ static ct_status see_operation(ct_trace_log *trace, const ct_event *e)
     if (!inputs)
         return CT_ERROR_MEMORY;
     for (int i = 0; i < e->n_inputs; i++) {
-        inputs[i] = e->inputs[i] ? meet(trace, e->inputs[i]) : -1;
+        inputs[i] = e->inputs[i] ? ct__trace_meet(trace, e->inputs[i]) : -1;
         if (e->inputs[i] && inputs[i] < 0)
             return CT_ERROR_MEMORY;
     }
@@ -204,14 +213,14 @@ static int64_t target_of(ct_trace_log *trace, const ct_event *e)
     if (from && e->input < from->n_inputs)
         return from->inputs[e->input];
     if (e->to_leaf)
-        return meet(trace, e->to_leaf);
+        return ct__trace_meet(trace, e->to_leaf);
     const entry *found = find(trace, (key){e->to_node, e->to_output});
     return found ? found->id : -1; /* its graph is older than the trace */
 }
 
 static ct_trace_step *add_step(ct_trace_log *trace, ct_trace_step step)
 {
-    if (grow((void **)&trace->steps, trace->n_steps, &trace->room_steps, sizeof *trace->steps) != CT_OK)
+    if (ct__trace_grow((void **)&trace->steps, trace->n_steps, &trace->room_steps, sizeof *trace->steps) != CT_OK)
         return NULL;
     step.run = trace->tracing->runs[trace->tracing->depth - 1].number;
     trace->steps[trace->n_steps] = step;
@@ -240,7 +249,7 @@ static ct_status begin_run(ct_trace_log *trace, const ct_event *e)
     g->runs[g->depth].number = ++trace->runs;
     g->runs[g->depth++].first_step = trace->n_steps;
     for (int i = 0; i < e->n_roots; i++) {
-        int64_t id = meet(trace, e->roots[i]);
+        int64_t id = ct__trace_meet(trace, e->roots[i]);
         if (id < 0)
             return CT_ERROR_MEMORY;
         trace->root = i == 0 ? id : trace->root;
@@ -309,7 +318,7 @@ static ct_status note_old(ct_trace_log *trace, const ct_event *e)
 
 static ct_status leaf_changes(ct_trace_log *trace, const ct_event *e)
 {
-    int64_t to = meet(trace, e->to_leaf);
+    int64_t to = ct__trace_meet(trace, e->to_leaf);
     const ct_snapshot *contribution = to < 0 ? NULL : ct__snapshot(&trace->arena, e->gradient);
     if (!contribution || note_old(trace, e) != CT_OK)
         return CT_ERROR_MEMORY;
@@ -325,7 +334,7 @@ static ct_status leaf_changes(ct_trace_log *trace, const ct_event *e)
 static ct_status leaf_changed(ct_trace_log *trace, const ct_event *e)
 {
     const ct_tracing *g = trace->tracing;
-    int64_t to = meet(trace, e->to_leaf), run = g->runs[g->depth - 1].number;
+    int64_t to = ct__trace_meet(trace, e->to_leaf), run = g->runs[g->depth - 1].number;
     for (int64_t i = g->runs[g->depth - 1].first_step; to >= 0 && e->sum && i < trace->n_steps; i++) {
         ct_trace_step *step = &trace->steps[i];
         if (step->action != CT_STEP_LEAF || step->to != to || step->run != run)

@@ -13,8 +13,13 @@ void *ct__arena_alloc(ct_arena *arena, size_t bytes);          /* NULL with an e
 const char *ct__arena_text(ct_arena *arena, const char *text); /* a copy; NULL with an error (memory) */
 void ct__arena_free(ct_arena *arena);
 
+/* Makes room for one more of size bytes in an array of which count are used. */
+ct_status ct__trace_grow(void **array, int64_t count, int64_t *room, size_t size);
+
 /* A copy of what t is like now; NULL with an error (memory). t must be alive. */
 const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t);
+/* Of a tensor whose elements are gone: values is NULL, shown 0. */
+const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank);
 
 /* When a backward begins: for each wanted input the derivative as ct_trace_step.local has it, where it is small, else NULL; and
  * whether incoming x local = contribution, element by element. */
@@ -48,5 +53,23 @@ ct_trace_log *ct__trace_running(void);
 int64_t ct__trace_leaves(const ct_trace_log *trace, ct_tensor **leaves);
 /* id of the node for t in a trace that runs; -1 if it has not met t. */
 int64_t ct__trace_id(const ct_trace_log *trace, const ct_tensor *t);
+
+/* Adds a node for what made_by has made as that output, or, without one, for t, and holds on to it; what says all but its id. NULL
+ * with an error (memory), also without a value. */
+ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int output, const ct_tensor *t,
+                             ct_trace_node what);
+/* The id of t; adds a node if it has not been met. -1 with an error (memory). */
+int64_t ct__trace_meet(ct_trace_log *trace, const ct_tensor *t);
+/* The id of what node has made as that output; -1 if it has not been met. */
+int64_t ct__trace_made_by(const ct_trace_log *trace, const struct ct_node *node, int output);
+
+/* How the story and the pictures call each node: its name, or t1, leaf1, c1. NULL with an error (memory). */
+const char **ct__trace_labels(const ct_trace_log *trace, ct_arena *arena);
+/* Whether a run of the trace began at that node. */
+bool ct__trace_has_run(const ct_trace_log *trace, int64_t root);
+/* Runs the backward of root, which the running trace has met, into nothing, so that its steps are there. */
+ct_status ct__trace_run_back(ct_trace_log *trace, ct_tensor *root);
+/* Adds what is behind root to a trace that has not seen it: what the graph still has. */
+ct_status ct__trace_add_graph(ct_trace_log *trace, ct_tensor *root);
 
 #endif

@@ -66,7 +66,7 @@ static void set_values(json_t **object, const ct_snapshot *s)
     set(object, "dtype", json_string(ct_dtype_name(s->dtype)));
     set(object, "shape", integers(s->shape, s->rank));
     if (!s->bins) {
-        set(object, "values", numbers(s->values, s->shown));
+        set(object, "values", s->values ? numbers(s->values, s->shown) : json_null());
         return;
     }
     set(object, "first", numbers(s->values, s->shown / 2));

@@ -6,6 +6,7 @@
 #include <cotan/error.h>
 #include <cotan/file.h>
 #include <cotan/gradcheck.h>
+#include <cotan/graph.h>
 #include <cotan/nn.h>
 #include <cotan/observe.h>
 #include <cotan/ops.h>
