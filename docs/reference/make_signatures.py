@@ -52,7 +52,7 @@ class Interface:
 
     def number(self, text):
         """The value of a constant expression, or None."""
-        names = dict(self.constants, INT32_MIN=-2**31, INT64_MIN=-2**63, INT64_MAX=2**63 - 1)
+        names = dict(self.constants, INT32_MIN=-2**31, INT64_MIN=-2**63, INT64_MAX=2**63 - 1, true=1, false=0)
         for enum in self.enums.values():
             names.update(enum)
         text = re.sub(r"0x1p(-?\d+)", lambda m: repr(2.0 ** int(m[1])), re.sub(r"UINT64_C\((\w+)\)", r"\1", text.strip()))
@@ -131,6 +131,7 @@ class Interface:
                 field["default"] = None
             else:
                 number = self.number(value) if value else 0
+                assert number is not None, (name, field["name"], value)
                 field["default"] = bool(number) if field["type"] == "bool" else number
         assert not given, (name, given)
 
