@@ -4,11 +4,12 @@
  *
  * The build compiles a kernel file once for each instruction set, with CT_ISA_SUFFIX set to its name. GCC's vector
  * extensions do the arithmetic; where a compiler has no words for it, intrinsics do. */
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -136,6 +137,33 @@ static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
     return V_JOIN(load_lanes_, vec)(from, 0, n);
 }
 
+/* The first n lanes; the others repeat the first, so that a function raises no floating-point exception, nor takes a slow path,
+ * that the elements themselves do not ask for. */
+static inline vec V_JOIN(load_padded_, vec)(const void *from, int64_t n)
+{
+    mask lane;
+    for (int64_t k = 0; k < LANES; k++)
+        lane[k] = (integer)k;
+    return V_SELECT(lane < (integer)n, V_JOIN(load_some_, vec)(from, n), V_SPLAT(*(const T *)from));
+}
+
+/* Whether a condition (a comparison of vectors) holds in any lane. */
+static inline bool V_JOIN(any_, vec)(mask m)
+{
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_epi8((__m256i)m) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_epi8((__m128i)m) != 0;
+#else
+    integer all = 0;
+    for (int64_t k = 0; k < LANES; k++)
+        all |= m[k];
+    return all != 0;
+#endif
+}
+
 static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
 {
 #if defined(__AVX512F__) && T_IS_DOUBLE
@@ -172,16 +200,58 @@ static inline vec V_JOIN(fma_, vec)(vec a, vec b, vec c)
 #endif
 }
 
+/* The larger, and the smaller, in each lane; b where either is NaN, as x86's instructions have it. */
+static inline vec V_JOIN(max_, vec)(vec a, vec b)
+{
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__AVX2__)
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return V_SELECT(a > b, a, b);
+#endif
+}
+
+static inline vec V_JOIN(min_, vec)(vec a, vec b)
+{
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_min_pd((__m512d)a, (__m512d)b);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__) && T_IS_DOUBLE
+    return (vec)_mm256_min_pd((__m256d)a, (__m256d)b);
+#elif defined(__AVX2__)
+    return (vec)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return V_SELECT(a < b, a, b);
+#endif
+}
+
 /* The larger of each lane and low; NaN stays. */
 static inline vec V_JOIN(at_least_, vec)(vec v, T low)
 {
-    return V_SELECT(v < low, V_SPLAT(low), v);
+    return V_JOIN(max_, vec)(V_SPLAT(low), v);
+}
+
+/* Each lane within +-bound; NaN stays. */
+static inline vec V_JOIN(within_, vec)(vec v, T bound)
+{
+    return V_JOIN(max_, vec)(V_SPLAT(-bound), V_JOIN(min_, vec)(V_SPLAT(bound), v));
 }
 
 #define V_FMA V_JOIN(fma_, vec)
+#define V_MAX V_JOIN(max_, vec)
+#define V_MIN V_JOIN(min_, vec)
 #define V_AT_LEAST V_JOIN(at_least_, vec)
+#define V_WITHIN V_JOIN(within_, vec)
 #define V_LOAD V_JOIN(load_, vec)
 #define V_STORE V_JOIN(store_, vec)
 #define V_LOAD_LANES V_JOIN(load_lanes_, vec)
 #define V_LOAD_SOME V_JOIN(load_some_, vec)
+#define V_LOAD_PADDED V_JOIN(load_padded_, vec)
+#define V_ANY V_JOIN(any_, vec)
 #define V_STORE_SOME V_JOIN(store_some_, vec)

@@ -10,6 +10,28 @@
                                    .samples = op_name##_samples,       \
                                    __VA_ARGS__}
 
+/* ---- hardtanh ---- */
+
+static ct_tensor *hardtanh_expression(ct_call *call)
+{
+    const double *bound = ct_call_attributes(call);
+    if (bound[0] > bound[1]) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "low %g is above high %g", bound[0], bound[1]);
+        return NULL;
+    }
+    return ct_clamp_inside(ct_call_input(call, 0), bound[0], bound[1]);
+}
+
+static const ct_sample hardtanh_samples[] = {{.inputs = "3x4@0.6..1.4", .attributes = (const double[]){0.5, 1.5}},
+                                             {.inputs = "2x3@-3..-1", .attributes = (const double[]){-0.5, 0.5}},
+                                             {.inputs = NULL}};
+EXPRESSION(hardtanh, "g where low < x < high, else 0", 1, 1, .attributes_size = 2 * sizeof(double));
+
+ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high)
+{
+    return ct_apply(&ct_op_hardtanh, &x, 1, (const double[]){low, high});
+}
+
 /* ---- selu ---- */
 
 static ct_tensor *selu_expression(ct_call *call)
@@ -26,32 +48,13 @@ ct_tensor *ct_selu(ct_tensor *x)
     return ct_apply(&ct_op_selu, &x, 1, NULL);
 }
 
-/* ---- gelu, by tanh ---- */
-
-static ct_tensor *gelu_tanh_expression(ct_call *call)
-{
-    ct_tensor *x = ct_call_input(call, 0);
-    ct_tensor *cubic = ct_add(x, ct_mul_scalar(ct_mul(x, ct_square(x)), 0.044715));
-    ct_tensor *t = ct_tanh(ct_mul_scalar(cubic, 0.79788456080286535588));
-    return ct_mul_scalar(ct_mul(x, ct_add_scalar(t, 1)), 0.5);
-}
-
-static const ct_sample gelu_tanh_samples[] = {
-    {.inputs = "3x4"}, {.inputs = "scalar"}, {.inputs = "0x2"}, {.inputs = NULL}};
-EXPRESSION(gelu_tanh, "g (1 + t + x (1 - t^2) u') / 2, t = tanh(u), u = sqrt(2/pi) (x + 0.044715 x^3)", 1, 1,
-           .source = "Hendrycks, Gimpel: Gaussian error linear units (2016)");
-
-ct_tensor *ct_gelu_tanh(ct_tensor *x)
-{
-    return ct_apply(&ct_op_gelu_tanh, &x, 1, NULL);
-}
-
 /* ---- swish ---- */
 
 static ct_tensor *swish_expression(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0), *beta = ct_call_input(call, 1);
-    return ct_mul(x, ct_sigmoid(ct_mul(beta, x)));
+    ct_tensor *near = ct_clamp(ct_mul_or_zero(beta, x), -1000, 1000); /* past these it is 0 or 1, and its gradient 0 */
+    return ct_mul_or_zero(x, ct_sigmoid(near));
 }
 
 static const ct_sample swish_samples[] = {
@@ -69,7 +72,8 @@ ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta)
 static ct_tensor *mish_expression(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0);
-    return ct_mul(x, ct_tanh(ct_softplus(x, 1)));
+    ct_tensor *near = ct_clamp(x, -1000, 1000); /* past these tanh is 0 or 1 in any format, and its gradient 0 */
+    return ct_mul_or_zero(x, ct_tanh(ct_softplus(near, 1)));
 }
 
 static const ct_sample mish_samples[] = {{.inputs = "3x4"}, {.inputs = "scalar"}, {.inputs = NULL}};
@@ -95,7 +99,9 @@ static ct_tensor *prelu_expression(ct_call *call)
     for (int i = 0; i < ct_rank(x); i++)
         shape[i] = i == 1 ? ct_numel(weight) : 1;
     ct_tensor *slope = ct_rank(x) > 1 ? ct_reshape(weight, shape, ct_rank(x)) : ct_reshape(weight, NULL, 0);
-    return ct_where(ct_gt(x, ct_scalar(ct_dtype_of(x), 0)), x, ct_mul(slope, x));
+    ct_tensor *zero = ct_scalar(ct_dtype_of(x), 0), *positive = ct_gt(x, zero);
+    /* The slope meets only what it applies to: an infinite x above 0 would leave NaN in its gradient. */
+    return ct_where(positive, x, ct_mul(slope, ct_where(positive, zero, x)));
 }
 
 static const ct_sample prelu_samples[] = {
@@ -106,23 +112,6 @@ EXPRESSION(prelu, "g where x > 0, else weight g; sum of g x where x <= 0", 2, 2,
 ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight)
 {
     return ct_apply(&ct_op_prelu, (ct_tensor *[]){x, weight}, 2, NULL);
-}
-
-/* ---- lerp ---- */
-
-static ct_tensor *lerp_expression(ct_call *call)
-{
-    ct_tensor *a = ct_call_input(call, 0), *b = ct_call_input(call, 1), *weight = ct_call_input(call, 2);
-    return ct_add(a, ct_mul(weight, ct_sub(b, a)));
-}
-
-static const ct_sample lerp_samples[] = {
-    {.inputs = "3x4 3x4 3x4@0..1"}, {.inputs = "3x4 4 scalar@0..1"}, {.inputs = NULL}};
-EXPRESSION(lerp, "g (1 - weight), g weight, g (b - a)", 3, 3);
-
-ct_tensor *ct_lerp(ct_tensor *a, ct_tensor *b, ct_tensor *weight)
-{
-    return ct_apply(&ct_op_lerp, (ct_tensor *[]){a, b, weight}, 3, NULL);
 }
 
 /* ---- masked_fill ---- */

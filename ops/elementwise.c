@@ -206,7 +206,7 @@ ct_status ct__elementwise_infer(ct_call *call)
 
 /* ---- kernels of this CPU ---- */
 
-static const ct_elementwise_table *kernels;
+const ct_elementwise_table *ct__elementwise_kernels;
 
 static void choose_kernels(void)
 {
@@ -217,12 +217,12 @@ static void choose_kernels(void)
         &ct__elementwise_avx512,
 #endif
     };
-    kernels = tables[ct__isa()];
+    ct__elementwise_kernels = tables[ct__isa()];
 }
 
 static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 {
-    return (*kernels)[number][dtype == CT_FLOAT64];
+    return (*ct__elementwise_kernels)[number][dtype == CT_FLOAT64];
 }
 
 /* ---- records ---- */
@@ -231,16 +231,18 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 #define X CT_SAVE_INPUT(0)
 #define A CT_SAVE_INPUT(0)
 #define B CT_SAVE_INPUT(1)
+#define C CT_SAVE_INPUT(2)
 #define Y CT_SAVE_OUTPUT(0)
 
 /* What backward may use: g, the saved inputs, y, p. What the row does not save stays NULL. */
-#define GIVEN(saves, name_a, name_b)                               \
-    ct_tensor *g = call->grad_outputs[0];                          \
-    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL; \
-    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL; \
-    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;     \
-    const double *p = call->attributes;                            \
-    (void)g, (void)name_a, (void)name_b, (void)y, (void)p;         \
+#define GIVEN(saves, name_a, name_b, name_c)                             \
+    ct_tensor *g = call->grad_outputs[0];                                \
+    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL;       \
+    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL;       \
+    ct_tensor *name_c = (saves)&C ? ct_call_input(call, 2) : NULL;       \
+    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;           \
+    const double *p = call->attributes;                                  \
+    (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
     ct_status status = CT_OK
 
 #define GRADIENT(i, grad)                  \
@@ -298,6 +300,11 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     {                                                                                     \
         return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b}, 2, (const double[]){p, q}); \
     }
+#define FUNCTION3_0(name)                                                  \
+    ct_tensor *ct_##name(ct_tensor *a, ct_tensor *b, ct_tensor *c)         \
+    {                                                                      \
+        return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b, c}, 3, NULL); \
+    }
 
 #define SAMPLE(text)                                   \
     {                                                  \
@@ -310,7 +317,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 #define OP1(name, numbers, kernel, saves, grad, formula, range) \
     static ct_status name##_backward(ct_call *call)             \
     {                                                           \
-        GIVEN(saves, x, unused_b);                              \
+        GIVEN(saves, x, unused_b, unused_c);                    \
         GRADIENT(0, grad);                                      \
         return status;                                          \
     }                                                           \
@@ -319,7 +326,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 #define OP2(name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)      \
     static ct_status name##_backward(ct_call *call)                                       \
     {                                                                                     \
-        GIVEN(saves, a, b);                                                               \
+        GIVEN(saves, a, b, unused_c);                                                     \
         GRADIENT(0, grad_a);                                                              \
         GRADIENT(1, grad_b);                                                              \
         return status;                                                                    \
@@ -328,13 +335,63 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
            SAMPLE("2x1x4" range_a " 3x1" range_b), SAMPLE("scalar" range_a " 5" range_b), \
            SAMPLE("scalar" range_a " scalar" range_b), SAMPLE("2x0" range_a " 1" range_b))
 
+#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c) \
+    static ct_status name##_backward(ct_call *call)                                          \
+    {                                                                                        \
+        GIVEN(saves, a, b, c);                                                               \
+        GRADIENT(0, grad_a);                                                                 \
+        GRADIENT(1, grad_b);                                                                 \
+        GRADIENT(2, grad_c);                                                                 \
+        return status;                                                                       \
+    }                                                                                        \
+    RECORD(name, 3, 0, saves, formula, SAMPLE("3x4" range_a " 3x4" range_b " 3x4" range_c),  \
+           SAMPLE("3x4" range_a " 4" range_b " scalar" range_c),                             \
+           SAMPLE("scalar" range_a " scalar" range_b " scalar" range_c),                     \
+           SAMPLE("2x0" range_a " 1" range_b " scalar" range_c))
+
 #include "elementwise_rules.h"
 
+/* ---- derivatives of slopes ---- */
+
+/* s (1 - s) (2 + x (1 - 2 s)), and 1 - 2 s = -tanh(x / 2); past 1000 it is 0. */
 ct_tensor *ct__silu_curve(ct_tensor *x)
 {
-    ct_tensor *s = ct_sigmoid(x), *rest = ct_add_scalar(ct_neg(s), 1);
-    ct_tensor *bend = ct_add_scalar(ct_mul(x, ct_sub(rest, s)), 2);
-    return ct_mul(ct_mul(s, rest), bend);
+    ct_tensor *near = ct_clamp(x, -1000, 1000);
+    ct_tensor *bend = ct_mul(near, ct_tanh(ct_mul_scalar(near, 0.5)));
+    return ct_sigmoid_backward(ct_add_scalar(ct_neg(bend), 2), near);
+}
+
+/* With v = 2 u: s (1 - s) (2 v' + x v'' - x v'^2 tanh(v / 2)), s = sigmoid(v); past 40 it is 0. */
+ct_tensor *ct__gelu_tanh_curve(ct_tensor *x)
+{
+    const double c = 1.5957691216057308, cubic = 0.071354816272600249;
+    ct_tensor *near = ct_clamp(x, -40, 40), *square = ct_square(near);
+    ct_tensor *v = ct_mul(near, ct_add_scalar(ct_mul_scalar(square, cubic), c));
+    ct_tensor *slope = ct_add_scalar(ct_mul_scalar(square, 3 * cubic), c);
+    ct_tensor *straight = ct_add_scalar(ct_mul_scalar(square, 12 * cubic), 2 * c); /* 2 v' + x v'' */
+    ct_tensor *bend = ct_mul(ct_mul(near, ct_square(slope)), ct_tanh(ct_mul_scalar(v, 0.5)));
+    return ct_sigmoid_backward(ct_sub(straight, bend), v);
+}
+
+/* 2 p (3 q^2 - p^2), p = b / (a^2 + b^2), q = a / (a^2 + b^2). */
+ct_tensor *ct__atan2_bend(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *p = ct_atan2_slope(a, b), *q = ct_atan2_slope(b, a);
+    return ct_mul(ct_mul_scalar(p, 2), ct_sub(ct_mul_scalar(ct_square(q), 3), ct_square(p)));
+}
+
+/* a^(b-1) (1 + b log(a)) */
+ct_tensor *ct__pow_slope_log(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *log = ct_add_scalar(ct_mul_or_zero(b, ct_log(a)), 1);
+    return ct_mul_or_zero(ct_pow(a, ct_add_scalar(b, -1)), log);
+}
+
+/* a^(b-2) (2 b - 1 + b (b-1) log(a)), the derivative of b pow_slope(a, b - 1) */
+ct_tensor *ct__pow_curve_log(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *less = ct_add_scalar(b, -1);
+    return ct_add(ct_pow_slope(a, less), ct_mul_or_zero(b, ct__pow_slope_log(a, less)));
 }
 
 /* ---- for the engine ---- */

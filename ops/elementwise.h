@@ -12,6 +12,7 @@ typedef void (*ct_elementwise_kernel)(int64_t n, void *out, const void *const *i
 enum {
 #define OP1(name, ...) CT_KERNEL_##name,
 #define OP2(name, ...) CT_KERNEL_##name,
+#define OP3(name, ...) CT_KERNEL_##name,
 #include "elementwise_rules.h"
     CT_ELEMENTWISE_KERNELS
 };
@@ -19,29 +20,44 @@ enum {
 /* By kernel number, then float32 or float64. */
 typedef ct_elementwise_kernel ct_elementwise_table[CT_ELEMENTWISE_KERNELS][2];
 extern const ct_elementwise_table ct__elementwise_portable, ct__elementwise_avx2, ct__elementwise_avx512;
+/* The table in use: this CPU's, until a test takes another. */
+extern const ct_elementwise_table *ct__elementwise_kernels;
 
 /* Operations that only gradients use. */
-ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *y);
-ct_tensor *ct_sigmoid_backward(ct_tensor *g, ct_tensor *y);
+ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *x);
+ct_tensor *ct_sigmoid_backward(ct_tensor *g, ct_tensor *x);
 ct_tensor *ct_relu_backward(ct_tensor *g, ct_tensor *y);
 ct_tensor *ct_leaky_relu_backward(ct_tensor *g, ct_tensor *x, double slope);
 ct_tensor *ct_clamp_backward(ct_tensor *g, ct_tensor *x, double low, double high);
-ct_tensor *ct_hardtanh_backward(ct_tensor *g, ct_tensor *x, double low, double high);
+ct_tensor *ct_clamp_inside(ct_tensor *x, double low, double high);
+ct_tensor *ct_clamp_inside_backward(ct_tensor *g, ct_tensor *x, double low, double high);
 ct_tensor *ct_elu_slope(ct_tensor *x, double alpha);
 ct_tensor *ct_elu_curve(ct_tensor *x, double alpha);
 ct_tensor *ct_gelu_slope(ct_tensor *x);
 ct_tensor *ct_silu_slope(ct_tensor *x);
-ct_tensor *ct_normal_density(ct_tensor *x);
+ct_tensor *ct_gelu_tanh_slope(ct_tensor *x);
+ct_tensor *ct_gaussian(ct_tensor *x, double s);
+ct_tensor *ct_atan_slope(ct_tensor *x);
 ct_tensor *ct_one_minus_square(ct_tensor *x);
 ct_tensor *ct_greater_share(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_pow_slope(ct_tensor *a, ct_tensor *b);
-ct_tensor *ct_log_or_zero(ct_tensor *x);
+ct_tensor *ct_scaled_pow(ct_tensor *x, double s, double t);
+ct_tensor *ct_pow_curve(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_pow_log(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_mul_or_zero(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_atan2_slope(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct_atan2_curve(ct_tensor *a, ct_tensor *b);
 /* binary_cross_entropy before it is reduced, and its slopes, composed. */
 ct_tensor *ct_log_loss(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_loss_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_odds_against(ct_tensor *a);
-/* The derivative of silu_slope, composed. */
+/* Derivatives of these, composed: of silu_slope, of gelu_tanh_slope, of atan2_curve, of pow_slope by b, which is that of pow_log
+ * by a, and of pow_curve by b. */
 ct_tensor *ct__silu_curve(ct_tensor *x);
+ct_tensor *ct__gelu_tanh_curve(ct_tensor *x);
+ct_tensor *ct__atan2_bend(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__pow_slope_log(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__pow_curve_log(ct_tensor *a, ct_tensor *b);
 
 /* Fills out (contiguous, of the inputs' joint shape) from n inputs, broadcast and of any strides. */
 void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,

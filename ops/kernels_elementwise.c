@@ -11,6 +11,7 @@
 #define ROW(name) [CT_KERNEL_##name] = {KERNEL_OF(name, float), KERNEL_OF(name, double)},
 #define OP1(name, ...) ROW(name)
 #define OP2(name, ...) ROW(name)
+#define OP3(name, ...) ROW(name)
 const ct_elementwise_table V_JOIN(ct__elementwise_, CT_ISA_SUFFIX) = {
 #include "elementwise_rules.h"
 };

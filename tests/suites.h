@@ -25,6 +25,7 @@
     SUITE(file) \
     SUITE(csv) \
     SUITE(elementwise) \
+    SUITE(accuracy) \
     SUITE(shape) \
     SUITE(index) \
     SUITE(loss) \

@@ -23,6 +23,7 @@ static const struct {
 } kernels[] = {
 #define OP1(name, ...) {#name, 1},
 #define OP2(name, ...) {#name, 2},
+#define OP3(name, ...) {#name, 3},
 #include "elementwise_rules.h"
 };
 
@@ -65,7 +66,7 @@ static double element(const void *row, ct_dtype dtype, int64_t i)
  * whole row. _i: the kernel. */
 START_TEST(position_does_not_matter)
 {
-    double x[2][ROW], whole[ROW], part[ROW + 1];
+    double x[3][ROW], whole[ROW], part[ROW + 1];
     for (int isa = 0; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
             size_t size = ct_dtype_size((ct_dtype)dtype);
@@ -73,12 +74,13 @@ START_TEST(position_does_not_matter)
             static const bool fixed[3] = {false};
             fill_row(x[0], (ct_dtype)dtype, ROW, 1, true, false);
             fill_row(x[1], (ct_dtype)dtype, ROW, 2, true, false);
-            kernel(ROW, whole, (const void *[]){x[0], x[1]}, fixed, attributes);
+            fill_row(x[2], (ct_dtype)dtype, ROW, 3, true, false);
+            kernel(ROW, whole, (const void *[]){x[0], x[1], x[2]}, fixed, attributes);
             for (int64_t n = 0; n <= LONGEST; n++) {
                 size_t from = (size_t)(n % 3 ? n % 7 : 0), end = from + (size_t)n;
                 from = end > ROW ? 0 : from;
                 memset(part, 0x5a, sizeof part);
-                const void *in[] = {(char *)x[0] + from * size, (char *)x[1] + from * size};
+                const void *in[] = {(char *)x[0] + from * size, (char *)x[1] + from * size, (char *)x[2] + from * size};
                 kernel(n, part, in, fixed, attributes);
                 if (memcmp(part, (char *)whole + from * size, (size_t)n * size) != 0)
                     ck_abort_msg("%s %s %s: %lld elements from %zu differ", kernels[_i].name, isas[isa].name,
@@ -96,7 +98,7 @@ END_TEST
 /* An input that is one element for all is like a row of it. */
 START_TEST(fixed_inputs)
 {
-    double x[2][ROW], spread[2][ROW], expected[ROW], got[ROW];
+    double x[3][ROW], spread[3][ROW], expected[ROW], got[ROW];
     for (int isa = 0; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
             size_t size = ct_dtype_size((ct_dtype)dtype);
@@ -104,23 +106,25 @@ START_TEST(fixed_inputs)
             for (int which = 1; which < (1 << kernels[_i].inputs) * 12; which++) {
                 fill_row(x[0], (ct_dtype)dtype, ROW, 1, true, false);
                 fill_row(x[1], (ct_dtype)dtype, ROW, 2, true, false);
-                const bool fixed[3] = {which & 1, which & 2};
+                fill_row(x[2], (ct_dtype)dtype, ROW, 3, true, false);
+                const int choice = which % (1 << kernels[_i].inputs), special_one = which >> kernels[_i].inputs;
+                const bool fixed[3] = {choice & 1, choice & 2, choice & 4};
                 char special[12 * 8];
                 fill_row(special, (ct_dtype)dtype, 12, 1, false, true);
-                for (int k = 0; k < 2; k++) {
-                    if (fixed[k] && which >= 4) /* -0, NaN and the others as the one element */
-                        memcpy(x[k], special + (size_t)(which / 4) * size, size);
+                for (int k = 0; k < 3; k++) {
+                    if (fixed[k] && special_one > 0) /* -0, NaN and the others as the one element */
+                        memcpy(x[k], special + (size_t)special_one * size, size);
                     for (size_t i = 0; i < ROW; i++)
                         memcpy((char *)spread[k] + i * size, (char *)x[k] + (fixed[k] ? 0 : i * size), size);
                 }
                 static const bool rows[3] = {false};
-                kernel(ROW, expected, (const void *[]){spread[0], spread[1]}, rows, attributes);
-                kernel(ROW, got, (const void *[]){x[0], x[1]}, fixed, attributes);
+                kernel(ROW, expected, (const void *[]){spread[0], spread[1], spread[2]}, rows, attributes);
+                kernel(ROW, got, (const void *[]){x[0], x[1], x[2]}, fixed, attributes);
                 for (int64_t i = 0; i < ROW; i++) {
                     double e = element(expected, (ct_dtype)dtype, i), g = element(got, (ct_dtype)dtype, i);
                     if (!(e == g && signbit(e) == signbit(g)) && !(isnan(e) && isnan(g)))
-                        ck_abort_msg("%s %s %s: %g, not %g, where input %d is one element", kernels[_i].name,
-                                     isas[isa].name, ct_dtype_name((ct_dtype)dtype), g, e, which & 1 ? 0 : 1);
+                        ck_abort_msg("%s %s %s: %g, not %g, where the inputs of bits %d are one element",
+                                     kernels[_i].name, isas[isa].name, ct_dtype_name((ct_dtype)dtype), g, e, choice);
                 }
             }
         }
@@ -133,7 +137,7 @@ END_TEST
 START_TEST(instruction_sets_agree)
 {
     int ranges = getenv("COTAN_TEST_QUICK") ? 2 : 3; /* memory debuggers get comparisons of NaN wrong */
-    double x[2][ROW], expected[ROW], got[ROW];
+    double x[3][ROW], expected[ROW], got[ROW];
     for (int isa = 1; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
             for (int range = 0; range < ranges; range++) {
@@ -141,7 +145,8 @@ START_TEST(instruction_sets_agree)
                 double ulp = dtype == CT_FLOAT32 ? 0x1p-23 : 0x1p-52;
                 fill_row(x[0], (ct_dtype)dtype, ROW, 1, range == 0, range == 2);
                 fill_row(x[1], (ct_dtype)dtype, ROW, 2, range == 0, range == 2);
-                const void *in[] = {x[0], x[1]};
+                fill_row(x[2], (ct_dtype)dtype, ROW, 3, range == 0, range == 2);
+                const void *in[] = {x[0], x[1], x[2]};
                 (*isas[0].table)[_i][dtype == CT_FLOAT64](ROW, expected, in, rows, attributes);
                 (*isas[isa].table)[_i][dtype == CT_FLOAT64](ROW, got, in, rows, attributes);
                 for (int64_t i = 0; i < ROW; i++) {

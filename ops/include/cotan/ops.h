@@ -49,20 +49,22 @@ CT_API ct_tensor *ct_atan(ct_tensor *x);
 CT_API ct_tensor *ct_sinh(ct_tensor *x);
 CT_API ct_tensor *ct_cosh(ct_tensor *x);
 CT_API ct_tensor *ct_erf(ct_tensor *x);
-CT_API ct_tensor *ct_floor(ct_tensor *x);                             /* gradient 0 */
-CT_API ct_tensor *ct_clamp(ct_tensor *x, double low, double high);    /* gradient 1 at the bounds */
-CT_API ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high); /* clamp with gradient 0 at the bounds */
-CT_API ct_tensor *ct_leaky_relu(ct_tensor *x, double slope);          /* x > 0 ? x : slope x; gradient at 0 is slope */
-CT_API ct_tensor *ct_elu(ct_tensor *x, double alpha);                 /* x > 0 ? x : alpha (exp(x) - 1) */
-CT_API ct_tensor *ct_selu(ct_tensor *x);                              /* Klambauer et al. 2017: scaled elu */
-CT_API ct_tensor *ct_gelu(ct_tensor *x);                   /* x Phi(x), Phi the normal distribution function */
-CT_API ct_tensor *ct_gelu_tanh(ct_tensor *x);              /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
-CT_API ct_tensor *ct_silu(ct_tensor *x);                   /* x sigmoid(x) */
-CT_API ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta); /* x sigmoid(beta x), beta broadcasts and is learnable */
-CT_API ct_tensor *ct_mish(ct_tensor *x);                   /* x tanh(softplus(x)) */
-CT_API ct_tensor *ct_softsign(ct_tensor *x);               /* x / (1 + |x|) */
-CT_API ct_tensor *ct_log_sigmoid(ct_tensor *x);            /* log(sigmoid(x)), finite and exact at +-800 */
-CT_API ct_tensor *ct_softplus(ct_tensor *x, double beta);  /* log(1 + exp(beta x)) / beta, finite and exact at +-800 */
+CT_API ct_tensor *ct_floor(ct_tensor *x); /* gradient 0 */
+/* min(max(x, low), high), so that high wins where it is below low; a NaN bound gives NaN. Gradient 1 at the bounds. */
+CT_API ct_tensor *ct_clamp(ct_tensor *x, double low, double high);
+/* clamp with gradient 0 at the bounds. Errors: low above high (argument). */
+CT_API ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high);
+CT_API ct_tensor *ct_leaky_relu(ct_tensor *x, double slope); /* x > 0 ? x : slope x; gradient at 0 is slope */
+CT_API ct_tensor *ct_elu(ct_tensor *x, double alpha);        /* x > 0 ? x : alpha (exp(x) - 1) */
+CT_API ct_tensor *ct_selu(ct_tensor *x);                     /* Klambauer et al. 2017: scaled elu */
+CT_API ct_tensor *ct_gelu(ct_tensor *x);                     /* x Phi(x), Phi the normal distribution function */
+CT_API ct_tensor *ct_gelu_tanh(ct_tensor *x);                /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+CT_API ct_tensor *ct_silu(ct_tensor *x);                     /* x sigmoid(x) */
+CT_API ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta);   /* x sigmoid(beta x), beta broadcasts and is learnable */
+CT_API ct_tensor *ct_mish(ct_tensor *x);                     /* x tanh(softplus(x)) */
+CT_API ct_tensor *ct_softsign(ct_tensor *x);                 /* x / (1 + |x|) */
+CT_API ct_tensor *ct_log_sigmoid(ct_tensor *x);              /* log(sigmoid(x)), finite and exact at +-800 */
+CT_API ct_tensor *ct_softplus(ct_tensor *x, double beta);    /* log(1 + exp(beta x)) / beta, beta of either sign */
 /* x > 0 ? x : weight x, weight [1] or one for each channel: [x's size along axis 1]. */
 CT_API ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight);
 /* x where mask (uint8, broadcast) is 0, value elsewhere. */
