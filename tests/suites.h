@@ -26,6 +26,7 @@
     SUITE(csv) \
     SUITE(elementwise) \
     SUITE(accuracy) \
+    SUITE(differences) \
     SUITE(shape) \
     SUITE(index) \
     SUITE(loss) \
