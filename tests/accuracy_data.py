@@ -7,7 +7,9 @@ The formulas below are written down a second time on purpose, not the library's,
 derivative of the value before anything is written. Points: every exponent of float32 and every ninth beyond it, of both
 signs, more between 1/8 and 256, and the edges. The file is gzip: for each number of inputs n a line "n points functions", a
 line for each function with its name, and then for each point, as doubles, the inputs and each function's value, first and
-second derivatives (for two inputs: f, fa, fb, faa, fab, fbb), rounded once."""
+second derivatives (for two inputs: f, fa, fb, faa, fab, fbb), rounded once.
+
+    /usr/bin/python3 tests/accuracy_data.py --normal        prints the coefficients of normal_tail_ in ops/functions.h"""
 import gzip, math, random, struct, sys
 from mpmath import mp, mpf, mpc
 
@@ -327,7 +329,33 @@ def verify():
                 assert same(values[k + 1], mp.diff(lambda s, t: f(s, t)[0], (a, b), n)), (name, a, b, n)
 
 
+# ---- the coefficients of ops/functions.h ----
+
+def normal_tail(t):
+    return mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2)
+
+
+def normal_coefficients(degree, last, shift=4):
+    """Of (t + shift) normal_tail(t), 0 <= t <= last, in powers of u = (t - shift) / (t + shift), the highest first: by
+    interpolation at Chebyshev's points. Returns them and the largest relative error."""
+    low, high = mpf(-1), mpf(last - shift) / (last + shift)
+    nodes = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * j + 1) / (2 * degree + 2)) for j in range(degree + 1)]
+    t_of = [shift * (1 + u) / (1 - u) for u in nodes]
+    matrix = mp.matrix([[u ** (degree - i) for i in range(degree + 1)] for u in nodes])
+    found = list(mp.lu_solve(matrix, mp.matrix([(t + shift) * normal_tail(t) for t in t_of])))
+    points = [mpf(last) * j / 1000 for j in range(1001)]
+    return found, max(abs(mp.polyval(found, (t - shift) / (t + shift)) / (t + shift) / normal_tail(t) - 1) for t in points)
+
+
+def print_normal():
+    for degree, last, digits in ((10, 15, 9), (23, 40, 17)):
+        found, error = normal_coefficients(degree, last)
+        print(f"degree {degree}, relative error {mp.nstr(error, 2)}:", ", ".join(f"%.{digits}g" % float(c) for c in found))
+
+
 def main():
+    if sys.argv[1] == "--normal":
+        return print_normal()
     verify()
     with gzip.GzipFile(sys.argv[1], "wb", 9, mtime=0) as out:
         points = points_of_one()
