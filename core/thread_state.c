@@ -46,7 +46,8 @@ static void on_thread_exit(void *unused)
 {
     (void)unused;
     ct__thread_state *me = ct__here();
-    ct__thread_forget();
+    if (ct__thread_forget) /* core may be alone */
+        ct__thread_forget();
     ct__scopes_end();
     ct__tensors_end();
     ct__account_leave();
