@@ -253,11 +253,15 @@ says(["explain", "sum(dropout(x))", "x=[1,2,3,4]", "--check"], "PASS")
 says(["explain", "x+y", "x=1", "y=nan", "--check"], "FAIL", "not finite", status=1)
 says(["explain", "sum(x*x)", "x=randn([3,40])", "--check"], "PASS: ")
 refuses(["explain", "1+2", "--check"], "there is nothing to check")
-refuses(["explain", "x", "x=1", "--dot", "/nowhere/x.dot"], "/nowhere/x.dot: cannot open the directory")
 work = tempfile.TemporaryDirectory()
 os.chdir(work.name)
-says(["explain", "a*b", "a=1", "b=2", "--dot", "x.dot"])
-check("--dot writes", 'label="a' in pathlib.Path("x.dot").read_text(), pathlib.Path("x.dot").read_text())
+for kind, holds in {"dot": ["digraph", "0.7311"], "svg": ["</svg>", "0.7311"], "html": ["</html>", "0.73105857"]}.items():
+    check(f"--{kind} prints nothing", says(["explain", *circuit, f"--{kind}", f"x.{kind}"]) == "")
+    text = pathlib.Path(f"x.{kind}").read_text()
+    check(f"--{kind} writes the graph", "w0*x0" in text and all(part in text for part in holds), text)
+    refuses(["explain", *circuit, f"--{kind}", f"/nowhere/x.{kind}"], f"/nowhere/x.{kind}")
+    refuses(["explain", *circuit, f"--{kind}", "x.txt"], f"--{kind} x.txt: the name must end in .{kind}")
+refuses(["explain", *circuit, "--svg", "x.svg", "--html", "x.html"], "--html and --svg do not go together")
 
 # ---- ops ----
 all_ops = run("ops", "--names")[1].split()

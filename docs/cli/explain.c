@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TO, SEED, OPS, CHECK, QUIZ, WHY, JSON, DOT };
+enum { TO, SEED, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"seed", "NUMBERS",
@@ -14,6 +14,8 @@ static const option options[] = {
     {"quiz", NULL, "ask for one gradient after another, and say what is wrong with an answer"},
     {"why", "NAME", "why the gradient of this name is zero, tiny, huge or not a number"},
     {"json", NULL, "write every value and every step as JSON (docs/trace.md)"},
+    {"html", "FILE", "write a page to step through, in one file for a browser"},
+    {"svg", "FILE", "draw the graph, values above the wires and gradients below"},
     {"dot", "FILE", "write the graph in Graphviz's language"},
     {0}};
 
@@ -128,30 +130,24 @@ static int write_json(session *s, const ct_trace_log *trace)
     return ct_trace_write_json(trace, stdout) == CT_OK ? FINE : complain_of_error("explain");
 }
 
-static ct_status write_graph(FILE *stream, void *context)
+/* --html, --svg or --dot: the format is the suffix's, so that must be the option's. */
+static int write_picture(session *s, const ct_trace_log *trace)
 {
-    const session *s = context;
-    ct_tensor *leaves[MAX_NAMES];
-    const char *names[MAX_NAMES];
-    for (int i = 0; i < s->e.n_leaves; i++) {
-        leaves[i] = s->e.names[i].value;
-        names[i] = s->e.names[i].name;
-    }
-    return ct_graph_write_dot(s->root, leaves, s->e.n_leaves, names, stream);
-}
-
-static int write_dot(session *s, const ct_trace_log *trace)
-{
-    (void)trace;
-    return ct_file_write("explain", s->given->values[DOT], write_graph, s) == CT_OK ? FINE
-                                                                                    : complain_of_error("explain");
+    int which = s->given->values[HTML] ? HTML : s->given->values[SVG] ? SVG : DOT;
+    const char *path = s->given->values[which], *dot = strrchr(path, '.');
+    if (!dot || strcmp(dot + 1, options[which].name) != 0)
+        return complain("explain", "--%s %s: the name must end in .%s", options[which].name, path, options[which].name);
+    if (ct_trace_write(trace, path, .title = s->e.text, .source = false) != CT_OK)
+        return complain_of_error("explain");
+    return FINE;
 }
 
 /* The options that say what becomes of it instead of the story. */
 static const struct mode {
     int option;
     int (*write)(session *s, const ct_trace_log *trace);
-} modes[] = {{CHECK, write_check}, {QUIZ, play_quiz}, {WHY, write_why}, {JSON, write_json}, {DOT, write_dot}};
+} modes[] = {{CHECK, write_check},  {QUIZ, play_quiz},    {WHY, write_why},    {JSON, write_json},
+             {HTML, write_picture}, {SVG, write_picture}, {DOT, write_picture}};
 
 /* The mode that is given, the story without one; NULL after complaining of two. */
 static const struct mode *mode_of(const arguments *given)
