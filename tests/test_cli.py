@@ -61,6 +61,8 @@ says(["--version"], "cotan ")
 for name in commands:
     says([name, "--help"], f"usage: cotan {name}")
     refuses([name, "--wrong"], "there is no option --wrong")
+    out = run(name, "--help", COLUMNS="60")[1].split("examples:")[0]
+    check(f"{name} --help keeps to 60 columns", max(map(len, out.splitlines())) <= 60, out)
 refuses([], "a command is missing")
 refuses(["chek"], "the nearest is 'check'")
 refuses(["--man", "x"], "--man stands alone")
@@ -165,6 +167,7 @@ refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,"], "column 4", lines=3)
 refuses(["explain", "x", "x=1", "--quiz", "--json"], "--quiz and --json do not go together")
 refuses(["explain", "log(x)*y*w", "x=1", "y=[1,2]", "w=[1,2,3]"], "mul: shapes do not broadcast: [2], [3]", lines=3)
 trace = json.loads(says(["explain", *circuit, "--json"]))
+check("--json places no leaf in the expression", all(n["file"] is None for n in trace["nodes"] if n["kind"] == "leaf"), trace["nodes"])
 got = {n["name"]: n["gradient"]["values"][0] for n in trace["nodes"] if n["kind"] == "leaf"}
 check("--json has the slide's gradients", {k: f"{v:.4f}" for k, v in got.items()} == slide, got)
 check("--json has columns as lines", [n["line"] for n in trace["nodes"] if n["name"] == "f"] == [6], trace["nodes"])

@@ -48,6 +48,8 @@ ct_tensor *made(parser *p, int at, int start, ct_tensor *t)
         ct_error_clear();
         return NULL;
     }
+    if (p->numbers_only)
+        return t; /* no place in the expression */
     if (!ct_name_of(t))
         name_by_text(p, t, start, p->last_end);
     return ct_at("expression", at + 1, t);

@@ -21,8 +21,11 @@ static void write_option(FILE *stream, const option *o)
 
 static int help_of(const command *c)
 {
-    printf("%susage:%s cotan %s%s %s\n\n", bold(stdout), plain(stdout), c->name, c->options ? " [OPTION]..." : "",
-           c->usage);
+    char usage[256];
+    snprintf(usage, sizeof usage, "cotan %s%s %s", c->name, c->options ? " [OPTION]..." : "", c->usage);
+    printf("%susage:%s ", bold(stdout), plain(stdout));
+    write_wrapped(stdout, usage, 7, screen_width());
+    printf("\n");
     write_wrapped(stdout, c->about, 0, screen_width());
     if (c->options)
         printf("\n%soptions:%s\n", bold(stdout), plain(stdout));

@@ -355,20 +355,20 @@ static void ask(game *g, const question *q)
 
 static void begin_game(const game *g)
 {
-    char value[VALUE_SIZE];
+    char value[VALUE_SIZE], text[2 * VALUE_SIZE];
     for (int64_t i = 0; i < ct_trace_nodes(g->trace); i++) {
         const ct_trace_node *node = ct_trace_node_at(g->trace, i);
         bool literal = node->kind == CT_TRACE_CONSTANT && node->name && !isalpha((unsigned char)*node->name);
         if (node->name && node->value && !literal)
             printf("  %s = %s\n", node->name, snapshot_text(value, node->value));
     }
-    printf("\nThe gradient of %s with respect to itself is %s. Now backwards.\n", g->s->name,
-           g->s->seed ? value_text(value, g->s->seed) : "1");
-    write_wrapped(
-        stdout,
-        "Answer with a number (1/2, -.2, 2e-1; three digits will do) or a list; with an empty line for a hint; with "
-        "q to end.",
-        0, screen_width());
+    printf("\n");
+    snprintf(text, sizeof text,
+             "The gradient of %s with respect to itself is %s. Now backwards. Answer with a number (1/2, -.2, 2e-1; "
+             "three digits "
+             "will do) or a list; with an empty line for a hint; with q to end.",
+             g->s->name, g->s->seed ? value_text(value, g->s->seed) : "1");
+    write_wrapped(stdout, text, 0, screen_width());
     printf("\n");
 }
 
@@ -378,8 +378,10 @@ static int end_game(const game *g)
     if (g->over)
         printf(", and the answers ended early");
     printf(".\n");
-    if (*g->repeat)
-        printf("To repeat: %s.\n", g->repeat);
+    if (*g->repeat) {
+        printf("To repeat: ");
+        write_wrapped(stdout, g->repeat, 11, screen_width());
+    }
     return g->right == g->n_questions ? FINE : DIFFERS;
 }
 
