@@ -335,6 +335,10 @@ bool ct__in_parallel(void);
 ct_status ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t row_a, int64_t col_a,
                    const void *b, int64_t row_b, int64_t col_b, bool add, void *c, int64_t row_c, int64_t col_c);
 
+/* C += A B, where row i of A is a[rows_a[i]], a[rows_a[i] + 1], ..., and C is row-major. As ct__gemm() otherwise. */
+ct_status ct__gemm_gathered(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, const int64_t *rows_a,
+                            const void *b, int64_t row_b, int64_t col_b, void *c);
+
 /* ---- random bits ---- */
 /* Philox4x32-10: the 128 bits that belong to counter under key. */
 void ct__philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]);

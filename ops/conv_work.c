@@ -10,8 +10,8 @@ enum {
     SCRATCH_BYTES = 256 << 10, /* of a task: fits the second-level cache beside the operands */
     PARTS = 16,                /* of a gradient that may be computed side by side */
     PART_POSITIONS = 2048,     /* a part of a weight's gradient sums over at least so many: gathering parts costs too */
-    BATCH_RUNS = 64,           /* pieces that it unfolds at once */
-    SERIAL_WORK = 1 << 18      /* multiplications below which threads cost more than they save */
+    BLOCK_TERMS = 192, /* that a part of a weight's gradient has at least, if there are so many: y is packed for each */
+    SERIAL_WORK = 1 << 18 /* multiplications below which threads cost more than they save */
 };
 
 /* What the tasks of one call share. */
@@ -275,44 +275,36 @@ ct_status ct__conv_transpose_forward(ct_call *call, int spatial)
 
 /* ---- conv_backward_weight ---- */
 
-/* Pieces of equal size, one of each of several images, unfolded side by side. */
-typedef struct run_batch {
-    ct_run runs[BATCH_RUNS];
-    int64_t n, most, terms;
-    char *planes;
-    int64_t *taps;
-} run_batch;
+/* What a task of a weight's gradient has for itself. */
+typedef struct weight_scratch {
+    int64_t *taps; /* of all its terms */
+    char *planes;  /* of one piece of one image */
+    char *sums;    /* terms x features */
+} weight_scratch;
 
-static void correlate_batch(const job *j, run_batch *b, char *w)
+/* Adds the gradient of channels first... of a group over the images from..to-1 to the sums: for each piece of an image
+ * the product of the planes, terms x positions, and y, positions x features. */
+static ct_status add_gradient(const job *j, const weight_scratch *s, int64_t group, int64_t first, int64_t channels,
+                              int64_t from, int64_t to)
 {
     const ct_conv_geometry *g = &j->g;
-    j->kernels->correlate(g->features, b->terms, b->runs, b->n, g->out, b->taps, w, g->channels * g->taps);
-    b->n = 0;
-}
-
-/* Adds the gradient of channels first... of a group over the images from..to-1 to w, where those channels begin. */
-static void correlate_images(const job *j, run_batch *b, int64_t group, int64_t first, int64_t channels, int64_t from,
-                             int64_t to, char *w)
-{
-    const ct_conv_geometry *g = &j->g;
+    ct_status status = CT_OK;
     for (int64_t p = 0; p < j->pieces; p++) {
         ct_piece piece = piece_at(j, p);
         bool shared = shares_rows(&g->windows, piece.rows);
         int64_t position = first_position(g, &piece), size = ct__planes_size(&g->windows, &piece, shared) * g->size;
-        fill_taps(g, &piece, shared, channels, b->taps);
-        for (int64_t image = from; image < to; image++) {
+        fill_taps(g, &piece, shared, channels, s->taps);
+        for (int64_t image = from; image < to && status == CT_OK; image++) {
             const char *x = j->x + ((image * g->groups + group) * g->channels + first) * g->in * g->size;
-            char *planes = b->planes + b->n * channels * size;
+            const char *y = j->y + ((image * g->groups + group) * g->features * g->out + position) * g->size;
             for (int64_t c = 0; c < channels && !g->pointwise; c++)
-                j->kernels->unfold(&g->windows, &piece, shared, x + c * g->in * g->size, planes + c * size);
-            b->runs[b->n++] =
-                (ct_run){.g = j->y + ((image * g->groups + group) * g->features * g->out + position) * g->size,
-                         .x = g->pointwise ? x + position * g->size : planes,
-                         .n = piece.rows * piece.cols};
-            if (b->n == b->most || image + 1 == to)
-                correlate_batch(j, b, w);
+                j->kernels->unfold(&g->windows, &piece, shared, x + c * g->in * g->size, s->planes + c * size);
+            status =
+                ct__gemm_gathered(g->dtype, channels * g->taps, g->features, piece.rows * piece.cols,
+                                  g->pointwise ? x + position * g->size : s->planes, s->taps, y, 1, g->out, s->sums);
         }
     }
+    return status;
 }
 
 /* One chunk of the images, for one block of the channels of one group. */
@@ -321,24 +313,27 @@ static void weight_task(void *context, int64_t index)
     job *j = context;
     const ct_conv_geometry *g = &j->g;
     int64_t chunk = index % j->chunks, block = index / j->chunks % j->blocks, group = index / j->chunks / j->blocks;
-    int64_t first = block * j->block, channels = clip(g->channels - first, 0, j->block);
+    int64_t first = block * j->block, channels = clip(g->channels - first, 0, j->block), terms = channels * g->taps;
     int64_t from = clip(chunk * j->chunk, 0, g->images), to = clip(from + j->chunk, 0, g->images);
     ct_piece piece = {.rows = j->piece_rows, .cols = j->piece_cols}; /* the largest */
     int64_t planes = g->pointwise ? 0 : ct__planes_size(&g->windows, &piece, shares_rows(&g->windows, piece.rows));
-    int64_t each = channels * planes * g->size;
-    run_batch b = {.terms = channels * g->taps, .most = clip(each ? SCRATCH_BYTES / each : BATCH_RUNS, 1, BATCH_RUNS)};
-    size_t bytes = (size_t)(b.terms * 8 + b.most * each);
+    size_t sums = (size_t)(terms * g->features * g->size),
+           bytes = (size_t)(terms * 8 + channels * planes * g->size) + sums;
     char *scratch = ct__alloc(bytes);
     if (!scratch) {
         atomic_store(&j->failed, true);
         return;
     }
-    b.taps = (int64_t *)(void *)scratch;
-    b.planes = scratch + b.terms * 8;
-    int64_t weights = g->groups * g->features * g->channels * g->taps;
+    weight_scratch s = {
+        .taps = (int64_t *)(void *)scratch, .planes = scratch + terms * 8, .sums = scratch + bytes - sums};
+    memset(s.sums, 0, sums);
+    if (add_gradient(j, &s, group, first, channels, from, to) != CT_OK)
+        atomic_store(&j->failed, true);
+    int64_t all_terms = g->channels * g->taps, weights = g->groups * g->features * all_terms;
     char *w = chunk == 0 ? j->result : j->partial + (chunk - 1) * weights * g->size;
-    w += (group * g->features * g->channels + first) * g->taps * g->size;
-    correlate_images(j, &b, group, first, channels, from, to, w);
+    ct__copy_strided(g->dtype, w + (group * g->features * all_terms + first * g->taps) * g->size,
+                     (const int64_t[]){all_terms, 1}, g->dtype, s.sums, (const int64_t[]){1, g->features},
+                     (const int64_t[]){g->features, terms}, 2);
     ct__free(scratch, bytes);
 }
 
@@ -370,7 +365,8 @@ ct_status ct__conv_weight_forward(ct_call *call)
     const ct_conv_geometry *g = &j.g;
     j.kernels = ct__conv_kernels(g->dtype);
     int64_t parts = clip(ceil_div(PARTS, g->groups), 1, PARTS);
-    j.block = block_size(g->channels, parts);
+    int64_t fewest = ceil_div(BLOCK_TERMS, ct__or_one(g->taps)), each = block_size(g->channels, parts);
+    j.block = ct__block_rows(g->channels, each < fewest ? fewest : each);
     j.blocks = ceil_div(g->channels, j.block);
     int64_t most = clip(g->images * g->out / PART_POSITIONS, 1, ct__or_one(g->images));
     j.chunk = block_size(g->images, clip(parts / ct__or_one(j.blocks), 1, most));
@@ -378,12 +374,10 @@ ct_status ct__conv_weight_forward(ct_call *call)
     cut(&j, (j.block * plane_bytes(g) + g->features * g->size));
     int64_t weights = ct_numel(call->outputs[0]);
     size_t bytes = (size_t)((j.chunks - 1) * weights * g->size);
-    memset(j.result, 0, (size_t)(weights * g->size));
     if (bytes > 0) {
         j.partial = ct__alloc(bytes);
         if (!j.partial)
             return ct__no_memory(call->op->name);
-        memset(j.partial, 0, bytes);
     }
     run(&j, g->groups * j.blocks * j.chunks, weight_task);
     add_partials(&j, weights);

@@ -11,7 +11,6 @@
 #define ROW(type)                                                                                                   \
     {                                                                                                               \
         .block = PRODUCT_ROWS, .product = V_JOIN(V_JOIN(product_, type), CT_ISA_SUFFIX),                            \
-        .correlate = V_JOIN(V_JOIN(correlate_, type), CT_ISA_SUFFIX),                                               \
         .unfold = V_JOIN(V_JOIN(unfold_, type), CT_ISA_SUFFIX), .fold = V_JOIN(V_JOIN(fold_, type), CT_ISA_SUFFIX), \
     }
 const ct_conv_kernels TABLE[2] = {ROW(float_), ROW(double_)};

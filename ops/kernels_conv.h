@@ -20,12 +20,6 @@ typedef struct ct_piece {
     int64_t depth, row, rows, col, cols;
 } ct_piece;
 
-/* A run of contiguous positions, and where their elements are in two arrays. */
-typedef struct ct_run {
-    const void *g, *x;
-    int64_t n;
-} ct_run;
-
 typedef struct ct_conv_kernels {
     int64_t block; /* product() takes the rows of its result in blocks of ct__block_rows(m, block) */
 
@@ -33,9 +27,6 @@ typedef struct ct_conv_kernels {
      * block, is w[b * block_step + j * term_step + r]. bias may be NULL. */
     void (*product)(int64_t m, int64_t n, int64_t terms, const void *w, int64_t block_step, int64_t term_step,
                     const int64_t *taps, const void *x, const void *bias, void *y, int64_t y_step);
-    /* w[i * w_step + j] += sum over runs and p of g[i * g_step + p] x[taps[j] + p]. */
-    void (*correlate)(int64_t m, int64_t terms, const ct_run *runs, int64_t n_runs, int64_t g_step, const int64_t *taps,
-                      void *w, int64_t w_step);
     /* The planes of one channel x; positions outside x are 0. See ct__plane_height for shared. */
     void (*unfold)(const ct_windows *windows, const ct_piece *piece, bool shared, const void *x, void *planes);
     /* Its adjoint for planes that are not shared: adds each element to where unfold takes it from. */

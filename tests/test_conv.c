@@ -602,28 +602,6 @@ static void check_product(const ct_conv_kernels *k, bool is_double, int64_t m, i
         }
 }
 
-static void check_correlate(const ct_conv_kernels *k, bool is_double, int64_t m, int64_t terms, int64_t n)
-{
-    int64_t size = is_double ? 8 : 4, taps[16], step = terms + 1;
-    for (int64_t j = 0; j < terms; j++)
-        taps[j] = j * 13 % 50;
-    fill_scratch(scratch_x, is_double);
-    fill_scratch(scratch_w, is_double);
-    fill_scratch(scratch_y, is_double);
-    ct_run runs[] = {{scratch_w, scratch_x, n}, {(char *)scratch_w + 64 * size, (char *)scratch_x + 200 * size, n / 2}};
-    k->correlate(m, terms, runs, 2, 150, taps, scratch_y, step);
-    double start[KERNEL_MOST];
-    fill_scratch(start, is_double);
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < terms; j++) {
-            double sum = get(start, is_double, i * step + j);
-            for (int r = 0; r < 2; r++)
-                for (int64_t p = 0; p < runs[r].n; p++)
-                    sum += get(runs[r].g, is_double, i * 150 + p) * get(runs[r].x, is_double, taps[j] + p);
-            ck_assert_double_eq_tol(get(scratch_y, is_double, i * step + j), sum, 1e-4);
-        }
-}
-
 START_TEST(kernels_agree_with_loops)
 {
     bool is_double = _i % 2;
@@ -633,10 +611,6 @@ START_TEST(kernels_agree_with_loops)
     for (int64_t m = 1; m <= 19; m++)
         for (int64_t n = 1; n <= 120; n += n < 20 ? 1 : 9)
             check_product(k, is_double, m, n);
-    for (int64_t m = 1; m <= 9; m++)
-        for (int64_t terms = 1; terms <= 11; terms++)
-            for (int64_t n = 1; n < 60; n += 11)
-                check_correlate(k, is_double, m, terms, n);
 }
 END_TEST
 

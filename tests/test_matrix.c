@@ -135,7 +135,7 @@ static bool same(double x, double y)
     return (isnan(x) && isnan(y)) || (x == y && signbit(x) == signbit(y));
 }
 
-/* Whether got may be the element: the very bits, or, from kernels whose order is not ours, as near as rounding allows. */
+/* Whether got may be the element: the very bits, or, where the order is not ours, as near as rounding allows. */
 static bool is_right(const kernel_set *set_, double got, double want, int64_t k, ct_dtype dtype)
 {
     if (set_->exact || !isfinite(want))
@@ -220,6 +220,36 @@ START_TEST(packed_operands)
     static const int64_t sizes[][3] = {{301, 279, 300}, {23, 523, 259}};
     for (size_t s = 0; s < (getenv("COTAN_TEST_QUICK") ? 1 : sizeof sizes / sizeof *sizes); s++)
         check_on_all(&(problem){sizes[s][0], sizes[s][1], sizes[s][2], _i % 3, _i / 3, _i % 2, _i % 2, false});
+}
+END_TEST
+
+/* Rows of A that begin anywhere, on this machine's kernels, added to what is there: the bits of the plain product. */
+START_TEST(gathered_products)
+{
+    static const int64_t sizes[][3] = {{1, 1, 1}, {50, 7, 61}, {200, 16, 300}, {9, 3, 1000}, {133, 130, 520}};
+    const int64_t *s = sizes[_i / 2];
+    ct_dtype dtype = dtypes[_i % 2];
+    int64_t m = s[0], n = s[1], k = s[2], rows[200];
+    matrix x = new_matrix(dtype, 1, (m - 1) * 3 + k, 0), a = new_matrix(dtype, m, k, 0), b = new_matrix(dtype, k, n, 1);
+    matrix c = new_matrix(dtype, m, n, 0), want = new_matrix(dtype, m, n, 0);
+    fill(&x, 1, true);
+    fill(&b, 2, true);
+    fill(&c, 3, true);
+    memcpy(want.block, c.block, (size_t)(c.room * ct__size_of(dtype)));
+    for (int64_t i = 0; i < m; i++)
+        rows[i] = (m - 1 - i) * 3;
+    for (int64_t i = 0; i < m * k; i++)
+        set(&a, i, get(&x, 0, rows[i / k] + i % k));
+    ck_assert_int_eq(ct__gemm_gathered(dtype, m, n, k, x.block, rows, b.block, b.row, b.col, c.block), CT_OK);
+    ct__gemm(dtype, m, n, k, a.block, k, 1, b.block, b.row, b.col, true, want.block, n, 1);
+    for (int64_t i = 0; i < m * n; i++)
+        if (!same(get(&c, 0, i), get(&want, 0, i)))
+            ck_abort_msg("%lld x %lld x %lld: element %lld", (long long)m, (long long)n, (long long)k, (long long)i);
+    free(x.block);
+    free(a.block);
+    free(b.block);
+    free(c.block);
+    free(want.block);
 }
 END_TEST
 
@@ -311,6 +341,7 @@ Suite *ct_suite_matrix(void)
     tcase_add_loop_test(products, small_sizes, 0, 16);
     tcase_add_loop_test(products, all_strides, 0, 4);
     tcase_add_loop_test(products, packed_operands, 0, 9);
+    tcase_add_loop_test(products, gathered_products, 0, 10);
     tcase_add_test(products, extreme_terms);
     tcase_add_test(products, packing_without_memory);
     suite_add_tcase(suite, products);

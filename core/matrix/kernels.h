@@ -9,12 +9,13 @@
 
 #include "core_internal.h"
 
-/* C[i * c_row + j] (add ? += : =) sum over p < k of A[i * a_row + p * a_step] B[p * b_step + j]. */
+/* C[i * c_row + j] (add ? += : =) sum over p < k of A[a_rows[i] + p * a_step] B[p * b_step + j]. */
 typedef struct ct_tile {
     int64_t rows, cols, k;
     const void *a, *b;
     void *c;
-    int64_t a_row, a_step, b_step, c_row;
+    const int64_t *a_rows;
+    int64_t a_step, b_step, c_row;
     bool add;
 } ct_tile;
 
@@ -22,8 +23,7 @@ typedef struct ct_matrix_kernels {
     int64_t rows, cols; /* of the largest tile */
     int64_t lanes;      /* of a vector: a packed panel of B is so many columns wide, or a multiple */
     bool packed_only;   /* A and B must be packed, in panels of the largest tile's size, aligned to 64 bytes */
-    bool
-        whole_vectors; /* reads B in whole vectors, also for columns that the tile does not have: then B must be packed */
+    bool whole_vectors; /* reads B in whole vectors, columns that the tile does not have too: B must be packed then */
     void (*tile)(const ct_tile *t);
     /* to[p * width + i] = from[i * along + p * step] for i < n, and 0 for n <= i < width; p < k. */
     void (*pack)(int64_t width, int64_t n, int64_t k, const void *from, int64_t along, int64_t step, void *to);
@@ -31,7 +31,7 @@ typedef struct ct_matrix_kernels {
     void (*spread)(int64_t rows, int64_t cols, const void *from, void *c, int64_t c_row, int64_t c_col, bool add);
 } ct_matrix_kernels;
 
-enum { CT_TILE_BYTES = 8192 }; /* of the largest tile of all kernels, at most */
+enum { CT_TILE_ROWS = 64, CT_TILE_BYTES = 8192 }; /* of the largest tile of all kernels, at most */
 
 extern const ct_matrix_kernels ct__matrix_portable[2], ct__matrix_avx2[2], ct__matrix_avx512[2]; /* float32, float64 */
 

@@ -20,6 +20,7 @@ typedef struct product {
     const char *a, *b;
     char *c;
     int64_t row_a, col_a, row_b, col_b, row_c, col_c;
+    const int64_t *rows_a; /* where the rows of A begin, if not at multiples of row_a */
     bool add;
     bool pack_a, pack_b;
     int64_t rows, cols;           /* of a tile, but for the last ones */
@@ -94,14 +95,17 @@ static void run_block(const product *p, const part *area, int64_t i, int64_t row
     const char *a = p->pack_a ? area->panels_a : p->a + (i * p->row_a + from * p->col_a) * size;
     const char *b = p->pack_b ? area->panels_b : p->b + (j * p->col_b + from * p->row_b) * size;
     int64_t a_next = p->pack_a ? a_panel : p->rows * p->row_a * size, b_next = p->pack_b ? b_panel : p->cols * size;
+    int64_t rows_a[CT_TILE_ROWS];
+    for (int64_t r = 0; r < p->rows; r++)
+        rows_a[r] = p->pack_a ? r : r * p->row_a;
     ct_tile t = {.k = k,
-                 .a_row = p->pack_a ? 1 : p->row_a,
                  .a_step = p->pack_a ? p->rows : p->col_a,
                  .b_step = p->pack_b ? p->cols : p->row_b,
                  .add = p->add || from > 0};
     for (int64_t r = 0; r < rows; r += p->rows, a += a_next) {
         char *c = p->c + ((i + r) * p->row_c + j * p->col_c) * size;
         t.rows = least(p->rows, rows - r);
+        t.a_rows = p->rows_a ? p->rows_a + i + r : rows_a;
         t.a = a;
         t.b = b;
         for (int64_t s = 0; s < cols; s += p->cols, c += p->cols * p->col_c * size) {
@@ -227,9 +231,9 @@ static parts share(const product *p)
     return all;
 }
 
+/* With vectors along C's columns. */
 static ct_status run(product *p)
 {
-    choose_direction(p);
     choose_packing(p);
     parts all = share(p);
     measure_room(p, all.rows, all.cols);
@@ -269,23 +273,50 @@ ct_status ct__matrix_product(const ct_matrix_kernels *kernels, ct_dtype dtype, i
                  .row_c = row_c,
                  .col_c = col_c,
                  .add = add};
+    choose_direction(&p);
     return run(&p);
 }
 
-static const ct_matrix_kernels *kernels_of(ct_dtype dtype)
+/* Our own of this machine. */
+static const ct_matrix_kernels *own_kernels(ct_dtype dtype)
 {
+    static const ct_matrix_kernels *const tables[] = {
+        ct__matrix_portable,
 #if CT_X86_KERNELS
-    static const ct_matrix_kernels *const tables[] = {ct__matrix_portable, ct__matrix_avx2, ct__matrix_avx512};
-    return &tables[ct__isa()][dtype == CT_FLOAT64];
-#else
-    const ct_matrix_kernels *blis = ct__matrix_blis(dtype);
-    return blis ? blis : &ct__matrix_portable[dtype == CT_FLOAT64];
+        ct__matrix_avx2,
+        ct__matrix_avx512,
 #endif
+    };
+    return &tables[ct__isa()][dtype == CT_FLOAT64];
 }
 
 ct_status ct__gemm(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, int64_t row_a, int64_t col_a,
                    const void *b, int64_t row_b, int64_t col_b, bool add, void *c, int64_t row_c, int64_t col_c)
 {
-    return ct__matrix_product(kernels_of(dtype), dtype, m, n, k, a, row_a, col_a, b, row_b, col_b, add, c, row_c,
-                              col_c);
+    const ct_matrix_kernels *kernels = CT_X86_KERNELS ? NULL : ct__matrix_blis(dtype);
+    return ct__matrix_product(kernels ? kernels : own_kernels(dtype), dtype, m, n, k, a, row_a, col_a, b, row_b, col_b,
+                              add, c, row_c, col_c);
+}
+
+ct_status ct__gemm_gathered(ct_dtype dtype, int64_t m, int64_t n, int64_t k, const void *a, const int64_t *rows_a,
+                            const void *b, int64_t row_b, int64_t col_b, void *c)
+{
+    if (m == 0 || n == 0 || k == 0)
+        return CT_OK;
+    product p = {.kernels = own_kernels(dtype), /* BLIS's would want A packed */
+                 .size = ct__size_of(dtype),
+                 .m = m,
+                 .n = n,
+                 .k = k,
+                 .a = a,
+                 .b = b,
+                 .c = c,
+                 .rows_a = rows_a,
+                 .col_a = 1,
+                 .row_b = row_b,
+                 .col_b = col_b,
+                 .row_c = n,
+                 .col_c = 1,
+                 .add = true};
+    return run(&p);
 }
