@@ -5,7 +5,7 @@ and with which status. Ends with "N passed, N failed".
 usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
 --renew writes the samples in docs anew.
 """
-import difflib, json, math, os, pathlib, re, struct, subprocess, sys, tempfile
+import difflib, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile
 
 cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
 compiler = sys.argv[4:sys.argv.index("--")]
@@ -172,6 +172,19 @@ got = {n["name"]: n["gradient"]["values"][0] for n in trace["nodes"] if n["kind"
 check("--json has the slide's gradients", {k: f"{v:.4f}" for k, v in got.items()} == slide, got)
 check("--json has columns as lines", [n["line"] for n in trace["nodes"] if n["name"] == "f"] == [6], trace["nodes"])
 
+def on_a_terminal(**environment):
+    """What the story looks like there, in bytes."""
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+    mine, its = pty.openpty()
+    done = subprocess.run([cotan, "ops", "tanh"], stdout=its, env={**env, "LC_ALL": "C.UTF-8", "TERM": "xterm", **environment})
+    os.close(its)
+    return os.read(mine, 10000) if done.returncode == 0 else b""
+
+
+check("a terminal shows what is bold", b"\x1b[1mtanh\x1b[0m" in on_a_terminal(), on_a_terminal())
+for plain in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+    check(f"no codes with {plain}", b"tanh" in on_a_terminal(**plain) and b"\x1b" not in on_a_terminal(**plain), on_a_terminal(**plain))
+
 # ---- explain: the quiz ----
 def quiz(words, lines, status, *parts):
     return says(["explain", *words, "--quiz"], *parts, status=status, stdin="".join(line + "\n" for line in lines))
@@ -255,6 +268,7 @@ says(["explain", "cross_entropy(x, t)", "x=[[1,2,3]]", "t=[1]", "--check"], "x[0
 says(["explain", "sum(dropout(x))", "x=[1,2,3,4]", "--check"], "PASS")
 says(["explain", "x+y", "x=1", "y=nan", "--check"], "FAIL", "not finite", status=1)
 says(["explain", "sum(x*x)", "x=randn([3,40])", "--check"], "PASS: ")
+says(["explain", "sum(x*x)", "x=randn([300,300])", "--check"], "x[0, 0]", "PASS: ", "directions compared")
 refuses(["explain", "1+2", "--check"], "there is nothing to check")
 work = tempfile.TemporaryDirectory()
 os.chdir(work.name)

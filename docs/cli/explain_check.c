@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 9 }; /* elements of a leaf */
+enum { SHOWN = 9, MOST = 2000 }; /* elements of a leaf that stand in the table; of all leaves that are each measured */
 
 /* The expression as a function of its leaves: one number, the result weighted by the seed. */
 static ct_tensor *function(ct_tensor *const *inputs, int n, void *user)
@@ -104,7 +104,7 @@ static int64_t worst_element(const ct_gradcheck_tensor *g)
     return k;
 }
 
-/* All elements of a small leaf, of a large one that which agrees least. */
+/* All elements of a small leaf, of a large one that which agrees least, or the first where only directions were compared. */
 static void add_leaf(session *s, table *t, ct_tensor *const *leaves, const ct_gradcheck_tensor *g)
 {
     int64_t n = ct_numel(leaves[g->input]);
@@ -137,8 +137,6 @@ static bool write_report(session *s, ct_tensor *const *leaves, const ct_gradchec
         add_leaf(s, &t, leaves, &report->tensors[i]);
     add_without_gradient(s, &t, leaves);
     bool written = table_write(&t, stdout);
-    for (int i = 0; i < s->e.n_leaves; i++)
-        s->e.names[i].value = leaves[i];
     printf("\n");
     write_wrapped(
         stdout,
@@ -148,12 +146,25 @@ static bool write_report(session *s, ct_tensor *const *leaves, const ct_gradchec
     return written && ct_error_code() == CT_OK;
 }
 
-static void write_verdict(const ct_gradcheck_report *report)
+static void write_verdict(const ct_gradcheck_report *report, ct_gradcheck_mode mode)
 {
-    printf("%s%s%s: %lld gradients compared; %lld operations each checked alone\n", bold(stdout),
-           ct_verdict_name(report->verdict), plain(stdout), (long long)report->elements, (long long)report->nodes);
+    printf("%s%s%s: %lld %s compared; %lld operations each checked alone\n", bold(stdout),
+           ct_verdict_name(report->verdict), plain(stdout), (long long)report->elements,
+           mode == CT_FAST ? "directions" : "gradients", (long long)report->nodes);
     if (report->verdict == CT_FAIL)
         printf("the operation to blame: %s, at column %d: %s\n", report->op, report->line, report->cause);
+}
+
+/* The leaves, of which those with a gradient are to be measured; and how. */
+static ct_gradcheck_mode take_leaves(session *s, ct_tensor **leaves)
+{
+    int64_t elements = 0;
+    for (int i = 0; i < s->e.n_leaves; i++) {
+        leaves[i] = s->e.names[i].value;
+        ct_set_requires_grad(leaves[i], ct_grad_of(leaves[i]) != NULL);
+        elements += ct_numel(leaves[i]);
+    }
+    return elements > MOST ? CT_FAST : CT_FULL;
 }
 
 int write_check(session *s, const ct_trace_log *trace)
@@ -162,17 +173,14 @@ int write_check(session *s, const ct_trace_log *trace)
     ct_tensor *leaves[MAX_NAMES];
     ct_gradcheck_report report = {0};
     char text[VALUE_SIZE];
-    for (int i = 0; i < s->e.n_leaves; i++)
-        leaves[i] = s->e.names[i].value;
     if (!ct_requires_grad(s->root))
         return complain("explain", "there is nothing to check: give a name its value behind the expression, as x=1");
-    for (int i = 0; i < s->e.n_leaves; i++)
-        ct_set_requires_grad(leaves[i], ct_grad_of(leaves[i]) != NULL);
+    ct_gradcheck_mode mode = take_leaves(s, leaves);
     printf("%s = %s\n\n", s->name, value_text(text, s->root));
-    ct_verdict verdict = ct_gradcheck_graph(function, s, leaves, s->e.n_leaves, &report);
+    ct_verdict verdict = ct_gradcheck_graph(function, s, leaves, s->e.n_leaves, &report, .mode = mode);
     bool written = ct_error_code() == CT_OK && write_report(s, leaves, &report);
     if (written)
-        write_verdict(&report);
+        write_verdict(&report, mode);
     for (int i = 0; i < s->e.n_leaves; i++)
         s->e.names[i].value = leaves[i];
     ct_gradcheck_report_free(&report);

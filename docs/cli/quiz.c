@@ -320,6 +320,26 @@ static ct_tensor *read_answer(const char *line)
     return value;
 }
 
+/* Replies to a line; true when the question is done with. *missed is set by a hint or a wrong answer. */
+static bool reply(const game *g, const question *q, const char *line, int *hints, bool *missed)
+{
+    if (strspn(line, " \t") == strlen(line)) {
+        *missed = true;
+        write_hint(g, q, (*hints)++);
+        return *hints == HINTS;
+    }
+    const ct_tensor *answer = read_answer(line);
+    bool right = answer && agrees(answer, tensor_of(q->right));
+    if (right) {
+        printf("  Right.\n");
+        write_answer(g, q);
+    } else if (answer) {
+        *missed = true;
+        say_wrong(g, q, answer);
+    }
+    return right;
+}
+
 static void ask(game *g, const question *q)
 {
     char *line = NULL;
@@ -331,21 +351,7 @@ static void ask(game *g, const question *q)
         printf("%d/%d  %s%s%s/%s%s%s = ? ", g->asked, g->n_questions, bold(stdout), d, g->s->name, d, q->node->name,
                plain(stdout));
         g->over = !read_line(&line, &room) || strcmp(line, "q") == 0;
-        if (g->over)
-            break;
-        bool empty = strspn(line, " \t") == strlen(line);
-        const ct_tensor *answer = empty ? NULL : read_answer(line);
-        if (empty)
-            write_hint(g, q, hints);
-        hints += empty;
-        done = hints == HINTS || (answer && agrees(answer, tensor_of(q->right)));
-        if (answer && done) {
-            printf("  Right.\n");
-            write_answer(g, q);
-        } else if (answer) {
-            say_wrong(g, q, answer);
-        }
-        missed |= empty || (answer && !done);
+        done = !g->over && reply(g, q, line, &hints, &missed);
     }
     g->right += done && !missed;
     if (missed)
