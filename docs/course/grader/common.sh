@@ -9,10 +9,11 @@ top=$(cd "$course/../.." && pwd)
 build=${COTAN_BUILD:-$top/build}
 seconds=${COURSE_SECONDS:-10}
 if [ -f "$build/libcotan.so" ]; then
-    build=$(cd "$build" && pwd)
+    build=$(cd "$build" && pwd) library=$build/libcotan.so
     compile() { compiler -I"$top/core/include" -I"$top/autograd/include" -I"$top/ops/include" -I"$top/nn/include" "$@"; }
     link() { compile "$@" -L"$build" -Wl,-rpath,"$build" -lcotan -lm; }
 elif pkg-config --exists cotan 2>/dev/null; then
+    library=$(pkg-config --variable=libdir cotan)/libcotan.so
     compile() { compiler $(pkg-config --cflags cotan) "$@"; }
     link() { compile "$@" $(pkg-config --libs cotan) -lm; }
 else
@@ -29,7 +30,7 @@ trap 'rm -rf "$work"' EXIT
 object()
 {
     made=$state/${1%.c}-$(echo "${CC:-} ${CFLAGS:-} $build" | cksum | cut -d' ' -f1).o
-    if [ -z "$(find "$made" -newer "$course/grader/$1" -newer "$course/grader/exercises.h" -newer "$course/grader/exercise.h" 2>/dev/null)" ]; then
+    if ! [ -f "$made" ] || [ -n "$(find "$course/grader" "$library" -newer "$made" ! -type d)" ]; then
         compile -c "$course/grader/$1" -o "$work/part.o" && mv "$work/part.o" "$made"
     fi
     echo "$made"
