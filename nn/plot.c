@@ -130,23 +130,94 @@ static void write_curve(FILE *f, const ct_series *s, const axis *x, const axis *
     fputs("\"/>\n", f);
 }
 
-/* A stroke and the label, in the upper right corner, one row for each curve. */
-static void write_legend(FILE *f, const ct_series *s, int64_t row, const char *colour)
-{
-    double y = TOP + 16 + 18 * (double)row;
-    if (!s->label)
-        return;
-    fprintf(f, "<path stroke=\"%s\" stroke-width=\"2\" stroke-opacity=\"%s\" d=\"M%d %.1f h24\"/>\n", colour,
-            s->faint ? "0.35" : "1", WIDTH - RIGHT - 150, y);
-    write_text(f, WIDTH - RIGHT - 120, y + 4, "", s->label);
-}
-
 typedef struct plot {
     const ct_series *series;
     int64_t n;
     const ct_plot_options *options;
     const axis *x, *y;
 } plot;
+
+/* ---- the legend: in the corner where it hides least of the curves ---- */
+
+enum { LEGEND_WIDTH = 172, LEGEND_ROW = 18, SAMPLES = 8 };
+
+typedef struct box {
+    double left, top, height;
+} box;
+
+static int64_t legend_rows(const plot *p)
+{
+    int64_t rows = 0;
+    for (int64_t k = 0; k < p->n; k++)
+        rows += p->series[k].label != NULL;
+    return rows;
+}
+
+/* How much of a curve lies in the box, in samples of its pieces. */
+static int64_t hidden(const plot *p, const ct_series *s, const box *b)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i + 1 < s->n; i++) {
+        if (!finite_point(s, i) || !finite_point(s, i + 1))
+            continue;
+        for (int j = 0; j < SAMPLES; j++) {
+            double share = (double)j / SAMPLES;
+            double x = place(p->x, s->x[i] + share * (s->x[i + 1] - s->x[i]));
+            double y = place(p->y, s->y[i] + share * (s->y[i + 1] - s->y[i]));
+            count += x >= b->left && x <= b->left + LEGEND_WIDTH && y >= b->top && y <= b->top + b->height;
+        }
+    }
+    return count;
+}
+
+/* Upper right, upper left, lower right, lower left: the first of those that hide least. */
+static box place_legend(const plot *p)
+{
+    box best = {0};
+    int64_t least = INT64_MAX;
+    for (int corner = 0; corner < 4; corner++) {
+        box b = {.height = LEGEND_ROW * (double)legend_rows(p) + 8};
+        b.left = corner % 2 ? LEFT + 8 : WIDTH - RIGHT - LEGEND_WIDTH;
+        b.top = corner < 2 ? TOP + 4 : HEIGHT - BOTTOM - b.height - 4;
+        int64_t count = 0;
+        for (int64_t k = 0; k < p->n; k++)
+            count += hidden(p, &p->series[k], &b);
+        if (count < least) {
+            least = count;
+            best = b;
+        }
+    }
+    return best;
+}
+
+/* A stroke and the label. */
+static void write_legend_row(FILE *f, const ct_series *s, const box *b, int64_t row, const char *colour)
+{
+    double y = b->top + 12 + LEGEND_ROW * (double)row;
+    fprintf(f, "<path stroke=\"%s\" stroke-width=\"2\" stroke-opacity=\"%s\" d=\"M%.1f %.1f h24\"/>\n", colour,
+            s->faint ? "0.35" : "1", b->left + 8, y);
+    write_text(f, b->left + 38, y + 4, "", s->label);
+}
+
+/* The first colour is that of the first curve and of the raw values behind it, and so on. */
+static const char *colour_of(const plot *p, int64_t series)
+{
+    int64_t colour = 0;
+    for (int64_t k = 0; k < series; k++)
+        colour += !p->series[k].faint;
+    return colours[(size_t)colour % CT_LENGTH(colours)];
+}
+
+static void write_legend(FILE *f, const plot *p)
+{
+    box b = place_legend(p);
+    int64_t row = 0;
+    fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"#fff\" fill-opacity=\"0.8\"/>\n",
+            b.left, b.top, LEGEND_WIDTH, b.height);
+    for (int64_t k = 0; k < p->n; k++)
+        if (p->series[k].label)
+            write_legend_row(f, &p->series[k], &b, row++, colour_of(p, k));
+}
 
 static ct_status write_plot(FILE *f, void *context)
 {
@@ -160,13 +231,10 @@ static ct_status write_plot(FILE *f, void *context)
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             WIDTH, HEIGHT, WIDTH, HEIGHT);
     write_grid(f, p->x, p->y);
-    /* The first colour is that of the first curve and of the raw values behind it, and so on. */
-    for (int64_t k = 0, colour = 0; k < p->n; k++) {
-        const char *c = colours[(size_t)colour % CT_LENGTH(colours)];
-        write_curve(f, &p->series[k], p->x, p->y, c);
-        write_legend(f, &p->series[k], k, c);
-        colour += !p->series[k].faint;
-    }
+    for (int64_t k = 0; k < p->n; k++)
+        write_curve(f, &p->series[k], p->x, p->y, colour_of(p, k));
+    if (legend_rows(p) > 0)
+        write_legend(f, p);
     double middle_x = 0.5 * (LEFT + WIDTH - RIGHT), middle_y = 0.5 * (TOP + HEIGHT - BOTTOM);
     write_text(f, middle_x, 24, " text-anchor=\"middle\" font-size=\"15\"", o->title);
     write_text(f, middle_x, HEIGHT - 12, " text-anchor=\"middle\"", o->x_label);

@@ -2,7 +2,7 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-enum { STEPS = 15 };
+enum { STEPS = 14, PLACES = 50 };
 
 /* f(x) = sin(x) exp(x). */
 static ct_tensor *f(ct_tensor *x)
@@ -33,40 +33,62 @@ static double gradient_at(double x)
     return ct_item(ct_grad_of(leaf));
 }
 
-/* An error of 0 would leave the picture. */
-static double log_of(double error)
+/* sin(x) exp(x) by the rules of calculus. */
+static double by_hand(double x)
 {
-    return log10(fmax(fabs(error), 1e-17));
+    return exp(x) * (sin(x) + cos(x));
+}
+
+/* How far both differences are off, and the gradient, at the step h: the root of the mean square over PLACES places. */
+static void errors_at(double h, double errors[3])
+{
+    double squares[3] = {0, 0, 0};
+    for (int i = 0; i < PLACES; i++) {
+        double x = 0.5 + (double)i / PLACES, truth = by_hand(x);
+        squares[0] += pow(forward_difference(x, h) - truth, 2);
+        squares[1] += pow(central_difference(x, h) - truth, 2);
+        squares[2] += pow(gradient_at(x) - truth, 2);
+    }
+    for (int k = 0; k < 3; k++)
+        errors[k] = sqrt(squares[k] / PLACES);
+}
+
+static void print_table(double x)
+{
+    printf("f'(1) by hand   %.9f\n", by_hand(x));
+    printf("f'(1) by cotan  %.9f\n\n", gradient_at(x));
+    printf("    h    one side   off by  both sides  off by\n");
+    for (double h = 0.1; h > 0.5e-4; h /= 10) {
+        double forward = forward_difference(x, h), central = central_difference(x, h);
+        printf("%.0e  %.9f   %6.0e     %.9f  %6.0e\n", h, forward, fabs(forward - by_hand(x)), central,
+               fabs(central - by_hand(x)));
+    }
+}
+
+static ct_status draw(void)
+{
+    double steps[STEPS], curves[3][STEPS], errors[3];
+    for (int i = 0; i < STEPS; i++) {
+        steps[i] = -1 - i;
+        errors_at(pow(10, steps[i]), errors);
+        for (int k = 0; k < 3; k++)
+            curves[k][i] = log10(errors[k]);
+    }
+    const ct_series series[] = {
+        {.label = "one side", .x = steps, .y = curves[0], .n = STEPS},
+        {.label = "both sides", .x = steps, .y = curves[1], .n = STEPS},
+        {.label = "cotan", .x = steps, .y = curves[2], .n = STEPS},
+    };
+    return ct_plot_svg("01_derivatives.svg", series, 3, .title = "How far a derivative of sin(x) exp(x) is off",
+                       .x_label = "log10 of the step h", .y_label = "log10 of the error");
 }
 
 int main(void)
 {
-    const double x = 1, truth = exp(1) * (sin(1) + cos(1)); /* (sin x + cos x) exp x */
-    double logs[STEPS], one_sided[STEPS], two_sided[STEPS], exact[STEPS];
     ct_scope_open();
-    double gradient = gradient_at(x);
-    printf("f'(1) by hand   %.12f\n", truth);
-    printf("f'(1) by cotan  %.12f\n\n", gradient);
-    printf("    h  (f(x+h)-f(x))/h  off by  (f(x+h)-f(x-h))/2h  off by\n");
-    for (int i = 0; i < STEPS; i++) {
-        double h = pow(10, -1 - i);
-        double forward = forward_difference(x, h), central = central_difference(x, h);
-        logs[i] = -1 - i;
-        one_sided[i] = log_of(forward - truth);
-        two_sided[i] = log_of(central - truth);
-        exact[i] = log_of(gradient - truth);
-        if (i < 6)
-            printf("1e-%02d  %.12f   %6.0e      %.12f  %6.0e\n", i + 1, forward, fabs(forward - truth), central,
-                   fabs(central - truth));
-    }
+    print_table(1);
+    draw();
     ct_scope_close();
-    const ct_series series[] = {
-        {.label = "one side", .x = logs, .y = one_sided, .n = STEPS},
-        {.label = "both sides", .x = logs, .y = two_sided, .n = STEPS},
-        {.label = "cotan", .x = logs, .y = exact, .n = STEPS},
-    };
-    ct_plot_svg("01_derivatives.svg", series, 3, .title = "How far a derivative of sin(x) exp(x) at 1 is off",
-                .x_label = "log10 of the step h", .y_label = "log10 of the error");
     if (ct_error_code() != CT_OK)
         return fprintf(stderr, "01_derivatives: %s\n", ct_error_message()), 1;
     return 0;

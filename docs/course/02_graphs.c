@@ -1,4 +1,5 @@
-/* Chapter 2: the circuit f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))), its gradients by hand and by the engine. Writes 02_graphs.svg. */
+/* Chapter 2: the circuit f = 1 / (1 + exp(-(w0 x0 + w1 x1 + w2))), its gradients by hand and by the engine. Writes the circuit,
+ * 02_graphs.svg, and the sigmoid, 02_sigmoid.svg. */
 #include <cotan/cotan.h>
 #include <math.h>
 
@@ -40,16 +41,21 @@ static double grad_of(ct_tensor *t)
     return ct_item(ct_grad_of(t));
 }
 
-/* The same expression in cotan. Every intermediate result is asked to keep its gradient, which the engine would drop. */
+/* The same expression in cotan. Every intermediate result is asked to keep its gradient, which the engine would drop. The trace sees
+ * all steps, for the picture. */
 static void by_engine(double *value, double *grad)
 {
-    ct_tensor *w0 = leaf(2), *x0 = leaf(-1), *w1 = leaf(-3), *x1 = leaf(-2), *w2 = leaf(-3);
+    ct_trace_begin();
+    ct_tensor *w0 = ct_name(leaf(2), "w0"), *x0 = ct_name(leaf(-1), "x0"), *w1 = ct_name(leaf(-3), "w1");
+    ct_tensor *x1 = ct_name(leaf(-2), "x1"), *w2 = ct_name(leaf(-3), "w2");
     ct_tensor *a = ct_mul(w0, x0), *b = ct_mul(w1, x1), *s = ct_add(ct_add(a, b), w2);
     ct_tensor *n = ct_neg(s), *e = ct_exp(n), *d = ct_add_scalar(e, 1), *f = ct_reciprocal(d);
     ct_tensor *const wires[NODES] = {a, b, s, n, e, d, f};
     for (int i = 0; i < NODES; i++)
         ct_retain_grad(wires[i]);
-    ct_backward(f);
+    ct_backward(ct_name(f, "f"));
+    ct_graph_write(f, "02_graphs.svg");
+    ct_trace_free(ct_trace_end());
     for (int i = 0; i < NODES; i++)
         value[i] = ct_item(wires[i]), grad[i] = grad_of(wires[i]);
     printf("by cotan: gradient of f with respect to w = (%.4f, %.4f, %.4f), to x = (%.4f, %.4f)\n\n", grad_of(w0),
@@ -69,7 +75,7 @@ static ct_status draw(void)
     }
     const ct_series series[] = {{.label = "f, the sigmoid of s", .x = s, .y = f, .n = POINTS},
                                 {.label = "its derivative, f (1 - f)", .x = s, .y = slope, .n = POINTS}};
-    return ct_plot_svg("02_graphs.svg", series, 2, .title = "The sigmoid and its derivative", .x_label = "s");
+    return ct_plot_svg("02_sigmoid.svg", series, 2, .title = "The sigmoid and its derivative", .x_label = "s");
 }
 
 int main(void)

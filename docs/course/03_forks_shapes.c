@@ -1,4 +1,4 @@
-/* Chapter 3: where a wire branches gradients add up, and every broadcast is such a branch. */
+/* Chapter 3: where a wire branches gradients add up, and every broadcast is such a branch. Writes 03_forks_shapes.svg. */
 #include <cotan/cotan.h>
 
 static ct_tensor *leaf(ct_tensor *t)
@@ -44,11 +44,14 @@ static void accumulation(void)
 /* One bias for three samples: a branch into three rows. */
 static void fork_by_broadcasting(void)
 {
-    ct_tensor *x = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3, 4, 5, 6), CT_SHAPE(3, 2));
+    ct_trace_begin();
+    ct_tensor *x = ct_name(ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3, 4, 5, 6), CT_SHAPE(3, 2)), "x");
     ct_tensor *b = leaf(ct_from_values(CT_FLOAT64, CT_VALUES(10, 20), CT_SHAPE(2)));
-    ct_tensor *y = ct_add(x, b);
+    ct_tensor *y = ct_add(x, ct_name(b, "b")), *f = ct_name(ct_sum(ct_square(y)), "f");
     ct_retain_grad(y);
-    ct_backward(ct_sum(ct_square(y)));
+    ct_backward(f);
+    ct_graph_write(f, "03_forks_shapes.svg");
+    ct_trace_free(ct_trace_end());
     printf("f = sum of (x + b)^2, x [3,2], b [2]\n");
     show("x + b", y);
     show("gradient at x + b", ct_grad_of(y));

@@ -92,8 +92,8 @@ static void learn(const char *name, int gates, double *before)
             loss[step >= 20] += ct_item(error) / 20;
         ct_scope_close();
     }
-    printf("%-5s gradient to the first input %.0e, to the last %.0e; loss %.2f to %.1f\n", name, pow(10, before[0]),
-           pow(10, before[LENGTH - 1]), loss[0], loss[1]);
+    printf("%-5s gradient to the first input %.0e, to the last %.0e; loss %.2f, in the end %s\n", name,
+           pow(10, before[0]), pow(10, before[LENGTH - 1]), loss[0], loss[1] < 0.75 * loss[0] ? "less" : "no less");
     ct_optimizer_free(adam);
     ct_module_free(net.module);
 }
