@@ -1029,9 +1029,9 @@ START_TEST(why_there_is_no_gradient)
     ct_no_grad_begin();
     ct_tensor *quiet = ct_exp(x);
     ct_no_grad_end();
-    expect_why(ct_why_no_grad(quiet), "'exp' (../tests/test_trace.c:");
+    expect_why(ct_why_no_grad(quiet), "'exp' (" __FILE__ ":");
     expect_why(ct_why_no_grad(quiet), "recording was off");
-    expect_why(ct_why_no_grad(ct_detach(x)), "was detached from its graph (../tests/test_trace.c:");
+    expect_why(ct_why_no_grad(ct_detach(x)), "was detached from its graph (" __FILE__ ":");
     expect_why(ct_why_no_grad(apply_without_backward(x)), "'step' has no gradient: nothing flows back through it");
     ok(ct_retain_grad(y));
     expect_why(ct_why_no_grad(y), "no backward has run over");
@@ -1039,7 +1039,7 @@ START_TEST(why_there_is_no_gradient)
     ok(ct_backward(y));
     expect_why(ct_why_no_grad(x), "'x' has a gradient");
     expect_why(ct_why_no_grad(y), "has a gradient");
-    expect_why(ct_why_no_grad(unused), "the last one began at the result of 'mul' (../tests/test_trace.c:");
+    expect_why(ct_why_no_grad(unused), "the last one began at the result of 'mul' (" __FILE__ ":");
     ok(ct_backward(other));
     expect_why(ct_why_no_grad(other), "used up");
     ct_zero_grad(x);
@@ -1063,7 +1063,7 @@ START_TEST(why_zero)
     ct_region_begin("net");
     ct_tensor *dead = ct_relu(h);
     ct_region_end();
-    expect_trace_why(ct_exp(ct_mul_scalar(dead, 4)), "x", "'relu' in net (../tests/test_trace.c:");
+    expect_trace_why(ct_exp(ct_mul_scalar(dead, 4)), "x", "'relu' in net (" __FILE__ ":");
     ok(ct_trace_begin());
     ct_tensor *y = named(3, "y", true);
     expect_trace_why(ct_relu(ct_mul_scalar(y, -2)), "y", "turns a gradient of 1 into 0; its input is -6");
@@ -1083,10 +1083,10 @@ START_TEST(why_nan_or_infinite)
 {
     ok(ct_trace_begin());
     ct_tensor *x = named(-3, "x", true);
-    expect_trace_why(ct_exp(ct_log(ct_mul_scalar(x, 2))), "x", "in the forward pass 'log' (../tests/test_trace.c:");
+    expect_trace_why(ct_exp(ct_log(ct_mul_scalar(x, 2))), "x", "in the forward pass 'log' (" __FILE__ ":");
     ok(ct_trace_begin());
     ct_tensor *y = named(0, "y", true);
-    expect_trace_why(ct_sqrt(ct_mul_scalar(y, 2)), "y", "the backward of 'sqrt' (../tests/test_trace.c:");
+    expect_trace_why(ct_sqrt(ct_mul_scalar(y, 2)), "y", "the backward of 'sqrt' (" __FILE__ ":");
     ok(ct_trace_begin());
     ct_tensor *z = named(0, "z", true);
     expect_trace_why(ct_sqrt(ct_square(z)), "z", "turns a gradient of 1 into inf; its input is 0");
@@ -1106,7 +1106,7 @@ START_TEST(why_tiny)
     ct_trace_log *trace = end_trace();
     const char *why = ct_trace_why(trace, ct_trace_find(trace, "x"));
     expect_why(why, "from the root 20 operations");
-    expect_why(why, "it shrinks most at 'sigmoid' (../tests/test_trace.c:");
+    expect_why(why, "it shrinks most at 'sigmoid' (" __FILE__ ":");
     expect_why(why, "its input is 8");
     expect_why(ct_trace_why(trace, -1), "no such tensor");
     ct_trace_free(trace);
