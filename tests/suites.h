@@ -39,6 +39,7 @@
     SUITE(geometry) \
     SUITE(matmul) \
     SUITE(nn) \
+    SUITE(optimizer) \
     SUITE(gradcheck) \
     SUITE(ops) \
     SUITE(graph_depth) \

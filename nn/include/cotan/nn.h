@@ -203,6 +203,27 @@ CT_API double ct_optimizer_lr(const ct_optimizer *optimizer);
 /* Error (argument): lr negative or not finite. 0 is allowed: the end of a schedule. */
 CT_API ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr);
 
+/* ---- gradient clipping ---- */
+
+typedef struct CT_BY_NAME ct_clip_options {
+    CT_OPTIONS_HEAD;
+    double norm_type;        /* p of the norm, > 0; INFINITY: the largest magnitude; default 2 */
+    bool error_if_nonfinite; /* default true; false: a norm that is infinite or NaN makes the gradients 0 or NaN */
+} ct_clip_options;
+#define CT_DEFAULTS_ct_clip_options .norm_type = 2, .error_if_nonfinite = true,
+CT_API void ct_clip_options_init(ct_clip_options *options, size_t size);
+
+/* Between backward and the step: scales the gradients of all parameters by max_norm / (norm + 1e-6) if that is below 1, and
+ * returns their norm as it was, that of all elements of all gradients as one vector, summed in double. A parameter without
+ * gradient counts as 0; max_norm INFINITY only measures. As PyTorch's clip_grad_norm_; Pascanu, Mikolov, Bengio, "On the
+ * difficulty of training recurrent neural networks", 2013, section 3.2. NaN with an error, which changes nothing: NULL,
+ * argument (max_norm or norm_type), state (the norm is not finite), memory, and one that is pending. options may be NULL. */
+CT_API double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_options *options);
+/* Puts each element of the gradients that is beyond -clip_value..clip_value onto that bound. Errors: NULL, argument, memory. */
+CT_API ct_status ct_clip_grad_value_(ct_module *module, double clip_value);
+
+/* ---- schedules ---- */
+
 /* The learning rate's factor at a step in 0..steps-1. A function of one's own is one more schedule. */
 typedef double (*ct_schedule)(int64_t step, int64_t steps);
 CT_API double ct_schedule_constant(int64_t step, int64_t steps); /* 1 */
@@ -361,6 +382,8 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_optimizer_zero_grad(...) (void)ct_at_integer(CT_HERE, (ct_optimizer_zero_grad(__VA_ARGS__), 0))
 #define ct_optimizer_step(optimizer) ct_at_status(CT_HERE, ct_optimizer_step(optimizer))
 #define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
+#define ct_clip_grad_norm_(...) ct_at_value(CT_HERE, CT_WITH2(ct_clip_grad_norm_, ct_clip_options, __VA_ARGS__, ))
+#define ct_clip_grad_value_(module, clip_value) ct_at_status(CT_HERE, ct_clip_grad_value_(module, clip_value))
 #define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
 #define ct_dataset_from_idx(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, ))
 #define ct_dataset_from_csv(...) ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, ))

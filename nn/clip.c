@@ -1,0 +1,140 @@
+/* Gradient clipping: by the norm of all gradients together, and element by element.
+ *
+ * Invariant: whatever can fail has been done before the first gradient changes. */
+#include "nn_internal.h"
+#include <math.h>
+
+/* ---- one gradient ---- */
+
+static double element(const void *data, ct_dtype dtype, int64_t i)
+{
+    return dtype == CT_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+}
+
+/* What the gradient's elements add to the sum of a norm: |g|^p, or for p = infinity the largest |g|. A NaN stays one. */
+static double add_to_norm(double sum, double magnitude, double p)
+{
+    if (isinf(p))
+        return magnitude > sum || isnan(magnitude) ? magnitude : sum;
+    return sum + (p == 2 ? magnitude * magnitude : p == 1 ? magnitude : pow(magnitude, p));
+}
+
+/* Multiplies by factor, and puts what is beyond -bound..bound onto the bound. A NaN stays one. */
+static void change(ct_tensor *gradient, double factor, double bound)
+{
+    ct_dtype dtype = ct_dtype_of(gradient);
+    void *data = ct_data_mut(gradient);
+    for (int64_t i = 0; i < ct_numel(gradient); i++) {
+        double g = factor * element(data, dtype, i);
+        g = g > bound ? bound : g < -bound ? -bound : g;
+        if (dtype == CT_FLOAT32)
+            ((float *)data)[i] = (float)g;
+        else
+            ((double *)data)[i] = g;
+    }
+}
+
+/* ---- those of a module ---- */
+
+/* The gradient of the parameter at index; NULL for a buffer and where there is none. */
+static ct_tensor *gradient_at(const ct_module *module, int64_t index)
+{
+    return ct_module_is_parameter(module, index) ? ct_grad_of(ct_module_tensor(module, index)) : NULL;
+}
+
+/* largest times the norm of all gradients divided by largest, so that no power of an element overflows. */
+static double norm_of(const ct_module *module, double p, double largest)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < ct_module_count(module) && ct_error_code() == CT_OK; k++) {
+        ct_tensor *gradient = gradient_at(module, k);
+        const void *data = gradient ? ct_data(ct_contiguous(gradient)) : NULL;
+        for (int64_t i = 0; data && i < ct_numel(gradient); i++)
+            sum = add_to_norm(sum, fabs(element(data, ct_dtype_of(gradient), i)) / largest, p);
+    }
+    return largest * (isinf(p) ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p));
+}
+
+/* NaN with an error. */
+static double total_norm(const ct_module *module, double p)
+{
+    if (ct_scope_open() != CT_OK)
+        return NAN;
+    ct_no_grad_begin();
+    double norm = norm_of(module, INFINITY, 1);
+    if (!isinf(p) && norm > 0 && isfinite(norm))
+        norm = norm_of(module, p, norm);
+    ct_no_grad_end();
+    return ct__nn_scope_close() == CT_OK ? norm : NAN;
+}
+
+static void own_gradient(ct_tensor *parameter, const ct_tensor *gradient)
+{
+    ct_tensor *own = gradient ? ct_empty(ct_dtype_of(gradient), ct_shape(gradient), ct_rank(gradient)) : NULL;
+    if (own && ct_copy_(own, gradient) == CT_OK)
+        ct_set_grad(parameter, own);
+}
+
+/* Gives every parameter a gradient that is contiguous and has its elements alone: one that is recorded, or a view, does not
+ * bear to be changed. */
+static ct_status make_own(const ct_module *module)
+{
+    if (ct_scope_open() != CT_OK)
+        return ct_error_code();
+    ct_no_grad_begin();
+    for (int64_t k = 0; k < ct_module_count(module) && ct_error_code() == CT_OK; k++)
+        own_gradient(ct_module_tensor(module, k), gradient_at(module, k));
+    ct_no_grad_end();
+    return ct__nn_scope_close();
+}
+
+static ct_status change_all(const ct_module *module, double factor, double bound)
+{
+    ct_status status = make_own(module);
+    for (int64_t k = 0; k < ct_module_count(module) && status == CT_OK; k++)
+        if (gradient_at(module, k))
+            change(gradient_at(module, k), factor, bound);
+    return status;
+}
+
+/* Error: NULL, argument (the limit is negative or NaN); one that is pending. */
+static ct_status check(const char *what, const ct_module *module, const char *limit_name, double limit)
+{
+    if (ct_error_code() != CT_OK)
+        return ct_error_code();
+    if (!module)
+        return ct_error_set(CT_ERROR_NULL, "%s: the module is NULL", what);
+    if (!(limit >= 0))
+        return ct_error_set(CT_ERROR_ARGUMENT, "%s: %s must not be negative: %g", what, limit_name, limit);
+    return CT_OK;
+}
+
+CT_OPTIONS_INIT(ct_clip_options)
+
+double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_options *options)
+{
+    CT_READ_OPTIONS(ct_clip_options, o, options, "clip_grad_norm_");
+    if (!o || check("clip_grad_norm_", module, "max_norm", max_norm) != CT_OK)
+        return NAN;
+    if (!(o->norm_type > 0)) {
+        ct_error_set(CT_ERROR_ARGUMENT, "clip_grad_norm_: norm_type must be above 0: %g", o->norm_type);
+        return NAN;
+    }
+    double norm = total_norm(module, o->norm_type);
+    if (ct_error_code() != CT_OK)
+        return NAN;
+    if (!isfinite(norm) && o->error_if_nonfinite) {
+        ct_error_set(CT_ERROR_STATE, "clip_grad_norm_: the norm of the gradients is %g, and nothing was changed", norm);
+        return NAN;
+    }
+    double factor = max_norm / (norm + 1e-6);
+    if (isinf(max_norm) || factor >= 1 || change_all(module, factor, INFINITY) == CT_OK)
+        return norm;
+    return NAN;
+}
+
+ct_status ct_clip_grad_value_(ct_module *module, double clip_value)
+{
+    ct_status status = check("clip_grad_value_", module, "clip_value", clip_value);
+    return status == CT_OK ? change_all(module, 1, clip_value) : status;
+}
