@@ -3,6 +3,7 @@
  * Invariant: all that a step needs exists before it changes the first parameter, so that it changes all or none. */
 #include "nn_internal.h"
 #include <math.h>
+#include <stddef.h>
 
 /* The update loops are compiled once for each instruction set, and the loader picks; none of them may fuse a product and a sum
  * (-ffp-contract=off), so that all give the same bits. Sanitizers cannot run the loader's choice. */
@@ -39,15 +40,26 @@ BY_DTYPE(sgd)
 BY_DTYPE(adam)
 BY_DTYPE(adamw)
 BY_DTYPE(rmsprop)
+BY_DTYPE(adagrad)
+BY_DTYPE(adadelta)
+BY_DTYPE(adamax)
+BY_DTYPE(nadam)
+BY_DTYPE(radam)
 
 static int with_momentum(const ct_optimizer_options *options)
 {
     return options->momentum != 0;
 }
 
-static int one_and_momentum(const ct_optimizer_options *options)
+static int of_rmsprop(const ct_optimizer_options *options)
 {
-    return 1 + with_momentum(options);
+    return 1 + options->centered + with_momentum(options);
+}
+
+static int one(const ct_optimizer_options *options)
+{
+    (void)options;
+    return 1;
 }
 
 static int two(const ct_optimizer_options *options)
@@ -56,23 +68,60 @@ static int two(const ct_optimizer_options *options)
     return 2;
 }
 
-const ct_optimizer_rule ct_rule_sgd = {
-    .name = "sgd", .defaults = CT_RULE_DEFAULTS(.lr = 1e-3), .states = with_momentum, .update = sgd};
+const ct_optimizer_rule ct_rule_sgd = {.name = "sgd",
+                                       .defaults = CT_RULE_DEFAULTS(.lr = 1e-3),
+                                       .states = with_momentum,
+                                       .update = sgd,
+                                       .takes = "momentum dampening nesterov"};
 const ct_optimizer_rule ct_rule_adam = {.name = "adam",
                                         .defaults =
                                             CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
                                         .states = two,
-                                        .update = adam};
+                                        .update = adam,
+                                        .takes = "beta1 beta2 eps"};
 const ct_optimizer_rule ct_rule_adamw = {
     .name = "adamw",
     .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01),
     .states = two,
     .update = adamw,
+    .takes = "beta1 beta2 eps",
 };
 const ct_optimizer_rule ct_rule_rmsprop = {.name = "rmsprop",
                                            .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8),
-                                           .states = one_and_momentum,
-                                           .update = rmsprop};
+                                           .states = of_rmsprop,
+                                           .update = rmsprop,
+                                           .takes = "beta2 eps momentum centered"};
+const ct_optimizer_rule ct_rule_adagrad = {.name = "adagrad",
+                                           .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .eps = 1e-10),
+                                           .states = one,
+                                           .update = adagrad,
+                                           .takes = "eps lr_decay"};
+const ct_optimizer_rule ct_rule_adadelta = {.name = "adadelta",
+                                            .defaults = CT_RULE_DEFAULTS(.lr = 1, .beta2 = 0.9, .eps = 1e-6),
+                                            .states = two,
+                                            .update = adadelta,
+                                            .takes = "beta2 eps"};
+const ct_optimizer_rule ct_rule_adamax = {
+    .name = "adamax",
+    .defaults = CT_RULE_DEFAULTS(.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
+    .states = two,
+    .update = adamax,
+    .takes = "beta1 beta2 eps",
+};
+const ct_optimizer_rule ct_rule_nadam = {
+    .name = "nadam",
+    .defaults = CT_RULE_DEFAULTS(.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .momentum_decay = 4e-3),
+    .states = two,
+    .update = nadam,
+    .takes = "beta1 beta2 eps momentum_decay",
+};
+const ct_optimizer_rule ct_rule_radam = {
+    .name = "radam",
+    .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
+    .states = two,
+    .update = radam,
+    .takes = "beta1 beta2 eps",
+};
 
 /* ---- the engine ---- */
 
@@ -81,6 +130,7 @@ typedef struct slot {
     ct_tensor *states[CT_OPTIMIZER_STATES]; /* kept */
     const void *gradient;                   /* of the step that is running; NULL: none */
     int64_t step;
+    double number; /* the rule's */
 } slot;
 
 struct ct_optimizer {
@@ -93,41 +143,83 @@ struct ct_optimizer {
 
 CT_OPTIONS_INIT(ct_optimizer_options)
 
+/* An option that is a number: its name, its place, and what it must be below. */
+static const struct number {
+    const char *name;
+    size_t place;
+    double below;
+} numbers[] = {
+#define NUMBER(name, below)                                \
+    {                                                      \
+#name, offsetof(ct_optimizer_options, name), below \
+    }
+    NUMBER(lr, INFINITY), NUMBER(momentum, 1),        NUMBER(weight_decay, INFINITY),
+    NUMBER(beta1, 1),     NUMBER(beta2, 1),           NUMBER(eps, INFINITY),
+    NUMBER(dampening, 1), NUMBER(lr_decay, INFINITY), NUMBER(momentum_decay, INFINITY),
+#undef NUMBER
+};
+
+static double get(const ct_optimizer_options *options, const struct number *n)
+{
+    return *(const double *)((const char *)options + n->place);
+}
+
+static void set(ct_optimizer_options *options, const struct number *n, double value)
+{
+    *(double *)((char *)options + n->place) = value;
+}
+
+/* Whether the rule reads the option of that name. */
+static bool takes(const ct_optimizer_rule *rule, const char *name)
+{
+    if (!rule->takes || strcmp(name, "lr") == 0 || strcmp(name, "weight_decay") == 0)
+        return true;
+    size_t length = strlen(name);
+    for (const char *word = rule->takes; *word; word += strspn(word, " ")) {
+        size_t here = strcspn(word, " ");
+        if (here == length && strncmp(word, name, length) == 0)
+            return true;
+        word += here;
+    }
+    return false;
+}
+
+/* Refuses what was given and would not count. */
+static ct_status check_taken(const ct_optimizer_rule *rule, const ct_optimizer_options *given)
+{
+    const char *name = given->nesterov && !takes(rule, "nesterov")   ? "nesterov"
+                       : given->centered && !takes(rule, "centered") ? "centered"
+                                                                     : NULL;
+    for (size_t i = 0; i < CT_LENGTH(numbers); i++)
+        if (!ct_is_unset(get(given, &numbers[i])) && get(given, &numbers[i]) != 0 && !takes(rule, numbers[i].name))
+            name = numbers[i].name;
+    return name ? ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: has no option %s", rule->name, name) : CT_OK;
+}
+
 /* The options given, with the rule's defaults for those that are not. */
 static ct_status fill(ct_optimizer_options *all, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
 {
     CT_READ_OPTIONS(ct_optimizer_options, o, options, rule->name);
     CT_READ_OPTIONS(ct_optimizer_options, d, rule->defaults, rule->name);
-    if (!o || !d)
+    if (!o || !d || check_taken(rule, o) != CT_OK)
         return ct_error_code();
     *all = *o;
-    double *members[] = {&all->lr, &all->momentum, &all->weight_decay, &all->beta1, &all->beta2, &all->eps};
-    const double defaults[] = {d->lr, d->momentum, d->weight_decay, d->beta1, d->beta2, d->eps};
-    for (size_t i = 0; i < CT_LENGTH(members); i++)
-        if (ct_is_unset(*members[i]))
-            *members[i] = ct_is_unset(defaults[i]) ? 0 : defaults[i];
+    for (size_t i = 0; i < CT_LENGTH(numbers); i++)
+        if (ct_is_unset(get(all, &numbers[i])))
+            set(all, &numbers[i], ct_is_unset(get(d, &numbers[i])) ? 0 : get(d, &numbers[i]));
     return CT_OK;
 }
 
 static ct_status check_options(const char *rule, const ct_optimizer_options *o)
 {
-    const struct {
-        const char *name;
-        double value;
-        bool good;
-    } rows[] = {
-        {"lr", o->lr, o->lr >= 0 && isfinite(o->lr)},
-        {"momentum", o->momentum, o->momentum >= 0 && o->momentum < 1},
-        {"weight_decay", o->weight_decay, o->weight_decay >= 0 && isfinite(o->weight_decay)},
-        {"beta1", o->beta1, o->beta1 >= 0 && o->beta1 < 1},
-        {"beta2", o->beta2, o->beta2 >= 0 && o->beta2 < 1},
-        {"eps", o->eps, o->eps >= 0 && isfinite(o->eps)},
-        {"nesterov without momentum", o->momentum, !o->nesterov || o->momentum > 0},
-    };
-    for (size_t i = 0; i < CT_LENGTH(rows); i++)
-        if (!rows[i].good)
-            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: %s out of range: %g", rule, rows[i].name,
-                                rows[i].value);
+    for (size_t i = 0; i < CT_LENGTH(numbers); i++) {
+        double value = get(o, &numbers[i]);
+        if (!(value >= 0 && value < numbers[i].below))
+            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: %s out of range: %g", rule, numbers[i].name, value);
+    }
+    if (o->nesterov && (o->momentum == 0 || o->dampening > 0))
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: nesterov %s", rule,
+                            o->dampening > 0 ? "with dampening" : "without momentum");
     return CT_OK;
 }
 
@@ -208,6 +300,7 @@ static void update(const ct_optimizer *optimizer, slot *s)
         .n = ct_numel(s->parameter),
         .parameter = ct_data_mut(s->parameter),
         .gradient = s->gradient,
+        .number = &s->number,
     };
     for (int k = 0; k < optimizer->states; k++)
         u.states[k] = ct_data_mut(s->states[k]);

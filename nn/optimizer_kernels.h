@@ -2,31 +2,35 @@
  *
  * Invariant: each element is read and written once, and independently of the others. */
 
-/* g = gradient + decay p;  b = momentum b + g;  p -= lr (nesterov ? g + momentum b : momentum ? b : g) */
+/* g = gradient + decay p everywhere, and with maximize g = -gradient + decay p. */
+
+/* b = momentum b + (1 - dampening) g, the first time b = g;  p -= lr (nesterov ? g + momentum b : momentum ? b : g) */
 CT_CLONES static void NAME(sgd)(const ct_update *u)
 {
+    const REAL sign = u->options->maximize ? -1 : 1, fresh = (REAL)(u->step == 1 ? 1 : 1 - u->options->dampening);
     const REAL lr = (REAL)u->options->lr, momentum = (REAL)u->options->momentum, decay = (REAL)u->options->weight_decay;
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict b = u->states[0];
     if (momentum == 0) {
         for (int64_t i = 0; i < u->n; i++)
-            p[i] -= lr * (gradient[i] + decay * p[i]);
+            p[i] -= lr * (sign * gradient[i] + decay * p[i]);
         return;
     }
     const REAL own = u->options->nesterov ? 1 : 0, ahead = u->options->nesterov ? momentum : 1;
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = gradient[i] + decay * p[i];
-        b[i] = momentum * b[i] + g;
+        REAL g = sign * gradient[i] + decay * p[i];
+        b[i] = momentum * b[i] + fresh * g;
         p[i] -= lr * (own * g + ahead * b[i]);
     }
 }
 
-/* p *= shrink;  g = gradient + decay p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+/* p *= shrink;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  * p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps) */
 CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double decoupled)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL shrink = (REAL)(1 - o->lr * decoupled), decay = (REAL)l2, eps = (REAL)o->eps;
+    const REAL sign = o->maximize ? -1 : 1, shrink = (REAL)(1 - o->lr * decoupled), decay = (REAL)l2,
+               eps = (REAL)o->eps;
     const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
                rest2 = (REAL)(1 - o->beta2);
     const REAL rate = (REAL)(o->lr / (1 - pow(o->beta1, (double)u->step)));
@@ -34,7 +38,7 @@ CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double deco
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL shrunk = p[i] * shrink, g = gradient[i] + decay * shrunk;
+        REAL shrunk = p[i] * shrink, g = sign * gradient[i] + decay * shrunk;
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * (g * g);
         p[i] = shrunk - rate * m[i] / (REAL_SQRT(v[i]) * root + eps);
@@ -51,20 +55,130 @@ static void NAME(adamw)(const ct_update *u)
     NAME(adam_step)(u, 0, u->options->weight_decay);
 }
 
-/* g = gradient + decay p;  v = beta2 v + (1 - beta2) g^2;  d = g / (sqrt(v) + eps);  b = momentum b + d;  p -= lr b */
+/* v = beta2 v + (1 - beta2) g^2;  centered: a = beta2 a + (1 - beta2) g, w = v - a^2, otherwise w = v;
+ * d = g / (sqrt(w) + eps);  b = momentum b + d;  p -= lr b */
 CT_CLONES static void NAME(rmsprop)(const ct_update *u)
 {
     const ct_optimizer_options *o = u->options;
     const REAL lr = (REAL)o->lr, momentum = (REAL)o->momentum, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
-    const REAL beta2 = (REAL)o->beta2, rest2 = (REAL)(1 - o->beta2);
+    const REAL sign = o->maximize ? -1 : 1, beta2 = (REAL)o->beta2, rest2 = (REAL)(1 - o->beta2);
     const REAL *restrict gradient = u->gradient;
-    REAL *restrict p = u->parameter, *restrict v = u->states[0], *restrict b = u->states[1];
+    REAL *restrict p = u->parameter, *restrict v = u->states[0];
+    REAL *restrict a = o->centered ? u->states[1] : NULL, *restrict b = u->states[o->centered ? 2 : 1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = gradient[i] + decay * p[i];
-        v[i] = beta2 * v[i] + rest2 * (g * g);
-        REAL step = g / (REAL_SQRT(v[i]) + eps);
+        REAL g = sign * gradient[i] + decay * p[i], w = v[i] = beta2 * v[i] + rest2 * (g * g);
+        if (a) {
+            a[i] = beta2 * a[i] + rest2 * g;
+            w -= a[i] * a[i];
+            w = w < 0 ? 0 : w; /* by rounding */
+        }
+        REAL step = g / (REAL_SQRT(w) + eps);
         if (b)
             step = b[i] = momentum * b[i] + step;
         p[i] -= lr * step;
     }
+}
+
+/* v += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(v) + eps) */
+CT_CLONES static void NAME(adagrad)(const ct_update *u)
+{
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL lr = (REAL)(o->lr / (1 + (double)(u->step - 1) * o->lr_decay));
+    const REAL *restrict gradient = u->gradient;
+    REAL *restrict p = u->parameter, *restrict v = u->states[0];
+    for (int64_t i = 0; i < u->n; i++) {
+        REAL g = sign * gradient[i] + decay * p[i];
+        v[i] += g * g;
+        p[i] -= lr * g / (REAL_SQRT(v[i]) + eps);
+    }
+}
+
+/* v = beta2 v + (1 - beta2) g^2;  d = g sqrt(a + eps) / sqrt(v + eps);  a = beta2 a + (1 - beta2) d^2;  p -= lr d */
+CT_CLONES static void NAME(adadelta)(const ct_update *u)
+{
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, lr = (REAL)o->lr, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL beta2 = (REAL)o->beta2, rest2 = (REAL)(1 - o->beta2);
+    const REAL *restrict gradient = u->gradient;
+    REAL *restrict p = u->parameter, *restrict v = u->states[0], *restrict a = u->states[1];
+    for (int64_t i = 0; i < u->n; i++) {
+        REAL g = sign * gradient[i] + decay * p[i];
+        v[i] = beta2 * v[i] + rest2 * (g * g);
+        REAL d = REAL_SQRT(a[i] + eps) / REAL_SQRT(v[i] + eps) * g;
+        a[i] = beta2 * a[i] + rest2 * (d * d);
+        p[i] -= lr * d;
+    }
+}
+
+/* m = beta1 m + (1 - beta1) g;  s = max(beta2 s, |g| + eps);  p -= lr / (1 - beta1^t) m / s */
+CT_CLONES static void NAME(adamax)(const ct_update *u)
+{
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2;
+    const REAL rate = (REAL)(o->lr / (1 - pow(o->beta1, (double)u->step)));
+    const REAL *restrict gradient = u->gradient;
+    REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict s = u->states[1];
+    for (int64_t i = 0; i < u->n; i++) {
+        REAL g = sign * gradient[i] + decay * p[i], size = (g < 0 ? -g : g) + eps;
+        m[i] = beta1 * m[i] + rest1 * g;
+        s[i] = beta2 * s[i] > size ? beta2 * s[i] : size;
+        p[i] -= rate * m[i] / s[i];
+    }
+}
+
+/* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  d = sqrt(v) root + eps;  p -= (now g + next m) / d */
+CT_CLONES static void NAME(nadam_step)(const ct_update *u, double now, double next)
+{
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
+               rest2 = (REAL)(1 - o->beta2);
+    const REAL root = (REAL)(1 / sqrt(1 - pow(o->beta2, (double)u->step))), of_g = (REAL)now, of_m = (REAL)next;
+    const REAL *restrict gradient = u->gradient;
+    REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
+    for (int64_t i = 0; i < u->n; i++) {
+        REAL g = sign * gradient[i] + decay * p[i];
+        m[i] = beta1 * m[i] + rest1 * g;
+        v[i] = beta2 * v[i] + rest2 * (g * g);
+        p[i] -= (of_g * g + of_m * m[i]) / (REAL_SQRT(v[i]) * root + eps);
+    }
+}
+
+/* mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2), whose product over the steps is the rule's number. */
+static void NAME(nadam)(const ct_update *u)
+{
+    const ct_optimizer_options *o = u->options;
+    double mu = o->beta1 * (1 - 0.5 * pow(0.96, (double)u->step * o->momentum_decay));
+    double mu_next = o->beta1 * (1 - 0.5 * pow(0.96, (double)(u->step + 1) * o->momentum_decay));
+    double product = *u->number = (u->step == 1 ? 1 : *u->number) * mu;
+    NAME(nadam_step)(u, o->lr * (1 - mu) / (1 - product), o->lr * mu_next / (1 - product * mu_next));
+}
+
+/* m and v as Adam's;  p -= lr / (1 - beta1^t) m (length / (sqrt(v) + eps), or 1 where length is 0) */
+CT_CLONES static void NAME(radam_step)(const ct_update *u, double length)
+{
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps, scale = (REAL)length;
+    const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
+               rest2 = (REAL)(1 - o->beta2);
+    const REAL rate = (REAL)(o->lr / (1 - pow(o->beta1, (double)u->step)));
+    const REAL *restrict gradient = u->gradient;
+    REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
+    for (int64_t i = 0; i < u->n; i++) {
+        REAL g = sign * gradient[i] + decay * p[i];
+        m[i] = beta1 * m[i] + rest1 * g;
+        v[i] = beta2 * v[i] + rest2 * (g * g);
+        p[i] -= rate * m[i] * (scale > 0 ? scale / (REAL_SQRT(v[i]) + eps) : 1);
+    }
+}
+
+/* The variance of the adaptive rate exists from rho_t > 5 on: r_t sqrt(1 - beta2^t) is the length then. */
+static void NAME(radam)(const ct_update *u)
+{
+    double t = (double)u->step, beta2 = u->options->beta2, rest = 1 - pow(beta2, t);
+    double most = 2 / (1 - beta2) - 1, rho = most - 2 * t * pow(beta2, t) / rest;
+    double r2 = (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho);
+    NAME(radam_step)(u, rho > 5 ? sqrt(r2 * rest) : 0);
 }

@@ -1,4 +1,4 @@
-/* Clipping of gradients.
+/* Clipping of gradients; the rules of optimisers against PyTorch's numbers.
  *
  * Invariant: what is expected was computed by hand or in another program, in float64. */
 #include <cotan/cotan.h>
@@ -237,6 +237,122 @@ START_TEST(clipping_refuses)
 }
 END_TEST
 
+/* ---- rules ---- */
+
+enum { WEIGHTS = 6, STEPS = 20 };
+
+CT_OVERRIDE_BEGIN
+#define GIVEN(...)                                     \
+    {                                                  \
+        CT_DEFAULTS(ct_optimizer_options), __VA_ARGS__ \
+    }
+/* The rows of make_optimizer_reference.py. */
+static const struct rule_case {
+    const char *name;
+    const ct_optimizer_rule *rule;
+    ct_optimizer_options options;
+} rule_cases[] = {
+    {"sgd_dampening", &ct_rule_sgd, GIVEN(.lr = 0.1, .momentum = 0.9, .dampening = 0.9)},
+    {"sgd_maximize", &ct_rule_sgd,
+     GIVEN(.lr = 0.1, .momentum = 0.8, .nesterov = true, .weight_decay = 0.02, .maximize = true)},
+    {"sgd_plain_maximize", &ct_rule_sgd, GIVEN(.lr = 0.1, .weight_decay = 0.02, .maximize = true)},
+    {"adam_maximize", &ct_rule_adam, GIVEN(.lr = 0.05, .weight_decay = 0.1, .maximize = true)},
+    {"adamw_maximize", &ct_rule_adamw, GIVEN(.lr = 0.05, .weight_decay = 0.1, .maximize = true)},
+    {"rmsprop_centered", &ct_rule_rmsprop, GIVEN(.lr = 0.02, .centered = true)},
+    {"rmsprop_all", &ct_rule_rmsprop,
+     GIVEN(.lr = 0.02, .beta2 = 0.9, .centered = true, .momentum = 0.5, .weight_decay = 0.1, .maximize = true)},
+    {"adagrad", &ct_rule_adagrad, {CT_DEFAULTS(ct_optimizer_options)}},
+    {"adagrad_all", &ct_rule_adagrad,
+     GIVEN(.lr = 0.1, .lr_decay = 0.05, .weight_decay = 0.1, .eps = 1e-3, .maximize = true)},
+    {"adadelta", &ct_rule_adadelta, {CT_DEFAULTS(ct_optimizer_options)}},
+    {"adadelta_all", &ct_rule_adadelta,
+     GIVEN(.lr = 0.5, .beta2 = 0.8, .eps = 1e-3, .weight_decay = 0.1, .maximize = true)},
+    {"adamax", &ct_rule_adamax, {CT_DEFAULTS(ct_optimizer_options)}},
+    {"adamax_all", &ct_rule_adamax,
+     GIVEN(.lr = 0.1, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1, .maximize = true)},
+    {"nadam", &ct_rule_nadam, {CT_DEFAULTS(ct_optimizer_options)}},
+    {"nadam_all", &ct_rule_nadam,
+     GIVEN(.lr = 0.1, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1, .momentum_decay = 0.3,
+           .maximize = true)},
+    {"radam", &ct_rule_radam, {CT_DEFAULTS(ct_optimizer_options)}},
+    {"radam_all", &ct_rule_radam,
+     GIVEN(.lr = 0.1, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3, .weight_decay = 0.1, .maximize = true)},
+};
+
+/* n elements, element i being that of the row at i % WEIGHTS, so that every lane of a vector loop is used. */
+static ct_tensor *repeated(ct_dtype dtype, const ct_tensor *values, int row)
+{
+    enum { N = 39 };
+    double numbers[N];
+    for (int i = 0; i < N; i++)
+        numbers[i] = ((const double *)ct_data(values))[row * WEIGHTS + i % WEIGHTS];
+    return ct_from_values(dtype, numbers, N, CT_SHAPE(N));
+}
+
+static void run_rule(const struct rule_case *c, const ct_tensor_file *file, ct_dtype dtype, double tolerance)
+{
+    const ct_tensor *gradients = ct_tensor_file_get(file, "gradients"), *after = ct_tensor_file_get(file, c->name);
+    ck_assert(after && ct_size(after, 0) == STEPS && ct_size(after, 1) == WEIGHTS);
+    ct_module *m = ct_module_new(dtype);
+    ct_tensor *p = ct_module_parameter(m, "p", repeated(dtype, ct_tensor_file_get(file, "start"), 0));
+    ct_optimizer *optimizer = (ct_optimizer_new)(m, c->rule, &c->options);
+    for (int step = 0; step < STEPS; step++) {
+        ct_scope_open();
+        ck_assert_int_eq(ct_set_grad(p, repeated(dtype, gradients, step)), CT_OK);
+        ck_assert_int_eq(ct_optimizer_step(optimizer), CT_OK);
+        for (int64_t i = 0; i < ct_numel(p); i++) {
+            double want = ct_get(after, (int64_t[]){step, i % WEIGHTS}, 2), have = ct_get(p, &i, 1);
+            ck_assert_msg(fabs(have - want) <= tolerance * fmax(1, fabs(want)), "%s, step %d: %.17g, not %.17g",
+                          c->name, step + 1, have, want);
+        }
+        close_scope();
+    }
+    ct_optimizer_free(optimizer);
+    ct_module_free(m);
+}
+
+START_TEST(rules_agree_with_pytorch)
+{
+    ct_tensor_file *file = ct_safetensors_load(TEST_DATA "/optimizer_reference.safetensors");
+    ck_assert_msg(file != NULL, "%s", ct_error_message());
+    run_rule(&rule_cases[_i], file, CT_FLOAT64, 1e-12);
+    run_rule(&rule_cases[_i], file, CT_FLOAT32, 1e-5);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(options_that_would_not_count_are_refused)
+{
+    static const struct {
+        const ct_optimizer_rule *rule;
+        ct_optimizer_options options;
+        const char *words;
+    } rows[] = {
+        {&ct_rule_adam, GIVEN(.momentum = 0.9), "optimizer adam: has no option momentum"},
+        {&ct_rule_nadam, GIVEN(.momentum = 0.9), "has no option momentum"},
+        {&ct_rule_adam, GIVEN(.nesterov = true), "has no option nesterov"},
+        {&ct_rule_sgd, GIVEN(.centered = true), "has no option centered"},
+        {&ct_rule_sgd, GIVEN(.eps = 1e-8), "has no option eps"},
+        {&ct_rule_adam, GIVEN(.lr_decay = 0.1), "has no option lr_decay"},
+        {&ct_rule_sgd, GIVEN(.momentum = 0.9, .dampening = 1), "dampening out of range: 1"},
+        {&ct_rule_sgd, GIVEN(.dampening = NAN), "dampening"},
+        {&ct_rule_adagrad, GIVEN(.lr_decay = -1), "lr_decay out of range: -1"},
+        {&ct_rule_nadam, GIVEN(.momentum_decay = INFINITY), "momentum_decay out of range: inf"},
+        {&ct_rule_sgd, GIVEN(.momentum = 0.9, .dampening = 0.1, .nesterov = true), "nesterov with dampening"},
+    };
+    ct_module *m = ct_module_new(CT_FLOAT32);
+    for (int i = 0; i < LENGTH(rows); i++) {
+        ck_assert_ptr_null((ct_optimizer_new)(m, rows[i].rule, &rows[i].options));
+        expect_error(CT_ERROR_ARGUMENT, rows[i].words);
+    }
+    ct_optimizer *adam = ct_optimizer_new(m, &ct_rule_adam, .momentum = 0); /* says what is so */
+    ck_assert_ptr_nonnull(adam);
+    ct_optimizer_free(adam);
+    ct_module_free(m);
+}
+END_TEST
+CT_OVERRIDE_END
+
 static TCase *new_case(const char *name)
 {
     TCase *t = tcase_create(name);
@@ -258,6 +374,11 @@ Suite *ct_suite_optimizer(void)
     tcase_add_test(t, nothing_to_clip);
     tcase_add_test(t, norms_that_are_not_finite);
     tcase_add_test(t, clipping_refuses);
+    suite_add_tcase(suite, t);
+
+    t = new_case("rules");
+    tcase_add_loop_test(t, rules_agree_with_pytorch, 0, LENGTH(rule_cases));
+    tcase_add_test(t, options_that_would_not_count_are_refused);
     suite_add_tcase(suite, t);
     return suite;
 }

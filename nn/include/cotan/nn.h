@@ -147,16 +147,21 @@ typedef struct CT_BY_NAME ct_optimizer_options {
     double momentum; /* in [0, 1) */
     double
         weight_decay; /* >= 0: times the parameter, added to the gradient; adamw: times lr, taken off the parameter */
-    double beta1, beta2; /* in [0, 1): decay of the running means of the gradient and of its square */
-    double eps;          /* >= 0 */
-    bool nesterov;       /* needs momentum */
+    double beta1, beta2;   /* in [0, 1): decay of the running means of the gradient and of its square */
+    double eps;            /* >= 0 */
+    bool nesterov;         /* needs momentum, and no dampening */
+    bool maximize;         /* follows the gradient upwards */
+    bool centered;         /* rmsprop: divides by the deviation of the gradients, not by their root mean square */
+    double dampening;      /* sgd, in [0, 1): of what is added to the momentum after the first step */
+    double lr_decay;       /* adagrad, >= 0: divides lr by 1 + (step - 1) lr_decay */
+    double momentum_decay; /* nadam, >= 0 */
 } ct_optimizer_options;
 #define CT_DEFAULTS_ct_optimizer_options                                                                  \
     .lr = CT_UNSET, .momentum = CT_UNSET, .weight_decay = CT_UNSET, .beta1 = CT_UNSET, .beta2 = CT_UNSET, \
-    .eps = CT_UNSET,
+    .eps = CT_UNSET, .dampening = CT_UNSET, .lr_decay = CT_UNSET, .momentum_decay = CT_UNSET,
 CT_API void ct_optimizer_options_init(ct_optimizer_options *options, size_t size);
 
-#define CT_OPTIMIZER_STATES 2
+#define CT_OPTIMIZER_STATES 3
 
 /* One parameter's step, as a rule sees it: n contiguous elements of dtype, changed in place. */
 typedef struct ct_update {
@@ -167,6 +172,7 @@ typedef struct ct_update {
     void *parameter;
     const void *gradient;
     void *states[CT_OPTIMIZER_STATES]; /* zero before the first step */
+    double *number;                    /* one number that the rule keeps of each parameter; 0 before the first step */
 } ct_update;
 
 /* A rule's own options; members left out are 0. */
@@ -178,14 +184,29 @@ typedef struct ct_optimizer_rule {
     const ct_optimizer_options *defaults;               /* CT_RULE_DEFAULTS(.lr = 0.1, ...) */
     int (*states)(const ct_optimizer_options *options); /* how many tensors of the parameter's shape it keeps */
     void (*update)(const ct_update *update);            /* cannot fail */
+    const char
+        *takes; /* names of options beside lr, weight_decay, maximize, "momentum nesterov"; others are refused unless
+                        * they are 0. NULL: takes all */
 } ct_optimizer_rule;
 
-/* PyTorch's rules and defaults, which each page of its documentation gives as an algorithm. */
-CT_API extern const ct_optimizer_rule ct_rule_sgd;   /* lr 1e-3; momentum, nesterov, weight_decay */
-CT_API extern const ct_optimizer_rule ct_rule_adam;  /* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015 */
-CT_API extern const ct_optimizer_rule ct_rule_adamw; /* the same with weight_decay 0.01; Loshchilov & Hutter 2019 */
-CT_API extern const ct_optimizer_rule
-    ct_rule_rmsprop; /* lr 1e-2, beta2 0.99, eps 1e-8; momentum, weight_decay; Hinton 2012 */
+/* PyTorch's rules and defaults, which each page of its documentation gives as an algorithm. All take weight_decay and maximize. */
+/* lr 1e-3; momentum, dampening, nesterov. With momentum b the lectures' v = b v + g; p -= lr v. Their v = b v - lr g; p += v
+ * is the same at a constant rate, and v = b v + (1 - b) g is dampening = b but for the first step, where v = g. */
+CT_API extern const ct_optimizer_rule ct_rule_sgd;
+/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015. adamw: with weight_decay 0.01; Loshchilov & Hutter 2019 */
+CT_API extern const ct_optimizer_rule ct_rule_adam, ct_rule_adamw;
+/* lr 1e-2, beta2 (PyTorch's alpha) 0.99, eps 1e-8; momentum, centered; Hinton 2012 */
+CT_API extern const ct_optimizer_rule ct_rule_rmsprop;
+/* lr 1e-2, eps 1e-10; lr_decay; Duchi, Hazan, Singer 2011 */
+CT_API extern const ct_optimizer_rule ct_rule_adagrad;
+/* lr 1, beta2 (PyTorch's rho) 0.9, eps 1e-6; Zeiler 2012 */
+CT_API extern const ct_optimizer_rule ct_rule_adadelta;
+/* lr 2e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015, section 7.1 */
+CT_API extern const ct_optimizer_rule ct_rule_adamax;
+/* the same and momentum_decay 4e-3; Dozat 2016 */
+CT_API extern const ct_optimizer_rule ct_rule_nadam;
+/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Liu, Jiang, He, Chen, Liu, Gao, Han 2020 */
+CT_API extern const ct_optimizer_rule ct_rule_radam;
 
 typedef struct ct_optimizer ct_optimizer;
 
