@@ -80,7 +80,7 @@ static void moments(const ct_tensor *t, double *mean, double *variance, double *
 START_TEST(initialisers_have_their_variance)
 {
     /* weight [60,50,3,3]: fan_in 450, fan_out 540, 27000 elements */
-    static const struct {
+    const struct {
         const ct_initializer *initializer;
         double variance;
     } rows[] = {
@@ -89,6 +89,10 @@ START_TEST(initialisers_have_their_variance)
         {&ct_init_he_uniform, 2. / 450},
         {&ct_init_he_normal, 2. / 450},
         {&ct_init_torch, 1. / (3 * 450)},
+        {&ct_init_lecun_uniform, 1. / 450},
+        {&ct_init_lecun_normal, 1. / 450},
+        {&ct_init_normal, 1},
+        {CT_INIT_NORMAL(0.02), 0.02 * 0.02},
     };
     for (int i = 0; i < LENGTH(rows); i++) {
         double mean, variance, largest, bound = sqrt(3 * rows[i].variance), n = 27000;
@@ -107,6 +111,83 @@ START_TEST(initialisers_have_their_variance)
             ck_assert(largest > 3.5 * sqrt(rows[i].variance) && largest < 6.5 * sqrt(rows[i].variance));
         close_scope();
     }
+}
+END_TEST
+
+START_TEST(truncated_normals_keep_their_variance)
+{
+    static const ct_initializer small = {
+        .name = "small", .distribution = CT_TRUNCATED_NORMAL, .value = 1, .in = 1}; /* variance 1 / 250 */
+    static const struct {
+        const ct_initializer *initializer;
+        double variance;
+    } rows[] = {{&ct_init_truncated_normal, 1}, {&small, 1. / 250}};
+    for (int i = 0; i < LENGTH(rows); i++) {
+        double mean, variance, largest, n = 25000, bound = 2 * sqrt(rows[i].variance) / 0.8796256610342398;
+        ct_scope_open();
+        ct_seed(7);
+        ct_tensor *t = ct_empty(CT_FLOAT64, CT_SHAPE(100, 250));
+        ck_assert_int_eq(ct_initialize_(t, rows[i].initializer, 0, 0), CT_OK);
+        moments(t, &mean, &variance, &largest);
+        ck_assert_double_lt(fabs(mean), 5 * sqrt(rows[i].variance / n));
+        ck_assert_double_lt(fabs(variance / rows[i].variance - 1), 5 * sqrt(1.4 / n)); /* its kurtosis is below 2.4 */
+        ck_assert(largest <= bound && largest > 0.99 * bound);
+        close_scope();
+    }
+}
+END_TEST
+
+/* Rows of the matrix [rows, columns] that t is, or its columns if they are fewer: their products are gain^2 or 0. */
+static void expect_orthogonal(const ct_tensor *t, int64_t rows, int64_t columns, double gain, double tolerance)
+{
+    const int64_t flat[] = {rows, columns};
+    ct_tensor *q = ct_reshape(ct_cast((ct_tensor *)t, CT_FLOAT64), flat, 2), *across = ct_transpose(q, 0, 1);
+    const ct_tensor *products = rows <= columns ? ct_matmul(q, across) : ct_matmul(across, q);
+    for (int64_t i = 0; i < ct_size(products, 0); i++)
+        for (int64_t j = 0; j < ct_size(products, 0); j++)
+            ck_assert_double_eq_tol(ct_get(products, (int64_t[]){i, j}, 2), i == j ? gain * gain : 0, tolerance);
+}
+
+START_TEST(orthogonal_matrices)
+{
+    static const ct_initializer twice = {.name = "twice", .distribution = CT_ORTHOGONAL, .value = 2};
+    static const struct {
+        int64_t shape[4];
+        int rank;
+    } rows[] = {{{5, 8}, 2}, {{8, 5}, 2}, {{40, 40}, 2}, {{4, 2, 3, 3}, 4}, {{20, 2, 3, 1}, 4}, {{1, 3}, 2}};
+    for (int i = 0; i < LENGTH(rows); i++) {
+        ct_scope_open();
+        ct_seed((uint64_t)i);
+        ct_tensor *t = ct_empty(CT_FLOAT64, rows[i].shape, rows[i].rank);
+        ct_tensor *f = ct_empty(CT_FLOAT32, rows[i].shape, rows[i].rank);
+        ck_assert_int_eq(ct_initialize_(t, &ct_init_orthogonal, 0, 0), CT_OK);
+        ck_assert_int_eq(ct_initialize_(f, &twice, 0, 0), CT_OK);
+        int64_t n = rows[i].shape[0];
+        expect_orthogonal(t, n, ct_numel(t) / n, 1, 1e-14);
+        expect_orthogonal(f, n, ct_numel(f) / n, 2, 2e-6);
+        close_scope();
+    }
+}
+END_TEST
+
+START_TEST(orthogonal_matrices_are_equally_likely)
+{
+    enum { N = 4000 };
+    double cosines = 0, squares = 0, turns = 0; /* of [2,2]: rotations and reflections by any angle */
+    ct_seed(11);
+    ct_scope_open();
+    ct_tensor *t = ct_empty(CT_FLOAT64, CT_SHAPE(2, 2));
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq(ct_initialize_(t, &ct_init_orthogonal, 0, 0), CT_OK);
+        const double *q = ct_data(t);
+        cosines += q[0] / N;
+        squares += q[0] * q[0] / N;
+        turns += (q[0] * q[3] - q[1] * q[2]) / N;
+    }
+    ck_assert_double_lt(fabs(cosines), 5 * sqrt(0.5 / N));
+    ck_assert_double_lt(fabs(squares - 0.5), 5 * sqrt(0.125 / N));
+    ck_assert_double_lt(fabs(turns), 5 * sqrt(1. / N));
+    close_scope();
 }
 END_TEST
 
@@ -130,6 +211,11 @@ START_TEST(initialisers_repeat_and_take_fans)
     ct_initialize_(a, &half, 0, 0);
     ck_assert_double_eq(ct_get(a, (int64_t[]){50}, 1), 0.5);
     ck_assert_int_eq(ct_initialize_(ct_empty(CT_FLOAT32, CT_SHAPE(0, 3)), &ct_init_he_normal, 0, 0), CT_OK);
+    ck_assert_int_eq(ct_initialize_(ct_empty(CT_FLOAT32, CT_SHAPE(0, 3)), &ct_init_orthogonal, 0, 0), CT_OK);
+    ck_assert_int_eq(ct_initialize_(ct_empty(CT_FLOAT32, CT_SHAPE(3, 0)), &ct_init_truncated_normal, 0, 0), CT_OK);
+    ck_assert_int_eq(ct_initialize_(a, &ct_init_normal, 0, 0), CT_OK); /* a vector: needs no fans */
+    ct_initialize_(a, CT_INIT_CONSTANT(0.25), 0, 0);
+    ck_assert_double_eq(ct_get(a, (int64_t[]){7}, 1), 0.25);
     close_scope();
 }
 END_TEST
@@ -146,6 +232,11 @@ START_TEST(initialisers_refuse)
     expect_error(CT_ERROR_NULL, "tensor is NULL");
     ck_assert_int_ne(ct_initialize_(vector, NULL, 0, 0), CT_OK);
     expect_error(CT_ERROR_NULL, "initializer is NULL");
+    ck_assert_int_ne(ct_initialize_(vector, &ct_init_orthogonal, 4, 4), CT_OK);
+    expect_error(CT_ERROR_SHAPE, "[4] is no matrix");
+    ct_initializer bad = {.name = "bad", .distribution = CT_ORTHOGONAL, .value = NAN};
+    ck_assert_int_ne(ct_initialize_(ct_zeros(CT_FLOAT32, CT_SHAPE(2, 2)), &bad, 0, 0), CT_OK);
+    expect_error(CT_ERROR_ARGUMENT, "bad by nan");
     close_scope();
 }
 END_TEST
@@ -1262,6 +1353,9 @@ Suite *ct_suite_nn(void)
     Suite *suite = suite_create("nn");
     TCase *t = new_case("initialisers");
     tcase_add_test(t, initialisers_have_their_variance);
+    tcase_add_test(t, truncated_normals_keep_their_variance);
+    tcase_add_test(t, orthogonal_matrices);
+    tcase_add_test(t, orthogonal_matrices_are_equally_likely);
     tcase_add_test(t, initialisers_repeat_and_take_fans);
     tcase_add_test(t, initialisers_refuse);
     suite_add_tcase(suite, t);
