@@ -174,7 +174,7 @@ def check_json():
     status, printed, everything = grade(5, folder / "mistake_5_0.c", "--json", state="json")
     report = json.loads(printed)
     check("a mistake as JSON", status == 1 and not report["passed"] and report["input"] == "x" and len(report["element"]) == 2
-          and "w is not transposed" in report["cause"] and len(report["hints"]) == 1, everything)
+          and "w is not transposed" in report["cause"] and len(report["hints"]) == 1 and report["hints"][0].startswith("Take x [2,3]"), everything)
     check("got, expected and ratio go together", abs(report["got"] / report["expected"] - report["ratio"]) < 1e-9, everything)
     check("the checks that were done", [c["passed"] for c in report["checks"]] == [True, True, False], everything)
     report = json.loads(grade(5, solution(5), "--json")[1])

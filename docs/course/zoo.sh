@@ -62,7 +62,7 @@ limited $what "$(answer loss)" "$work/report"
 status=$?
 cat "$work/complaints" >&2
 if [ $what != mend ]; then
-    [ $status -lt 124 ] || echo "$(ended $status)" >&2
+    [ $status -lt 124 ] || ended $status >&2
     exit $status
 fi
 [ -s "$work/report" ] || judged false "NOT YET: $(ended $status)"

@@ -20,7 +20,7 @@ else
     echo "cotan is not there: build it with  meson setup build && ninja -C build  or install it" >&2
     exit 2
 fi
-compiler() { ${CC:-cc} -std=gnu17 -O1 -Wall -Wno-unused-variable -Wno-unused-function ${CFLAGS:-} -I"$course/grader" "$@"; }
+compiler() { LC_ALL=C ${CC:-cc} -std=gnu17 -O1 -Wall -Wno-unused-variable -Wno-unused-function ${CFLAGS:-} -I"$course/grader" "$@"; }
 state=${COURSE_STATE:-$build/course}
 mkdir -p "$state"
 work=$(mktemp -d)

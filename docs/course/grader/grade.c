@@ -296,15 +296,21 @@ static void print_text(int number, const finding *found, int tries, FILE *to)
 
 /* ---- the report, for programs ---- */
 
-static void json_text(const char *name, const char *text, FILE *to)
+static void json_string(const char *text, FILE *to)
 {
-    fprintf(to, "\"%s\": \"", name);
+    fprintf(to, "\"");
     for (; *text; text++)
         if (*text == '"' || *text == '\\')
             fprintf(to, "\\%c", *text);
         else
             fprintf(to, (unsigned char)*text < ' ' ? "\\u%04x" : "%c", *text);
     fprintf(to, "\"");
+}
+
+static void json_text(const char *name, const char *text, FILE *to)
+{
+    fprintf(to, "\"%s\": ", name);
+    json_string(text, to);
 }
 
 static void json_number(const char *name, double value, FILE *to)
@@ -348,9 +354,8 @@ static void print_json(int number, const finding *found, int tries, FILE *to)
         json_text("cause", found->cause, to);
         fprintf(to, ", \"written\": %s, \"hints\": [", found->unwritten ? "false" : "true");
         for (int i = 0; !found->unwritten && i < tries && i < RUNGS; i++) {
-            fprintf(to, i ? ", {" : "{");
-            json_text("hint", current->hints[i], to);
-            fprintf(to, "}");
+            fprintf(to, i ? ", " : "");
+            json_string(current->hints[i], to);
         }
         fprintf(to, "]");
     }
