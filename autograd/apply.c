@@ -69,9 +69,46 @@ const void *ct_call_input_data(ct_call *call, int i)
     return ct__ptr(copy);
 }
 
+/* Whether output i, which is declared, lies over an input's elements. */
+static bool is_view(const ct_call *call, int i)
+{
+    for (int k = 0; k < call->n_inputs; k++)
+        if (call->inputs[k] && call->inputs[k]->storage == call->outputs[i]->storage)
+            return true;
+    return false;
+}
+
 void *ct_call_output_data(ct_call *call, int i)
 {
-    return i >= 0 && i < call->n_outputs && !call->node ? ct__ptr(call->outputs[i]) : NULL;
+    if (i < 0 || i >= call->n_outputs || call->node)
+        return NULL;
+    if (CT_UNLIKELY(call->outputs[i]->storage->refs > 1) && is_view(call, i)) {
+        ct_call_error(call, CT_ERROR_STATE, "output %d is a view of an input, and is not filled", i);
+        return NULL;
+    }
+    return ct__ptr(call->outputs[i]);
+}
+
+/* Whether t, input or output i, is of that dtype; otherwise the error says so. */
+static bool is_of(ct_call *call, const char *what, int i, const ct_tensor *t, ct_dtype dtype)
+{
+    if ((ct_dtype)t->dtype == dtype)
+        return true;
+    ct_call_error(call, CT_ERROR_DTYPE, "%s %d is %s, and is asked for as %s", what, i,
+                  ct_dtype_name((ct_dtype)t->dtype), ct_dtype_name(dtype));
+    return false;
+}
+
+const void *ct_call_input_as(ct_call *call, int i, ct_dtype dtype)
+{
+    const ct_tensor *t = ct_call_input(call, i);
+    return t && is_of(call, "input", i, t, dtype) ? ct_call_input_data(call, i) : NULL;
+}
+
+void *ct_call_output_as(ct_call *call, int i, ct_dtype dtype)
+{
+    void *data = ct_call_output_data(call, i);
+    return data && is_of(call, "output", i, call->outputs[i], dtype) ? data : NULL;
 }
 
 ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
@@ -153,6 +190,14 @@ const char *ct_call_shapes(const ct_call *call)
     return text;
 }
 
+/* What a function sets outlives the scopes that it opened. */
+static void hand_over(const ct_call *call, ct_tensor *t)
+{
+    for (ct_scope *scope = ct__scope_current(); t->scope != call->scope && scope != call->scope; scope = scope->parent)
+        if (t->scope == scope)
+            ct__scope_move(t, call->scope);
+}
+
 ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
 {
     if (!call->op->expression || i < 0 || i >= call->n_outputs)
@@ -162,6 +207,7 @@ ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
         return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "output %d is NULL", i);
     }
     call->outputs[i] = t;
+    hand_over(call, t);
     return CT_OK;
 }
 
@@ -184,41 +230,178 @@ ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
         return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "the gradient of input %d is NULL", i);
     }
     call->grad_inputs[i] = grad;
+    if (CT_UNLIKELY(grad->scope != call->scope))
+        hand_over(call, grad);
     return CT_OK;
 }
 
 /* ---- the door ---- */
 
-static ct_status check_count(const ct_op *op, int n)
+static CT_COLD ct_status explain_record(const ct_op *op, int n, const void *attributes)
 {
-    if (CT_LIKELY(n >= op->min_inputs && n <= op->max_inputs && n <= CT_MAX_INPUTS))
-        return CT_OK;
-    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs,
-                     op->max_inputs < CT_MAX_INPUTS ? op->max_inputs : CT_MAX_INPUTS);
+    const char *fault = NULL;
+    if (!op->infer && !op->expression)
+        fault = "has neither a shape rule nor an expression";
+    else if (op->outputs < 0 || op->outputs > CT_MAX_OUTPUTS)
+        fault = "must have 0 <= outputs <= CT_MAX_OUTPUTS";
+    else if (op->attributes_size > CT_MAX_ATTRIBUTES)
+        fault = "must have attributes_size <= CT_MAX_ATTRIBUTES";
+    else if (attributes && op->attributes_size == 0)
+        fault = "has attributes_size 0, and is given attributes";
+    else if (op->min_inputs < 0 || op->max_inputs < op->min_inputs || op->max_inputs > CT_MAX_INPUTS)
+        fault = "must have 0 <= min_inputs <= max_inputs <= CT_MAX_INPUTS";
+    if (fault)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: the record %s", op->name, fault);
+    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs, op->max_inputs);
+}
+
+/* Checks what every call needs of its record; what only an expression or recording needs is checked there. */
+static inline ct_status check_record(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes)
+{
+    if (CT_UNLIKELY(!op || !op->name || (n > 0 && !inputs)))
+        return ct__error(CT_ERROR_ARGUMENT, "apply: %s",
+                         !op || !op->name ? "the operation is NULL or has no name" : "inputs is NULL");
+    bool good = (op->infer || op->expression) && (unsigned)op->outputs <= CT_MAX_OUTPUTS &&
+                op->attributes_size <= CT_MAX_ATTRIBUTES && (op->attributes_size || !attributes) &&
+                n >= op->min_inputs && n <= op->max_inputs && (unsigned)n <= CT_MAX_INPUTS;
+    return CT_LIKELY(good) ? CT_OK : explain_record(op, n, attributes);
+}
+
+static bool has_no_gradient(const ct_op *op)
+{
+    return op->gradient && op->gradient[0] == 'n' && strncmp(op->gradient, "none", 4) == 0;
+}
+
+/* Checks what recording needs of the record. */
+static inline ct_status check_recorded(ct_call *call)
+{
+    const ct_op *op = call->op;
+    uint64_t inputs = op->saves & CT_SAVE_INPUTS, outputs = op->saves >> 48;
+    bool all = inputs == CT_SAVE_INPUTS || op->max_inputs >= 48;
+    if (CT_UNLIKELY((!all && inputs >> op->max_inputs) || outputs >> call->n_outputs))
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "the record saves an input or an output that it does not have");
+    if (CT_UNLIKELY(has_no_gradient(op)))
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "the record says \"%s\", and has a backward", op->gradient);
+    return CT_OK;
+}
+
+/* The beginning of a sentence about input i: "the index is", "the labels are", "input 1 is". */
+static const char *role_of(const ct_op *op, int i, char *text, size_t size)
+{
+    const char *word = op->roles ? op->roles : "";
+    for (int k = 0; k < i && *word; k++) {
+        word += strcspn(word, " ");
+        word += *word == ' ';
+    }
+    size_t length = strcspn(word, " ");
+    if (length)
+        snprintf(text, size, "the %.*s %s", (int)length, word, word[length - 1] == 's' ? "are" : "is");
+    else
+        snprintf(text, size, "input %d is", i);
+    return text;
+}
+
+/* "float32, float64 or int64" */
+static const char *set_text(unsigned set, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (unsigned rest = set & CT_ANY_DTYPE; rest && used < size; rest &= rest - 1) {
+        const char *between = used == 0 ? "" : rest & (rest - 1) ? ", " : " or ";
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%s", between, ct_dtype_name((ct_dtype)__builtin_ctz(rest)));
+    }
+    return text;
+}
+
+/* The set of element types that input i may have, when that of the input before is given. */
+static inline unsigned takes_after(unsigned before, const ct_op *op, int i)
+{
+    return i < CT_TAKES && op->takes[i] ? op->takes[i] : before;
+}
+
+static bool has_choice(unsigned set)
+{
+    return (set & (set - 1)) && !(set & CT_MIXED);
+}
+
+/* The error about inputs whose element types do not go with the record, or with each other. */
+static CT_COLD ct_status explain_dtypes(const ct_op *op, ct_tensor *const *inputs, int n)
+{
+    char role[64], types[64];
+    int first = -1;
+    unsigned set = CT_FLOATS;
+    for (int i = 0; i < n; i++) {
+        set = takes_after(set, op, i);
+        if (!inputs[i])
+            continue;
+        const char *name = ct_dtype_name((ct_dtype)inputs[i]->dtype);
+        if (!(set & CT_ONLY(inputs[i]->dtype)) && set == CT_FLOATS)
+            return ct__error(CT_ERROR_DTYPE, "%s: takes float32 or float64, not %s; ct_cast() it", op->name, name);
+        if (!(set & CT_ONLY(inputs[i]->dtype)))
+            return ct__error(CT_ERROR_DTYPE, "%s: %s %s, not %s; see ct_cast()", op->name,
+                             role_of(op, i, role, sizeof role), name, set_text(set, types, sizeof types));
+        if (!has_choice(set))
+            continue;
+        if (first >= 0 && inputs[first]->dtype != inputs[i]->dtype)
+            return ct__error(CT_ERROR_DTYPE, "%s: dtypes differ: %s and %s (inputs %d and %d)", op->name,
+                             ct_dtype_name((ct_dtype)inputs[first]->dtype), name, first, i);
+        first = first < 0 ? i : first;
+    }
+    return CT_ERROR_DTYPE;
+}
+
+/* Whether the inputs' element types go with the record, for one that says which it takes. */
+static __attribute__((noinline)) bool dtypes_go(const ct_op *op, ct_tensor *const *inputs, int n)
+{
+    unsigned set = CT_FLOATS, joint = ~0U;
+    for (int i = 0; i < n; i++) {
+        set = takes_after(set, op, i);
+        if (!inputs[i])
+            continue;
+        if (!(set & CT_ONLY(inputs[i]->dtype)))
+            return false;
+        joint &= has_choice(set) ? CT_ONLY(inputs[i]->dtype) : ~0U;
+    }
+    return joint != 0;
+}
+
+static inline bool takes_floats(const ct_op *op)
+{
+    uint64_t sets[sizeof op->takes / sizeof(uint64_t)];
+    memcpy(sets, op->takes, sizeof sets);
+    return (sets[0] | sets[1]) == 0;
 }
 
 /* Checks the inputs, and tells whether one of them asks for a gradient. */
-static ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n, bool *requires_grad)
+static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n, bool *requires_grad)
 {
-    *requires_grad = false;
+    unsigned joint = CT_FLOATS;
+    bool any = false;
     for (int i = 0; i < n; i++) {
         const ct_tensor *input = inputs[i];
         if (CT_LIKELY(input != NULL)) {
             if (CT_UNLIKELY(!ct__is_alive(input)))
                 return ct__check_tensor(input, op->name);
-            *requires_grad |= input->requires_grad;
+            joint &= CT_ONLY(input->dtype);
+            any |= input->requires_grad;
         } else if (i < op->min_inputs || op->max_inputs == CT_MAX_INPUTS) {
             return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", op->name, i);
         } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
             return ct_error_code();
         }
     }
-    return CT_OK;
+    *requires_grad = any;
+    bool good = takes_floats(op) ? joint != 0 : dtypes_go(op, inputs, n);
+    return CT_LIKELY(good) ? CT_OK : explain_dtypes(op, inputs, n);
 }
 
 /* Leaves a node behind. */
 static ct_status record(ct_call *call)
 {
+    ct_status status = check_recorded(call);
+    if (status != CT_OK)
+        return status;
     struct ct_node *node = ct__node_new(call);
     if (!node)
         return CT_ERROR_MEMORY;
@@ -243,35 +426,132 @@ static void note_unrecorded(ct_call *call)
         call->outputs[i]->past |= why;
 }
 
+/* ---- what an operation's functions may not do ---- */
+
+static bool holds(ct_tensor *const *tensors, int n, const ct_tensor *t, bool elements)
+{
+    for (int i = 0; i < n; i++)
+        if (tensors[i] && (tensors[i] == t || (elements && tensors[i]->storage == t->storage)))
+            return true;
+    return false;
+}
+
+/* What t is for the call, or NULL if nothing; elements: also when it only shares them. */
+static const char *part_of(const ct_call *call, const ct_tensor *t, bool elements)
+{
+    if (call->node) {
+        if (holds(call->grad_outputs, call->n_outputs, t, elements))
+            return "a cotangent";
+        if (holds(call->grad_inputs, call->n_inputs, t, false))
+            return "a gradient";
+        return ct__node_saves(call->node, t, elements) ? "a saved tensor" : NULL;
+    }
+    if (holds(call->inputs, call->n_inputs, t, elements))
+        return "an input";
+    return !elements && holds(call->outputs, call->n_outputs, t, false) ? "an output" : NULL;
+}
+
+static ct_status check_call(ct_call *call, const ct_tensor *t, const char *what, ct_misuse misuse)
+{
+    if (misuse == CT_MISUSE_WRITE && call->may_write)
+        return CT_OK;
+    const char *part = t ? part_of(call, t, misuse == CT_MISUSE_WRITE) : NULL;
+    if (t && !part)
+        return CT_OK;
+    call->refused = true;
+    const char *function = call->node ? "backward of " : "";
+    if (!t)
+        return ct__error(CT_ERROR_STATE, "%s: %s'%s' closes a scope that it has not opened", what, function,
+                         call->op->name);
+    return ct__error(CT_ERROR_STATE, "%s: %s'%s' may not %s %s", what, function, call->op->name,
+                     misuse == CT_MISUSE_WRITE ? "change" : "give up", part);
+}
+
+ct_status ct__call_misused(ct_call *call, ct_status status)
+{
+    if (call->scope->inner) {
+        ct__scope_pop_to(call->scope);
+        ct__error(CT_ERROR_STATE, "%s'%s' leaves a scope open", call->node ? "backward of " : "", call->op->name);
+        return CT_ERROR_STATE;
+    }
+    return status == CT_OK ? ct_error_code() : status;
+}
+
+ct_status ct__run_backward(ct_call *call)
+{
+    ct__call_begin(call, ct__scope_current());
+    return ct__call_end(call, call->op->backward(call));
+}
+
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
 static ct_status run_forward(ct_call *call)
 {
     ct_scope *scope = call->outputs[0]->scope;
+    ct__call_begin(call, scope);
     const ct_tensor *newest = scope->first;
-    ct_status status = call->op->forward(call);
+    ct_status status = ct__call_end(call, call->op->forward(call));
     while (CT_UNLIKELY(scope->first != newest && scope->first))
         ct_release(scope->first);
     return status;
 }
 
-/* What it makes belongs to the scope that is open, as in any function. */
-static ct_status run_expression(ct_call *call)
+static __attribute__((noinline)) ct_status check_views(ct_call *call)
 {
-    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, call->op->name, true);
+    for (int i = 0; i < call->n_outputs; i++)
+        if (!is_view(call, i))
+            return ct_call_error(call, CT_ERROR_ARGUMENT, "the record has no forward, and output %d is no view", i);
+    return CT_OK;
+}
+
+/* What a gradient is wanted for, and the record has no backward: it must say so. */
+static CT_COLD ct_status check_cut(ct_call *call)
+{
+    bool floats = false;
+    for (int i = 0; i < call->n_outputs; i++)
+        floats |= ct__dtype_is_float((ct_dtype)call->outputs[i]->dtype);
+    if (!floats || has_no_gradient(call->op))
+        return CT_OK;
+    return ct_call_error(call, CT_ERROR_STATE,
+                         "an input asks for a gradient, and the record has no backward; one without a gradient says "
+                         "\"none: why\" in .gradient");
+}
+
+static CT_COLD ct_status leave_unrecorded(ct_call *call)
+{
+    note_unrecorded(call);
+    return ct_grad_enabled() ? check_cut(call) : CT_OK;
+}
+
+/* What an expression gave must be there, and be the caller's still. */
+static ct_status check_results(ct_call *call)
+{
+    for (int i = 0; i < call->n_outputs; i++)
+        if (!call->outputs[i])
+            return ct_error_code() != CT_OK ? ct_error_code()
+                                            : ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
+        else if (!ct__is_alive(call->outputs[i]))
+            return ct__check_tensor(call->outputs[i], call->op->name);
+    return CT_OK;
+}
+
+/* What it makes belongs to the scope that is open, as in any function. */
+static __attribute__((noinline)) ct_status run_expression(ct_call *call)
+{
+    const ct_op *op = call->op;
+    if (CT_UNLIKELY(op->infer || op->forward || op->backward || op->saves))
+        return ct_call_error(call, CT_ERROR_ARGUMENT,
+                             "the record has an expression, which stands in the place of infer, forward, backward and "
+                             "saves, and one of these");
+    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, op->name, true);
     if (!inner)
         return CT_ERROR_MEMORY;
     ct__here()->region = inner;
-    call->outputs[0] = call->op->expression(call);
+    call->may_write = true;
+    ct__call_begin(call, ct__scope_current());
+    call->outputs[0] = op->expression(call);
+    ct_status status = ct__call_end(call, CT_OK);
     ct__here()->region = outer;
-    bool complete = true;
-    for (int i = 0; i < call->n_outputs; i++)
-        complete = complete && call->outputs[i];
-    if (complete)
-        return CT_OK;
-    ct_status status = ct_error_code();
-    if (status == CT_OK)
-        status = ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
-    return status;
+    return status == CT_OK ? check_results(call) : status;
 }
 
 static CT_HOT ct_status run(ct_call *call, bool requires_grad)
@@ -283,13 +563,13 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
     for (int i = 0; status == CT_OK && i < call->n_outputs; i++)
         if (!call->outputs[i])
             status = ct_call_error(call, CT_ERROR_STATE, "its shape rule has not declared output %d", i);
-    if (status == CT_OK && op->forward)
-        status = run_forward(call);
+    if (status == CT_OK)
+        status = op->forward ? run_forward(call) : check_views(call);
     if (status == CT_OK && requires_grad) {
         if (op->backward && ct_grad_enabled())
             status = record(call);
         else
-            note_unrecorded(call);
+            status = leave_unrecorded(call);
     }
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
@@ -307,12 +587,15 @@ static CT_COLD ct_status run_observed(ct_call *call, bool requires_grad)
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
 {
     static const _Alignas(max_align_t) char zeros[CT_MAX_ATTRIBUTES];
-    if (!op || !op->name || !(op->expression || op->infer) || op->outputs < 0 || op->outputs > CT_MAX_OUTPUTS ||
-        op->attributes_size > CT_MAX_ATTRIBUTES || (n > 0 && !inputs))
-        return ct__error(CT_ERROR_ARGUMENT, "apply: %s",
-                         !op || !op->name   ? "the operation is NULL or has no name"
-                         : n > 0 && !inputs ? "inputs is NULL"
-                                            : "the operation's record is not complete");
+    bool requires_grad = false;
+    outputs[0] = NULL;
+    ct_status status = check_record(op, inputs, n, attributes);
+    for (int i = 1; op && i < op->outputs && i < CT_MAX_OUTPUTS; i++)
+        outputs[i] = NULL;
+    if (status == CT_OK)
+        status = check_inputs(op, inputs, n, &requires_grad);
+    if (status != CT_OK)
+        return status;
     ct_call call; /* every member by itself: see tensor_new */
     call.op = op;
     call.attributes = attributes ? attributes : zeros;
@@ -323,15 +606,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     call.node = NULL;
     call.grad_outputs = call.grad_inputs = NULL;
     call.needs = NULL;
-    outputs[0] = NULL;
-    for (int i = 1; i < call.n_outputs; i++)
-        outputs[i] = NULL;
-    bool requires_grad;
-    ct_status status = check_count(op, n);
-    if (status == CT_OK)
-        status = check_inputs(op, inputs, n, &requires_grad);
-    if (status != CT_OK)
-        return status;
+    call.may_write = false;
     status = CT_LIKELY(!ct__here()->observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
         if (!op->expression)
@@ -439,4 +714,9 @@ ct_tensor *(ct_detach)(ct_tensor *t)
     if (alias && t->requires_grad)
         alias->past |= CT_PAST_DETACHED;
     return alias;
+}
+
+__attribute__((constructor)) static void install(void)
+{
+    ct__check_call = check_call;
 }

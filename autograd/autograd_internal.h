@@ -15,7 +15,33 @@ struct ct_call {
     ct_tensor **grad_outputs; /* in backward */
     ct_tensor **grad_inputs;  /* in backward */
     const bool *needs;        /* in backward: whether each input's gradient is wanted */
+    ct_scope *scope;          /* its function runs on */
+    struct ct_call *outer;    /* the call that was running on the same scope */
+    bool may_write; /* its function may change inputs: an expression may update a buffer, as batch_norm does */
+    bool refused;   /* its function was kept from something it may not do */
 };
+
+/* Around an operation's own function, which runs on scope: it may not close that, nor give up or change what it was handed.
+ * The end closes what was left open, and turns each of these into an error. */
+static inline void ct__call_begin(ct_call *call, ct_scope *scope)
+{
+    call->scope = scope;
+    call->outer = scope->call;
+    call->refused = false;
+    scope->call = call;
+}
+
+ct_status ct__call_misused(ct_call *call, ct_status status);
+
+static inline ct_status ct__call_end(ct_call *call, ct_status status)
+{
+    ct_scope *scope = call->scope;
+    scope->call = call->outer;
+    return CT_LIKELY(!scope->inner && !call->refused) ? status : ct__call_misused(call, status);
+}
+
+/* The call's backward, so guarded. */
+ct_status ct__run_backward(ct_call *call);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
@@ -76,6 +102,14 @@ void ct__node_free_saved(struct ct_node *node);
 /* The tensor saved for input or output i, checked for in-place changes; NULL with an error (state). */
 ct_tensor *ct__node_saved_input(struct ct_node *node, int i);
 ct_tensor *ct__node_saved_output(struct ct_node *node, int i);
+/* The attributes that node was recorded with, to call its operation again; NULL if it takes none. */
+static inline const void *ct__node_attributes(const struct ct_node *node)
+{
+    return node->op->attributes_size ? node->attributes : NULL;
+}
+
+/* Whether node saved t or, if elements, something that shares t's. */
+bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool elements);
 /* " (file:line)" or "", for messages; buffer has room for CT_PLACE_TEXT bytes. */
 const char *ct__node_place(const struct ct_node *node, char *buffer);
 #define CT_PLACE_TEXT 200

@@ -235,11 +235,22 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
     return NULL;
 }
 
+/* Calls a hook, which may not give up or change what it is handed. A scope that it leaves open goes with the one around it. */
+static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
+{
+    static const ct_op hook = {.name = "a hook"};
+    ct_call call = {.op = &hook, .inputs = &grad, .n_inputs = 1};
+    ct__call_begin(&call, ct__scope_current());
+    ct_tensor *other = entry->hook(grad, entry->user);
+    call.scope->call = call.outer;
+    return other;
+}
+
 /* Puts what a hook returns in the place of *grad. */
 static ct_status call_hook(const ct_hook_entry *entry, ct_tensor **grad)
 {
     ct_status before = ct_error_code();
-    ct_tensor *other = entry->hook(*grad, entry->user);
+    ct_tensor *other = run_hook(entry, *grad);
     if (!other) /* leaves it, or is what a failed expression gave */
         return before == CT_OK ? ct_error_code() : CT_OK;
     ct_status status = ct__check_tensor(other, "hook");
@@ -311,7 +322,7 @@ static ct_status run_backward(ct_call *call)
     ct_status before = ct_error_code();
     ct_status status = CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
     if (status == CT_OK)
-        status = call->op->backward(call);
+        status = ct__run_backward(call);
     if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
         status = ct_error_code();
     return CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;

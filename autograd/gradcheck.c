@@ -158,9 +158,14 @@ bool ct__all_finite(const ct_tensor *t)
 
 static int run_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
 {
+    static const ct_op function = {.name = "the checked function"};
+    ct_call call = {.op = &function, .inputs = inputs, .n_inputs = subject->n_inputs, .may_write = true};
+    ct__call_begin(&call, ct__scope_current());
     outputs[0] = subject->fn(inputs, subject->n_inputs, subject->user);
+    if (ct__call_end(&call, CT_OK) != CT_OK)
+        return -1;
     if (outputs[0])
-        return 1;
+        return ct__check_tensor(outputs[0], "gradcheck") == CT_OK ? 1 : -1;
     if (ct_error_code() == CT_OK)
         ct__error(CT_ERROR_NULL, "gradcheck: the function returned NULL without an error");
     return -1;

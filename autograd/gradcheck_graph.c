@@ -109,7 +109,7 @@ static ct_status replay(const recording *r, int64_t k, const ct_gradcheck_option
         wanted[i] = inputs[i] && (node->edges[i].node || node->edges[i].leaf);
     }
     ct_gradcheck_options o = node_options(node, wanted, options);
-    ct__subject subject = ct__subject_op(node->op, node->attributes, node->n_inputs);
+    ct__subject subject = ct__subject_op(node->op, ct__node_attributes(node), node->n_inputs);
     ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
     ct_status status = ct__check_subject(&subject, inputs, wanted, 0, &o, &found);
     report->nodes++;
@@ -138,7 +138,7 @@ static bool still_its_result(const struct ct_node *producer, const ct_tensor *sa
     ct__scope_push(&scope);
     ct_no_grad_begin();
     ct_random_state before = ct_random_get();
-    ct_status status = ct_apply_multi(producer->op, inputs, producer->n_inputs, producer->attributes, outputs);
+    ct_status status = ct_apply_multi(producer->op, inputs, producer->n_inputs, ct__node_attributes(producer), outputs);
     ct_random_state after = ct_random_get();
     ct_no_grad_end();
     bool drew = before.seed != after.seed || before.counter != after.counter;
@@ -270,7 +270,7 @@ static ct_status own_step(comparison *c, int64_t k)
                     .grad_outputs = &c->own[k * CT_MAX_OUTPUTS],
                     .grad_inputs = grads,
                     .needs = needs};
-    ct_status status = any ? node->op->backward(&call) : CT_OK;
+    ct_status status = any ? ct__run_backward(&call) : CT_OK;
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
         const ct_tensor *input = node->saved[i].tensor;
         if (!needs[i] || !grads[i])

@@ -216,6 +216,16 @@ static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const
     return explain_saved(node, saved, what, i);
 }
 
+bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool elements)
+{
+    for (int i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        const ct_tensor *saved = node->saved[i].tensor;
+        if (saved && (saved == t || (elements && saved->storage == t->storage)))
+            return true;
+    }
+    return false;
+}
+
 ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
 {
     if (CT_UNLIKELY(!node->saved[i].tensor && saves_input(node->op, i))) /* an optional input that was left out */

@@ -17,6 +17,7 @@
 #define CT_HOT inline __attribute__((always_inline))
 
 struct ct_node; /* autograd's; core only hands it back to ct__node_release */
+struct ct_call; /* the same, to ct__check_call */
 
 /* ---- storage ---- */
 
@@ -76,6 +77,10 @@ extern void (*ct__node_release)(struct ct_node *node); /* one reference less */
 extern void (*ct__tensor_forget)(ct_tensor *t);        /* t is being freed: drop hooks and retained-gradient links */
 extern void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
 extern void (*ct__thread_forget)(void); /* the thread ends */
+/* CT_OK, or the error that the function of an operation that runs may not do what to t: give it up or change it in place, or,
+ * when t is NULL, close the scope it was called in. */
+typedef enum ct_misuse { CT_MISUSE_RELEASE, CT_MISUSE_WRITE, CT_MISUSE_CLOSE } ct_misuse;
+extern ct_status (*ct__check_call)(struct ct_call *call, const ct_tensor *t, const char *what, ct_misuse misuse);
 
 /* A tensor with its own storage, elements unset, owned by the innermost scope. The shape must be valid (ct__check_shape). */
 ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by);
@@ -149,12 +154,17 @@ struct ct_scope {
     ct_tensor *first;
     const struct ct_part *region; /* the thread's when it was opened */
     int64_t live_at_open;
-    bool on_heap;     /* opened by the user; what follows is set only then */
-    int32_t line;     /* where */
-    const char *file; /* NULL: not known */
+    struct ct_call *call; /* whose function runs on this scope; NULL: none */
+    bool inner;           /* has one inside it that the user opened */
+    bool on_heap;         /* opened by the user; what follows is set only then */
+    int32_t line;         /* where */
+    const char *file;     /* NULL: not known */
 };
 void ct__scope_push(ct_scope *scope);
-void ct__scope_pop(ct_scope *scope); /* gives up what it owns; closes what was left open inside it */
+void ct__scope_pop(ct_scope *scope);    /* gives up what it owns; closes what was left open inside it */
+void ct__scope_pop_to(ct_scope *scope); /* closes what was left open inside scope */
+/* ct__check_call() with every call that runs on this thread. */
+ct_status ct__check_calls(const ct_tensor *t, const char *what, ct_misuse misuse);
 void ct__scope_move(ct_tensor *t,
                     ct_scope *to); /* to NULL: nobody owns t; the caller takes over the owner's reference */
 ct_scope *ct__scope_current(void);

@@ -1,12 +1,24 @@
 /* Scopes: who owns which tensor. Invariant: a tensor that is in a scope's list has exactly one reference from it. */
 #include "memory_internal.h"
 
+ct_status (*ct__check_call)(struct ct_call *call, const ct_tensor *t, const char *what, ct_misuse misuse);
+
+static void close_innermost(void)
+{
+    ct__thread_state *me = ct__here();
+    ct_scope *scope = me->innermost;
+    ct__scope_pop(scope);
+    scope->parent->inner = false;
+    me->depth--;
+    ct__free(scope, sizeof *scope);
+}
+
 /* A thread that ends inside an operation or a hook leaves the scopes around that as they are: they are on its stack. */
 void ct__scopes_end(void)
 {
     ct__thread_state *me = ct__here();
     while (me->innermost && me->innermost->on_heap)
-        ct_scope_close();
+        close_innermost();
     if (me->innermost == &me->root)
         ct__scope_pop(&me->root);
 }
@@ -24,7 +36,8 @@ void ct__scope_push(ct_scope *scope)
     ct__thread_state *me = ct__here();
     scope->parent = me->innermost ? me->innermost : &me->root;
     scope->first = NULL;
-    scope->on_heap = false;
+    scope->on_heap = scope->inner = false;
+    scope->call = NULL;
     scope->region = me->region;
     scope->live_at_open = me->live_bytes;
     me->innermost = scope;
@@ -42,10 +55,27 @@ static void give_up(ct_tensor *t)
     ct__tensor_unref(t);
 }
 
-void ct__scope_pop(ct_scope *scope)
+void ct__scope_pop_to(ct_scope *scope)
 {
     while (CT_UNLIKELY(ct__here()->innermost != scope)) /* left open by an operation's function or a hook */
-        ct_scope_close();
+        close_innermost();
+}
+
+ct_status ct__check_calls(const ct_tensor *t, const char *what, ct_misuse misuse)
+{
+    for (const ct_scope *scope = ct__scope_current(); scope; scope = scope->parent) {
+        if (CT_LIKELY(!scope->call))
+            continue;
+        ct_status status = ct__check_call(scope->call, t, what, misuse);
+        if (status != CT_OK)
+            return status;
+    }
+    return CT_OK;
+}
+
+void ct__scope_pop(ct_scope *scope)
+{
+    ct__scope_pop_to(scope);
     ct_tensor *t = scope->first;
     scope->first = NULL;
     while (t) {
@@ -85,7 +115,7 @@ ct_status ct_scope_open(void)
     if (!scope)
         return ct__no_memory("scope_open");
     ct__scope_push(scope);
-    scope->on_heap = true;
+    scope->on_heap = scope->parent->inner = true;
     scope->file = NULL;
     scope->line = 0;
     ct__here()->depth++;
@@ -104,12 +134,12 @@ ct_status ct_at_scope(const char *file, int line, ct_status status)
 
 ct_status ct_scope_close(void)
 {
-    ct_scope *scope = ct__scope_current();
+    const ct_scope *scope = ct__scope_current();
+    if (CT_UNLIKELY(scope->call))
+        return ct__check_call(scope->call, NULL, "scope_close", CT_MISUSE_CLOSE);
     if (!scope->on_heap)
         return ct__error(CT_ERROR_STATE, "scope_close: no scope is open on this thread");
-    ct__scope_pop(scope);
-    ct__here()->depth--;
-    ct__free(scope, sizeof *scope);
+    close_innermost();
     return CT_OK;
 }
 
@@ -136,7 +166,7 @@ ct_tensor *ct_keep(ct_tensor *t)
 
 void ct_release(ct_tensor *t)
 {
-    if (!t || ct__check_tensor(t, "release") != CT_OK)
+    if (!t || ct__check_tensor(t, "release") != CT_OK || ct__check_calls(t, "release", CT_MISUSE_RELEASE) != CT_OK)
         return;
     if (!t->scope && !t->kept) {
         ct__error(CT_ERROR_STATE, "release: the tensor made by '%s' was given up before", t->made_by);

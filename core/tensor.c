@@ -409,7 +409,7 @@ ct_status ct__check_writable(const ct_tensor *t, const char *what)
         return ct__error(CT_ERROR_STATE,
                          "%s: the result of '%s' is recorded in a graph and cannot be changed in place; ct_detach() it",
                          what, t->made_by);
-    return CT_OK;
+    return ct__check_calls(t, what, CT_MISUSE_WRITE);
 }
 
 ct_status ct__check_places(const ct_tensor *t, const char *what)

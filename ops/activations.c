@@ -126,7 +126,8 @@ static ct_tensor *masked_fill_expression(ct_call *call)
 static const ct_sample masked_fill_samples[] = {{.inputs = "3x4 u2:3x4", .attributes = (const double[]){-3}},
                                                 {.inputs = "2x3x4 u2:4", .attributes = (const double[]){0}},
                                                 {.inputs = NULL}};
-EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double));
+EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double),
+           .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value)
 {

@@ -42,6 +42,7 @@ static ct_tensor *flip_expression(ct_call *call)
 
 const ct_op ct_op_flip = {
     .name = "flip",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "flip of g along the same axes",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -83,6 +84,7 @@ static ct_tensor *roll_expression(ct_call *call)
 
 const ct_op ct_op_roll = {
     .name = "roll",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g rolled back",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -120,6 +122,7 @@ static ct_tensor *stack_expression(ct_call *call)
 
 const ct_op ct_op_stack = {
     .name = "stack",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g selected at each tensor's place",
     .min_inputs = 1,
     .max_inputs = CT_MAX_INPUTS,
@@ -245,6 +248,7 @@ static ct_tensor *repeat_expression(ct_call *call)
 
 const ct_op ct_op_repeat = {
     .name = "repeat",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "the sum of g over the copies",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -314,6 +318,7 @@ static ct_tensor *pad_expression(ct_call *call)
 
 const ct_op ct_op_pad = {
     .name = "pad",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g without the padding; what was mirrored or repeated adds its g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -380,6 +385,7 @@ static const ct_sample triangle_samples[] = {{"4x4", &(axis_attributes){.amount 
 
 const ct_op ct_op_tril = {
     .name = "tril",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "tril of g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -390,6 +396,7 @@ const ct_op ct_op_tril = {
 
 const ct_op ct_op_triu = {
     .name = "triu",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "triu of g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -470,6 +477,7 @@ static ct_status diagonal_backward(ct_call *call)
 
 const ct_op ct_op_diagonal = {
     .name = "diagonal",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "zeros with g on the diagonal",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -519,6 +527,7 @@ static ct_status diagonal_backward_backward(ct_call *call)
 
 const ct_op ct_op_diagonal_backward = {
     .name = "diagonal_backward",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "the diagonal of g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -548,6 +557,7 @@ static ct_tensor *trace_expression(ct_call *call)
 
 const ct_op ct_op_trace = {
     .name = "trace",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "zeros with g on the diagonal",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -588,6 +598,8 @@ static ct_tensor *index_select_expression(ct_call *call)
 
 const ct_op ct_op_index_select = {
     .name = "index_select",
+    .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)},
+    .roles = "x index",
     .gradient = "zeros to which the slices of g are added where they came from",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -624,6 +636,8 @@ static ct_tensor *embedding_expression(ct_call *call)
 
 const ct_op ct_op_embedding = {
     .name = "embedding",
+    .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)},
+    .roles = "weight index",
     .gradient = "zeros to which each row of g is added at its index",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -656,6 +670,8 @@ static ct_tensor *one_hot_expression(ct_call *call)
 
 const ct_op ct_op_one_hot = {
     .name = "one_hot",
+    .takes = {CT_ONLY(CT_INT64)},
+    .roles = "index",
     .gradient = "none: the input is an integer",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -676,10 +692,6 @@ static ct_tensor *masked_select_expression(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0), *mask = ct_call_input(call, 1);
     int64_t shape[CT_MAX_RANK];
     int rank;
-    if (ct_dtype_of(mask) != CT_UINT8) {
-        ct_call_error(call, CT_ERROR_DTYPE, "the mask must be uint8, not %s", ct_dtype_name(ct_dtype_of(mask)));
-        return NULL;
-    }
     if (!ct__broadcast_shapes(x->shape, x->rank, mask->shape, mask->rank, shape, &rank)) {
         ct_call_error(call, CT_ERROR_SHAPE, "shapes do not broadcast: %s", ct_call_shapes(call));
         return NULL;
@@ -701,6 +713,8 @@ static ct_tensor *masked_select_expression(ct_call *call)
 
 const ct_op ct_op_masked_select = {
     .name = "masked_select",
+    .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)},
+    .roles = "x mask",
     .gradient = "zeros with g where the mask is",
     .min_inputs = 2,
     .max_inputs = 2,

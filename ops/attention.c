@@ -77,6 +77,8 @@ static const ct_sample attention_samples[] = {
 
 const ct_op ct_op_scaled_dot_product_attention = {
     .name = "scaled_dot_product_attention",
+    .takes = {CT_FLOATS, 0, 0, CT_FLOATS | CT_ONLY(CT_UINT8) | CT_MIXED},
+    .roles = "q k v mask",
     .gradient = "with p the weights and d = p (g v^T - sum of p g v^T): d k scale, d^T q scale, p^T g, d",
     .min_inputs = 3,
     .max_inputs = 4,
@@ -131,6 +133,7 @@ static const ct_sample dropout_samples[] = {
 
 const ct_op ct_op_dropout = {
     .name = "dropout",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g / (1 - p) where the element was kept, else 0",
     .min_inputs = 1,
     .max_inputs = 1,

@@ -33,6 +33,7 @@
                                    .gradient = "none: the result is an integer",                       \
                                    .min_inputs = 2,                                                    \
                                    .max_inputs = 2,                                                    \
+                                   .takes = {CT_ANY_DTYPE},                                            \
                                    .infer = infer_comparison,                                          \
                                    .forward = op_name##_forward,                                       \
                                    .samples = comparison_samples};                                     \
@@ -43,8 +44,7 @@
 
 static ct_status infer_comparison(ct_call *call)
 {
-    ct_status status = ct__check_one_dtype(call, 0);
-    return status == CT_OK ? ct__infer_broadcast(call, CT_UINT8) : status;
+    return ct__infer_broadcast(call, CT_UINT8);
 }
 
 static const ct_sample comparison_samples[] = {{.inputs = "3x4 3x4"},
@@ -81,6 +81,7 @@ static ct_tensor *logical_not_expression(ct_call *call)
 
 const ct_op ct_op_logical_xor = {
     .name = "logical_xor",
+    .takes = {CT_ANY_DTYPE | CT_MIXED},
     .gradient = "none: the result is an integer",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -98,6 +99,7 @@ static const ct_sample logical_not_samples[] = {
 
 const ct_op ct_op_logical_not = {
     .name = "logical_not",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: the result is an integer",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -128,11 +130,7 @@ WHERE(uint8_t)
 
 static ct_status where_infer(ct_call *call)
 {
-    if (call->inputs[0]->dtype != CT_UINT8)
-        return ct_call_error(call, CT_ERROR_DTYPE, "the condition must be uint8, not %s",
-                             ct_dtype_name((ct_dtype)call->inputs[0]->dtype));
-    ct_status status = ct__check_one_dtype(call, 1);
-    return status == CT_OK ? ct__infer_broadcast(call, (ct_dtype)call->inputs[1]->dtype) : status;
+    return ct__infer_broadcast(call, (ct_dtype)call->inputs[1]->dtype);
 }
 
 static ct_status where_forward(ct_call *call)
@@ -166,6 +164,8 @@ static const ct_sample where_samples[] = {{.inputs = "u2:3x4 3x4 3x4"},
 
 const ct_op ct_op_where = {
     .name = "where",
+    .takes = {CT_ONLY(CT_UINT8), CT_ANY_DTYPE},
+    .roles = "condition a b",
     .gradient = "condition ? g : 0 for a, condition ? 0 : g for b",
     .min_inputs = 3,
     .max_inputs = 3,

@@ -11,13 +11,6 @@ enum { LARGEST_OPTION = 1 << 30 };
 
 static ct_status check_tensors(ct_call *call, int spatial)
 {
-    ct_dtype dtype = (ct_dtype)call->inputs[0]->dtype;
-    if (!ct_dtype_is_float(dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(dtype));
-    for (int i = 1; i < call->n_inputs; i++)
-        if (call->inputs[i] && (ct_dtype)call->inputs[i]->dtype != dtype)
-            return ct_call_error(call, CT_ERROR_DTYPE, "dtypes differ: %s and %s", ct_dtype_name(dtype),
-                                 ct_dtype_name((ct_dtype)call->inputs[i]->dtype));
     for (int i = 0; i < 2; i++)
         if (call->inputs[i]->rank != spatial + 2)
             return ct_call_error(call, CT_ERROR_SHAPE,

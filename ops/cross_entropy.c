@@ -71,12 +71,6 @@ ct_status ct__check_labels(ct_call *call, const ct_tensor *x, const ct_tensor *l
                            const int64_t *ignored)
 {
     int axis = class_axis(x->rank);
-    if (!ct__dtype_is_float((ct_dtype)x->dtype) || (weight && weight->dtype != x->dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "x and weight need one float dtype, got %s and %s",
-                             ct_dtype_name((ct_dtype)x->dtype), weight ? ct_dtype_name((ct_dtype)weight->dtype) : "-");
-    if (labels->dtype != CT_INT64)
-        return ct_call_error(call, CT_ERROR_DTYPE, "the labels are %s, not int64; ct_cast() them",
-                             ct_dtype_name((ct_dtype)labels->dtype));
     if (x->rank < 1 || !one_a_row(labels, x, axis))
         return ct_call_error(call, CT_ERROR_SHAPE, "the labels' shape must be that of x without its class axis %d: %s",
                              axis, ct_call_shapes(call));
@@ -347,6 +341,8 @@ static ct_status backward_cross_entropy(ct_call *call)
 
 const ct_op ct_op_cross_entropy = {
     .name = "cross_entropy",
+    .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+    .roles = "x labels weight",
     .gradient =
         "g (softmax(x) - onehot(target)) by what the mean divides by; with weights and label_smoothing: g (sum(q) "
         "softmax(x) - q), q = weight ((1 - label_smoothing) onehot(target) + label_smoothing / C); 0 where ignored",
@@ -381,8 +377,6 @@ static ct_status infer_cross_entropy_backward(ct_call *call)
         status = ct__check_labels(call, x, labels, ct_call_input(call, 3), &how->ignore_index);
     if (status != CT_OK)
         return status;
-    if (g->dtype != x->dtype)
-        return ct_call_error(call, CT_ERROR_DTYPE, "g and x differ in dtype");
     if (how->reduction == CT_NONE ? !ct__same_shape(g, labels) : g->rank > 0)
         return ct_call_error(call, CT_ERROR_SHAPE, "g has not the shape of the loss: %s", ct_call_shapes(call));
     return ct_call_output_like(call, 0, x);
@@ -466,6 +460,8 @@ static ct_status backward_cross_entropy_backward(ct_call *call)
 
 const ct_op ct_op_cross_entropy_backward = {
     .name = "cross_entropy_backward",
+    .takes = {CT_FLOATS, 0, CT_ONLY(CT_INT64), CT_FLOATS},
+    .roles = "gradient x labels weight",
     .gradient =
         "sum(v (softmax(b) - onehot(target))), a s (v - sum(v s)), s = softmax(b), v the gradient; weighted as in "
         "cross_entropy",
@@ -501,11 +497,6 @@ static ct_status check_soft(ct_call *call)
     ct_status status = check_options(call);
     if (status != CT_OK)
         return status;
-    if (!ct__dtype_is_float((ct_dtype)x->dtype) || x->dtype != target->dtype || (weight && weight->dtype != x->dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE,
-                             "x, the target's probabilities and weight need one float dtype, got %s "
-                             "and %s",
-                             ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)target->dtype));
     if (x->rank < 1 || !ct__same_shape(x, target))
         return ct_call_error(call, CT_ERROR_SHAPE, "the target's probabilities must have x's shape: %s",
                              ct_call_shapes(call));
@@ -616,6 +607,8 @@ static ct_tensor *nll_loss_expression(ct_call *call)
 
 const ct_op ct_op_nll_loss = {
     .name = "nll_loss",
+    .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+    .roles = "x labels weight",
     .gradient = "-g weight[target] onehot(target), by the labels' weights for a mean; 0 where ignored",
     .min_inputs = 2,
     .max_inputs = 3,

@@ -178,30 +178,15 @@ ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype)
     return ct_call_output_shape(call, 0, dtype, shape, rank);
 }
 
-ct_status ct__check_one_dtype(ct_call *call, int first)
-{
-    ct_dtype dtype = (ct_dtype)call->inputs[first]->dtype;
-    for (int k = first + 1; k < call->n_inputs; k++)
-        if ((ct_dtype)call->inputs[k]->dtype != dtype)
-            return ct_call_error(call, CT_ERROR_DTYPE, "dtypes differ: %s and %s", ct_dtype_name(dtype),
-                                 ct_dtype_name((ct_dtype)call->inputs[k]->dtype));
-    return CT_OK;
-}
-
 ct_status ct__elementwise_infer(ct_call *call)
 {
     const ct_tensor *first = call->inputs[0];
     ct_dtype dtype = (ct_dtype)first->dtype;
     bool alike = true;
     for (int k = 1; k < call->n_inputs; k++)
-        alike = alike && call->inputs[k]->dtype == first->dtype && ct__same_shape(first, call->inputs[k]);
-    if (!ct__dtype_is_float(dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s; ct_cast() it",
-                             ct_dtype_name(dtype));
-    if (CT_LIKELY(alike))
-        return ct__call_output(call, 0, dtype, first->shape, first->rank);
-    ct_status status = ct__check_one_dtype(call, 0);
-    return status == CT_OK ? ct__infer_broadcast(call, dtype) : status;
+        alike = alike && ct__same_shape(first, call->inputs[k]);
+    return CT_LIKELY(alike) ? ct__call_output(call, 0, dtype, first->shape, first->rank)
+                            : ct__infer_broadcast(call, dtype);
 }
 
 /* ---- kernels of this CPU ---- */
@@ -306,48 +291,46 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         return ct_apply(&ct_op_##name, (ct_tensor *[]){a, b, c}, 3, NULL); \
     }
 
-#define SAMPLE(text)                                   \
-    {                                                  \
-        .inputs = text, .attributes = (const double[]) \
-        {                                              \
-            0.5, 1.5                                   \
-        }                                              \
+#define SAMPLE(numbers, text)                                                       \
+    {                                                                               \
+        .inputs = text, .attributes = (numbers) ? (const double[]){0.5, 1.5} : NULL \
     }
 
-#define OP1(name, numbers, kernel, saves, grad, formula, range) \
-    static ct_status name##_backward(ct_call *call)             \
-    {                                                           \
-        GIVEN(saves, x, unused_b, unused_c);                    \
-        GRADIENT(0, grad);                                      \
-        return status;                                          \
-    }                                                           \
-    RECORD(name, 1, numbers, saves, formula, SAMPLE("3x4" range), SAMPLE("scalar" range), SAMPLE("2x0x3" range))
+#define OP1(name, numbers, kernel, saves, grad, formula, range)                                             \
+    static ct_status name##_backward(ct_call *call)                                                         \
+    {                                                                                                       \
+        GIVEN(saves, x, unused_b, unused_c);                                                                \
+        GRADIENT(0, grad);                                                                                  \
+        return status;                                                                                      \
+    }                                                                                                       \
+    RECORD(name, 1, numbers, saves, formula, SAMPLE(numbers, "3x4" range), SAMPLE(numbers, "scalar" range), \
+           SAMPLE(numbers, "2x0x3" range))
 
-#define OP2(name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)      \
-    static ct_status name##_backward(ct_call *call)                                       \
-    {                                                                                     \
-        GIVEN(saves, a, b, unused_c);                                                     \
-        GRADIENT(0, grad_a);                                                              \
-        GRADIENT(1, grad_b);                                                              \
-        return status;                                                                    \
-    }                                                                                     \
-    RECORD(name, 2, numbers, saves, formula, SAMPLE("3x4" range_a " 3x4" range_b),        \
-           SAMPLE("2x1x4" range_a " 3x1" range_b), SAMPLE("scalar" range_a " 5" range_b), \
-           SAMPLE("scalar" range_a " scalar" range_b), SAMPLE("2x0" range_a " 1" range_b))
+#define OP2(name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)                        \
+    static ct_status name##_backward(ct_call *call)                                                         \
+    {                                                                                                       \
+        GIVEN(saves, a, b, unused_c);                                                                       \
+        GRADIENT(0, grad_a);                                                                                \
+        GRADIENT(1, grad_b);                                                                                \
+        return status;                                                                                      \
+    }                                                                                                       \
+    RECORD(name, 2, numbers, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b),                 \
+           SAMPLE(numbers, "2x1x4" range_a " 3x1" range_b), SAMPLE(numbers, "scalar" range_a " 5" range_b), \
+           SAMPLE(numbers, "scalar" range_a " scalar" range_b), SAMPLE(numbers, "2x0" range_a " 1" range_b))
 
-#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c) \
-    static ct_status name##_backward(ct_call *call)                                          \
-    {                                                                                        \
-        GIVEN(saves, a, b, c);                                                               \
-        GRADIENT(0, grad_a);                                                                 \
-        GRADIENT(1, grad_b);                                                                 \
-        GRADIENT(2, grad_c);                                                                 \
-        return status;                                                                       \
-    }                                                                                        \
-    RECORD(name, 3, 0, saves, formula, SAMPLE("3x4" range_a " 3x4" range_b " 3x4" range_c),  \
-           SAMPLE("3x4" range_a " 4" range_b " scalar" range_c),                             \
-           SAMPLE("scalar" range_a " scalar" range_b " scalar" range_c),                     \
-           SAMPLE("2x0" range_a " 1" range_b " scalar" range_c))
+#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c)         \
+    static ct_status name##_backward(ct_call *call)                                                  \
+    {                                                                                                \
+        GIVEN(saves, a, b, c);                                                                       \
+        GRADIENT(0, grad_a);                                                                         \
+        GRADIENT(1, grad_b);                                                                         \
+        GRADIENT(2, grad_c);                                                                         \
+        return status;                                                                               \
+    }                                                                                                \
+    RECORD(name, 3, 0, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b " 3x4" range_c), \
+           SAMPLE(numbers, "3x4" range_a " 4" range_b " scalar" range_c),                            \
+           SAMPLE(numbers, "scalar" range_a " scalar" range_b " scalar" range_c),                    \
+           SAMPLE(numbers, "2x0" range_a " 1" range_b " scalar" range_c))
 
 #include "elementwise_rules.h"
 

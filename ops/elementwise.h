@@ -62,10 +62,8 @@ ct_tensor *ct__pow_curve_log(ct_tensor *a, ct_tensor *b);
 /* Fills out (contiguous, of the inputs' joint shape) from n inputs, broadcast and of any strides. */
 void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
                          const double *p);
-/* Shape rules: all inputs of one float dtype, shapes broadcast; inputs from first on of one dtype; shapes broadcast to an
- * output of the dtype given. */
+/* Shape rules: shapes broadcast, to an output of the inputs' dtype or of the dtype given. */
 ct_status ct__elementwise_infer(ct_call *call);
-ct_status ct__check_one_dtype(ct_call *call, int first);
 ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype);
 
 #endif

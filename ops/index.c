@@ -40,8 +40,6 @@ ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size)
 {
     int rank = axes_of(index), last = rank - 1;
     int64_t at[CT_MAX_RANK] = {0}, shape[CT_MAX_RANK];
-    if (index->dtype != CT_INT64)
-        return ct_call_error(call, CT_ERROR_DTYPE, "the index is %s, not int64", ct_dtype_name((ct_dtype)index->dtype));
     if (index->numel == 0)
         return CT_OK;
     for (int i = 0; i < rank; i++)
@@ -201,6 +199,8 @@ ct_tensor *ct_gather(ct_tensor *x, int axis, ct_tensor *index)
 
 const ct_op ct_op_gather = {
     .name = "gather",
+    .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)},
+    .roles = "x index",
     .gradient = "scatter_add(zeros, index, g)",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -222,9 +222,6 @@ const ct_op ct_op_gather = {
 static ct_status infer_scatter_add(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
-    if (!ct_dtype_is_float((ct_dtype)x->dtype) || source->dtype != x->dtype)
-        return ct_call_error(call, CT_ERROR_DTYPE, "needs two tensors of one float dtype, got %s and %s",
-                             ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)source->dtype));
     if (check_indexed(call) < 0)
         return ct_error_code();
     if (!ct__same_shape(index, source))
@@ -289,6 +286,8 @@ ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *s
 
 const ct_op ct_op_scatter_add = {
     .name = "scatter_add",
+    .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+    .roles = "x index source",
     .gradient = "x: g; source: gather(g, index)",
     .min_inputs = 3,
     .max_inputs = 3,

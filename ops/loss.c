@@ -35,19 +35,11 @@ static bool weight_fits(ct_call *call, int i)
     return false;
 }
 
-/* All inputs of one float dtype, x and target of one shape, weights that broadcast to it; last is the last reduction that the
+/* x and target of one shape, weights that broadcast to it; last is the last reduction that the
  * loss knows. A target of another shape is more often a mistake than meant, and would give a loss of another shape than x. */
 static bool check(ct_call *call, ct_reduction last)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    for (int i = 0; i < ct_call_inputs(call); i++) {
-        const ct_tensor *t = ct_call_input(call, i);
-        if (!t || (ct__dtype_is_float((ct_dtype)t->dtype) && t->dtype == x->dtype))
-            continue;
-        ct_call_error(call, CT_ERROR_DTYPE, "needs tensors of one float dtype, got %s and %s",
-                      ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)t->dtype));
-        return false;
-    }
     if (!ct__same_shape(x, ct_call_input(call, 1))) {
         ct_call_error(call, CT_ERROR_SHAPE, "x and the target differ in shape, and neither is broadcast: %s",
                       ct_call_shapes(call));
@@ -395,7 +387,7 @@ LOSS(multi_margin_loss, 3,
      "g weight[t] p (margin - x[t] + x[c])^(p-1) / C for each class c where that is positive, minus their sum for "
      "class t; "
      "g loss / weight",
-     .samples = multi_margin_samples,
+     .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS}, .roles = "x labels weight", .samples = multi_margin_samples,
      .source = "Weston, Watkins: Support vector machines for multi-class pattern recognition (1999), eq. 3");
 
 CT_OPTIONS_INIT(ct_multi_margin_options)
@@ -419,10 +411,7 @@ typedef struct cosine_attributes {
 static bool check_cosine(ct_call *call, int64_t *shape, int *rank)
 {
     const ct_tensor *a = ct_call_input(call, 0), *b = ct_call_input(call, 1);
-    if (!ct__dtype_is_float((ct_dtype)a->dtype) || a->dtype != b->dtype)
-        ct_call_error(call, CT_ERROR_DTYPE, "needs tensors of one float dtype, got %s and %s",
-                      ct_dtype_name((ct_dtype)a->dtype), ct_dtype_name((ct_dtype)b->dtype));
-    else if (!ct__broadcast_shapes(a->shape, a->rank, b->shape, b->rank, shape, rank))
+    if (!ct__broadcast_shapes(a->shape, a->rank, b->shape, b->rank, shape, rank))
         ct_call_error(call, CT_ERROR_SHAPE, "shapes do not broadcast: %s", ct_call_shapes(call));
     else if (!(((const cosine_attributes *)ct_call_attributes(call))->eps >= 0))
         ct_call_error(call, CT_ERROR_ARGUMENT, "eps is not 0 or more");

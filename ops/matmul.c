@@ -30,25 +30,10 @@ static operand as_matrices(const ct_tensor *t, bool left)
                      .batch_rank = rank - 2};
 }
 
-static ct_status check_floats(ct_call *call)
-{
-    ct_dtype dtype = (ct_dtype)call->inputs[0]->dtype;
-    if (!ct_dtype_is_float(dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(dtype));
-    for (int i = 1; i < call->n_inputs; i++)
-        if (call->inputs[i] && (ct_dtype)call->inputs[i]->dtype != dtype)
-            return ct_call_error(call, CT_ERROR_DTYPE, "dtypes differ: %s and %s", ct_dtype_name(dtype),
-                                 ct_dtype_name((ct_dtype)call->inputs[i]->dtype));
-    return CT_OK;
-}
-
 static ct_status matmul_infer(ct_call *call)
 {
     const ct_tensor *a = call->inputs[0], *b = call->inputs[1];
     char shape_a[CT_SHAPE_TEXT], shape_b[CT_SHAPE_TEXT];
-    ct_status status = check_floats(call);
-    if (status != CT_OK)
-        return status;
     ct__shape_text(a->shape, a->rank, shape_a);
     ct__shape_text(b->shape, b->rank, shape_b);
     if (a->rank == 0 || b->rank == 0)
@@ -215,9 +200,6 @@ ct_tensor *ct_matmul(ct_tensor *a, ct_tensor *b)
 static ct_status linear_infer(ct_call *call)
 {
     const ct_tensor *x = call->inputs[0], *w = call->inputs[1], *b = call->n_inputs > 2 ? call->inputs[2] : NULL;
-    ct_status status = check_floats(call);
-    if (status != CT_OK)
-        return status;
     if (x->rank < 1 || w->rank != 2 || (b && b->rank != 1))
         return ct_call_error(call, CT_ERROR_SHAPE, "takes x [..., in], w [out, in], b [out] or NULL, got %s",
                              ct_call_shapes(call));

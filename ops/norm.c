@@ -86,31 +86,10 @@ static ct_tensor *weigh_channels(ct_tensor *x, ct_call *call)
     return weigh(x, weight ? along_channels(weight, ct_rank(x)) : NULL, bias ? along_channels(bias, ct_rank(x)) : NULL);
 }
 
-/* All inputs must be of one float dtype. */
-static bool dtypes_fit(ct_call *call)
-{
-    ct_dtype dtype = ct_dtype_of(ct_call_input(call, 0));
-    if (!ct_dtype_is_float(dtype)) {
-        ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s", ct_dtype_name(dtype));
-        return false;
-    }
-    for (int i = 1; i < ct_call_inputs(call); i++) {
-        ct_tensor *t = ct_call_input(call, i);
-        if (t && ct_dtype_of(t) != dtype) {
-            ct_call_error(call, CT_ERROR_DTYPE, "input %d is %s, x is %s", i, ct_dtype_name(ct_dtype_of(t)),
-                          ct_dtype_name(dtype));
-            return false;
-        }
-    }
-    return true;
-}
-
 /* x must be [N, C, ...], and the others [C]. */
 static bool channels_fit(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0);
-    if (!dtypes_fit(call))
-        return false;
     bool fits = ct_rank(x) >= 2;
     for (int i = 1; i < ct_call_inputs(call); i++) {
         ct_tensor *t = ct_call_input(call, i);
@@ -230,7 +209,7 @@ static int last_axes(ct_call *call, int64_t *axes)
 {
     const norm_attributes *a = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
-    if (!dtypes_fit(call) || !options_fit(call))
+    if (!options_fit(call))
         return 0;
     int64_t n = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
     bool fits = n >= 1 && n <= ct_rank(x);

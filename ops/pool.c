@@ -23,9 +23,6 @@ typedef struct pool_attributes {
 static ct_status check_x(ct_call *call, int spatial)
 {
     const ct_tensor *x = call->inputs[0];
-    if (!ct_dtype_is_float((ct_dtype)x->dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s",
-                             ct_dtype_name((ct_dtype)x->dtype));
     if (x->rank != spatial + 1 && x->rank != spatial + 2)
         return ct_call_error(call, CT_ERROR_SHAPE, "takes [%s] or that with a batch in front: %s",
                              spatial == 1 ? "channels,length" : "channels,height,width", ct_call_shapes(call));
@@ -233,7 +230,7 @@ static ct_status max_backward(ct_call *call)
     return g ? ct_call_set_grad(call, 0, move(&ct_op_max_pool_backward, g, index, size, a->spatial)) : CT_OK;
 }
 
-/* Places must be int64, inside a plane, and their shape that of the input but for its last free axes. */
+/* Places must be inside a plane, and their shape that of the input but for its last free axes. */
 static ct_status check_index(ct_call *call, int free)
 {
     const ct_tensor *t = call->inputs[0], *index = call->inputs[1];
@@ -241,8 +238,6 @@ static ct_status check_index(ct_call *call, int free)
     ct_status status = check_x(call, a->spatial);
     if (status != CT_OK)
         return status;
-    if (index->dtype != CT_INT64)
-        return ct_call_error(call, CT_ERROR_DTYPE, "places are int64, not %s", ct_dtype_name((ct_dtype)index->dtype));
     bool alike = index->rank == t->rank;
     for (int i = 0; alike && i < t->rank - free; i++)
         alike = index->shape[i] == t->shape[i];
@@ -466,6 +461,8 @@ MAX_POOL(2)
 /* y with x[place[p]] += y[p], and y[p] = x[place[p]], plane by plane: the gradients of max_pool and of each other. */
 const ct_op ct_op_max_pool_backward = {
     .name = "max_pool_backward",
+    .takes = {CT_FLOATS, CT_ONLY(CT_INT64)},
+    .roles = "gradient places",
     .gradient = "h at each place",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -478,6 +475,8 @@ const ct_op ct_op_max_pool_backward = {
 };
 const ct_op ct_op_max_pool_gather = {
     .name = "max_pool_gather",
+    .takes = {CT_FLOATS, CT_ONLY(CT_INT64)},
+    .roles = "x places",
     .gradient = "g added at each place",
     .min_inputs = 2,
     .max_inputs = 2,

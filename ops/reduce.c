@@ -432,6 +432,7 @@ ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_sum = {
     .name = "sum",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g broadcast over the reduced axes",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -447,11 +448,8 @@ const ct_op ct_op_sum = {
 static ct_status infer_mean(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0);
-    ct_dtype dtype = (ct_dtype)x->dtype;
-    if (!ct_dtype_is_float(dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "needs a float tensor, got %s", ct_dtype_name(dtype));
     ct_status status = ct__check_axes(call);
-    return status != CT_OK ? status : declare(call, 0, dtype);
+    return status != CT_OK ? status : declare(call, 0, (ct_dtype)x->dtype);
 }
 
 static ct_status forward_mean(ct_call *call)
@@ -559,6 +557,7 @@ ct_tensor *ct_prod(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_prod = {
     .name = "prod",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g times the product of the other elements",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -611,6 +610,7 @@ ct_tensor *ct_amin(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_amax = {
     .name = "amax",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g where x is the largest, shared equally between ties",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -624,6 +624,7 @@ const ct_op ct_op_amax = {
 
 const ct_op ct_op_amin = {
     .name = "amin",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g where x is the smallest, shared equally between ties",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -700,6 +701,7 @@ static const ct_sample place_samples[] = {{"3x5", OVER(ALONG(1))},    {"2x3x4", 
 
 const ct_op ct_op_max = {
     .name = "max",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g at the first of the largest",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -714,6 +716,7 @@ const ct_op ct_op_max = {
 
 const ct_op ct_op_min = {
     .name = "min",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g at the first of the smallest",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -770,6 +773,7 @@ ct_tensor *ct_argmin(ct_tensor *x, int axis)
 
 const ct_op ct_op_argmax = {
     .name = "argmax",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -781,6 +785,7 @@ const ct_op ct_op_argmax = {
 
 const ct_op ct_op_argmin = {
     .name = "argmin",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -799,8 +804,6 @@ static ct_status infer_sum_to(ct_call *call)
     const ct_tensor *x = ct_call_input(call, 0);
     ct_dtype dtype = (ct_dtype)x->dtype;
     int rank = (int)to->rank, added = x->rank - rank;
-    if (!ct_dtype_is_float(dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "needs a float tensor, got %s", ct_dtype_name(dtype));
     bool fits = added >= 0;
     for (int i = 0; fits && i < rank; i++)
         fits = to->shape[i] == 1 || to->shape[i] == x->shape[i + added];

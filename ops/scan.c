@@ -157,6 +157,7 @@ static const ct_sample cumsum_samples[] = {{"3x5", &(scan_attributes){1, 0}}, {"
 
 const ct_op ct_op_cumsum = {
     .name = "cumsum",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "the sum of g from the end down to each element",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -176,9 +177,6 @@ static ct_status infer_recurrence(ct_call *call)
     int axis = ct__call_axis(call, along->axis, b->rank);
     if (axis < 0)
         return CT_ERROR_ARGUMENT;
-    if (a->dtype != b->dtype || (!ct__dtype_is_float((ct_dtype)b->dtype) && b->dtype != CT_INT64))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes two float or int64 tensors, got %s and %s",
-                             ct_dtype_name((ct_dtype)a->dtype), ct_dtype_name((ct_dtype)b->dtype));
     bool fits = a->rank == b->rank;
     for (int i = 0; fits && i < b->rank; i++)
         fits = a->shape[i] + (i == axis) == b->shape[i];
@@ -226,6 +224,7 @@ static const ct_sample recurrence_samples[] = {
 
 const ct_op ct_op_linear_recurrence = {
     .name = "linear_recurrence",
+    .takes = {CT_FLOATS | CT_ONLY(CT_INT64)},
     .gradient = "s_(k+1) h_k, s_k, where s_k = g_k + a_k s_(k+1)",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -264,6 +263,7 @@ ct_tensor *ct_cumprod(ct_tensor *x, int axis)
 
 const ct_op ct_op_cumprod = {
     .name = "cumprod",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "the sum over all later y of g times that product's other factors",
     .min_inputs = 1,
     .max_inputs = 1,

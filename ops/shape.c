@@ -203,6 +203,7 @@ ct_tensor *ct_reshape(ct_tensor *x, const int64_t *shape, int rank)
 
 const ct_op ct_op_reshape = {
     .name = "reshape",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g in the input's shape",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -254,6 +255,7 @@ ct_tensor *ct_flatten(ct_tensor *x, int start, int end)
 
 const ct_op ct_op_flatten = {
     .name = "flatten",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g in the input's shape",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -295,6 +297,7 @@ ct_tensor *ct_unsqueeze(ct_tensor *x, int axis)
 
 const ct_op ct_op_unsqueeze = {
     .name = "unsqueeze",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g without the axis",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -333,6 +336,7 @@ ct_tensor *ct_squeeze(ct_tensor *x, int axis)
 
 const ct_op ct_op_squeeze = {
     .name = "squeeze",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g with the axis put back",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -385,6 +389,7 @@ ct_tensor *ct_transpose(ct_tensor *x, int axis0, int axis1)
 
 const ct_op ct_op_transpose = {
     .name = "transpose",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "transpose(g)",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -434,6 +439,7 @@ ct_tensor *ct_permute(ct_tensor *x, const int64_t *axes, int rank)
 
 const ct_op ct_op_permute = {
     .name = "permute",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "permute(g) by the inverse permutation",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -477,6 +483,7 @@ ct_tensor *ct_expand(ct_tensor *x, const int64_t *shape, int rank)
 
 const ct_op ct_op_expand = {
     .name = "expand",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g summed over the axes that were broadcast",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -576,6 +583,7 @@ ct_tensor *ct_slice(ct_tensor *x, int axis, int64_t start, int64_t end, int64_t 
 
 const ct_op ct_op_slice = {
     .name = "slice",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "zeros with g in the slice",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -634,6 +642,7 @@ static ct_status backward_slice_backward(ct_call *call)
 
 const ct_op ct_op_slice_backward = {
     .name = "slice_backward",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "the slice of g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -689,6 +698,7 @@ ct_tensor *ct_select(ct_tensor *x, int axis, int64_t index)
 
 const ct_op ct_op_select = {
     .name = "select",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "zeros with g at the index",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -721,6 +731,7 @@ ct_tensor *ct_contiguous(ct_tensor *x)
 
 const ct_op ct_op_clone = {
     .name = "clone",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -759,6 +770,7 @@ ct_tensor *ct_cast(ct_tensor *x, ct_dtype dtype)
 
 const ct_op ct_op_cast = {
     .name = "cast",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g converted back; none from or to integers",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -788,9 +800,6 @@ static ct_status infer_concat(ct_call *call)
     shape[axis] = 0;
     for (int k = 0; k < n; k++) {
         const ct_tensor *x = ct_call_input(call, k);
-        if (x->dtype != first->dtype)
-            return ct_call_error(call, CT_ERROR_DTYPE, "tensor %d is %s, the first is %s", k,
-                                 ct_dtype_name((ct_dtype)x->dtype), ct_dtype_name((ct_dtype)first->dtype));
         bool fits = x->rank == first->rank;
         for (int i = 0; fits && i < x->rank; i++)
             fits = i == axis || x->shape[i] == first->shape[i];
@@ -849,6 +858,7 @@ ct_tensor *ct_concat(ct_tensor *const *tensors, int n, int axis)
 
 const ct_op ct_op_concat = {
     .name = "concat",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "g sliced where each input went",
     .min_inputs = 1,
     .max_inputs = CT_MAX_INPUTS,

@@ -40,12 +40,9 @@ static ct_status softmax_infer(ct_call *call)
 {
     const ct_tensor *x = call->inputs[0];
     const softmax_attributes *attributes = call->attributes;
-    if (!ct_dtype_is_float((ct_dtype)x->dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s",
-                             ct_dtype_name((ct_dtype)x->dtype));
     if (ct__call_axis(call, attributes->axis, x->rank) < 0)
         return CT_ERROR_ARGUMENT;
-    if (call->n_inputs > 1 && (call->inputs[1]->dtype != x->dtype || !ct__same_shape(call->inputs[1], x)))
+    if (call->n_inputs > 1 && !ct__same_shape(call->inputs[1], x))
         return ct_call_error(call, CT_ERROR_SHAPE, "two of one shape and dtype are needed: %s", ct_call_shapes(call));
     return ct_call_output_like(call, 0, x);
 }

@@ -21,17 +21,6 @@ static ct_tensor *sum_over(ct_call *call, ct_tensor *x)
     return ct_sum(x, &options);
 }
 
-/* For operations on floats. */
-static bool takes_input(ct_call *call)
-{
-    ct_dtype dtype = ct_dtype_of(ct_call_input(call, 0));
-    if (!ct_dtype_is_float(dtype)) {
-        ct_call_error(call, CT_ERROR_DTYPE, "needs a float tensor, got %s", ct_dtype_name(dtype));
-        return false;
-    }
-    return ct__check_axes(call) == CT_OK;
-}
-
 static ct_tensor *like(const ct_tensor *x, double value)
 {
     return ct_scalar(ct_dtype_of(x), value);
@@ -122,6 +111,7 @@ static const ct_sample truth_samples[] = {{"3x4", NULL},
 
 const ct_op ct_op_any = {
     .name = "any",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: the result is an integer",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -132,6 +122,7 @@ const ct_op ct_op_any = {
 
 const ct_op ct_op_all = {
     .name = "all",
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: the result is an integer",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -160,7 +151,7 @@ static ct_tensor *centred_input(ct_call *call)
 {
     ct_reduce_options keepdim = same_axes(call, true);
     ct_tensor *x = ct_call_input(call, 0);
-    return takes_input(call) ? ct_sub(x, ct_mean(x, &keepdim)) : NULL;
+    return ct__check_axes(call) == CT_OK ? ct_sub(x, ct_mean(x, &keepdim)) : NULL;
 }
 
 static ct_tensor *var_expression(ct_call *call)
@@ -246,7 +237,7 @@ static ct_tensor *norm_expression(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0);
     double p = over->number;
     ct_reduce_options options = same_axes(call, over->keepdim);
-    if (!takes_input(call) || ((p < 0 || p == INFINITY) && ct__check_not_empty(call) != CT_OK))
+    if (ct__check_axes(call) != CT_OK || ((p < 0 || p == INFINITY) && ct__check_not_empty(call) != CT_OK))
         return NULL;
     if (isnan(p)) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "p is not a number");
@@ -299,7 +290,7 @@ static ct_tensor *logsumexp_expression(ct_call *call)
     const ct_reduce_attributes *over = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0);
     ct_reduce_options keepdim = same_axes(call, true), options = same_axes(call, over->keepdim);
-    if (!takes_input(call))
+    if (ct__check_axes(call) != CT_OK)
         return NULL;
     if (ct__count_reduced(call) == 0)
         return ct_add_scalar(ct_sum(x, &options), -INFINITY);

@@ -12,9 +12,6 @@ static ct_status check_input(ct_call *call, int rank)
 {
     const ct_tensor *t = call->inputs[0];
     const unfold_attributes *a = call->attributes;
-    if (!ct_dtype_is_float((ct_dtype)t->dtype))
-        return ct_call_error(call, CT_ERROR_DTYPE, "takes float32 or float64, not %s",
-                             ct_dtype_name((ct_dtype)t->dtype));
     if (t->rank != rank)
         return ct_call_error(call, CT_ERROR_SHAPE, "takes %s: %s", rank == 4 ? "[N,C,H,W]" : "[N,rows,windows]",
                              ct_call_shapes(call));

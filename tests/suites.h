@@ -19,6 +19,7 @@
     SUITE(graph) \
     SUITE(anomaly) \
     SUITE(profile) \
+    SUITE(door) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

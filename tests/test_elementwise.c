@@ -421,16 +421,16 @@ START_TEST(shapes_and_dtypes_refused)
     ct_tensor *labels = ct_ones(CT_INT64, CT_SHAPE(3)), *doubles = ct_ones(CT_FLOAT64, CT_SHAPE(3));
     ct_tensor *mask = ct_ones(CT_UINT8, CT_SHAPE(3));
     expect_error(ct_add(a, b), CT_ERROR_SHAPE, "add: shapes do not broadcast: [2,3], [2] (");
-    expect_error(ct_mul(a, doubles), CT_ERROR_DTYPE, "mul: dtypes differ: float32 and float64 (");
+    expect_error(ct_mul(a, doubles), CT_ERROR_DTYPE, "mul: dtypes differ: float32 and float64 (inputs 0 and 1) (");
     expect_error(ct_exp(labels), CT_ERROR_DTYPE, "exp: takes float32 or float64, not int64; ct_cast() it (");
     expect_error(ct_add(labels, labels), CT_ERROR_DTYPE, "add: takes float32 or float64, not int64; ct_cast() it (");
-    expect_error(ct_add(a, labels), CT_ERROR_DTYPE, "add: dtypes differ: float32 and int64 (");
+    expect_error(ct_add(a, labels), CT_ERROR_DTYPE, "add: takes float32 or float64, not int64; ct_cast() it (");
     expect_error(ct_neg(none), CT_ERROR_NULL, "neg: input 0 is NULL (");
     expect_error(ct_add(a, none), CT_ERROR_NULL, "add: input 1 is NULL (");
-    expect_error(ct_lt(a, doubles), CT_ERROR_DTYPE, "lt: dtypes differ: float32 and float64 (");
+    expect_error(ct_lt(a, doubles), CT_ERROR_DTYPE, "lt: dtypes differ: float32 and float64 (inputs 0 and 1) (");
     expect_error(ct_eq(a, b), CT_ERROR_SHAPE, "eq: shapes do not broadcast: [2,3], [2] (");
-    expect_error(ct_where(a, a, a), CT_ERROR_DTYPE, "where: the condition must be uint8, not float32 (");
-    expect_error(ct_where(mask, a, doubles), CT_ERROR_DTYPE, "where: dtypes differ: float32 and float64 (");
+    expect_error(ct_where(a, a, a), CT_ERROR_DTYPE, "where: the condition is float32, not uint8; see ct_cast() (");
+    expect_error(ct_where(mask, a, doubles), CT_ERROR_DTYPE, "where: dtypes differ: float32 and float64 (inputs 1 and 2) (");
     expect_error(ct_where(mask, b, a), CT_ERROR_SHAPE, "where: shapes do not broadcast: [3], [2], [2,3] (");
     expect_error(ct_where(none, a, a), CT_ERROR_NULL, "where: input 0 is NULL (");
 }
@@ -597,9 +597,9 @@ START_TEST(matmul_refused)
                  "matmul: takes vectors and matrices, not a 0-d tensor: [] @ [2,3]");
     expect_error(ct_matmul(other, batch), CT_ERROR_SHAPE, "matmul: batch axes do not broadcast: [2,2,3] @ [3,3,2] (");
     expect_error(ct_matmul(a, ct_ones(CT_FLOAT64, CT_SHAPE(3))), CT_ERROR_DTYPE,
-                 "matmul: dtypes differ: float32 and float64 (");
+                 "matmul: dtypes differ: float32 and float64 (inputs 0 and 1) (");
     expect_error(ct_matmul(ct_ones(CT_INT64, CT_SHAPE(3)), a), CT_ERROR_DTYPE,
-                 "matmul: takes float32 or float64, not int64 (");
+                 "matmul: takes float32 or float64, not int64; ct_cast() it (");
     expect_error(ct_matmul(a, none), CT_ERROR_NULL, "matmul: input 1 is NULL (");
     ct_tensor *long_a = ct_expand(a, CT_SHAPE((int64_t)1 << 40, (int64_t)1 << 18, 2, 3));
     ck_assert_ptr_nonnull(long_a);
@@ -641,7 +641,7 @@ START_TEST(linear_refused)
     expect_error(ct_linear(x, w, ct_ones(CT_FLOAT32, CT_SHAPE(4))), CT_ERROR_SHAPE,
                  "linear: w gives 3 features, b has 4: [2,4], [3,4], [4] (");
     expect_error(ct_linear(x, w, ct_ones(CT_FLOAT64, CT_SHAPE(3))), CT_ERROR_DTYPE,
-                 "linear: dtypes differ: float32 and float64 (");
+                 "linear: dtypes differ: float32 and float64 (inputs 0 and 2) (");
     expect_error(ct_linear(none, w, b), CT_ERROR_NULL, "linear: input 0 is NULL (");
 }
 END_TEST

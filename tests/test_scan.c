@@ -124,7 +124,7 @@ START_TEST(a_linear_recurrence_from_both_ends)
     expect_error(ct_linear_recurrence(b, b, 0, false), CT_ERROR_SHAPE,
                  "linear_recurrence: takes one factor less than terms along axis 0: [4], [4]");
     expect_error(ct_linear_recurrence(ct_cast(a, CT_FLOAT32), b, 0, false), CT_ERROR_DTYPE,
-                 "linear_recurrence: takes two float or int64 tensors, got float32 and float64");
+                 "linear_recurrence: dtypes differ: float32 and float64");
     expect_error(ct_linear_recurrence(a, b, 1, false), CT_ERROR_ARGUMENT,
                  "linear_recurrence: axis 1 is not in -1..0: [3], [4]");
 }

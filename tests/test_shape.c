@@ -356,7 +356,7 @@ START_TEST(concat_refuses)
     expect_error(ct_concat((ct_tensor *[]){a, f64(CT_SHAPE(6))}, 2, 0), CT_ERROR_SHAPE,
                  "concat: tensor 1 differs from the first beside axis 0: [2,3], [6]");
     expect_error(ct_concat((ct_tensor *[]){a, c}, 2, 0), CT_ERROR_DTYPE,
-                 "concat: tensor 1 is float32, the first is float64");
+                 "concat: dtypes differ: float64 and float32 (inputs 0 and 1)");
     expect_error(ct_concat((ct_tensor *[]){a, NULL, a}, 3, 0), CT_ERROR_NULL, "concat: input 1 is NULL");
     expect_error(ct_concat((ct_tensor *[]){a, a}, 2, 2), CT_ERROR_ARGUMENT,
                  "concat: axis 2 is not in -2..1: [2,3], [2,3]");

@@ -6,14 +6,12 @@
 /* ---- the operation ---- */
 static ct_status softplus_shape(ct_call *call)
 {
-    if (ct_dtype_of(ct_call_input(call, 0)) != CT_FLOAT64)
-        return ct_call_error(call, CT_ERROR_DTYPE, "float64 only: %s", ct_call_shapes(call));
     return ct_call_output_like(call, 0, ct_call_input(call, 0));
 }
 static ct_status softplus_forward(ct_call *call)
 {
-    const double *x = ct_call_input_data(call, 0);
-    double *y = ct_call_output_data(call, 0);
+    const double *x = CT_INPUT(double, call, 0);
+    double *y = CT_OUTPUT(double, call, 0);
     for (int64_t i = 0; x && y && i < ct_numel(ct_call_output(call, 0)); i++)
         y[i] = fmax(x[i], 0) + log1p(exp(-fabs(x[i])));
     return x && y ? CT_OK : ct_error_code();
@@ -25,6 +23,7 @@ static ct_status softplus_backward(ct_call *call)
 /* clang-format off */
 static const ct_op softplus_op = {
     .name = "softplus", .gradient = "g sigmoid(x)", .min_inputs = 1, .max_inputs = 1, .saves = CT_SAVE_INPUT(0),
+    .takes = {CT_ONLY(CT_FLOAT64)},
     .infer = softplus_shape, .forward = softplus_forward, .backward = softplus_backward};
 /* clang-format on */
 #define softplus(x) ct_apply(&softplus_op, (ct_tensor *[]){x}, 1, NULL)

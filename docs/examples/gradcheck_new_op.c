@@ -8,8 +8,6 @@
 static ct_status swish_shape(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0), *beta = ct_call_input(call, 1);
-    if (!ct_dtype_is_float(ct_dtype_of(x)) || ct_dtype_of(beta) != ct_dtype_of(x))
-        return ct_call_error(call, CT_ERROR_DTYPE, "needs two float tensors of one dtype");
     if (ct_rank(beta) != 0)
         return ct_call_error(call, CT_ERROR_SHAPE, "beta must be 0-d: %s", ct_call_shapes(call));
     return ct_call_output_like(call, 0, x);

@@ -17,6 +17,13 @@ extern "C" {
 #define CT_MAX_OUTPUTS 8      /* outputs of one operation */
 #define CT_MAX_ATTRIBUTES 256 /* bytes of attributes of one operation */
 
+/* Sets of element types, for what a record takes: CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32), say. */
+#define CT_ONLY(dtype) (1U << (dtype))
+#define CT_FLOATS (CT_ONLY(CT_FLOAT32) | CT_ONLY(CT_FLOAT64))
+#define CT_ANY_DTYPE (CT_FLOATS | CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32) | CT_ONLY(CT_UINT8))
+#define CT_MIXED (1U << 15) /* in a set: the input may have another element type than the others */
+#define CT_TAKES 8          /* sets in a record */
+
 /* CT_TENSORS(a, b) stands for the two arguments (tensors, n). */
 #define CT_TENSORS(...) \
     ((ct_tensor *[]){__VA_ARGS__}), (int)(sizeof((ct_tensor *[]){__VA_ARGS__}) / sizeof(ct_tensor *))
@@ -43,12 +50,18 @@ typedef struct ct_sample {
 #define CT_SAVE_OUTPUT(i) (UINT64_C(1) << (48 + (i))) /* i in 0..7 */
 
 typedef struct ct_op {
-    const char *name;           /* PyTorch's where it has one */
-    const char *gradient;       /* formula of the gradient in words; "none: why" for an operation without one */
+    const char *name; /* PyTorch's where it has one */
+    /* Formula of the gradient in words; "none: why" for an operation without one, which is an error to leave out where a
+     * gradient is wanted and there is no backward. */
+    const char *gradient;
     int min_inputs, max_inputs; /* required ones first, the others may be NULL; CT_MAX_INPUTS: a list, none NULL */
     int outputs;                /* 0 counts as 1 */
     uint64_t saves;             /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
     size_t attributes_size;     /* at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
+    /* The element types that inputs may have, a set for each: 0 is the set of the input before it, and for the first
+     * CT_FLOATS; inputs behind the last set have that. Inputs that have a choice must all choose alike, but for those that are
+     * CT_MIXED. Anything else is an error before infer, so the others may rely on it. */
+    uint16_t takes[CT_TAKES];
     /* Shape rule: checks the inputs and declares each output with ct_call_output_like() or ct_call_output_shape(), or, for
      * a view of an input, ct_call_output_view(). An error is recorded with ct_call_error(). */
     ct_status (*infer)(ct_call *call);
@@ -63,6 +76,7 @@ typedef struct ct_op {
     ct_tensor *(*expression)(ct_call *call);
     const ct_sample *samples; /* ends with a sample whose inputs are NULL */
     const char *source;       /* where the formula is from; may be NULL */
+    const char *roles;        /* what inputs are called in messages, a word each: "x index"; may be NULL */
     /* Floating-point operations of forward, for profiles: a product and a sum are two. NULL: not counted. */
     double (*flops)(ct_call *call);
 } ct_op;
@@ -81,6 +95,19 @@ CT_API ct_tensor *ct_call_output(ct_call *call, int i);
  * it is strided), and output i. NULL with an error (memory). */
 CT_API const void *ct_call_input_data(ct_call *call, int i);
 CT_API void *ct_call_output_data(ct_call *call, int i);
+/* The same as elements of the C type given, as in CT_INPUT(double, call, 0); NULL with an error (dtype) if they are of another
+ * type, which .takes can rule out. */
+#define CT_INPUT(type, call, i) ((const type *)ct_call_input_as(call, i, CT_DTYPE_OF(type)))
+#define CT_OUTPUT(type, call, i) ((type *)ct_call_output_as(call, i, CT_DTYPE_OF(type)))
+#define CT_DTYPE_OF(type)          \
+    _Generic((type){0}, float      \
+             : CT_FLOAT32, double  \
+             : CT_FLOAT64, int64_t \
+             : CT_INT64, int32_t   \
+             : CT_INT32, uint8_t   \
+             : CT_UINT8)
+CT_API const void *ct_call_input_as(ct_call *call, int i, ct_dtype dtype);
+CT_API void *ct_call_output_as(ct_call *call, int i, ct_dtype dtype);
 
 /* In infer: output i has this dtype and shape, or that of t, or is a view of input j with the offset (in elements from
  * the storage's beginning) and strides given. */
