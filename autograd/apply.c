@@ -681,6 +681,15 @@ ct_tensor *ct_grad_of(const ct_tensor *t)
     return t ? t->grad : NULL;
 }
 
+void ct__set_grad(ct_tensor *t, ct_tensor *grad)
+{
+    if (grad)
+        ct__tensor_ref(grad);
+    ct_tensor *before = t->grad;
+    t->grad = grad;
+    ct__tensor_unref(before);
+}
+
 ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad)
 {
     ct_status status = ct__check_tensor(t, "set_grad");
@@ -694,11 +703,10 @@ ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad)
                          ct_dtype_name((ct_dtype)grad->dtype), ct__shape_text(grad->shape, grad->rank, with),
                          ct_dtype_name((ct_dtype)t->dtype), ct__shape_text(t->shape, t->rank, of));
     }
-    if (grad)
-        ct__tensor_ref(grad);
-    ct_tensor *before = t->grad;
-    t->grad = grad;
-    ct__tensor_unref(before);
+    ct_tensor *own = grad ? ct__own_copy(true, grad) : NULL;
+    if (grad && !own)
+        return ct_error_code();
+    ct__set_grad(t, own);
     return CT_OK;
 }
 

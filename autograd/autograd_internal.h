@@ -128,6 +128,12 @@ void ct__order_end(ct_order *order);
 /* For tests of the checker: if set, every backward lets it change the order, to plant a fault into the engine. */
 extern void (*ct__order_fault)(ct_order *order);
 
+/* Replaces t's accumulated gradient by grad, with a reference of its own. */
+void ct__set_grad(ct_tensor *t, ct_tensor *grad);
+/* t's elements, row-major, in a tensor that nobody else has. If recorded, as coming from t where that asks for a gradient.
+ * Owned by the innermost scope; NULL with an error (memory). */
+ct_tensor *ct__own_copy(bool recorded, ct_tensor *t);
+
 /* Sets how many no-grad sections are open; returns how many were. */
 int ct__no_grad_depth(int depth);
 

@@ -235,6 +235,51 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
     return NULL;
 }
 
+/* ---- what is handed out ---- */
+
+/* t's elements as a result of their own that is recorded as coming from it. */
+static ct_tensor *recorded_copy(ct_tensor *t)
+{
+    int depth = ct__no_grad_depth(0);
+    ct_tensor *copy = ct__engine_ops.sum_to(t, t->shape, t->rank);
+    ct__no_grad_depth(depth);
+    return copy;
+}
+
+ct_tensor *ct__own_copy(bool recorded, ct_tensor *t)
+{
+    if (recorded && t->requires_grad)
+        return recorded_copy(t);
+    ct_tensor *own = ct__tensor_new((ct_dtype)t->dtype, t->shape, t->rank, "backward");
+    if (own)
+        ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(t), t->strides,
+                         own->shape, own->rank);
+    return own;
+}
+
+/* Whether t can be handed out as it is: it has no owner, and no other tensor has its elements. What is recorded may be saved
+ * in the graph too, since it cannot be changed in place. */
+static bool is_alone(const ct_tensor *t)
+{
+    if (t->scope || t->kept || t->past & CT_PAST_HANDED)
+        return false;
+    return t->node ? t->storage->refs == 1 : is_ours(t);
+}
+
+/* Makes *grad, a reference, one that can be handed out: a change to its elements changes nobody else's. */
+static ct_status make_own(bool create, ct_tensor **grad)
+{
+    if (!is_alone(*grad)) {
+        ct_tensor *own = ct__own_copy(create, *grad);
+        if (!own)
+            return ct_error_code();
+        ct__scope_move(own, NULL);
+        ct__tensor_unref(*grad);
+        *grad = own;
+    }
+    return CT_OK;
+}
+
 /* Calls a hook, which may not give up or change what it is handed. A scope that it leaves open goes with the one around it. */
 static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
 {
@@ -247,13 +292,18 @@ static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
 }
 
 /* Puts what a hook returns in the place of *grad. */
-static ct_status call_hook(const ct_hook_entry *entry, ct_tensor **grad)
+static ct_status call_hook(bool create, const ct_hook_entry *entry, ct_tensor **grad)
 {
-    ct_status before = ct_error_code();
+    ct_status before = ct_error_code(), status = make_own(create, grad);
+    if (status != CT_OK)
+        return status;
     ct_tensor *other = run_hook(entry, *grad);
+    status = make_own(create, grad); /* the hook may have kept it, or a view of it */
+    if (status != CT_OK)
+        return status;
     if (!other) /* leaves it, or is what a failed expression gave */
         return before == CT_OK ? ct_error_code() : CT_OK;
-    ct_status status = ct__check_tensor(other, "hook");
+    status = ct__check_tensor(other, "hook");
     if (status != CT_OK || other == *grad)
         return status;
     if (!ct__same_shape(other, *grad) || other->dtype != (*grad)->dtype)
@@ -280,19 +330,29 @@ static bool may_hold(const ct_tensor *t, const ct_tensor *grad)
     return t->scope || t->kept || !grad->node;
 }
 
+/* Leaves a gradient that goes on in t, as a tensor of its own. */
+static ct_status retain(bool create, ct_tensor *t, ct_tensor *grad)
+{
+    ct_tensor *own = ct__own_copy(create, grad);
+    if (!own)
+        return ct_error_code();
+    ct__set_grad(t, own);
+    return CT_OK;
+}
+
 /* Runs the hooks on an output over *grad, its complete gradient, and leaves that in the tensors that retain it. */
-static ct_status run_hooks(ct_hook_entry *const *list, int output, ct_tensor **grad)
+static ct_status run_hooks(bool create, ct_hook_entry *const *list, int output, ct_tensor **grad)
 {
     int64_t handle = 0;
     for (ct_hook_entry *entry; (entry = next_entry(list, output, handle));) {
         handle = entry->handle;
-        ct_status status = entry->hook ? call_hook(entry, grad) : CT_OK;
+        ct_status status = entry->hook ? call_hook(create, entry, grad) : CT_OK;
         if (status != CT_OK)
             return status;
     }
     handle = 0;
     for (ct_hook_entry *entry; (entry = next_entry(list, output, handle)); handle = entry->handle)
-        if (entry->tensor && may_hold(entry->tensor, *grad) && ct_set_grad(entry->tensor, *grad) != CT_OK)
+        if (entry->tensor && may_hold(entry->tensor, *grad) && retain(create, entry->tensor, *grad) != CT_OK)
             return ct_error_code();
     return CT_OK;
 }
@@ -302,7 +362,7 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
     for (int i = 0; i < node->n_outputs; i++) {
         if (!node->grads[i])
             continue;
-        ct_status status = node->hooks ? run_hooks(&node->hooks, i, &node->grads[i]) : CT_OK;
+        ct_status status = node->hooks ? run_hooks(run->create, &node->hooks, i, &node->grads[i]) : CT_OK;
         if (status != CT_OK)
             return status;
         for (int k = 0; node->captured && k < run->n_inputs; k++) {
@@ -422,38 +482,6 @@ static void mark_needed(ct_run *run)
 
 /* ---- leaves, once all has succeeded ---- */
 
-/* A leaf's elements as a result of their own that is recorded as coming from it. */
-static ct_tensor *recorded_copy(ct_tensor *leaf)
-{
-    int depth = ct__no_grad_depth(0);
-    ct_tensor *copy = ct__engine_ops.sum_to(leaf, leaf->shape, leaf->rank);
-    ct__no_grad_depth(depth);
-    return copy;
-}
-
-/* A gradient that a leaf can own: nobody else's elements, row-major. What is recorded cannot be changed in place, and may be
- * shared. */
-static ct_status make_own(const ct_run *run, ct_tensor **grad)
-{
-    if (is_ours(*grad) || (*grad)->node)
-        return CT_OK;
-    ct_tensor *own;
-    if (run->create && (*grad)->requires_grad) { /* the caller's cotangent */
-        own = recorded_copy(*grad);
-    } else {
-        own = ct__tensor_new((ct_dtype)(*grad)->dtype, (*grad)->shape, (*grad)->rank, "backward");
-        if (own)
-            ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(*grad),
-                             (*grad)->strides, own->shape, own->rank);
-    }
-    if (!own)
-        return ct_error_code();
-    ct__scope_move(own, NULL);
-    ct__tensor_unref(*grad);
-    *grad = own;
-    return CT_OK;
-}
-
 static bool adds_in_place(const ct_run *run, const ct_tensor *leaf)
 {
     return leaf->grad && !run->create && leaf->grad->contiguous && !leaf->grad->node;
@@ -473,11 +501,14 @@ static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
         ct_tensor *total = ct__engine_ops.add(leaf->grad, g->grad);
         if (!total)
             return ct_error_code();
-        ct__tensor_ref(total);
+        ct__scope_move(total, NULL);
         ct__tensor_unref(g->grad);
         g->grad = total;
     }
-    return make_own(run, &g->grad);
+    status = make_own(run->create, &g->grad);
+    if (status == CT_OK)
+        g->grad->past |= CT_PAST_HANDED;
+    return status;
 }
 
 /* Everything that can fail. The hooks of all leaves come first: they may change other leaves' gradients. */
@@ -488,7 +519,7 @@ static ct_status prepare_leaves(const ct_run *run)
     ct_status status = CT_OK;
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
         if (g->grad && g->leaf->hooks)
-            status = run_hooks(&g->leaf->hooks, 0, &g->grad);
+            status = run_hooks(run->create, &g->leaf->hooks, 0, &g->grad);
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
         status = prepare_leaf(run, g);
     ct__scope_pop(&inner);
@@ -502,7 +533,7 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
         ct__engine_ops.add_in_place(leaf->grad, g->grad);
         ct__tensor_written(leaf->grad, "backward");
     } else if (may_hold(leaf, g->grad)) {
-        ct_set_grad(leaf, g->grad);
+        ct__set_grad(leaf, g->grad);
     }
     leaf->past |= CT_PAST_GRADIENT;
     if (CT_UNLIKELY(ct__here()->observers))
@@ -572,8 +603,7 @@ static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, co
 
 static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
 {
-    if (!gradient)
-        gradient = ct_ones_like(root);
+    gradient = gradient ? ct__own_copy(run->create, gradient) : ct_ones_like(root);
     if (!gradient)
         return ct_error_code();
     ct_edge edge = {.node = root->node, .leaf = root->node ? NULL : root, .output = root->output};
@@ -667,34 +697,14 @@ static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_te
     return status;
 }
 
-/* The same gradient as a tensor of its own, still where it is in the graph. */
-static ct_tensor *alias_result(const ct_run *run, ct_tensor *result)
-{
-    if (!result->node && result->requires_grad &&
-        run->create) /* a cotangent of the caller's that went straight through */
-        return recorded_copy(result);
-    ct_tensor *alias = ct__tensor_alias(result, "grad");
-    if (!alias || !result->node)
-        return alias;
-    alias->node = result->node;
-    alias->node->refs++;
-    alias->output = result->output;
-    alias->requires_grad = true;
-    return alias;
-}
-
 /* Hands *result over to the innermost scope. */
 static ct_status give_result(const ct_run *run, ct_tensor **result)
 {
-    if (!(*result)->scope && !(*result)->kept) {
-        ct__scope_move(*result, ct__scope_current());
-        return CT_OK;
-    }
-    ct_tensor *alias = alias_result(run, *result); /* it has an owner: the caller, or it is an earlier result */
-    if (!alias)
-        return ct_error_code();
-    ct__tensor_unref(*result);
-    *result = alias;
+    ct_status status = make_own(run->create, result);
+    if (status != CT_OK)
+        return status;
+    (*result)->past |= CT_PAST_HANDED;
+    ct__scope_move(*result, ct__scope_current());
     return CT_OK;
 }
 

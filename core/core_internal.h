@@ -69,7 +69,8 @@ enum ct_past {
     CT_PAST_NO_BACKWARD = 2, /* by an operation without a backward; */
     CT_PAST_DETACHED = 4,    /* by ct_detach() */
     CT_PAST_USED = 8,        /* a recorded operation has taken it, a leaf */
-    CT_PAST_GRADIENT = 16    /* a backward has left it a gradient */
+    CT_PAST_GRADIENT = 16,   /* a backward has left it a gradient */
+    CT_PAST_HANDED = 32      /* handed out as a gradient, to a leaf or as a result */
 };
 
 /* Set by autograd, called by core. */

@@ -20,6 +20,7 @@
     SUITE(anomaly) \
     SUITE(profile) \
     SUITE(door) \
+    SUITE(alias) \
     SUITE(memory) \
     SUITE(random) \
     SUITE(print) \

@@ -430,7 +430,8 @@ START_TEST(shapes_and_dtypes_refused)
     expect_error(ct_lt(a, doubles), CT_ERROR_DTYPE, "lt: dtypes differ: float32 and float64 (inputs 0 and 1) (");
     expect_error(ct_eq(a, b), CT_ERROR_SHAPE, "eq: shapes do not broadcast: [2,3], [2] (");
     expect_error(ct_where(a, a, a), CT_ERROR_DTYPE, "where: the condition is float32, not uint8; see ct_cast() (");
-    expect_error(ct_where(mask, a, doubles), CT_ERROR_DTYPE, "where: dtypes differ: float32 and float64 (inputs 1 and 2) (");
+    expect_error(ct_where(mask, a, doubles), CT_ERROR_DTYPE,
+                 "where: dtypes differ: float32 and float64 (inputs 1 and 2) (");
     expect_error(ct_where(mask, b, a), CT_ERROR_SHAPE, "where: shapes do not broadcast: [3], [2], [2,3] (");
     expect_error(ct_where(none, a, a), CT_ERROR_NULL, "where: input 0 is NULL (");
 }

@@ -615,8 +615,7 @@ START_TEST(losses_refuse)
               *d = ct_ones(CT_FLOAT64, CT_SHAPE(3, 4)), *i = ct_ones(CT_INT64, CT_SHAPE(3, 4));
     expect_error(ct_mse_loss(x, y), CT_ERROR_SHAPE,
                  "mse_loss: x and the target differ in shape, and neither is broadcast: [3,4], [3]");
-    expect_error(ct_l1_loss(x, d), CT_ERROR_DTYPE,
-                 "l1_loss: dtypes differ: float32 and float64");
+    expect_error(ct_l1_loss(x, d), CT_ERROR_DTYPE, "l1_loss: dtypes differ: float32 and float64");
     expect_error(ct_hinge_loss(i, i), CT_ERROR_DTYPE, "hinge_loss: takes float32 or float64, not int64");
     expect_error(ct_huber_loss(x, x, .delta = -1), CT_ERROR_ARGUMENT, "huber_loss: delta -1 is not positive");
     expect_error(ct_huber_loss(x, x, .delta = NAN), CT_ERROR_ARGUMENT, "huber_loss: delta nan is not positive");

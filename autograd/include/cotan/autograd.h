@@ -150,9 +150,10 @@ CT_API bool ct_requires_grad(const ct_tensor *t);
 CT_API ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad);
 /* A trainable leaf: ct_keep() and ct_set_requires_grad(true). It is the caller's until ct_release(). */
 CT_API ct_tensor *ct_parameter(ct_tensor *t);
-/* The accumulated gradient of t, or NULL. Belongs to t; ct_keep() it to hold on to it past the next ct_zero_grad(). */
+/* The accumulated gradient of t, or NULL. Belongs to t, and the next backward adds into it; its elements are nobody else's, so
+ * changing them in place, to clip them say, changes no other tensor. ct_keep() it to hold on to it past the next ct_zero_grad(). */
 CT_API ct_tensor *ct_grad_of(const ct_tensor *t);
-/* Replaces the accumulated gradient (same shape and dtype; NULL clears). */
+/* Replaces the accumulated gradient by a copy of grad (same shape and dtype; NULL clears). Errors: NULL, shape, memory. */
 CT_API ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad);
 CT_API void ct_zero_grad(ct_tensor *t);
 /* The same elements, outside any graph. Shares storage. */
@@ -190,14 +191,14 @@ typedef struct CT_BY_NAME ct_grad_options {
 CT_API void ct_grad_options_init(ct_grad_options *options, size_t size);
 
 /* Gradients of the outputs' sum (weighted by their cotangents) for chosen tensors of the graph, leaves or not; leaves
- * accumulate nothing. results has room for n_inputs; they are owned by the innermost scope. */
+ * accumulate nothing. results has room for n_inputs; they are owned by the innermost scope, and each has elements of its own. */
 CT_API ct_status ct_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
                          ct_tensor **results, const ct_grad_options *options);
 
 /* A hook sees the gradient of t once it is complete, in every backward, and may return another in its place (of the same
  * shape and dtype) or NULL to leave it; NULL with a new error pending makes the backward fail. Hooks run in the order they were
  * added, those of a leaf after the whole graph. In a hook operations are recorded only with create_graph; it may run a backward
- * over another graph, with the same leaves or others. Returns a handle > 0, or 0 with an error. */
+ * over another graph, with the same leaves or others. The gradient that it sees it may keep, but not change in place (error: state).  Returns a handle > 0, or 0 with an error. */
 typedef ct_tensor *(*ct_hook)(ct_tensor *grad, void *user);
 CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
 CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
