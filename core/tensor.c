@@ -359,6 +359,15 @@ void ct__tensor_written(ct_tensor *t, const char *writer)
     ct__here()->last_written = t->storage;
 }
 
+void ct_note_write(ct_tensor *t, const char *writer, const char *file, int line)
+{
+    if (ct__check_tensor(t, "note_write") != CT_OK)
+        return;
+    t->storage->writer = writer;
+    t->storage->writer_file = file;
+    t->storage->writer_line = line;
+}
+
 /* Called right after the change, by the macro around it, so the storage is still there. */
 static void locate_write(const char *file, int line)
 {

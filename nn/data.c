@@ -82,9 +82,9 @@ ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *labels, const ct_datas
     double scale = ct_is_unset(o->scale) ? 1 : o->scale;
     if (ct_error_code() != CT_OK || check_samples(samples, labels, o, scale) != CT_OK)
         return NULL;
-    ct_dataset *d = ct__nn_alloc("dataset", 1, sizeof *d);
+    ct_dataset *d = ct_object_new("data set", sizeof *d);
     if (!d || ct_scope_open() != CT_OK) {
-        free(d);
+        ct_object_free(d);
         return NULL;
     }
     ct_no_grad_begin();
@@ -100,13 +100,18 @@ ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *labels, const ct_datas
     return NULL;
 }
 
+static bool is_alive(const ct_dataset *dataset)
+{
+    return dataset && ct_object_check(dataset, "data set", "dataset") == CT_OK;
+}
+
 void ct_dataset_free(ct_dataset *dataset)
 {
-    if (!dataset)
+    if (!is_alive(dataset))
         return;
     ct_release(dataset->samples);
     ct_release(dataset->labels);
-    free(dataset);
+    ct_object_free(dataset);
 }
 
 /* ---- from files ---- */
@@ -202,26 +207,29 @@ ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *opti
 
 int64_t ct_dataset_count(const ct_dataset *dataset)
 {
-    return dataset ? ct_size(dataset->labels, 0) : 0;
+    return is_alive(dataset) ? ct_size(dataset->labels, 0) : 0;
 }
 
 int64_t ct_dataset_classes(const ct_dataset *dataset)
 {
-    return dataset ? dataset->classes : 0;
+    return is_alive(dataset) ? dataset->classes : 0;
 }
 
 static ct_status check_indices(const ct_dataset *d, const int64_t *indices, int64_t n)
 {
     if (ct_error_code() != CT_OK)
         return ct_error_code();
-    if (!d || (!indices && n > 0))
-        return ct_error_set(CT_ERROR_NULL, "dataset: the %s NULL", d ? "indices are" : "data set is");
+    if (ct_object_check(d, "data set", "dataset") != CT_OK)
+        return ct_error_code();
+    if (!indices && n > 0)
+        return ct_error_set(CT_ERROR_NULL, "dataset: the indices are NULL");
     if (n < 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "dataset: %lld indices", (long long)n);
+    int64_t count = ct_dataset_count(d);
     for (int64_t i = 0; i < n; i++)
-        if (indices[i] < 0 || indices[i] >= ct_dataset_count(d))
+        if (indices[i] < 0 || indices[i] >= count)
             return ct_error_set(CT_ERROR_ARGUMENT, "dataset: index %lld of %lld samples", (long long)indices[i],
-                                (long long)ct_dataset_count(d));
+                                (long long)count);
     return CT_OK;
 }
 
@@ -337,15 +345,13 @@ ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *
     CT_READ_OPTIONS(ct_batches_options, o, options, "batches");
     if (!o)
         return NULL;
-    if (!dataset) {
-        ct_error_set(CT_ERROR_NULL, "batches: the data set is NULL");
+    if (ct_object_check(dataset, "data set", "batches") != CT_OK)
         return NULL;
-    }
     if (o->size < 1) {
         ct_error_set(CT_ERROR_ARGUMENT, "batches: size must be at least 1, not %lld", (long long)o->size);
         return NULL;
     }
-    ct_batches *b = ct__nn_alloc("batches", 1, sizeof *b);
+    ct_batches *b = ct_object_new("batches", sizeof *b);
     if (!b)
         return NULL;
     int64_t samples = ct_dataset_count(dataset), size = o->size;
@@ -358,17 +364,24 @@ ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *
     return NULL;
 }
 
+/* The data set must be there too. */
+static ct_status check_batches(const ct_batches *batches, const char *what)
+{
+    ct_status status = ct_object_check(batches, "batches", what);
+    return status == CT_OK ? ct_object_check(batches->dataset, "data set", what) : status;
+}
+
 void ct_batches_free(ct_batches *batches)
 {
-    if (!batches)
+    if (!batches || ct_object_check(batches, "batches", "batches_free") != CT_OK)
         return;
     free(batches->order);
-    free(batches);
+    ct_object_free(batches);
 }
 
 int64_t ct_batches_count(const ct_batches *batches)
 {
-    return batches ? batches->count : 0;
+    return batches && ct_object_check(batches, "batches", "batches_count") == CT_OK ? batches->count : 0;
 }
 
 /* A random order from seed and epoch alone; the thread's generator goes on where it was. */
@@ -388,8 +401,8 @@ static ct_status draw_order(ct_batches *b, int64_t epoch)
 
 ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
 {
-    if (!batches)
-        return ct_error_set(CT_ERROR_NULL, "batches: the object is NULL");
+    if (check_batches(batches, "batches_start") != CT_OK)
+        return ct_error_code();
     if (epoch < 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "batches: epoch %lld", (long long)epoch);
     batches->next = 0;
@@ -402,10 +415,8 @@ ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
 
 bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y)
 {
-    if (!batches) {
-        ct_error_set(CT_ERROR_NULL, "batches: the object is NULL");
+    if (check_batches(batches, "batches_next") != CT_OK)
         return false;
-    }
     int64_t left = ct_dataset_count(batches->dataset) - batches->next;
     int64_t n = left < batches->size ? left : batches->size;
     if (n <= 0 || ct_dataset_batch(batches->dataset, batches->order + batches->next, n, x, y) != CT_OK)

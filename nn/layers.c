@@ -86,10 +86,8 @@ ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64_t in, 
 
 ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x)
 {
-    if (!layer) {
-        ct_error_set(CT_ERROR_NULL, "linear_forward: the layer is NULL");
+    if (ct_object_check(layer, "layer", "linear_forward") != CT_OK)
         return NULL;
-    }
     if (ct__part_begin(layer->affine.name) != CT_OK)
         return NULL;
     ct_tensor *y = ct_linear(x, weight_of(&layer->affine), bias_of(&layer->affine));
@@ -139,10 +137,8 @@ ct_conv2d_layer *ct_conv2d_new(ct_module *module, const char *name, int64_t in, 
 
 ct_tensor *ct_conv2d_forward(const ct_conv2d_layer *layer, ct_tensor *x)
 {
-    if (!layer) {
-        ct_error_set(CT_ERROR_NULL, "conv2d_forward: the layer is NULL");
+    if (ct_object_check(layer, "layer", "conv2d_forward") != CT_OK)
         return NULL;
-    }
     if (ct__part_begin(layer->affine.name) != CT_OK)
         return NULL;
     ct_tensor *y = ct_conv2d(x, weight_of(&layer->affine), bias_of(&layer->affine), &layer->options);

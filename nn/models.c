@@ -34,10 +34,8 @@ ct_lenet5 *ct_lenet5_new(ct_module *module)
 ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x)
 {
     const ct_lenet5 *m = model;
-    if (!m) {
-        ct_error_set(CT_ERROR_NULL, "lenet5_forward: the model is NULL");
+    if (ct_object_check(m, "layer", "lenet5_forward") != CT_OK)
         return NULL;
-    }
     ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv1, x)), 2, NULL);
     h = ct_flatten(ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv2, h)), 2, NULL), 1, -1);
     h = ct_relu(ct_linear_forward(m->fc1, h));

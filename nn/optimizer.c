@@ -127,6 +127,7 @@ const ct_optimizer_rule ct_rule_radam = {
 
 typedef struct slot {
     ct_tensor *parameter;
+    int64_t index;                          /* in the module */
     ct_tensor *states[CT_OPTIMIZER_STATES]; /* kept */
     const void *gradient;                   /* of the step that is running; NULL: none */
     int64_t step;
@@ -135,6 +136,7 @@ typedef struct slot {
 
 struct ct_optimizer {
     const ct_optimizer_rule *rule;
+    const ct_module *module;
     ct_optimizer_options options;
     int states;
     int64_t count;
@@ -223,6 +225,11 @@ static ct_status check_options(const char *rule, const ct_optimizer_options *o)
     return CT_OK;
 }
 
+static bool is_alive(const ct_optimizer *optimizer, const char *what)
+{
+    return optimizer && ct_object_check(optimizer, "optimizer", what) == CT_OK;
+}
+
 /* Gives the optimiser one slot for each parameter, with its states. */
 static ct_status make_slots(ct_optimizer *optimizer, const ct_module *module)
 {
@@ -235,6 +242,7 @@ static ct_status make_slots(ct_optimizer *optimizer, const ct_module *module)
                                 optimizer->rule->name, ct_module_name(module, i));
         slot *s = &optimizer->slots[optimizer->count++];
         s->parameter = p;
+        s->index = i;
         for (int k = 0; k < optimizer->states; k++)
             if (!(s->states[k] = ct_keep(ct_zeros_like(p))))
                 return ct_error_code();
@@ -244,17 +252,19 @@ static ct_status make_slots(ct_optimizer *optimizer, const ct_module *module)
 
 ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
 {
-    if (!module || !rule) {
-        ct_error_set(CT_ERROR_NULL, "optimizer: the %s is NULL", module ? "rule" : "module");
+    if (ct_object_check(module, "module", "optimizer") != CT_OK)
+        return NULL;
+    if (!rule) {
+        ct_error_set(CT_ERROR_NULL, "optimizer: the rule is NULL");
         return NULL;
     }
     ct_optimizer_options all;
     if (fill(&all, rule, options) != CT_OK || check_options(rule->name, &all) != CT_OK)
         return NULL;
-    ct_optimizer *optimizer = ct__nn_alloc("optimizer", 1, sizeof *optimizer);
+    ct_optimizer *optimizer = ct_object_new("optimizer", sizeof *optimizer);
     if (!optimizer)
         return NULL;
-    *optimizer = (ct_optimizer){.rule = rule, .options = all, .states = rule->states(&all)};
+    *optimizer = (ct_optimizer){.rule = rule, .module = module, .options = all, .states = rule->states(&all)};
     optimizer->slots = ct__nn_alloc("optimizer", ct_module_count(module), sizeof *optimizer->slots);
     if (optimizer->slots && make_slots(optimizer, module) == CT_OK)
         return optimizer;
@@ -264,13 +274,29 @@ ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
 
 void ct_optimizer_free(ct_optimizer *optimizer)
 {
-    if (!optimizer)
+    if (!is_alive(optimizer, "optimizer_free"))
         return;
     for (int64_t i = 0; i < optimizer->count; i++)
         for (int k = 0; k < optimizer->states; k++)
             ct_release(optimizer->slots[i].states[k]);
     free(optimizer->slots);
-    free(optimizer);
+    ct_object_free(optimizer);
+}
+
+/* The optimiser must be alive, its module too, and the parameters be those that it was made for. */
+static ct_status check_alive(const ct_optimizer *optimizer, const char *what)
+{
+    ct_status status = ct_object_check(optimizer, "optimizer", what);
+    if (status == CT_OK)
+        status = ct_object_check(optimizer->module, "module", what);
+    for (int64_t i = 0; status == CT_OK && i < optimizer->count; i++) {
+        const slot *s = &optimizer->slots[i];
+        if (ct_module_tensor(optimizer->module, s->index) != s->parameter)
+            status =
+                ct_error_set(CT_ERROR_STATE, "%s: \"%s\" is not the tensor that it was when the optimizer was made",
+                             what, ct_module_name(optimizer->module, s->index));
+    }
+    return status;
 }
 
 /* Finds the slot's gradient, as contiguous elements. */
@@ -291,7 +317,7 @@ static ct_status find_gradient(slot *s, const char *rule)
 }
 
 /* Cannot fail: parameter and states are contiguous leaves, seen to be so when the optimiser was made. */
-static void update(const ct_optimizer *optimizer, slot *s)
+static void update(const ct_optimizer *optimizer, slot *s, const char *file, int line)
 {
     ct_update u = {
         .options = &optimizer->options,
@@ -305,42 +331,55 @@ static void update(const ct_optimizer *optimizer, slot *s)
     for (int k = 0; k < optimizer->states; k++)
         u.states[k] = ct_data_mut(s->states[k]);
     optimizer->rule->update(&u);
+    ct_note_write(s->parameter, "optimizer_step", file, line);
 }
 
-ct_status ct_optimizer_step(ct_optimizer *optimizer)
+static ct_status step(ct_optimizer *optimizer, const char *file, int line)
 {
-    if (ct_error_code() != CT_OK)
-        return ct_error_code();
-    if (!optimizer)
-        return ct_error_set(CT_ERROR_NULL, "optimizer_step: the optimizer is NULL");
-    if (ct_scope_open() != CT_OK)
-        return ct_error_code();
+    ct_status status = ct_error_code();
+    if (status == CT_OK)
+        status = check_alive(optimizer, "optimizer_step");
+    if (status == CT_OK)
+        status = ct_scope_open();
+    if (status != CT_OK)
+        return status;
     ct_no_grad_begin();
-    ct_status status = CT_OK;
     for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
         status = find_gradient(&optimizer->slots[i], optimizer->rule->name);
     for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
         if (optimizer->slots[i].gradient)
-            update(optimizer, &optimizer->slots[i]);
+            update(optimizer, &optimizer->slots[i], file, line);
     ct_no_grad_end();
     return ct__nn_scope_close();
 }
 
+ct_status ct_optimizer_step_at(const char *file, int line, ct_optimizer *optimizer)
+{
+    return ct_at_status(file, line, step(optimizer, file, line));
+}
+
+ct_status ct_optimizer_step(ct_optimizer *optimizer)
+{
+    return step(optimizer, NULL, 0);
+}
+
 void ct_optimizer_zero_grad(ct_optimizer *optimizer)
 {
-    for (int64_t i = 0; optimizer && i < optimizer->count; i++)
+    if (!optimizer || check_alive(optimizer, "optimizer_zero_grad") != CT_OK)
+        return;
+    for (int64_t i = 0; i < optimizer->count; i++)
         ct_zero_grad(optimizer->slots[i].parameter);
 }
 
 double ct_optimizer_lr(const ct_optimizer *optimizer)
 {
-    return optimizer ? optimizer->options.lr : 0;
+    return is_alive(optimizer, "optimizer_lr") ? optimizer->options.lr : 0;
 }
 
 ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr)
 {
-    if (!optimizer)
-        return ct_error_set(CT_ERROR_NULL, "optimizer_set_lr: the optimizer is NULL");
+    if (ct_object_check(optimizer, "optimizer", "optimizer_set_lr") != CT_OK)
+        return ct_error_code();
     if (!(lr >= 0) || !isfinite(lr))
         return ct_error_set(CT_ERROR_ARGUMENT, "optimizer_set_lr: out of range: %g", lr);
     optimizer->options.lr = lr;

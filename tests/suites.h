@@ -42,6 +42,7 @@
     SUITE(matmul) \
     SUITE(nn) \
     SUITE(optimizer) \
+    SUITE(objects) \
     SUITE(gradcheck) \
     SUITE(ops) \
     SUITE(graph_depth) \

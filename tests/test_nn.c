@@ -330,7 +330,7 @@ START_TEST(modules_refuse)
     ck_assert_ptr_null(ct_conv2d_forward(NULL, p));
     expect_error(CT_ERROR_NULL, "conv2d_forward: the layer is NULL");
     ck_assert_ptr_null(ct_lenet5_forward(NULL, p));
-    expect_error(CT_ERROR_NULL, "lenet5_forward: the model is NULL");
+    expect_error(CT_ERROR_NULL, "lenet5_forward: the layer is NULL");
     ck_assert_int_eq(ct_module_count(m), 1);
     close_scope();
     ct_module_free(m);

@@ -8,6 +8,7 @@
 #include <cotan/gradcheck.h>
 #include <cotan/graph.h>
 #include <cotan/nn.h>
+#include <cotan/object.h>
 #include <cotan/observe.h>
 #include <cotan/ops.h>
 #include <cotan/random.h>

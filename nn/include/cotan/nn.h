@@ -9,6 +9,7 @@
 #include <cotan/autograd.h>
 #include <cotan/file.h>
 #include <cotan/gradcheck.h>
+#include <cotan/object.h>
 #include <cotan/ops.h>
 #include <cotan/random.h>
 
@@ -31,11 +32,19 @@ CT_API ct_status ct_module_push(ct_module *module, const char *name);
 CT_API void ct_module_pop(ct_module *module);
 
 /* The module takes over t under that name, as a parameter (trained: asks for a gradient) or a buffer (only saved); returns t.
- * Errors: NULL, argument (empty name, or one that is taken), dtype (a parameter that is no float), state (t is the result of a
+ * Errors: NULL, argument (empty name, or one that is taken; a tensor that this module or another has already), dtype (a parameter that is no float), state (t is the result of a
  * recorded operation), memory; t then stays where it was. */
 CT_API ct_tensor *ct_module_parameter(ct_module *module, const char *name, ct_tensor *t);
 CT_API ct_tensor *ct_module_buffer(ct_module *module, const char *name, ct_tensor *t);
-/* bytes of zeroed memory that live as long as the module: for a layer's struct. */
+/* One tensor under two names, as for the weights of an embedding and of the layer that undoes it: name, in full, stands for the
+ * tensor called of from now on. Layers that have it under either name compute with that one; it is trained and counted once and
+ * saved under both names. The tensor that name had goes; a name that there is not yet is added. Tie before an optimiser is made.
+ * Errors: NULL, argument (no tensor is called of), shape, dtype (also: one is a parameter, the other a buffer), memory. */
+CT_API ct_status ct_module_tie(ct_module *module, const char *name, const char *of);
+/* The index of the tensor that the name at index stands for besides; -1: it has a tensor of its own. */
+CT_API int64_t ct_module_tied(const ct_module *module, int64_t index);
+/* bytes of zeroed memory that live as long as the module: for a layer's struct, an object of the kind "layer"
+ * (ct_object_check()). */
 CT_API void *ct_module_alloc(ct_module *module, size_t bytes);
 
 CT_API int64_t ct_module_count(const ct_module *module); /* named tensors, in the order in which they were added */
@@ -43,7 +52,8 @@ CT_API const char *ct_module_name(const ct_module *module,
                                   int64_t index); /* belongs to module; NULL outside 0..count-1 */
 CT_API ct_tensor *ct_module_tensor(const ct_module *module,
                                    int64_t index); /* belongs to module; NULL outside 0..count-1 */
-CT_API bool ct_module_is_parameter(const ct_module *module, int64_t index);
+CT_API bool ct_module_is_parameter(const ct_module *module,
+                                   int64_t index); /* false for a name that is tied to another */
 CT_API ct_tensor *ct_module_get(const ct_module *module,
                                 const char *name);            /* NULL (no error) if there is none of that name */
 CT_API int64_t ct_module_parameters(const ct_module *module); /* how many of them are parameters */
@@ -56,7 +66,8 @@ CT_API ct_status ct_module_exchange(ct_module *module, ct_tensor **tensors, int6
 
 /* Writes the state dict, every parameter and buffer under its name, as .safetensors, atomically. */
 CT_API ct_status ct_module_save(const ct_module *module, const char *path);
-/* Reads one back. Strict: names, shapes and dtypes must be the module's exactly; on any error nothing has changed. Errors:
+/* Reads one back. Strict: names, shapes and dtypes must be the module's exactly, but that of names tied to each other one is
+ * enough, and those that are there must agree; on any error nothing has changed. Errors:
  * NULL, io, format (not safetensors; missing or unexpected names), shape, dtype, memory. */
 CT_API ct_status ct_module_load(ct_module *module, const char *path);
 
@@ -237,6 +248,8 @@ CT_API void ct_optimizer_free(ct_optimizer *optimizer); /* NULL is fine */
 /* Changes every parameter by its accumulated gradient; one without gradient stays as it is. While an error is pending, and on
  * any error (shape, dtype of a gradient; memory), it changes no parameter and no state, and returns the error. */
 CT_API ct_status ct_optimizer_step(ct_optimizer *optimizer);
+/* The same, called from there: what backward says of a parameter that it needed as it was. */
+CT_API ct_status ct_optimizer_step_at(const char *file, int line, ct_optimizer *optimizer);
 /* Clears the accumulated gradients. */
 CT_API void ct_optimizer_zero_grad(ct_optimizer *optimizer);
 CT_API double ct_optimizer_lr(const ct_optimizer *optimizer);
@@ -406,6 +419,7 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_module_push(module, name) ct_at_status(CT_HERE, ct_module_push(module, name))
 #define ct_module_parameter(...) ct_at(CT_HERE, ct_module_parameter(__VA_ARGS__))
 #define ct_module_buffer(...) ct_at(CT_HERE, ct_module_buffer(__VA_ARGS__))
+#define ct_module_tie(...) ct_at_status(CT_HERE, ct_module_tie(__VA_ARGS__))
 #define ct_module_alloc(module, bytes) ct_at_object(CT_HERE, ct_module_alloc(module, bytes))
 #define ct_module_exchange(...) ct_at_status(CT_HERE, ct_module_exchange(__VA_ARGS__))
 #define ct_module_save(module, path) ct_at_status(CT_HERE, ct_module_save(module, path))
@@ -420,7 +434,7 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
 #define ct_optimizer_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, ))
 #define ct_optimizer_zero_grad(...) (void)ct_at_integer(CT_HERE, (ct_optimizer_zero_grad(__VA_ARGS__), 0))
-#define ct_optimizer_step(optimizer) ct_at_status(CT_HERE, ct_optimizer_step(optimizer))
+#define ct_optimizer_step(optimizer) ct_optimizer_step_at(CT_HERE, optimizer)
 #define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
 #define ct_clip_grad_norm_(...) ct_at_value(CT_HERE, CT_WITH2(ct_clip_grad_norm_, ct_clip_options, __VA_ARGS__, ))
 #define ct_clip_grad_value_(module, clip_value) ct_at_status(CT_HERE, ct_clip_grad_value_(module, clip_value))
