@@ -121,7 +121,13 @@ static ct_tensor *mixed(ct_tensor *running, ct_tensor *batch, double factor, dou
     return ct_add(ct_mul_scalar(running, 1 - momentum), ct_mul_scalar(shaped, factor * momentum));
 }
 
-/* Both change, or, without memory, neither. */
+/* Whether t can be copied into; otherwise the error is set. */
+static bool can_change(const ct_tensor *t)
+{
+    return ct__check_writable(t, "batch_norm") == CT_OK && ct__check_places(t, "batch_norm") == CT_OK;
+}
+
+/* Both change, or neither: whatever can fail comes before the first change. */
 static ct_status update_running(ct_call *call, ct_tensor *mean, ct_tensor *variance, int64_t count)
 {
     const norm_attributes *a = ct_call_attributes(call);
@@ -132,7 +138,7 @@ static ct_status update_running(ct_call *call, ct_tensor *mean, ct_tensor *varia
     mean = mixed(running_mean, mean, 1, a->momentum);
     variance = mixed(running_var, variance, (double)count / (double)(count - 1), a->momentum);
     ct_no_grad_end();
-    if (!mean || !variance)
+    if (!mean || !variance || !can_change(running_mean) || !can_change(running_var))
         return ct_error_code();
     ct_status status = ct_copy_(running_mean, mean);
     return status == CT_OK ? ct_copy_(running_var, variance) : status;

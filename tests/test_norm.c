@@ -112,6 +112,20 @@ START_TEST(batch_norm_without_memory_changes_nothing)
 }
 END_TEST
 
+/* The mean was changed before the variance was found not to be changeable. */
+START_TEST(running_statistics_change_both_or_neither)
+{
+    ct_tensor *x = wave(1, CT_SHAPE(4, 3, 2)), *mean = ct_zeros(CT_FLOAT64, CT_SHAPE(3));
+    ct_tensor *expanded = ct_expand(ct_ones(CT_FLOAT64, CT_SHAPE(1)), CT_SHAPE(3));
+    expect_error(ct_batch_norm(x, NULL, NULL, .running_mean = mean, .running_var = expanded), CT_ERROR_STATE,
+                 "batch_norm: several elements of [3] with strides [0] lie in one place");
+    ct_tensor *leaf = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(3)), true);
+    expect_error(ct_batch_norm(x, NULL, NULL, .running_mean = mean, .running_var = ct_square(leaf)), CT_ERROR_STATE,
+                 "batch_norm: the result of 'square' is recorded");
+    expect_tensor(mean, CT_FLOAT64, CT_SHAPE(3), CT_VALUES(0, 0, 0));
+}
+END_TEST
+
 START_TEST(batch_norm_refuses)
 {
     ct_tensor *x = wave(1, CT_SHAPE(4, 3, 2)), *three = wave(2, CT_SHAPE(3)), *two = wave(3, CT_SHAPE(2));
@@ -703,6 +717,7 @@ Suite *ct_suite_norm(void)
     tcase_add_test(norms, batch_norm_without_parts);
     tcase_add_test(norms, batch_norm_without_memory_changes_nothing);
     tcase_add_test(norms, batch_norm_refuses);
+    tcase_add_test(norms, running_statistics_change_both_or_neither);
     tcase_add_test(norms, layers_and_groups);
     tcase_add_test(norms, layers_and_groups_refuse);
     tcase_add_test(norms, rows_of_length_one);

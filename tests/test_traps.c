@@ -494,6 +494,94 @@ START_TEST(every_call_has_its_line)
 }
 END_TEST
 
+/* ---- operations, hooks, modules ---- */
+
+static ct_status cube_infer(ct_call *call)
+{
+    return ct_call_output_like(call, 0, ct_call_input(call, 0));
+}
+
+static ct_status cube_forward(ct_call *call)
+{
+    const double *x = ct_call_input_data(call, 0);
+    double *y = ct_call_output_data(call, 0);
+    for (int64_t i = 0; x && y && i < ct_numel(ct_call_output(call, 0)); i++)
+        y[i] = x[i] * x[i] * x[i];
+    return x && y ? CT_OK : ct_error_code();
+}
+
+/* x^3 + x^2 at 2: a second derivative of 2, not 14, when the first term's path ended in silence. */
+START_TEST(a_record_without_a_backward_is_refused_in_a_graph)
+{
+    const ct_op cube = {.name = "cube", .min_inputs = 1, .max_inputs = 1, .infer = cube_infer, .forward = cube_forward};
+    ct_tensor *x = ct_set_requires_grad(ct_scalar(CT_FLOAT64, 2), true);
+    ct_tensor *y = ct_add(ct_apply(&cube, CT_TENSORS(x), NULL), ct_square(x));
+    expect_error(y, CT_ERROR_STATE, "cube: an input asks for a gradient, and the record has no backward");
+}
+END_TEST
+
+/* Four bytes an element, read as eight. */
+START_TEST(a_record_of_doubles_is_not_given_floats)
+{
+    const ct_op cube = {.name = "cube",
+                        .min_inputs = 1,
+                        .max_inputs = 1,
+                        .takes = {CT_ONLY(CT_FLOAT64)},
+                        .infer = cube_infer,
+                        .forward = cube_forward};
+    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(5));
+    expect_error(ct_apply(&cube, CT_TENSORS(x), NULL), CT_ERROR_DTYPE, "cube: input 0 is float32, not float64");
+}
+END_TEST
+
+static ct_tensor *clip_in_place(ct_tensor *grad, void *user)
+{
+    (void)user;
+    ct_mul_scalar_(grad, 10);
+    return NULL;
+}
+
+START_TEST(a_hook_does_not_change_the_gradients_of_others)
+{
+    ct_tensor *a = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(2)), true);
+    ct_tensor *b = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(2)), true);
+    ct_tensor *g = ct_ones(CT_FLOAT64, CT_SHAPE(2));
+    ct_add_hook(a, clip_in_place, NULL);
+    ck_assert_int_eq(ct_backward(ct_add(a, b), .gradient = g), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "mul_scalar_: 'a hook' may not change an input");
+    ck_assert_double_eq(ct_get(g, CT_SHAPE(0)), 1);
+    ck_assert_ptr_null(ct_grad_of(b));
+}
+END_TEST
+
+/* Stepped twice, and freed twice. */
+START_TEST(one_tensor_has_one_name)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64), *other = ct_module_new(CT_FLOAT64);
+    ct_tensor *w = ct_module_parameter(m, "wte.weight", ct_ones(CT_FLOAT64, CT_SHAPE(2)));
+    expect_error(ct_module_parameter(m, "head.weight", w), CT_ERROR_ARGUMENT,
+                 "module: the tensor for \"head.weight\" is \"wte.weight\" of this module already");
+    expect_error(ct_module_parameter(other, "w", w), CT_ERROR_ARGUMENT,
+                 "module: the tensor for \"w\" is \"wte.weight\" of another module");
+    ck_assert_int_eq(ct_module_tie(m, "head.weight", "wte.weight"), CT_OK);
+    ck_assert(ct_module_parameters(m) == 1 && ct_module_count(m) == 2 && ct_module_get(m, "head.weight") == w);
+    ct_module_free(m);
+    ct_module_free(other);
+}
+END_TEST
+
+#if CT_LIFETIME_CHECKS
+START_TEST(a_layer_outlived_its_module)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_module_free(m);
+    expect_error(ct_linear_forward(layer, ct_ones(CT_FLOAT64, CT_SHAPE(1, 2))), CT_ERROR_STATE,
+                 "linear_forward: the layer is used after it was freed");
+}
+END_TEST
+#endif
+
 Suite *ct_suite_traps(void)
 {
     Suite *suite = suite_create("traps");
@@ -517,6 +605,14 @@ Suite *ct_suite_traps(void)
     tcase_add_test(traps, a_list_has_no_holes);
     tcase_add_test(traps, a_forgotten_scope_is_named);
     tcase_add_test(traps, every_call_has_its_line);
+
+    tcase_add_test(traps, a_record_without_a_backward_is_refused_in_a_graph);
+    tcase_add_test(traps, a_record_of_doubles_is_not_given_floats);
+    tcase_add_test(traps, a_hook_does_not_change_the_gradients_of_others);
+    tcase_add_test(traps, one_tensor_has_one_name);
+#if CT_LIFETIME_CHECKS
+    tcase_add_test(traps, a_layer_outlived_its_module);
+#endif
     suite_add_tcase(suite, traps);
     return suite;
 }

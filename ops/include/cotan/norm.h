@@ -16,8 +16,8 @@ typedef struct CT_BY_NAME ct_norm_options {
     ct_tensor *running_mean,
         *running_var; /* [C]; both or neither. In training they take in the batch's mean and unbiased
                                               variance, in place; in evaluation they are what x is normalised with */
-    bool evaluation;
-    double momentum; /* the batch's share of the running statistics; default 0.1 */
+    bool evaluation;  /* true in evaluation; false, the default, in training */
+    double momentum;  /* the batch's share of the running statistics; default 0.1 */
     /* layer_norm, rms_norm: */
     int axes; /* how many of the last axes are normalised; default CT_UNSET_INT: the weight's rank, or 1 */
 } ct_norm_options;
@@ -25,7 +25,9 @@ typedef struct CT_BY_NAME ct_norm_options {
 CT_API void ct_norm_options_init(ct_norm_options *options, size_t size);
 
 /* (x - mean) / sqrt(variance + eps) * weight + bias with the biased variance, for each channel over all other axes (Ioffe,
- * Szegedy 2015). weight, bias [C]. Errors: shape, dtype, argument. A channel of one element cannot be trained on (argument). */
+ * Szegedy 2015). weight, bias [C]. Errors: shape, dtype, argument. A channel of one element cannot be trained on (argument).
+ * The running statistics change when all of the result is there, both or neither; what fails later in the step, another
+ * operation or backward, leaves them changed, as in PyTorch. */
 CT_API ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options);
 /* The same for each sample over its last axes (Ba, Kiros, Hinton 2016). weight, bias: the shape of those axes. */
 CT_API ct_tensor *ct_layer_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options);

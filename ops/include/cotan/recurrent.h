@@ -25,7 +25,7 @@ typedef struct CT_BY_NAME ct_recurrent_options {
     CT_OPTIONS_HEAD;
     bool bidirectional; /* a second set of weights reads from the end; results are joined along the last axis */
     double dropout;     /* share of each layer's results but the last's that is dropped, in training */
-    bool evaluation;    /* no dropout */
+    bool evaluation;    /* true in evaluation: no dropout; false, the default, in training */
     bool batch_first;   /* x and the result are [N, T, ...] */
     ct_tensor **h_last; /* gets the last h of each layer and direction, [layers directions, N, H]; may be NULL */
     ct_tensor **c_last; /* lstm: likewise c */
@@ -49,7 +49,7 @@ typedef struct CT_BY_NAME ct_attention_options {
         *mask;      /* broadcasts to [..., L, S]: uint8, 1 where a query may see a key; or float, added to the scores */
     bool is_causal; /* query i sees keys 0..i; not together with mask */
     double scale;   /* of the scores; default CT_UNSET: 1 / sqrt(E) */
-    double dropout; /* of the attention weights */
+    double dropout; /* of the attention weights, in training; give 0, the default, in evaluation */
 } ct_attention_options;
 #define CT_DEFAULTS_ct_attention_options .scale = CT_UNSET,
 CT_API void ct_attention_options_init(ct_attention_options *options, size_t size);
@@ -58,7 +58,8 @@ CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct
                                                   const ct_attention_options *options);
 
 /* In training each element is 0 with probability p and x / (1 - p) otherwise, drawn once, from the thread's generator; in
- * evaluation, and for p = 0, x itself, the same pointer (see ct_same). p in [0, 1]. */
+ * evaluation, and for p = 0, x itself, the same pointer (see ct_same). p in [0, 1]. training: false in evaluation, true in
+ * training. */
 CT_API ct_tensor *ct_dropout(ct_tensor *x, double p, bool training);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
