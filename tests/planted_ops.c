@@ -846,7 +846,8 @@ static ct_status powers_backward(ct_call *call)
     }
 #define PLANT(NUMBER, NAME, MISTAKE, INPUTS, SAMPLE, SHAPE, FORWARD, BACKWARD)                                    \
     PLANT_WITH(NUMBER, NAME, MISTAKE, INPUTS, SAMPLE, KERNELS(SHAPE, FORWARD, BACKWARD), .saves = CT_SAVE_INPUTS, \
-               .infer = infer, .forward = forward, .backward = backward)
+               .takes = {CT_FLOATS | CT_MIXED, CT_ANY_DTYPE | CT_MIXED}, .infer = infer, .forward = forward,      \
+               .backward = backward)
 
 /* clang-format off */
 static const planted_op table[] = {

@@ -129,7 +129,7 @@ for expression, column, message in [
         ("concat(1)", 8, "a list is needed"), ('einsum("i', 8, "the quote does not end"), ("mse_loss(1,2,reduction=all)", 24, "mean, sum or none"),
         ("lstm([1],[2])", 1, "takes options"), ("cross_entropy([[1,2]], [1.5])", 24, "whole numbers"), ("; 1", 1, "';' stands where"),
         ("[1,2] @ [1,2,3]", 7, "matmul: inner sizes differ: [2] @ [3]"), ("1 + softmax([1], axis=3)", 5, "softmax: axis 3"),
-        ("mean(argmax([1]))", 1, "mean: needs a float tensor"), ("[1,2] + [1,2,3]", 7, "add: shapes do not broadcast"), ("add(1;2)", 6, "',' or ')'"),
+        ("mean(argmax([1]))", 1, "mean: takes float32 or float64, not int64"), ("[1,2] + [1,2,3]", 7, "add: shapes do not broadcast"), ("add(1;2)", 6, "',' or ')'"),
 ]:
     points_at(["explain", expression], message, column, expression)
 points_at(["explain", "x + w3", "x=1", "w2=1"], "'w3' has no value (the nearest name is 'w2')", 5, "x + w3")

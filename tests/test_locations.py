@@ -17,7 +17,7 @@ WITHOUT = set("""
     ct_module_name ct_module_tensor ct_module_get ct_profile_operations ct_profile_regions ct_trace_node_at ct_trace_step_at
     ct_trace_why ct_why_no_grad ct_number_text""".split())
 # Completers are what locations are passed to; an operation's functions (ct_call_*) have the line of the operation's call.
-INSIDE = re.compile(r"ct_(at\w*|call_\w+)$")
+INSIDE = re.compile(r"ct_(at\w*|call_\w+|\w+_at)$")
 # What can fail though it returns something else.
 OTHERS = set("""
     ct_release ct_format ct_item ct_get ct_zero_grad ct_add_hook ct_graph_nodes ct_gradcheck ct_gradcheck_op ct_gradcheck_graph

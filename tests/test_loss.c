@@ -628,7 +628,7 @@ START_TEST(losses_refuse)
     expect_error(ct_binary_cross_entropy_with_logits(x, x, .weight = y), CT_ERROR_SHAPE,
                  "binary_cross_entropy_with_logits: weight does not broadcast to x: [3,4], [3,4], [3], NULL");
     expect_error(ct_binary_cross_entropy_with_logits(x, x, .pos_weight = d), CT_ERROR_DTYPE,
-                 "binary_cross_entropy_with_logits: needs");
+                 "binary_cross_entropy_with_logits: dtypes differ: float32 and float64 (inputs 0 and 3)");
     expect_error(ct_kl_div(NULL, x), CT_ERROR_NULL, "kl_div: input 0 is NULL");
     expect_error(ct_perceptron_loss(x, y), CT_ERROR_SHAPE, "perceptron_loss: x and the target differ in shape");
     expect_error(ct_cosine_similarity(x, x, 2, 1e-8), CT_ERROR_ARGUMENT, "cosine_similarity: ");

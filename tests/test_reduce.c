@@ -238,9 +238,9 @@ START_TEST(integer_sums_do_not_overflow_their_elements)
     ct_tensor *ones = ct_ones(CT_INT64, CT_SHAPE(2));
     expect_error(ct_mean(ones), CT_ERROR_DTYPE, "mean: takes float32 or float64, not int64");
     expect_error(ct_var(ones), CT_ERROR_DTYPE, "var: takes float32 or float64, not int64");
-    expect_error(ct_std(ones), CT_ERROR_DTYPE, "std: needs a float tensor, got int64");
-    expect_error(ct_norm(ones, 1), CT_ERROR_DTYPE, "norm: needs a float tensor, got int64");
-    expect_error(ct_logsumexp(ones), CT_ERROR_DTYPE, "logsumexp: needs a float tensor, got int64");
+    expect_error(ct_std(ones), CT_ERROR_DTYPE, "std: takes float32 or float64, not int64");
+    expect_error(ct_norm(ones, 1), CT_ERROR_DTYPE, "norm: takes float32 or float64, not int64");
+    expect_error(ct_logsumexp(ones), CT_ERROR_DTYPE, "logsumexp: takes float32 or float64, not int64");
 }
 END_TEST
 

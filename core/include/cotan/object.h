@@ -21,6 +21,11 @@ CT_API void ct_object_free(void *object);
  * freed" (state). */
 CT_API ct_status ct_object_check(const void *object, const char *kind, const char *what);
 
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_object_new(kind, size) ct_at_object(CT_HERE, ct_object_new(kind, size))
+#define ct_object_check(object, kind, what) ct_at_status(CT_HERE, ct_object_check(object, kind, what))
+#endif
+
 #ifdef __cplusplus
 }
 #endif
