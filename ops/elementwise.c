@@ -318,19 +318,19 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
            SAMPLE(numbers, "2x1x4" range_a " 3x1" range_b), SAMPLE(numbers, "scalar" range_a " 5" range_b), \
            SAMPLE(numbers, "scalar" range_a " scalar" range_b), SAMPLE(numbers, "2x0" range_a " 1" range_b))
 
-#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c)         \
-    static ct_status name##_backward(ct_call *call)                                                  \
-    {                                                                                                \
-        GIVEN(saves, a, b, c);                                                                       \
-        GRADIENT(0, grad_a);                                                                         \
-        GRADIENT(1, grad_b);                                                                         \
-        GRADIENT(2, grad_c);                                                                         \
-        return status;                                                                               \
-    }                                                                                                \
-    RECORD(name, 3, 0, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b " 3x4" range_c), \
-           SAMPLE(numbers, "3x4" range_a " 4" range_b " scalar" range_c),                            \
-           SAMPLE(numbers, "scalar" range_a " scalar" range_b " scalar" range_c),                    \
-           SAMPLE(numbers, "2x0" range_a " 1" range_b " scalar" range_c))
+#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c)   \
+    static ct_status name##_backward(ct_call *call)                                            \
+    {                                                                                          \
+        GIVEN(saves, a, b, c);                                                                 \
+        GRADIENT(0, grad_a);                                                                   \
+        GRADIENT(1, grad_b);                                                                   \
+        GRADIENT(2, grad_c);                                                                   \
+        return status;                                                                         \
+    }                                                                                          \
+    RECORD(name, 3, 0, saves, formula, SAMPLE(0, "3x4" range_a " 3x4" range_b " 3x4" range_c), \
+           SAMPLE(0, "3x4" range_a " 4" range_b " scalar" range_c),                            \
+           SAMPLE(0, "scalar" range_a " scalar" range_b " scalar" range_c),                    \
+           SAMPLE(0, "2x0" range_a " 1" range_b " scalar" range_c))
 
 #include "elementwise_rules.h"
 

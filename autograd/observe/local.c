@@ -59,7 +59,7 @@ static ct_status run_row(local_call *l, int64_t j)
                     .grad_outputs = &cotangent,
                     .grad_inputs = grads,
                     .needs = l->needs};
-    ct_status status = node->op->backward(&call);
+    ct_status status = ct__run_backward(&call);
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
         if (l->needs[i])
             status = take_row(l, i, j, grads[i]);
