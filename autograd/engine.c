@@ -603,7 +603,8 @@ static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, co
 
 static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
 {
-    gradient = gradient ? ct__own_copy(run->create, gradient) : ct_ones_like(root);
+    if (!gradient)
+        gradient = ct_ones_like(root);
     if (!gradient)
         return ct_error_code();
     ct_edge edge = {.node = root->node, .leaf = root->node ? NULL : root, .output = root->output};

@@ -633,7 +633,8 @@ START_TEST(losses_refuse)
     expect_error(ct_perceptron_loss(x, y), CT_ERROR_SHAPE, "perceptron_loss: x and the target differ in shape");
     expect_error(ct_cosine_similarity(x, x, 2, 1e-8), CT_ERROR_ARGUMENT, "cosine_similarity: ");
     expect_error(ct_cosine_similarity(x, y, 0, 1e-8), CT_ERROR_SHAPE, "cosine_similarity: shapes do not broadcast");
-    expect_error(ct_cosine_similarity(x, d, 0, 1e-8), CT_ERROR_DTYPE, "cosine_similarity: needs");
+    expect_error(ct_cosine_similarity(x, d, 0, 1e-8), CT_ERROR_DTYPE,
+                 "cosine_similarity: dtypes differ: float32 and float64 (inputs 0 and 1)");
 }
 END_TEST
 
