@@ -317,7 +317,8 @@ START_TEST(errors_name_the_operation)
                  "repeat: cannot repeat axis 0 of [2,1] 4611686018427387904 times");
     expect_error(ct_repeat(x, CT_SHAPE(INT64_C(1) << 60, 1)), CT_ERROR_SHAPE, "repeat: ");
     /* What refuses lies an operation deep. */
-    expect_error(ct_swish(x, ct_zeros(F64, CT_SHAPE(5))), CT_ERROR_SHAPE, "swish: mul_or_zero: shapes do not broadcast");
+    expect_error(ct_swish(x, ct_zeros(F64, CT_SHAPE(5))), CT_ERROR_SHAPE,
+                 "swish: mul_or_zero: shapes do not broadcast");
     expect_error(NULL, ct_mul_(x, ct_zeros(F64, CT_SHAPE(5))), "mul_: mul: shapes do not broadcast");
     ck_assert_int_eq((ct_split)(x, (const int64_t[]){1, 1}, 2, 1, parts), CT_ERROR_SHAPE);
     expect_error(NULL, CT_ERROR_SHAPE, "split: the sizes do not add up to axis 1 of [2,3]");
