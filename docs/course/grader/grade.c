@@ -61,6 +61,8 @@ static ct_op record_of(const ct_sample *samples)
                    .min_inputs = inputs,
                    .max_inputs = inputs,
                    .saves = current->saves,
+                   /* the second may be labels */
+                   .takes = {CT_FLOATS | CT_MIXED, CT_FLOATS | CT_ONLY(CT_INT64) | CT_MIXED},
                    .infer = infer,
                    .forward = forward,
                    .backward = backward,
