@@ -248,6 +248,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
                                    .max_inputs = n,                                                               \
                                    .saves = op_saves,                                                             \
                                    .attributes_size = (numbers) * sizeof(double),                                 \
+                                   .attribute_names = (numbers) ? "p:" #numbers "d" : NULL,                       \
                                    .infer = ct__elementwise_infer,                                                \
                                    .forward = op_name##_forward,                                                  \
                                    .backward = op_name##_backward,                                                \

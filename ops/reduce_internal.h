@@ -12,6 +12,8 @@ typedef struct ct_reduce_attributes {
     double number; /* the p of a norm; what a variance subtracts from n */
 } ct_reduce_attributes;
 
+#define CT_REDUCE_NAMES "axes:8 n_axes keepdim number:1d"
+
 /* Attributes for a sample: OVER(ALONG(0, -1), .keepdim = 1). */
 #define OVER(...)           \
     &(ct_reduce_attributes) \

@@ -116,6 +116,7 @@ const ct_op ct_op_any = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = any_expression,
     .samples = truth_samples,
 };
@@ -127,6 +128,7 @@ const ct_op ct_op_all = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = all_expression,
     .samples = truth_samples,
 };
@@ -209,6 +211,7 @@ const ct_op ct_op_var = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = var_expression,
     .samples = variance_samples,
 };
@@ -219,6 +222,7 @@ const ct_op ct_op_std = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = std_expression,
     .samples = variance_samples,
 };
@@ -271,6 +275,7 @@ const ct_op ct_op_norm = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = norm_expression,
     .samples = (const ct_sample[]){{"3x4@0.1..2", OVER(.number = 2)},
                                    {"2x3x4@0.1..2", OVER(ALONG(1), .number = 1)},
@@ -312,6 +317,7 @@ const ct_op ct_op_logsumexp = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(ct_reduce_attributes),
+    .attribute_names = CT_REDUCE_NAMES,
     .expression = logsumexp_expression,
     .samples = (const ct_sample[]){{"3x4", NULL},
                                    {"2x3x4", OVER(ALONG(1))},

@@ -163,6 +163,7 @@ int64_t ct__trace_made_by(const ct_trace_log *trace, const struct ct_node *node,
 
 static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64_t *inputs)
 {
+    const char *attributes = ct__attributes_text(&trace->arena, e->op, e->attributes);
     for (int i = 0; i < e->n_outputs; i++) {
         ct_trace_node *node = add_node(trace, e->outputs[i]);
         if (!node)
@@ -171,6 +172,7 @@ static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64
         node->op = e->op->name;
         node->formula = e->op->gradient;
         node->region = e->region;
+        node->attributes = attributes;
         node->output = i;
         node->n_inputs = e->n_inputs;
         node->inputs = inputs;

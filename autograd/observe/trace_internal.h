@@ -63,6 +63,9 @@ int64_t ct__trace_meet(ct_trace_log *trace, const ct_tensor *t);
 /* The id of what node has made as that output; -1 if it has not been met. */
 int64_t ct__trace_made_by(const ct_trace_log *trace, const struct ct_node *node, int output);
 
+/* The attributes of a call as text, "axes=0,1 keepdim=0"; NULL if the operation does not name them, or with an error (memory). */
+const char *ct__attributes_text(ct_arena *arena, const ct_op *op, const void *attributes);
+
 /* How the story and the pictures call each node: its name, or t1, leaf1, c1. NULL with an error (memory). */
 const char **ct__trace_labels(const ct_trace_log *trace, ct_arena *arena);
 /* Whether a run of the trace began at that node. */

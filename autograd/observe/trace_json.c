@@ -112,6 +112,7 @@ static json_t *node_object(const ct_trace_node *node)
     set(&object, "op", text(node->op));
     set(&object, "formula", text(node->formula));
     set(&object, "region", text(node->region));
+    set(&object, "attributes", text(node->attributes));
     set(&object, "file", text(node->file));
     set(&object, "line", json_integer(node->line));
     set(&object, "output", json_integer(node->output));

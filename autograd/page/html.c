@@ -28,6 +28,8 @@ ct_status ct__write_html(FILE *stream, void *picture)
             fputs(ct__page_css, stream);
         else if (strncmp(mark, "{{script}}", 10) == 0)
             fputs(ct__page_js, stream);
+        else if (strncmp(mark, "{{mistakes}}", 12) == 0)
+            fputs(ct__mistakes_h, stream);
         else
             status = ct__write_page_data(stream, p);
         c = strstr(mark, "}}") + 2;

@@ -1,18 +1,19 @@
-/* The page that cotan writes: draws the graph, steps through what the engine did.
+/* The page that cotan writes: draws the graph, steps through what the engine did, and lets the inputs be moved.
  *
- * The data (page_json.c says how it is written) is what the library has computed; nothing is computed here but places and texts.
- * Invariant: everything shown follows from `data` and `state`. */
+ * The data (page_json.c says how it is written) is what the library has computed; nothing is computed here but places, texts, and,
+ * once an input is moved, the operations of the table RULES. Invariant: everything shown follows from `data` and `state`. */
 'use strict';
 
 const $ = id => document.getElementById(id);
 const data = JSON.parse($('data').textContent);
-const state = {t: 0, width: 0, chosen: -1, open: [], zoom: 1, playing: 0};
+const state = {t: 0, width: 0, fixed: 0, chosen: -1, open: [], zoom: 1, quiz: false, playing: 0, moved: false};
 
 /* ---- numbers ---- */
 
 /* x in four significant digits, rounded half to even as C does: the digits and the decimal exponent. */
 function digitsOf(x) {
-  const exact = Math.abs(x).toExponential(100);
+  let exact = Math.abs(x).toExponential(20);
+  if (/5000/.test(exact)) exact = Math.abs(x).toExponential(100); /* perhaps a tie */
   const e = +exact.slice(exact.indexOf('e') + 1);
   const all = exact[0] + exact.slice(2, exact.indexOf('e'));
   let head = +all.slice(0, 4);
@@ -54,7 +55,8 @@ function value(x) {
   const [dtype, shape, v, range, counts, bins] = x;
   const stats = range && {min: numberOf(range[0]), max: numberOf(range[1]), mean: numberOf(range[2]), norm: numberOf(range[3]),
     zeros: counts[0], nans: counts[1], infinities: counts[2], bins};
-  return {dtype, shape, v: v ? v.map(numberOf) : null, stats};
+  const number = dtype === 'float32' ? x => Math.fround(numberOf(x)) : numberOf; /* written in as few digits as bring it back */
+  return {dtype, shape, v: v ? v.map(number) : null, stats};
 }
 const sizeOf = v => v.shape.reduce((a, b) => a * b, 1);
 const isZero = v => v.stats ? v.stats.zeros === sizeOf(v) : v.v !== null && v.v.every(x => x === 0);
@@ -64,7 +66,7 @@ const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
 
 const nodes = data.nodes.map((n, id) => ({id, kind: n[0], label: n[1], named: n[2], op: text(n[3]), formula: text(n[4]), file: text(n[5]),
   line: n[6], source: text(n[7]), inputs: n[8], value: value(n[9]), state: n[10], why: text(n[11]), box: n[12], w: n[13], h: n[14],
-  wire: n[15], recorded: n[16], kept: value(n[17]), users: [], came: []}));
+  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), users: [], came: []}));
 const N = nodes.length;
 for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
@@ -267,7 +269,7 @@ function openBoxes() {
   return seen;
 }
 function placeAll() {
-  state.width = +new URLSearchParams(location.hash.slice(1)).get('width') || Math.max(600, $('graph').clientWidth - 2 * PADDING_X - 20);
+  state.width = state.fixed || Math.max(600, $('graph').clientWidth - 2 * PADDING_X - 20);
   const seen = openBoxes();
   seen.slice().reverse().forEach(placeBox);
   place[N].x = place[N].y = 0;
@@ -331,14 +333,16 @@ function moreText(v) {
 }
 const shortText = v => !v || !v.v ? '' : moreText(v) ? rangeText(v) : sizeOf(v) === 0 ? 'empty' : v.shape.length && sizeOf(v) === 1 ?
   '[' + numberText(v.v[0]) + ']' : briefly(v);
+const hidden = n => state.quiz && quiz.hides(n.id);
 function gradientText(n, gradient) {
+  if (gradient.state === NUMBER && hidden(n)) return '?';
   return gradient.state === NUMBER ? shortText(gradient.value) : [state.t < events.length ? 'not yet' : 'not computed', 'none', '0'][gradient.state];
 }
 
 /* Value and gradient of a node as they are now. */
 function updateNode(n) {
-  const l = lines[n.id], made = madeAt[n.id] <= state.t, gradient = gradientAt(n, state.t);
-  const more = moreText(n.value), number = gradient.state === NUMBER;
+  const l = lines[n.id], made = madeAt[n.id] <= state.t, gradient = gradientAt(n, state.t), secret = hidden(n);
+  const more = moreText(n.value), number = gradient.state === NUMBER && !secret;
   l.words[0].setAttribute('y', l.y - (more ? 18 : 5));
   l.words[0].textContent = made ? shortText(n.value) : '';
   l.words[1].textContent = made ? more : '';
@@ -448,13 +452,24 @@ function fit() {
 
 /* ---- the story ---- */
 
+/* All of it, or, of what is longer than anybody reads, what is near. */
+const STORY = 400;
+const shownText = e => state.quiz && e.step && quiz.hidesStep(e.step) ? hiddenText(e.step) : eventText(e);
+let told = {first: 0, end: 0};
 function writeStory() {
-  $('story').innerHTML = events.map((e, k) => `<li data-k="${k + 1}">${esc(eventText(e))}</li>`).join('');
+  const first = Math.max(0, Math.min(state.t - STORY / 2, events.length - STORY));
+  told = {first, end: Math.min(events.length, first + STORY)};
+  const more = (k, words) => `<li data-k="${k}" class="later">${words}</li>`;
+  $('story').innerHTML = (first > 0 ? more(first, `${first} steps before`) : '') +
+    events.slice(first, told.end).map((e, k) => `<li value="${first + k + 1}" data-k="${first + k + 1}">${esc(shownText(e))}</li>`).join('') +
+    (told.end < events.length ? more(told.end + 1, `${events.length - told.end} steps behind`) : '');
 }
+const toldAt = k => k > told.first && k <= told.end ? $('story').querySelector(`li[value="${k}"]`) : null;
+const hiddenText = s => `${s.from >= 0 ? nodes[s.from].op : 'begin'}: ${partial(nodes[s.to])} = ?`;
 
 /* Where the story is. */
 function mark(k, on) {
-  const li = $('story').children[k - 1];
+  const li = toldAt(k);
   if (!li) return;
   if (on) li.setAttribute('aria-current', 'step');
   else li.removeAttribute('aria-current');
@@ -474,8 +489,9 @@ function update() {
   const e = events[state.t - 1];
   if (e) point(e);
   mark(marked, false);
+  if (events.length > STORY && (state.t < told.first || state.t > told.end)) writeStory();
   mark(marked = state.t, true);
-  $('now').textContent = e ? eventText(e) : 'Nothing is computed yet: the inputs have their values.';
+  $('now').textContent = e ? shownText(e) : 'Nothing is computed yet: the inputs have their values.';
   $('time').value = state.t;
   $('count').value = `${state.t} of ${events.length}`;
   $('back').disabled = $('first').disabled = state.t === 0;
@@ -499,7 +515,7 @@ function point(e) {
 function goTo(t, follow = true) {
   state.t = Math.min(events.length, Math.max(0, t));
   update();
-  const li = $('story').children[state.t - 1], e = events[state.t - 1];
+  const li = toldAt(state.t), e = events[state.t - 1];
   if (li && follow) keepInside($('told'), li);
   if (e && follow) showTile(visible(e.step ? e.step.to : e.node));
 }
@@ -541,12 +557,13 @@ function gradientHtml(n) {
   if (gradient.state === NOT_COMPUTED)
     return `<p class="state">not computed${data.runs ? ' yet' : ': no backward was seen'}</p>`;
   if (gradient.state === NONE) return `<p class="state">none: ${esc(gradient.why)}</p>`;
+  if (hidden(n)) return '<p class="state">? (answer, or end the quiz)</p>';
   if (gradient.state === ZERO) return `<p id="gradient">${gradient.value ? tableOf(gradient.value) : '0'} <span class="state">exactly zero</span></p>`;
   return `<div id="gradient">${tableOf(gradient.value)}</div>`;
 }
 function sumHtml(n) {
   const all = n.came.filter(c => c.at <= state.t);
-  if (all.length < 1) return '';
+  if (all.length < 1 || hidden(n)) return '';
   return '<ul>' + all.map(c => `<li>${esc(stepText(c.step))}</li>`).join('') + '</ul>';
 }
 function localHtml(n) {
@@ -566,7 +583,7 @@ function showDetails() {
 <h3>Value</h3><div id="value">${made ? tableOf(n.value) : '<span class="state">not computed yet</span>'}</div>
 <h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
-${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${localHtml(n)}
+${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${state.quiz ? '' : localHtml(n) + measuredHtml(n)}
 ${pathOf(n)}${where}</dl>`;
 }
 function pathOf(n) {
@@ -616,8 +633,11 @@ function closeAll() {
 function writeHash() {
   const open = boxes.filter(b => b.open && b.id !== N).map(b => b.id - N);
   const parts = [`t=${state.t}`];
+  if (state.fixed) parts.push(`width=${state.fixed}`);
   if (state.chosen >= 0) parts.push(`n=${state.chosen}`);
   if (open.join() !== initial) parts.push(`open=${open.join('.')}`);
+  if (state.quiz) parts.push('quiz=1');
+  if (sliders.hash()) parts.push(sliders.hash());
   try { history.replaceState(null, '', '#' + parts.join('&')); } catch { /* an embedded page has no history */ }
 }
 const initial = boxes.filter(b => b.open && b.id !== N).map(b => b.id - N).join();
@@ -630,6 +650,9 @@ function readHash() {
     const set = new Set(open.split('.').filter(Boolean).map(Number));
     boxes.forEach((b, k) => { b.open = k === 0 || set.has(k); });
   }
+  state.quiz = parts.get('quiz') === '1';
+  state.fixed = +parts.get('width') || 0;
+  sliders.read(parts);
 }
 
 /* ---- playing ---- */
@@ -641,6 +664,578 @@ function play(on) {
   $('play').textContent = on ? 'Pause' : 'Play';
   $('play').setAttribute('aria-pressed', on);
 }
+
+/* ---- the operations, once more: for inputs that are moved ----
+ *
+ * RULES says of an operation how its value and its gradients come about. What is not in it cannot be moved, and the page says so; and
+ * what is, is offered only if it gives for the inputs as they were what the library gave. Tensors are {dtype, shape, v} in full. */
+
+const tensor = (shape, v, dtype = 'float64') => ({dtype, shape, v});
+const rounded = (dtype, v) => dtype === 'float32' ? v.map(Math.fround) : v;
+const count = shape => shape.reduce((a, b) => a * b, 1);
+function stridesOf(shape) {
+  const strides = shape.map(() => 1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1] * shape[i + 1];
+  return strides;
+}
+function jointShape(a, b) {
+  const rank = Math.max(a.length, b.length), at = (s, i) => s[s.length - rank + i] ?? 1;
+  return Array.from({length: rank}, (_, i) => at(a, i) === 1 ? at(b, i) : at(a, i));
+}
+/* For each element of a shape, which element of a tensor that is broadcast to it. */
+function places(shape, of) {
+  const own = stridesOf(of), strides = stridesOf(shape), skip = shape.length - of.length;
+  return Array.from({length: count(shape)}, (_, k) => {
+    let place = 0;
+    for (let i = skip; i < shape.length; i++)
+      if (of[i - skip] !== 1) place += Math.floor(k / strides[i]) % shape[i] * own[i - skip];
+    return place;
+  });
+}
+function zip(a, b, f) {
+  const shape = jointShape(a.shape, b.shape), pa = places(shape, a.shape), pb = places(shape, b.shape);
+  return tensor(shape, rounded(a.dtype, pa.map((p, k) => f(a.v[p], b.v[pb[k]], pa[k], pb[k]))), a.dtype);
+}
+const map = (x, f) => tensor(x.shape, rounded(x.dtype, x.v.map(f)), x.dtype);
+const mul = (a, b) => zip(a, b, (x, y) => x * y);
+function sumTo(x, shape) {
+  const v = new Array(count(shape)).fill(0), p = places(x.shape, shape);
+  x.v.forEach((value, k) => { v[p[k]] += value; });
+  return tensor(shape, rounded(x.dtype, v), x.dtype);
+}
+const spread = (x, shape) => tensor(shape, places(shape, x.shape).map(p => x.v[p]), x.dtype);
+const reshaped = (x, shape) => tensor(shape, x.v, x.dtype);
+
+function erf(x) {
+  const a = Math.abs(x);
+  if (a > 6) return Math.sign(x);
+  if (a < 2.5) {
+    let term = a, sum = a;
+    for (let n = 1; Math.abs(term) > 1e-17 * sum && n < 200; n++) {
+      term *= -a * a / n;
+      sum += term / (2 * n + 1);
+    }
+    return Math.sign(x) * 2 / Math.sqrt(Math.PI) * sum;
+  }
+  let f = 0; /* the continued fraction of erfc */
+  for (let n = 120; n > 0; n--) f = n / 2 / (a + f);
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + f));
+}
+const sigmoid = x => 1 / (1 + Math.exp(-x));
+const density = x => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+
+/* One tensor: y = f(x, p, q), dy/dx = slope(x, y, p, q). */
+const one = (f, slope) => ({
+  f: ([x], {p = []}) => map(x, e => f(e, p[0], p[1])),
+  b: (g, [x], y, {p = []}) => mul(g, tensor(x.shape, rounded(x.dtype, x.v.map((e, k) => slope(e, y.v[k], p[0], p[1]))), x.dtype)),
+});
+/* Two, broadcast: y = f(a, b), and the slope in each. */
+const two = (f, da, db) => ({
+  f: ([a, b]) => zip(a, b, f),
+  b: (g, [a, b], y, _, i) => mul(g, zip(a, b, i === 0 ? da : db)),
+});
+/* The axes that a reduction takes away, all without any. */
+function axesOf(shape, {axes = [], n_axes = [0]}) {
+  const chosen = n_axes[0] ? axes.slice(0, n_axes[0]).map(a => a < 0 ? a + shape.length : a) : shape.map((_, i) => i);
+  return {kept: shape.map((s, i) => chosen.includes(i) ? 1 : s), n: chosen.reduce((n, i) => n * shape[i], 1)};
+}
+/* fold(values) of each group; slope(x, y, n) of an element in its group's result. */
+const reduction = (fold, slope) => ({
+  f: ([x], at, y) => {
+    const {kept} = axesOf(x.shape, at), groups = Array.from({length: count(kept)}, () => []);
+    places(x.shape, kept).forEach((p, k) => groups[p].push(x.v[k]));
+    return tensor(y.shape, rounded(x.dtype, groups.map(fold)), x.dtype);
+  },
+  b: (g, [x], y, at) => {
+    const {kept, n} = axesOf(x.shape, at), p = places(x.shape, kept), same = new Array(count(kept)).fill(0);
+    x.v.forEach((e, k) => { same[p[k]] += e === y.v[p[k]]; });
+    return tensor(x.shape, rounded(x.dtype, x.v.map((e, k) => g.v[p[k]] * slope(e, y.v[p[k]], n, same[p[k]]))), x.dtype);
+  },
+});
+const total = v => v.reduce((a, b) => a + b, 0);
+/* The same elements in another order: from[k] is where element k of the result comes from. */
+const moved = from => ({
+  f: ([x], at, y) => tensor(y.shape, from(x.shape, at, y.shape).map(k => x.v[k]), x.dtype),
+  b: (g, [x], y, at) => {
+    const v = new Array(x.v.length).fill(0);
+    from(x.shape, at, y.shape).forEach((place, k) => { v[place] += g.v[k]; });
+    return tensor(x.shape, v, x.dtype);
+  },
+});
+const inOrder = moved((shape) => Array.from({length: count(shape)}, (_, k) => k));
+/* Element k of a shape as indices. */
+const indices = (shape, k) => { const s = stridesOf(shape); return shape.map((n, i) => Math.floor(k / s[i]) % n); };
+const placeAt = (shape, index) => { const s = stridesOf(shape); return index.reduce((sum, n, i) => sum + n * s[i], 0); };
+const permuted = order => moved((shape, at, to) => {
+  const axes = order(shape, at);
+  return Array.from({length: count(to)}, (_, k) => {
+    const from = [];
+    indices(to, k).forEach((n, i) => { from[axes[i]] = n; });
+    return placeAt(shape, from);
+  });
+});
+const axisOf = (a, rank) => a < 0 ? a + rank : a;
+
+function matmul(a, b) {
+  const x = a.shape.length === 1 ? [1, ...a.shape] : a.shape, y = b.shape.length === 1 ? [...b.shape, 1] : b.shape;
+  const [m, k] = x.slice(-2), n = y[y.length - 1], batch = jointShape(x.slice(0, -2), y.slice(0, -2));
+  const pa = places(batch, x.slice(0, -2)), pb = places(batch, y.slice(0, -2)), v = [];
+  for (let t = 0; t < count(batch); t++)
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let l = 0; l < k; l++) sum += a.v[pa[t] * m * k + i * k + l] * b.v[pb[t] * k * n + l * n + j];
+        v.push(sum);
+      }
+  const rows = a.shape.length === 1 ? [] : [m], columns = b.shape.length === 1 ? [] : [n];
+  return tensor([...batch, ...rows, ...columns], rounded(a.dtype, v), a.dtype);
+}
+function flipped(x) {
+  const rank = x.shape.length;
+  if (rank < 2) return x;
+  const shape = [...x.shape.slice(0, -2), x.shape[rank - 1], x.shape[rank - 2]];
+  return permuted(() => [...Array.from({length: rank - 2}, (_, i) => i), rank - 1, rank - 2]).f([x], {}, {shape});
+}
+/* Vectors as matrices, for the gradients of a product. */
+function productGradient(g, [a, b], i) {
+  const rows = a.shape.length === 1 ? reshaped(a, [1, ...a.shape]) : a, columns = b.shape.length === 1 ? reshaped(b, [...b.shape, 1]) : b;
+  let full = g;
+  if (b.shape.length === 1) full = reshaped(full, [...full.shape, 1]);
+  if (a.shape.length === 1) full = reshaped(full, [...full.shape.slice(0, -1), 1, full.shape[full.shape.length - 1]]);
+  const grad = i === 0 ? matmul(full, flipped(columns)) : matmul(flipped(rows), full);
+  return reshaped(sumTo(grad, (i === 0 ? rows : columns).shape), (i === 0 ? a : b).shape);
+}
+/* Along one axis: f(row) gives the row of the result, slope(row of y, row of g) that of the gradient. */
+function alongAxis(x, axis, f, other) {
+  const n = x.shape.length ? x.shape[axis] : 1, inner = x.shape.length ? stridesOf(x.shape)[axis] : 1, v = new Array(x.v.length);
+  for (let k = 0; k < x.v.length; k++) {
+    if (Math.floor(k / inner) % n !== 0) continue;
+    const at = Array.from({length: n}, (_, i) => k + i * inner);
+    f(at.map(i => x.v[i]), other ? at.map(i => other.v[i]) : []).forEach((e, i) => { v[at[i]] = e; });
+  }
+  return tensor(x.shape, rounded(x.dtype, v), x.dtype);
+}
+function softmaxRow(x) {
+  const most = Math.max(...x), e = x.map(v => Math.exp(v - most)), sum = total(e);
+  return e.map(v => v / sum);
+}
+const rowwise = (f, back) => ({
+  f: ([x], {axis}) => alongAxis(x, axisOf(axis[0], x.shape.length), f),
+  b: (g, [x], y, {axis}) => alongAxis(y, axisOf(axis[0], x.shape.length), back, g),
+});
+const share = (a, b) => a > b ? 1 : a < b ? 0 : 0.5;
+
+const RULES = {
+  neg: one(x => -x, () => -1),
+  exp: one(Math.exp, (x, y) => y),
+  log: one(Math.log, x => 1 / x),
+  sqrt: one(Math.sqrt, (x, y) => 0.5 / y),
+  square: one(x => x * x, x => 2 * x),
+  abs: one(Math.abs, Math.sign),
+  sign: one(Math.sign, () => 0),
+  tanh: one(Math.tanh, (x, y) => 1 - y * y),
+  sigmoid: one(sigmoid, (x, y) => y * (1 - y)),
+  relu: one(x => x < 0 ? 0 : x, (x, y) => y > 0 ? 1 : 0),
+  add_scalar: one((x, p) => x + p, () => 1),
+  mul_scalar: one((x, p) => x * p, (x, y, p) => p),
+  pow_scalar: one((x, p) => x ** p, (x, y, p) => p * x ** (p === 0 ? 0 : p - 1)),
+  rsqrt: one(x => 1 / Math.sqrt(x), (x, y) => -0.5 * y * y * y),
+  reciprocal: one(x => 1 / x, (x, y) => -y * y),
+  expm1: one(Math.expm1, x => Math.exp(x)),
+  log1p: one(Math.log1p, x => 1 / (1 + x)),
+  log2: one(Math.log2, x => 1.4426950408889634 / x),
+  sin: one(Math.sin, x => Math.cos(x)),
+  cos: one(Math.cos, x => -Math.sin(x)),
+  tan: one(Math.tan, (x, y) => 1 + y * y),
+  asin: one(Math.asin, x => 1 / Math.sqrt(1 - x * x)),
+  acos: one(Math.acos, x => -1 / Math.sqrt(1 - x * x)),
+  atan: one(Math.atan, x => 1 / (1 + x * x)),
+  sinh: one(Math.sinh, x => Math.cosh(x)),
+  cosh: one(Math.cosh, x => Math.sinh(x)),
+  erf: one(erf, x => 1.1283791670955126 * Math.exp(-x * x)),
+  log_sigmoid: one(x => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))), x => sigmoid(-x)),
+  softplus: one((x, p) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(p * x))) / p, (x, y, p) => sigmoid(p * x)),
+  leaky_relu: one((x, p) => x > 0 ? x : p * x, (x, y, p) => x > 0 ? 1 : p),
+  elu: one((x, p) => x > 0 ? x : p * Math.expm1(x), (x, y, p) => x > 0 ? 1 : p * Math.exp(x)),
+  gelu: one(x => x * (erf(x * Math.SQRT1_2) + 1) / 2, x => (erf(x * Math.SQRT1_2) + 1) / 2 + x * density(x)),
+  silu: one(x => x * sigmoid(x), x => sigmoid(x) * (1 + x * (1 - sigmoid(x)))),
+  softsign: one(x => x / (1 + Math.abs(x)), x => 1 / (1 + Math.abs(x)) ** 2),
+  floor: one(Math.floor, () => 0),
+  clamp: one((x, p, q) => x < p ? p : x > q ? q : x, (x, y, p, q) => x >= p && x <= q ? 1 : 0),
+  hardtanh: one((x, p, q) => x < p ? p : x > q ? q : x, (x, y, p, q) => x > p && x < q ? 1 : 0),
+  add: two((a, b) => a + b, () => 1, () => 1),
+  sub: two((a, b) => a - b, () => 1, () => -1),
+  mul: two((a, b) => a * b, (a, b) => b, a => a),
+  div: two((a, b) => a / b, (a, b) => 1 / b, (a, b) => -a / b / b),
+  pow: two((a, b) => a ** b, (a, b) => b === 0 ? 0 : b * a ** (b - 1), (a, b) => a ** b * (a === 0 ? 0 : Math.log(a))),
+  maximum: two((a, b) => a > b || a !== a ? a : b, share, (a, b) => share(b, a)),
+  minimum: two((a, b) => a < b || a !== a ? a : b, (a, b) => share(b, a), share),
+  atan2: two(Math.atan2, (a, b) => b / (a * a + b * b), (a, b) => -a / (a * a + b * b)),
+  sum: reduction(total, () => 1),
+  mean: reduction(v => total(v) / v.length, (x, y, n) => 1 / n),
+  amax: reduction(v => Math.max(...v), (x, y, n, same) => x === y ? 1 / same : 0),
+  amin: reduction(v => Math.min(...v), (x, y, n, same) => x === y ? 1 / same : 0),
+  sum_to: {f: ([x], at, y) => sumTo(x, y.shape), b: (g, [x]) => spread(g, x.shape)},
+  expand: {f: ([x], at, y) => spread(x, y.shape), b: (g, [x]) => sumTo(g, x.shape)},
+  reshape: inOrder, flatten: inOrder, unsqueeze: inOrder, squeeze: inOrder, clone: inOrder,
+  transpose: permuted((shape, {first, second}) => {
+    const order = shape.map((_, i) => i), a = axisOf(first[0], shape.length), b = axisOf(second[0], shape.length);
+    [order[a], order[b]] = [b, a];
+    return order;
+  }),
+  permute: permuted((shape, at) => at.shape.slice(0, shape.length).map(a => axisOf(a, shape.length))),
+  select: moved((shape, {axis, index}, to) => {
+    const a = axisOf(axis[0], shape.length), n = index[0] < 0 ? index[0] + shape[a] : index[0];
+    return Array.from({length: count(to)}, (_, k) => { const at = indices(to, k); at.splice(a, 0, n); return placeAt(shape, at); });
+  }),
+  slice: moved((shape, {axis, start, step}, to) => {
+    const a = axisOf(axis[0], shape.length), begin = start[0] < 0 ? start[0] + shape[a] : start[0];
+    return Array.from({length: count(to)}, (_, k) => { const at = indices(to, k); at[a] = begin + at[a] * step[0]; return placeAt(shape, at); });
+  }),
+  softmax: rowwise(softmaxRow, (y, g) => { const dot = total(y.map((v, i) => v * g[i])); return y.map((v, i) => v * (g[i] - dot)); }),
+  log_softmax: rowwise(x => { const m = Math.max(...x), s = m + Math.log(total(x.map(v => Math.exp(v - m)))); return x.map(v => v - s); },
+    (y, g) => { const sum = total(g); return y.map((v, i) => g[i] - Math.exp(v) * sum); }),
+  matmul: {f: ([a, b]) => matmul(a, b), b: (g, inputs, y, _, i) => productGradient(g, inputs, i)},
+  linear: {
+    f: ([x, w, b]) => { const y = matmul(x, flipped(w)); return b ? zip(y, b, (p, q) => p + q) : y; },
+    b: (g, [x, w], y, _, i) => i === 2 ? g : i === 0 ? matmul(g, w) :
+      matmul(flipped(reshaped(g, [g.v.length / w.shape[0], w.shape[0]])), reshaped(x, [x.v.length / w.shape[1], w.shape[1]])),
+  },
+};
+
+/* "axes=0,1 keepdim=0" as {axes: [0, 1], keepdim: [0]}. */
+const attributesOf = n => Object.fromEntries((n.attributes || '').split(' ').filter(Boolean).map(word => {
+  const [name, values] = word.split('=');
+  return [name, values.split(',').map(Number)];
+}));
+const known = n => n.kind !== RESULT || (Object.hasOwn(RULES, n.op) && n.output === 0);
+const complete = v => v !== null && v.v !== null && !v.stats;
+
+/* The values of all nodes, where some are given: Map of node to tensor. From is the first that may differ. */
+function forward(given) {
+  const values = [];
+  for (const n of nodes) {
+    if (given.has(n.id)) values.push(given.get(n.id));
+    else if (n.kind !== RESULT) values.push(n.recordedValue);
+    else values.push(RULES[n.op].f(n.inputs.map(i => i < 0 ? undefined : values[i]), n.parameters, n.recordedValue));
+  }
+  return values;
+}
+const onesLike = x => map(x, () => 1);
+/* What the gradient g of a node gives its input i, in that input's shape. */
+function backward(n, i, g, values) {
+  const inputs = n.inputs.map(k => k < 0 ? undefined : values[k]);
+  return sumTo(RULES[n.op].b(g, inputs, values[n.id], n.parameters, i), inputs[i].shape);
+}
+function localOf(n, i, values, elementwise) {
+  const y = values[n.id];
+  if (elementwise) return backward(n, i, onesLike(y), values);
+  const rows = y.v.map((_, k) => backward(n, i, tensor(y.shape, y.v.map((_, m) => +(m === k)), y.dtype), values).v);
+  return tensor([y.v.length, rows[0].length], rows.flat());
+}
+/* The steps, with the numbers that follow from these values. */
+function replay(values) {
+  const sums = new Map();
+  return steps.map(s => {
+    const r = {...s}, old = sums.get(s.to) || null;
+    if (s.action === 1) {
+      r.incoming = sums.get(s.from);
+      r.contribution = backward(nodes[s.from], s.input, r.incoming, values);
+      r.local = s.recorded.local && localOf(nodes[s.from], s.input, values, s.elementwise);
+    }
+    if (s.action === 2) r.contribution = old;
+    else r.old = old;
+    r.now = r.old ? zip(r.old, r.contribution, (a, b) => a + b) : r.contribution;
+    sums.set(s.to, r.now);
+    return r;
+  });
+}
+const near = (a, b, dtype) => Object.is(a, b) || a === b || Math.abs(a - b) <= (dtype === 'float32' ? 2e-5 : 1e-11) * Math.max(1e-30, Math.abs(a), Math.abs(b)) ||
+  Math.abs(a - b) < (dtype === 'float32' ? 1e-6 : 1e-14);
+const agree = (a, b, dtype = a.dtype) => a.v.length === b.v.length && a.v.every((x, k) => near(x, b.v[k], dtype));
+
+/* Why the inputs of this graph cannot be moved, or null. */
+function whyFixed() {
+  const unknown = [...new Set(nodes.filter(n => !known(n)).map(n => n.op))];
+  if (unknown.length) return `this page does not know how to compute ${unknown.slice(0, 5).join(', ')}`;
+  if (nodes.some(n => n.op === 'detach')) return 'it has a detached copy, which would stay as it is';
+  if (!nodes.every(n => complete(n.value))) return 'there are tensors of more than 64 elements, or some whose values are not known';
+  if (nodes.length > 400) return 'the graph is large';
+  if (!steps.every(s => s.action !== 1 || s.from >= 0)) return 'its backward began outside of what was seen';
+  const values = forward(new Map()), again = replay(values);
+  const wrong = nodes.find(n => !agree(n.value, values[n.id]));
+  if (wrong) return `computed here ${wrong.label} differs from what the library has`;
+  const bad = again.findIndex((s, k) => !agree(s.now, steps[k].now) || (s.local && complete(steps[k].local) && !agree(s.local, steps[k].local, nodes[s.to].value.dtype)));
+  return bad < 0 ? null : `computed here the gradient of ${nodes[steps[bad].to].label} differs from what the library has`;
+}
+
+const sliders = {
+  why: null,
+  given: new Map(),
+  movable: nodes.filter(n => n.kind !== RESULT && /^float/.test(n.value ? n.value.dtype : '') && n.value.shape.reduce((a, b) => a * b, 1) <= 9 && n.value.v),
+
+  prepare() {
+    nodes.forEach(n => { n.recordedValue = n.value; n.parameters = attributesOf(n); });
+    steps.forEach(s => { s.recorded = {...s}; });
+    try { this.why = whyFixed(); } catch (e) { this.why = `this page cannot compute it (${e.message})`; }
+  },
+  hash() {
+    return [...this.given].map(([n, x]) => `x${n}=${x.v.join('_')}`).join('&');
+  },
+  read(parts) {
+    this.given.clear();
+    for (const n of this.movable) {
+      const v = (parts.get('x' + n.id) || '').split('_').map(Number);
+      if (parts.has('x' + n.id) && v.length === n.recordedValue.v.length && v.every(Number.isFinite)) this.given.set(n.id, {...n.recordedValue, v});
+    }
+    if (this.why) this.given.clear();
+    this.compute();
+  },
+  compute() {
+    if (this.why) return;
+    const moved = this.given.size > 0, values = moved ? forward(this.given) : nodes.map(n => n.recordedValue);
+    nodes.forEach(n => { n.value = values[n.id]; });
+    const again = moved ? replay(values) : steps.map(s => s.recorded);
+    steps.forEach((s, k) => Object.assign(s, again[k], {recorded: s.recorded}));
+  },
+  set(id, k, x) {
+    const n = nodes[id], v = n.value.v.slice();
+    v[k] = n.value.dtype === 'float32' ? Math.fround(x) : x;
+    this.given.set(id, {...n.recordedValue, v});
+    this.compute();
+    writeStory();
+    update();
+    this.tell();
+  },
+  reset() {
+    this.given.clear();
+    this.compute();
+    writeStory();
+    draw();
+    this.show();
+  },
+  /* The result now, and what the gradients at the old place forecast. */
+  tell() {
+    const root = nodes[data.root], was = root.recordedValue, is = root.value;
+    $('moved').hidden = this.given.size === 0;
+    if (sizeOf(was) !== 1 || this.given.size === 0) return;
+    let forecast = was.v[0];
+    for (const [id, x] of this.given) {
+      const last = nodes[id].came.filter(c => c.step.action !== 2).pop();
+      if (last) x.v.forEach((e, k) => { forecast += last.step.recorded.now.v[k] * (e - nodes[id].recordedValue.v[k]); });
+    }
+    $('moved').innerHTML = `<b>Computed by this page</b>, since inputs were moved. ${esc(root.label)} was ${cell(was.v[0])}; the gradients forecast ${cell(forecast)}; it is ${cell(is.v[0])}.`;
+  },
+  show() {
+    if (!this.movable.length) return;
+    if (this.why) {
+      $('leaves').innerHTML = `<h2>Move the inputs</h2><p class="state">Not here: ${esc(this.why)}.</p>`;
+      return;
+    }
+    const rows = this.movable.slice(0, 30).flatMap(n => n.value.v.map((x, k) => this.row(n, k, x)));
+    $('leaves').innerHTML = `<h2>Move the inputs</h2>${rows.join('')}<p id="moved" hidden></p><button id="reset">As it was</button>`;
+    $('reset').addEventListener('click', () => this.reset());
+    $('leaves').oninput = e => { if (e.target.dataset.of) this.take(e.target); };
+    this.tell();
+  },
+  row(n, k, x) {
+    const was = n.recordedValue.v[k], span = Math.max(2, 2 * Math.abs(was)), name = n.value.v.length > 1 ? `${n.label}[${k}]` : n.label;
+    const common = `data-of="${n.id}" data-k="${k}"`;
+    return `<div class="slider"><span>${esc(clip(name, 20))}</span><input type="range" ${common} min="${was - span}" max="${was + span}" step="any" value="${x}"
+ aria-label="${esc(name)}"><input type="text" ${common} value="${esc(fullText(x))}" aria-label="${esc(name)}, as a number"></div>`;
+  },
+  take(input) {
+    const x = numberFrom(input.value), other = [...$('leaves').querySelectorAll(`[data-of="${input.dataset.of}"][data-k="${input.dataset.k}"]`)].find(o => o !== input);
+    input.setAttribute('aria-invalid', !Number.isFinite(x));
+    if (!Number.isFinite(x)) return;
+    other.value = input.type === 'range' ? numberText(x) : String(x);
+    this.set(+input.dataset.of, +input.dataset.k, x);
+  },
+};
+
+/* "1/2", "-.2", "2e-1"; NaN for what is no number. */
+function numberFrom(words) {
+  const one = s => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(s) ? +s : NaN;
+  const [a, b, ...more] = words.trim().replace(/\u2212/g, '-').replace(',', '.').split('/');
+  return more.length ? NaN : b === undefined ? one(a.trim()) : one(a.trim()) / one(b.trim());
+}
+
+/* ---- measured beside calculated ---- */
+
+/* d root / d node by central differences, each element: the node's value is moved, and what follows is computed again. */
+function measured(n) {
+  if (sliders.why || sizeOf(nodes[data.root].value) !== 1 || n.value.v.length > 9 || !/^float64/.test(nodes[data.root].value.dtype) || n.value.dtype !== 'float64') return null;
+  const seed = steps.find(s => s.action === 0 && s.to === data.root);
+  return n.value.v.map((x, k) => {
+    const h = 6e-6 * Math.max(1, Math.abs(x));
+    const at = e => {
+      const given = new Map(sliders.given), v = n.value.v.slice();
+      v[k] = e;
+      given.set(n.id, {...n.value, v});
+      return forward(given)[data.root].v[0];
+    };
+    return (at(x + h) - at(x - h)) / (2 * h) * seed.contribution.v[0];
+  });
+}
+function measuredHtml(n) {
+  const last = n.came.filter(c => c.step.action !== 2).pop();
+  const all = last && n.kind !== CONSTANT ? measured(n) : null;
+  if (!all || state.t < events.length) return '';
+  const now = last.step.now.v, fits = all.every((x, k) => Math.abs(x - now[k]) <= 1e-6 * Math.max(1, Math.abs(x), Math.abs(now[k])));
+  return `<dt>measured</dt><dd id="measured">${all.map(cell).join(', ')} <span class="${fits ? 'good' : 'bad'}">${fits ? '\u2713 agrees' : '\u2717 differs: a kink, or too rough'}</span></dd>`;
+}
+
+/* ---- the quiz: gradients are hidden until asked ---- */
+
+/* The value of an expression of MISTAKES ("-g*a/b^2", "transpose(r)", "a @ g") for tensors by name. */
+function evaluate(words, names) {
+  const tokens = words.match(/[\w.]+|[-+*/^@()]/g);
+  let at = 0;
+  const take = token => tokens[at] === token && ++at;
+  const functions = {exp: x => map(x, Math.exp), sin: x => map(x, Math.sin), cos: x => map(x, Math.cos), transpose: flipped};
+  const need = token => { if (!take(token)) throw new Error(`no ${token} in ${words}`); };
+  function atom() {
+    if (take('(')) {
+      const inner = sum();
+      need(')');
+      return inner;
+    }
+    const word = tokens[at++];
+    if (Object.hasOwn(functions, word)) {
+      need('(');
+      const inner = sum();
+      need(')');
+      return functions[word](inner);
+    }
+    if (/^[\d.]+$/.test(word)) return tensor([], [+word]);
+    if (!names[word]) throw new Error(`no ${word}`);
+    return names[word];
+  }
+  const power = () => { const base = atom(); return take('^') ? zip(base, power(), (x, y) => x ** y) : base; };
+  const signed = () => take('-') ? map(signed(), x => -x) : power();
+  function product() {
+    let left = signed();
+    for (;;)
+      if (take('*')) left = zip(left, signed(), (x, y) => x * y);
+      else if (take('/')) left = zip(left, signed(), (x, y) => x / y);
+      else if (take('@')) left = matmul(left, signed());
+      else return left;
+  }
+  function sum() {
+    let left = product();
+    for (;;)
+      if (take('+')) left = zip(left, product(), (x, y) => x + y);
+      else if (take('-')) left = zip(left, product(), (x, y) => x - y);
+      else return left;
+  }
+  const result = sum();
+  if (at < tokens.length) throw new Error(`what is behind ${words.slice(0, at)}`);
+  return result;
+}
+
+/* Three significant digits suffice. */
+const closeTo = (answer, right) => answer.length === right.length &&
+  right.every((r, k) => answer[k] === r || Math.abs(answer[k] - r) <= 5e-3 * Math.abs(r) || (r === 0 && Math.abs(answer[k]) < 1e-9));
+
+const quiz = {
+  answered: new Set(), tries: 0, hints: 0, again: [],
+
+  /* What is asked, in the order in which gradients are complete. */
+  get questions() {
+    return nodes.filter(n => n.came.some(c => c.step.action === 1) && complete(n.value) && n.value.v.length <= 9)
+      .map(n => ({node: n, parts: n.came.filter(c => c.step.action === 1).map(c => c.step), at: n.came[n.came.length - 1].at}))
+      .filter(q => q.parts.every(s => s.incoming && complete(s.incoming) && complete(s.contribution)) && !q.node.came.some(c => c.step.action !== 1))
+      .sort((a, b) => a.at - b.at);
+  },
+  get question() { return this.questions.find(q => !this.answered.has(q.node.id)); },
+  hides(id) { return !this.answered.has(id) && this.questions.some(q => q.node.id === id); },
+  hidesStep(s) { return this.hides(s.to); },
+
+  turn(on) {
+    state.quiz = on;
+    this.answered.clear();
+    this.again = [];
+    this.tries = this.hints = 0;
+    if (on) play(false);
+    this.redraw(on ? events.length - steps.length + 1 : events.length);
+  },
+  redraw(t) {
+    writeStory();
+    this.show();
+    goTo(t);
+    if ($('answer')) $('answer').focus();
+  },
+  show() {
+    $('quiz').setAttribute('aria-pressed', state.quiz);
+    $('ask').hidden = !state.quiz;
+    if (!state.quiz) return;
+    const q = this.question, all = this.questions.length;
+    if (!q) {
+      $('ask').innerHTML = `<h2>Quiz</h2><p class="good">${all ? 'All gradients are found.' : 'There is nothing small enough here to ask for.'}</p>
+${this.again.length ? `<p>To repeat: ${esc([...new Set(this.again)].join('; '))}.</p>` : ''}<button id="over">End the quiz</button>`;
+      $('over').addEventListener('click', () => this.turn(false));
+      return;
+    }
+    const n = q.node, many = n.value.v.length > 1 ? ` (${n.value.v.length} numbers with commas between them)` : '';
+    $('ask').innerHTML = `<h2>Quiz: ${this.answered.size + 1} of ${all}</h2><form id="form"><label>${esc(partial(n))} = <input id="answer" type="text" size="12" autocomplete="off"
+ aria-describedby="verdict"></label>${many} <button>Check</button> <button type="button" id="hint">Hint</button></form><p id="verdict" role="status"></p>`;
+    $('form').addEventListener('submit', e => { e.preventDefault(); this.check($('answer').value); });
+    $('hint').addEventListener('click', () => this.hint());
+  },
+  check(words) {
+    const q = this.question, right = lastStep(q.node).now.v, answer = words.replace(/[[\]]/g, ' ').split(/[,;]|\s+(?=[-+.\d])/).filter(s => s.trim()).map(numberFrom);
+    if (!answer.length || answer.some(Number.isNaN)) return this.say('That is no number: write 0.5, 1/2, -.2 or 2e-1.', 'bad');
+    if (answer.length !== right.length) return this.say(`${right.length} number${right.length > 1 ? 's' : ''} are asked for.`, 'bad');
+    if (closeTo(answer, right)) {
+      this.answered.add(q.node.id);
+      this.tries = this.hints = 0;
+      this.redraw(q.at);
+      return this.say(`Right: ${eventText({step: q.parts[q.parts.length - 1]})}`, 'good', true);
+    }
+    this.tries++;
+    const why = this.mistake(q, answer);
+    if (why) this.again.push(why);
+    this.say('Not that. ' + (why ? why[0].toUpperCase() + why.slice(1) + '.' : 'Follow the wire back: what is the slope of what uses it?'), 'bad');
+  },
+  /* What a wrong answer may come from, or null. */
+  mistake(q, answer) {
+    if (q.parts.length > 1 && q.parts.some(s => closeTo(answer, s.contribution.v)))
+      return `that is what comes over one of ${q.parts.length} ways: ${q.node.label} is used ${q.parts.length} times, and what comes is added up`;
+    for (const s of q.parts) {
+      const from = nodes[s.from], inputs = from.inputs.map(i => nodes[i] && nodes[i].value);
+      const names = {g: s.incoming, v: q.node.value, r: s.contribution, n: tensor([], [q.node.value.v.length]), a: inputs[0], x: inputs[0], b: inputs[1], y: from.value};
+      const rest = q.parts.filter(o => o !== s).reduce((sum, o) => zip(sum, o.contribution, (x, y) => x + y), map(s.contribution, () => 0));
+      for (const [op, input, words, why] of MISTAKES) {
+        if ((op !== '*' && op !== from.op) || (input >= 0 && input !== s.input)) continue;
+        try {
+          const wrong = zip(rest, evaluate(words, names), (x, y) => x + y);
+          if (closeTo(answer, wrong.v)) return why;
+        } catch { /* its shapes do not fit here */ }
+      }
+    }
+    return null;
+  },
+  hint() {
+    const q = this.question, s = q.parts[Math.min(this.hints, 100) % q.parts.length], from = nodes[s.from];
+    const rungs = [
+      q.parts.length > 1 ? `${q.node.label} is used ${q.parts.length} times: add up what comes over each.` : `${q.node.label} is used by ${from.op}: incoming gradient times its slope.`,
+      `The rule of ${from.op}: ${from.formula} (g: the incoming gradient, here ${briefly(s.incoming)}).`,
+      ...q.parts.map(p => stepText(p)),
+    ];
+    this.say(rungs[Math.min(this.hints, rungs.length - 1)], '');
+    this.hints++;
+    this.again.push(partial(q.node));
+  },
+  say(words, kind, before) {
+    if (before && $('ask').querySelector('h2')) {
+      $('ask').querySelector('.said')?.remove();
+      $('ask').querySelector('h2').insertAdjacentHTML('afterend', `<p class="said ${kind}" role="status">${esc(words)}</p>`);
+      return;
+    }
+    $('verdict').className = kind;
+    $('verdict').textContent = words;
+  },
+};
 
 /* ---- controls ---- */
 
@@ -674,10 +1269,10 @@ function showTheme() {
 const commands = {
   first: () => goTo(0), back: () => goTo(state.t - 1), step: () => goTo(state.t + 1), last: () => goTo(events.length),
   play: () => play(!state.playing), smaller: () => zoomTo(state.zoom / 1.2), larger: () => zoomTo(state.zoom * 1.2), fit,
-  unfold: openAll, fold: closeAll,
+  unfold: openAll, fold: closeAll, quiz: () => quiz.turn(!state.quiz),
   theme: () => { theme = (theme + 1) % 3; showTheme(); },
 };
-const keys = {ArrowRight: 'step', ArrowLeft: 'back', ' ': 'play', Home: 'first', End: 'last', '+': 'larger', '=': 'larger', '-': 'smaller', 0: 'fit'};
+const keys = {ArrowRight: 'step', ArrowLeft: 'back', ' ': 'play', Home: 'first', End: 'last', '+': 'larger', '=': 'larger', '-': 'smaller', 0: 'fit', q: 'quiz'};
 
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -745,13 +1340,16 @@ function begin() {
   for (const kind of ['focusin', 'focusout'])
     $('details').addEventListener(kind, e => { if (e.target.dataset.full) e.target.textContent = kind === 'focusin' ? e.target.dataset.full : numberText(+e.target.dataset.full.replace('inf', 'Infinity')); });
   addEventListener('keydown', pressed);
-  addEventListener('hashchange', () => { readHash(); writeStory(); draw(); });
+  addEventListener('hashchange', () => { readHash(); writeStory(); draw(); quiz.show(); sliders.show(); });
   darkWanted.addEventListener('change', showTheme);
   dragging();
   showTheme();
+  sliders.prepare();
   readHash();
   writeStory();
   draw();
   fit();
+  quiz.show();
+  sliders.show();
 }
 begin();

@@ -2,7 +2,8 @@
  * what has come to its operation's result, the sum before it what has come to its target.
  *
  *   texts   [text, ...]                what the numbers op, formula, file, source and why stand for; -1: none
- *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient]
+ *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
+ *            output, attributes]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...]]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
@@ -149,7 +150,7 @@ static void put_value(FILE *stream, const ct_snapshot *s)
     }
     if (s->bins) {
         fputc(',', stream);
-        put_numbers(stream, (double[]){s->min, s->max, s->mean, s->norm}, 4, single);
+        put_numbers(stream, (double[]){s->min, s->max, s->mean, s->norm}, 4, false);
         fputc(',', stream);
         put_integers(stream, (int64_t[]){s->zeros, s->nans, s->infinities}, 3);
         fputc(',', stream);
@@ -204,7 +205,7 @@ static void put_node(writer *w, int64_t k)
             (long long)(tile->parent - w->p->n_nodes), tile->w, tile->h, tile->label_w, node->recorded);
     bool told = node->state == CT_GRADIENT_NUMBER && w->came[node->id];
     put_value(w->stream, told ? NULL : node->gradient);
-    fputc(']', w->stream);
+    fprintf(w->stream, ",%d,%lld]", node->output, (long long)number_of(w, node->attributes));
 }
 
 static void put_box(const writer *w, int64_t b)

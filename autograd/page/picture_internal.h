@@ -124,6 +124,6 @@ ct_status ct__write_dot(FILE *stream, void *picture);
 ct_status ct__write_html(FILE *stream, void *picture);
 
 /* The page's parts, made by embed.py from the files beside this one. */
-extern const char ct__page_css[], ct__page_js[], ct__page_html[];
+extern const char ct__page_css[], ct__page_js[], ct__page_html[], ct__mistakes_h[];
 
 #endif

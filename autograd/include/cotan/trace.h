@@ -47,11 +47,12 @@ typedef enum ct_gradient_state {
 typedef struct ct_trace_node {
     int64_t id;
     ct_trace_kind kind;
-    const char *name;    /* the user's (ct_name), or NULL */
-    const char *op;      /* the operation or function that made it */
-    const char *formula; /* of the operation's gradient, or NULL */
-    const char *region;  /* "" outside of any */
-    const char *file;    /* where, or NULL */
+    const char *name;       /* the user's (ct_name), or NULL */
+    const char *op;         /* the operation or function that made it */
+    const char *formula;    /* of the operation's gradient, or NULL */
+    const char *region;     /* "" outside of any */
+    const char *attributes; /* of the operation, "axis=1 index=0"; NULL if it has none or does not name them */
+    const char *file;       /* where, or NULL */
     int line;
     int output;    /* which of the operation's results */
     bool recorded; /* it is in a graph: backward can come here */

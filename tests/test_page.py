@@ -1,0 +1,430 @@
+#!/usr/bin/env python3
+"""Reads the pages that page_samples writes in a headless Chromium, from files, without a network: steps, clicks, presses keys, moves
+inputs, answers the quiz, and compares what is shown with the traces. Says so and passes nothing where there is no Chromium.
+usage: test_page.py PAGE_SAMPLES [SCREENSHOT_FOLDER]"""
+import json
+import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+
+class Browser:
+    """Chromium, spoken to over a pipe: https://chromedevtools.github.io/devtools-protocol."""
+
+    def __init__(self, program, folder):
+        down, self.write = os.pipe()
+        self.read, up = os.pipe()
+        for fd in (down, up):
+            os.set_inheritable(fd, True)
+
+        def connect():
+            a, b = os.dup(down), os.dup(up)
+            os.dup2(a, 3)
+            os.dup2(b, 4)
+        self.process = subprocess.Popen(
+            [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--disable-extensions",
+             "--disable-background-networking", "--disable-dev-shm-usage", "--disable-component-update", "--disable-sync",
+             "--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars", f"--user-data-dir={folder}/profile", "about:blank"],
+            preexec_fn=connect, pass_fds=(3, 4, down, up), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(down)
+        os.close(up)
+        self.number, self.rest, self.events, self.session = 0, b"", [], None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(domain + ".enable")
+
+    def message(self):
+        while b"\0" not in self.rest:
+            more = os.read(self.read, 1 << 20)
+            assert more, "Chromium went away"
+            self.rest += more
+        one, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(one)
+
+    def call(self, method, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.message()
+            if answer.get("id") == self.number:
+                assert "error" not in answer, (method, answer["error"])
+                return answer["result"]
+            self.events.append(answer)
+
+    def load(self, url):
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+        while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
+            self.events.append(self.message())
+
+    def open(self, path, hash=""):
+        """Loads a file anew, and returns the seconds that it took until the script had run."""
+        self.load("about:blank")
+        start = time.monotonic()
+        self.load(f"file://{path}{hash}")
+        taken = time.monotonic() - start
+        self.check_quiet(path)
+        return taken
+
+    def check_quiet(self, path):
+        """Nothing but the file itself was asked for, and nothing was complained of."""
+        for e in self.events:
+            if e.get("method") == "Network.requestWillBeSent":
+                url = e["params"]["request"]["url"]
+                assert url.split("#")[0] == f"file://{path}", f"it asks for {url}"
+            assert e.get("method") != "Runtime.exceptionThrown", e["params"]["exceptionDetails"]
+            assert e.get("method") != "Log.entryAdded", e["params"]["entry"]
+
+    def run(self, script):
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, (script, answer["exceptionDetails"])
+        return answer["result"].get("value")
+
+    def press(self, key, code=None):
+        names = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Enter": 13, " ": 32}
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=names.get(key, ord(key[0])), **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=names.get(key, ord(key[0])))
+
+    def click(self, selector):
+        x, y = self.run(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center', inline: 'center'}});"
+                        "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()")
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def write_in(self, selector, words):
+        self.run(f"document.querySelector({json.dumps(selector)}).focus(); document.querySelector({json.dumps(selector)}).select()")
+        self.call("Input.insertText", text=words)
+
+    def close(self):
+        self.call("Browser.close")
+        self.process.wait(30)
+
+
+# ---- what is compared ----
+
+def number(x):
+    return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(x, x)
+
+
+def same(a, b):
+    a, b = number(a), number(b)
+    return a == b and math.copysign(1, a) == math.copysign(1, b) or (a != a and b != b)
+
+
+def load(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+# ---- the tests ----
+
+def every_number_is_the_engines(b, folder):
+    """At the end every node's value and gradient, in full, are those of the trace, and so is every step."""
+    for name in ("circuit", "nasty", "leaf", "transformer", "lenet"):
+        trace = load(folder, name)
+        b.open(folder / f"{name}.html", "#t=99999")
+        shown = b.run("""nodes.map(n => { choose(n.id, false); const all = s => [...document.querySelectorAll(s + ' .num[data-full]')].map(e => e.dataset.full);
+          return {label: n.label, value: all('#value'), gradient: all('#gradient'), words: $('details').textContent}; })""")
+        behind = behind_root(trace)
+        assert len(shown) == len(behind) > 0, name
+        for got, node in zip(shown, behind):
+            check_value(name, got["value"], node["value"])
+            state = node["gradient"]["state"]
+            if state == "number" or (state == "zero" and "dtype" in node["gradient"]):
+                check_value(name, got["gradient"], node["gradient"])
+            else:
+                assert not got["gradient"], (name, node)
+                words = {"zero": "exactly zero", "none": node["gradient"].get("why", ""), "not computed": "not computed"}[state]
+                assert words in got["words"], (name, words, got["words"])
+        ids = {node["id"] for node in behind}
+        steps = [s for s in trace["steps"] if s["to"] in ids and (s["action"] != "leaf" or s["old"])]
+        seen = b.run("steps.map(s => ['incoming', 'local', 'contribution', 'old', 'now'].map(k => s[k] && s[k].v ? s[k].v.map(fullText) : null))")
+        assert len(seen) == len(steps), name
+        for got, step in zip(seen, steps):
+            for key, values in zip(("incoming", "local", "contribution", "old", "now"), got):
+                check_value((name, key), values or [], step[key])
+
+
+def behind_root(trace):
+    told = {trace["root"]}
+    for node in reversed(trace["nodes"]):
+        if node["id"] in told:
+            told.update(i for i in node["inputs"] if i >= 0)
+    return [node for node in trace["nodes"] if node["id"] in told]
+
+
+def check_value(name, got, value):
+    if value is None:
+        assert got == [], (name, got)
+        return
+    wanted = value["values"] if "values" in value else value["first"] + value["last"] + [value[k] for k in ("min", "max", "mean", "norm")]
+    got = [float(x) for x in got]
+    wanted = wanted[:len(got)] if "values" not in value and len(got) == 6 else wanted
+    assert len(got) == len(wanted) and all(map(same, got, wanted)), (name, got, wanted)
+
+
+def stepping(b, folder):
+    b.open(folder / "circuit.html", "#t=0")
+    total = b.run("events.length")
+    gradient = "(label => lines[nodes.find(n => n.label === label).id].words[2].textContent)"
+    assert b.run(gradient + "('w0')") == "\u2202 not yet"
+    for _ in range(total):
+        b.press("ArrowRight")
+    assert b.run("state.t") == total
+    assert b.run(gradient + "('w0')") == "\u2202 3.803"
+    assert b.run(gradient + "('x1')") == "\u2202 none"
+    assert b.run("$('story').children.length") == total
+    assert b.run("$('story').tagName") == "OL"
+    # The fork: 0.1966 * -1 comes to what the square has brought.
+    fork = [s for s in b.run("[...$('story').children].map(e => e.textContent)") if "+= from" in s]
+    assert fork == ["mul: \u2202f/\u2202w0 = \u2026 + 0.1966 \u00d7 -1 = -0.1966   += from mul: 4 \u2192 3.803   (4 + -0.1966 = 3.803)"], fork
+    assert b.run("$('now').textContent") == b.run("$('story').querySelector('[aria-current]').textContent")
+    b.press("ArrowLeft")
+    assert b.run("state.t") == total - 1
+    b.press("Home")
+    assert b.run("state.t") == 0 and b.run("$('back').disabled")
+    b.click("#step")
+    b.click("#step")
+    b.click("#back")
+    assert b.run("state.t") == 1
+    assert "t=1" in b.run("location.hash")
+    b.press("End")
+    assert b.run("state.t") == total
+    b.run("document.activeElement.blur()")  # a button that has the focus takes the space itself
+    b.press(" ")
+    assert b.run("$('play').textContent") == "Pause" and b.run("state.t") == 0
+    b.run("new Promise(done => setTimeout(done, 1100))")
+    assert b.run("state.t") >= 1
+    b.press(" ")
+    assert b.run("$('play').textContent") == "Play"
+    b.click("#story li:nth-child(3)")
+    assert b.run("state.t") == 3
+
+
+def choosing(b, folder):
+    b.open(folder / "circuit.html")
+    w0 = b.run("nodes.findIndex(n => n.label === 'w0')")
+    b.click(f"[data-tile='{w0}'] rect")
+    words = b.run("$('details').textContent")
+    assert "asks for a gradient" in words and "page_samples.c" in words and "ct_scalar(dtype, value)" in words, words
+    assert f"n={w0}" in b.run("location.hash")
+    b.run(f"picture.querySelector('[data-tile=\"{w0 + 1}\"]').focus()")
+    b.press("Enter")
+    assert b.run("state.chosen") == w0 + 1
+    b.press("/")
+    assert b.run("document.activeElement.id") == "search"
+    b.call("Input.insertText", text="exp")
+    b.press("Enter")
+    assert b.run("nodes[state.chosen].op") == "exp"
+    assert "measured" in b.run("$('details').textContent") and "agrees" in b.run("$('measured').textContent")
+
+
+def folding(b, folder):
+    for name, tiles in (("lenet", 40), ("transformer", 40), ("chain", 40)):
+        taken = b.open(folder / f"{name}.html")
+        shown = b.run("picture.querySelectorAll('[data-tile]').length")
+        assert 1 < shown <= tiles, (name, shown)
+        assert taken < 2, f"{name} took {taken:.1f} s"
+        assert (folder / f"{name}.html").stat().st_size < 2e6
+    b.open(folder / "transformer.html")
+    before = b.run("picture.querySelectorAll('[data-tile]').length")
+    b.run("picture.querySelector('[aria-expanded=false]').focus()")
+    b.press("Enter")
+    assert b.run("picture.querySelectorAll('[data-tile]').length") > before
+    assert b.run("document.activeElement.getAttribute('aria-expanded')") == "true"
+    hash = b.run("location.hash")
+    b.press("Enter")
+    assert b.run("picture.querySelectorAll('[data-tile]').length") == before
+    b.open(folder / "transformer.html", hash)
+    assert b.run("picture.querySelectorAll('[data-tile]').length") > before
+    b.click("#unfold")
+    assert b.run("picture.querySelectorAll('g[aria-expanded=false]').length") == 0
+    b.click("#fold")
+    assert b.run("picture.querySelectorAll('g[aria-expanded=true]').length") == 0
+
+
+def places_are_the_librarys(b, folder):
+    """The page lays out as place.c does: the boxes of the picture, to the pixel."""
+    for name in ("circuit", "lenet", "transformer", "chain", "nasty"):
+        b.open(folder / f"{name}.html", "#width=1200")
+        rects = b.run("[...picture.querySelectorAll('rect:not(.open)')].map(r => ['x', 'y', 'width', 'height'].map(k => +r.getAttribute(k)))")
+        wires = b.run("[...picture.querySelectorAll('path.w')].map(p => p.getAttribute('d'))")
+        b.open(folder / f"{name}.svg")
+        drawn = b.run("[...document.querySelectorAll('rect')].map(r => ['x', 'y', 'width', 'height'].map(k => +r.getAttribute(k)))")
+        lines = b.run("[...document.querySelectorAll('path.w')].map(p => p.getAttribute('d'))")
+        assert sorted(rects) == sorted(drawn), name
+        assert set(wires) == set(lines), (name, set(wires) ^ set(lines))
+
+
+def numbers_are_the_librarys(b, folder):
+    b.open(folder / "leaf.html")
+    lines = [line.split() for line in (folder / "numbers.txt").read_text().splitlines()]
+    assert len(lines) == 100000
+    wrong = b.run("(all => all.filter(([x, words]) => numberText(x === 'nan' || x === '-nan' ? NaN : x.endsWith('inf') ? Infinity * (x[0] === '-' ? -1 : 1) : +x) !== words)"
+                  f".slice(0, 5))({json.dumps(lines)})")
+    assert wrong == [], wrong
+
+
+def moved_inputs(b, folder):
+    """Every operation of RULES, moved from one place to another, gives what the library gives there."""
+    for bits, tolerance in ((64, 1e-10), (32, 1e-4)):
+        b.open(folder / f"operations{bits}.html")
+        assert b.run("sliders.why") is None, b.run("sliders.why")
+        unseen = b.run("Object.keys(RULES).filter(op => !nodes.some(n => n.op === op))")
+        assert unseen == [], f"no sample has {unseen}"
+        trace = load(folder, f"operations{bits}_moved")
+        for k, node in enumerate(trace["nodes"]):
+            if node["kind"] == "leaf":
+                for i, x in enumerate(node["value"]["values"]):
+                    b.run(f"sliders.set({k}, {i}, {x!r})")
+        got = b.run("nodes.map(n => ({label: n.label, op: n.op, value: n.value.v, gradient: (gradientAt(n, events.length).value || {v: null}).v}))")
+        for node, mine in zip(trace["nodes"], got):
+            check_near(node["op"], mine["value"], node["value"]["values"], tolerance)
+            if node["gradient"]["state"] == "number":
+                check_near(node["op"], mine["gradient"], node["gradient"]["values"], tolerance)
+        locals_ = b.run("steps.map(s => s.local && s.local.v)")
+        for step, mine in zip(trace["steps"], locals_):
+            if mine and "values" in step["local"]:
+                check_near(trace["nodes"][step["from"]]["op"], mine, step["local"]["values"], tolerance)
+        assert "Computed by this page" in b.run("$('moved').textContent")
+    for name, words in (("lenet", "does not know how to compute"), ("nasty", "differ")):
+        b.open(folder / f"{name}.html")
+        assert "Not here" in b.run("$('leaves').textContent") or b.run("sliders.why") is None, name
+
+
+def check_near(op, got, wanted, tolerance):
+    for a, b in zip(got, wanted):
+        assert abs(a - b) <= tolerance * max(1, abs(b)), (op, got, wanted)
+    assert len(got) == len(wanted)
+
+
+def sliders(b, folder):
+    b.open(folder / "circuit.html")
+    w0 = b.run("nodes.findIndex(n => n.label === 'w0')")
+    b.write_in(f"input[type=text][data-of='{w0}']", "1/2")
+    s = 0.5 * -1 + -3 * -2 - 3
+    f = 1 / (1 + math.exp(-s))
+    assert abs(b.run("nodes[data.root].value.v[0]") - (f + 0.25)) < 1e-12
+    assert "the gradients forecast" in b.run("$('moved').textContent")
+    hash = b.run("location.hash")
+    b.open(folder / "circuit.html", hash)
+    assert abs(b.run("nodes[data.root].value.v[0]") - (f + 0.25)) < 1e-12
+    b.click("#reset")
+    assert b.run("nodes[data.root].value.v[0]") == b.run("nodes[data.root].recordedValue.v[0]")
+    b.run(f"document.querySelector(\"input[type=range][data-of='{w0}']\").focus()")
+    b.press("ArrowRight")
+    assert b.run(f"nodes[{w0}].value.v[0]") != 2
+
+
+def the_quiz(b, folder):
+    b.open(folder / "circuit.html")
+    b.press("q")
+    assert b.run("state.quiz") and not b.run("$('ask').hidden")
+    asked = b.run("quiz.questions.length")
+    assert asked > 6
+    secret = b.run("[...$('story').children].filter(e => e.textContent.endsWith('= ?')).length")
+    assert secret >= asked
+    assert b.run("$('details').textContent + $('told').textContent").count("3.803") == 0
+    # The first: of a sum, its gradient is 1. Wrong answers are named, hints go up a ladder.
+    b.write_in("#answer", "nonsense")
+    b.press("Enter")
+    assert "no number" in b.run("$('verdict').textContent")
+    b.click("#hint")
+    assert "slope" in b.run("$('verdict').textContent")
+    seen = []
+    for k in range(asked):
+        right = b.run("lastStep(quiz.question.node).now.v[0]")
+        label, op, parts = b.run("[quiz.question.node.label, nodes[quiz.question.parts[0].from].op, quiz.question.parts.length]")
+        if label == "w0":
+            b.write_in("#answer", "4")
+            b.press("Enter")
+            seen.append(b.run("$('verdict').textContent"))
+        elif op == "neg":
+            b.write_in("#answer", str(-right))
+            b.press("Enter")
+            seen.append(b.run("$('verdict').textContent"))
+        b.write_in("#answer", "4e0/1" if right == 4 else f"{right:.3g}")
+        b.press("Enter")
+        assert b.run("quiz.answered.size") == k + 1, (label, right)
+    assert any("one of 2 ways" in s for s in seen) and any("The sign" in s for s in seen), seen
+    assert "All gradients are found" in b.run("$('ask').textContent")
+    b.click("#over")
+    assert not b.run("state.quiz")
+
+
+def nothing_breaks_out(b, folder):
+    b.open(folder / "nasty.html", "#t=99999&n=0")
+    assert b.run("document.title") != "broken"
+    assert b.run("document.scripts.length") == 3
+    assert b.run("document.images.length") == 0
+    for k in range(b.run("N")):
+        b.run(f"choose({k}, true)")
+    b.run("$('search').value = '</script>'; search()")
+    assert b.run("document.scripts.length") == 3 and b.run("document.images.length") == 0
+    assert b.run("document.title") != "broken"
+
+
+def contrast(b, folder):
+    """WCAG: 4.5 for text, 3 for shapes, light and dark; every button has a name."""
+    for theme in ("light", "dark"):
+        b.open(folder / "circuit.html")
+        b.run(f"theme = themes.indexOf('{theme}'); showTheme()")
+        colors = b.run("""Object.fromEntries(['back', 'front', 'soft', 'line', 'panel', 'mark', 'mark-back', 'leaf', 'leaf-line', 'op', 'op-line', 'part', 'part-line', 'good', 'bad']
+          .map(k => [k, getComputedStyle(document.documentElement).getPropertyValue('--' + k).trim()]))""")
+        pairs = [("front", "back"), ("front", "panel"), ("front", "leaf"), ("front", "op"), ("front", "part"), ("front", "mark-back"), ("soft", "back"),
+                 ("soft", "panel"), ("soft", "leaf"), ("soft", "op"), ("soft", "part"), ("soft", "mark-back"), ("mark", "panel"), ("good", "panel"), ("bad", "panel")]
+        for front, back in pairs:
+            assert ratio(colors[front], colors[back]) >= 4.5, (theme, front, back, ratio(colors[front], colors[back]))
+        for front in ("line", "mark", "leaf-line", "op-line", "part-line"):
+            assert ratio(colors[front], colors["back"]) >= 3, (theme, front)
+    nameless = b.run("[...document.querySelectorAll('button, input, [role=button]')].filter(e => !(e.textContent.trim() || e.ariaLabel || (e.labels || []).length)).map(e => e.outerHTML)")
+    assert nameless == [], nameless
+
+
+def ratio(a, b):
+    def light(color):
+        parts = [int(color[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, bl = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * r + 0.7152 * g + 0.0722 * bl
+    high, low = sorted((light(a), light(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+TESTS = [every_number_is_the_engines, stepping, choosing, folding, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
+         nothing_breaks_out, contrast]
+
+
+def main():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        print("SKIPPED: there is no chromium; .ci/run installs it")
+        sys.exit(77)
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="cotan_page_") as name:
+        folder = pathlib.Path(name).resolve()
+        program_path = pathlib.Path(sys.argv[1]).resolve()
+        subprocess.run([program_path, folder], cwd=program_path.parent.parent, check=True) # from where the paths of source files lead on
+        browser = Browser(program, name)
+        for test in TESTS:
+            try:
+                test(browser, folder)
+            except AssertionError as error:
+                failed += 1
+                line = traceback.extract_tb(error.__traceback__)[1 if len(traceback.extract_tb(error.__traceback__)) > 1 else 0]
+                print(f"{test.__name__}:{line.lineno}: {str(error)[:2000]}")
+        browser.close()
+    print(f"{len(TESTS) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+main()
