@@ -58,16 +58,13 @@ typedef struct ct_op {
     int outputs;                /* 0 counts as 1 */
     uint64_t saves;             /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
     size_t attributes_size;     /* at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
-<<<<<<< HEAD
+    /* The attributes' names, for pictures and traces: a word each, in the struct's order, "axes:8 n_axes p:1d". Each is an int64_t, or
+     * so many behind a colon, or doubles with a d. NULL: they are not shown. */
+    const char *attribute_names;
     /* The element types that inputs may have, a set for each: 0 is the set of the input before it, and for the first
      * CT_FLOATS; inputs behind the last set have that. Inputs that have a choice must all choose alike, but for those that are
      * CT_MIXED. Anything else is an error before infer, so the others may rely on it. */
     uint16_t takes[CT_TAKES];
-=======
-    /* The attributes' names, for pictures and traces: a word each, in the struct's order, "axes:8 n_axes p:1d". Each is an int64_t, or
-     * so many behind a colon, or doubles with a d. NULL: they are not shown. */
-    const char *attribute_names;
->>>>>>> e280505 (autograd/page: move inputs, ask for gradients, and try it in a browser)
     /* Shape rule: checks the inputs and declares each output with ct_call_output_like() or ct_call_output_shape(), or, for
      * a view of an input, ct_call_output_view(). An error is recorded with ct_call_error(). */
     ct_status (*infer)(ct_call *call);
