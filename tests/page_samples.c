@@ -118,21 +118,28 @@ static ct_tensor *norm(ct_linear_layer **l, ct_tensor *x)
     return ct_layer_norm(x, NULL, NULL);
 }
 
+static void make_layers(ct_module *m, int block, ct_linear_layer **l)
+{
+    static const char *const names[] = {"query", "key", "value", "out", "up", "down"};
+    char name[32];
+    for (int i = 0; i < 6; i++) {
+        snprintf(name, sizeof name, "%s%d", names[i], block);
+        l[i] = ct_linear_new(m, name, i == 5 ? 4 * WIDTH : WIDTH, i == 4 ? 4 * WIDTH : WIDTH);
+    }
+}
+
 static void transformer(const char *name)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
-    const char *const names[] = {"query", "key", "value", "out", "up", "down"};
-    ct_linear_layer *l[6];
-    for (int i = 0; i < 6; i++)
-        l[i] = ct_linear_new(m, names[i], i == 5 ? 4 * WIDTH : WIDTH, i == 4 ? 4 * WIDTH : WIDTH);
+    ct_linear_layer *l[2][6];
+    make_layers(m, 0, l[0]);
+    make_layers(m, 1, l[1]);
     begin();
     ct_tensor *x = ct_name(ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(TOKENS, WIDTH)), "x");
     for (int block = 0; block < 2; block++) {
-        char region[16];
-        snprintf(region, sizeof region, "block%d", block);
-        ct_region_begin(region);
-        x = ct_add(x, in("attention", attention, l, in("norm1", norm, l, x)));
-        x = ct_add(x, in("feed_forward", feed_forward, l, in("norm2", norm, l, x)));
+        ct_region_begin(block ? "block1" : "block0");
+        x = ct_add(x, in("attention", attention, l[block], in("norm1", norm, l[block], x)));
+        x = ct_add(x, in("feed_forward", feed_forward, l[block], in("norm2", norm, l[block], x)));
         ct_region_end();
     }
     ct_backward(ct_name(ct_mean(ct_square(x)), "loss"));

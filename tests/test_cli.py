@@ -280,6 +280,10 @@ for kind, holds in {"dot": ["digraph", "0.7311"], "svg": ["</svg>", "0.7311"], "
     refuses(["explain", *circuit, f"--{kind}", "x.txt"], f"--{kind} x.txt: the name must end in .{kind}")
 refuses(["explain", *circuit, "--svg", "x.svg", "--html", "x.html"], "--html and --svg do not go together")
 
+picture = top / "docs" / "circuit.svg"
+says(["explain", *circuit, "--svg", "circuit.svg"])
+check("README's picture is what the command beside it draws", pathlib.Path("circuit.svg").read_bytes() == picture.read_bytes())
+
 # ---- ops ----
 all_ops = run("ops", "--names")[1].split()
 check("ops --names lists many", len(all_ops) > 100 and {"add", "matmul", "softmax", "conv2d"} <= set(all_ops))

@@ -44,6 +44,35 @@ static ct_tensor *circuit(void)
     return ct_name(ct_sigmoid(sum), "f");
 }
 
+/* ---- attributes ---- */
+
+static const char *attributes_of(const ct_trace_log *trace, const char *op)
+{
+    for (int64_t id = 0; id < ct_trace_nodes(trace); id++)
+        if (strcmp(ct_trace_node_at(trace, id)->op, op) == 0)
+            return ct_trace_node_at(trace, id)->attributes;
+    ck_abort_msg("no %s", op);
+    return NULL;
+}
+
+START_TEST(attributes_by_name)
+{
+    ok(ct_trace_begin());
+    ct_tensor *x = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(2, 3)), true);
+    ct_tensor *y = ct_clamp(ct_mul_scalar(ct_sum(x, CT_AXES(0, 1), .keepdim = true), 0.1), -1.5, 2);
+    ct_tensor *z = ct_exp(ct_select(ct_transpose(y, 0, 1), 0, 0));
+    ck_assert_ptr_nonnull(z);
+    ct_trace_log *trace = end_trace();
+    ck_assert_str_eq(attributes_of(trace, "sum"), "axes=0,1,0,0,0,0,0,0 n_axes=2 keepdim=1 number=0");
+    ck_assert_str_eq(attributes_of(trace, "mul_scalar"), "p=0.10000000000000001");
+    ck_assert_str_eq(attributes_of(trace, "clamp"), "p=-1.5,2");
+    ck_assert_str_eq(attributes_of(trace, "transpose"), "first=0 second=1");
+    ck_assert_str_eq(attributes_of(trace, "select"), "axis=0 index=0");
+    ck_assert_ptr_null(attributes_of(trace, "exp"));
+    ct_trace_free(trace);
+}
+END_TEST
+
 /* ---- what is in it ---- */
 
 START_TEST(the_circuit_of_the_lectures)
@@ -1119,6 +1148,7 @@ Suite *ct_suite_trace(void)
     TCase *tests = tcase_create("trace");
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, the_circuit_of_the_lectures);
+    tcase_add_test(tests, attributes_by_name);
     tcase_add_loop_test(tests, every_step_adds_up, 0, 2);
     tcase_add_test(tests, results_are_the_same);
     tcase_add_test(tests, leaves_accumulate);

@@ -66,7 +66,7 @@ const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
 
 const nodes = data.nodes.map((n, id) => ({id, kind: n[0], label: n[1], named: n[2], op: text(n[3]), formula: text(n[4]), file: text(n[5]),
   line: n[6], source: text(n[7]), inputs: n[8], value: value(n[9]), state: n[10], why: text(n[11]), box: n[12], w: n[13], h: n[14],
-  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), users: [], came: []}));
+  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), users: [], came: []}));
 const N = nodes.length;
 for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
@@ -447,7 +447,7 @@ function zoomTo(zoom) {
 function fit() {
   state.zoom = 1;
   draw();
-  zoomTo(Math.min(1.25, Math.max(0.6, ($('graph').clientWidth - 4) / place[N].w)));
+  zoomTo(Math.min(1, Math.max(0.6, ($('graph').clientWidth - 4) / place[N].w)));
 }
 
 /* ---- the story ---- */
@@ -583,8 +583,13 @@ function showDetails() {
 <h3>Value</h3><div id="value">${made ? tableOf(n.value) : '<span class="state">not computed yet</span>'}</div>
 <h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
-${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${state.quiz ? '' : localHtml(n) + measuredHtml(n)}
+${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
 ${pathOf(n)}${where}</dl>`;
+}
+/* Why the gradient is what it is, as the library says it of the inputs as they were. */
+function reasonHtml(n) {
+  const given = n.reason && state.t === events.length && !sliders.given.size && !n.came.some(c => c.step.action === 0);
+  return given ? `<dt>why</dt><dd>${esc(n.reason)}</dd>` : '';
 }
 function pathOf(n) {
   const path = [];
@@ -862,7 +867,7 @@ const RULES = {
   softsign: one(x => x / (1 + Math.abs(x)), x => 1 / (1 + Math.abs(x)) ** 2),
   floor: one(Math.floor, () => 0),
   clamp: one((x, p, q) => x < p ? p : x > q ? q : x, (x, y, p, q) => x >= p && x <= q ? 1 : 0),
-  hardtanh: one((x, p, q) => x < p ? p : x > q ? q : x, (x, y, p, q) => x > p && x < q ? 1 : 0),
+  clamp_inside: one((x, p, q) => x < p ? p : x > q ? q : x, (x, y, p, q) => x > p && x < q ? 1 : 0),
   add: two((a, b) => a + b, () => 1, () => 1),
   sub: two((a, b) => a - b, () => 1, () => -1),
   mul: two((a, b) => a * b, (a, b) => b, a => a),
@@ -1263,7 +1268,7 @@ let theme = 0;
 function showTheme() {
   const dark = themes[theme] === 'dark' || (themes[theme] === 'system' && darkWanted.matches);
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
-  $('theme').textContent = 'Theme: ' + themes[theme];
+  $('theme').textContent = themes[theme] === 'system' ? 'Theme' : themes[theme] === 'dark' ? 'Dark' : 'Light';
 }
 
 const commands = {

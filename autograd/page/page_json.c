@@ -3,7 +3,7 @@
  *
  *   texts   [text, ...]                what the numbers op, formula, file, source and why stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
- *            output, attributes]
+ *            output, attributes, reason]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...]]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
@@ -205,7 +205,12 @@ static void put_node(writer *w, int64_t k)
             (long long)(tile->parent - w->p->n_nodes), tile->w, tile->h, tile->label_w, node->recorded);
     bool told = node->state == CT_GRADIENT_NUMBER && w->came[node->id];
     put_value(w->stream, told ? NULL : node->gradient);
-    fprintf(w->stream, ",%d,%lld]", node->output, (long long)number_of(w, node->attributes));
+    bool few = w->p->n_nodes <= 300 && w->p->run > 0; /* each asks for a walk over all steps */
+    const char *reason = few && node->state >= CT_GRADIENT_ZERO
+                             ? ct__arena_text(&w->p->arena, ct_trace_why(w->p->trace, node->id))
+                             : NULL;
+    fprintf(w->stream, ",%d,%lld,%lld]", node->output, (long long)number_of(w, node->attributes),
+            (long long)number_of(w, reason));
 }
 
 static void put_box(const writer *w, int64_t b)

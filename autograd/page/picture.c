@@ -351,7 +351,8 @@ static void open_lonely(ct_picture *p)
 
 static ct_status open_boxes(ct_picture *p)
 {
-    bool all = p->options->unfold == CT_YES || (p->options->unfold == CT_AUTO && p->n_nodes <= CT_MANY);
+    bool all = p->options->unfold == CT_YES ||
+               (p->options->unfold == CT_AUTO && p->n_nodes <= (p->n_boxes > 1 ? CT_SOME : CT_MANY));
     for (int64_t b = 0; b < p->n_boxes; b++)
         p->boxes[b].open = b == 0 || all;
     open_lonely(p);

@@ -11,6 +11,7 @@
 
 enum {
     CT_MANY = 40,      /* tiles that are seen at once */
+    CT_SOME = 20,      /* tensors of a graph with regions that is shown with all of them open */
     CT_LABEL_TEXT = 96 /* bytes of a label */
 };
 

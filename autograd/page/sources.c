@@ -1,5 +1,6 @@
 /* The texts of the source lines that a page shows. Invariant: a file that cannot be read, or is none, has no lines; that is no error. */
 #include "picture_internal.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,9 +33,10 @@ static ct_status collect(ct_sources *s, const ct_picture *p)
 }
 
 /* Those of one file, sorted by line. */
-static void read_file(ct_source_line *lines, int64_t n)
+static ct_status read_file(ct_source_line *lines, int64_t n)
 {
     struct stat info;
+    errno = 0;
     FILE *file = stat(lines->file, &info) == 0 && S_ISREG(info.st_mode) ? fopen(lines->file, "re") : NULL;
     char *text = NULL;
     size_t room = 0;
@@ -43,9 +45,11 @@ static void read_file(ct_source_line *lines, int64_t n)
         for (; k < n && lines[k].line <= line; k++)
             if (lines[k].line == line)
                 lines[k].text = strndup(text + strspn(text, " \t"), strcspn(text + strspn(text, " \t"), "\r\n"));
+    ct_status status = errno == ENOMEM ? ct__no_memory("graph_write") : CT_OK;
     free(text);
     if (file)
         fclose(file);
+    return status;
 }
 
 ct_status ct__sources_read(ct_sources *s, const ct_picture *p)
@@ -54,12 +58,12 @@ ct_status ct__sources_read(ct_sources *s, const ct_picture *p)
     if (status != CT_OK || s->n == 0)
         return status;
     qsort(s->lines, (size_t)s->n, sizeof *s->lines, by_line);
-    for (int64_t begin = 0, end; begin < s->n; begin = end) {
+    for (int64_t begin = 0, end; status == CT_OK && begin < s->n; begin = end) {
         for (end = begin; end < s->n && strcmp(s->lines[end].file, s->lines[begin].file) == 0;)
             end++;
-        read_file(s->lines + begin, end - begin);
+        status = read_file(s->lines + begin, end - begin);
     }
-    return CT_OK;
+    return status;
 }
 
 const char *ct__source_line(const ct_sources *s, const char *file, int line)

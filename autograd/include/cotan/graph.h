@@ -15,7 +15,7 @@ typedef struct CT_BY_NAME ct_graph_options {
     CT_OPTIONS_HEAD;
     const char *title;  /* above the picture; NULL: the root's name */
     const char *open;   /* of a graph that is shown folded, this region and those around it are open: "encoder.0" */
-    ct_choice unfold;   /* whether all boxes are open; CT_AUTO: if that gives at most 40 tensors */
+    ct_choice unfold;   /* whether all boxes are open; CT_AUTO: in a graph of at most 40 tensors, or 20 and regions */
     bool constants;     /* default true: data, labels and what else asks for no gradient is shown */
     const char *around; /* only what is near the tensor of this name: */
     int distance;       /* at most so many wires away, from 0; default 2 */
