@@ -248,13 +248,6 @@ static bool draw(void *unused)
         f && ct_graph_write_dot(ct_sum(ct_matmul(w, ct_tanh(w))), &w, 1, (const char *const[]){"w"}, f) == CT_OK;
     if (f)
         fclose(f);
-    ct_tensor *loss = ct_sum(ct_exp(ct_mul(w, w)));
-    ct_region_begin("part");
-    good = ct_graph_write(loss, path("g.svg")) == CT_OK && good;
-    good = ct_graph_write(loss, path("g.html"), .unfold = CT_YES) == CT_OK && good;
-    good = ct_graph_write(loss, path("h.dot")) == CT_OK && good;
-    good = ct_graph_write(loss, path("g.json")) == CT_OK && good;
-    ct_region_end();
     good = ct_plot_svg(path("p.svg"), &series, 1, .title = "curve") == CT_OK && good;
     return good && ct_error_code() == CT_OK;
 }
@@ -277,8 +270,7 @@ static void write_files(void)
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"x.gz",   "y.gz",  "t.csv.gz", "t.safetensors", "g.dot", "g.svg",
-                                        "g.html", "h.dot", "g.json",   "p.svg",         "output"};
+    static const char *const names[] = {"x.gz", "y.gz", "t.csv.gz", "t.safetensors", "g.dot", "p.svg", "output"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unlink(path(names[i]));
     rmdir(folder);
