@@ -7,6 +7,9 @@ usage: make_page.py TOP COTAN [--check]          COTAN: the command
 """
 import difflib, json, pathlib, re, subprocess, sys
 
+sys.dont_write_bytecode = True
+import headers
+
 HEAD = """# Reference: the operations
 
 Made from the operations' records and the comments in the headers of `ops/include/cotan/`; after a change of either,
@@ -29,62 +32,6 @@ def records(program):
     """{name: {"gradient", "expression", "source", "samples": [...], ...}}, in the order of ct_ops()."""
     text = subprocess.run([program, "ops", "--json"], stdout=subprocess.PIPE, text=True, check=True).stdout
     return {record["name"]: record for record in json.loads(text)}
-
-
-TOKEN = re.compile(r"""(?P<blank>\n)                                         # ends what a comment is about
-                     | /\*(?P<comment>.*?)\*/[ ]*\n                          # on lines of its own
-                     | (?P<declaration>(?:CT_API|typedef)\b.*?;[^\n;]*\n)
-                     | (?P<define>\#define[ ](?:[^\n]*\\\n)*[^\n]*\n)
-                     | [^\n]*\n""", re.X | re.S)
-
-
-def whole(declaration, text, at):
-    """A declaration up to the brace that closes it and the comment behind it; and where it ends."""
-    end = at
-    while True:
-        end = text.index("\n", end) + 1
-        so_far = text[at:end]
-        bare = re.sub(r"/\*.*?\*/", "", so_far, flags=re.S)
-        if so_far.count("/*") == so_far.count("*/") and bare.count("{") == bare.count("}") and bare.rstrip().endswith(";"):
-            return so_far, end
-
-
-def plain(comment):
-    """A comment's text without its stars."""
-    return re.sub(r"\n \* ?", "\n", comment).strip()
-
-
-def items(header):
-    """("section", title, text) | ("code", comment, text) | ("function", name, signature, comment) of a header, in order."""
-    text = header.read_text()
-    text = text[text.index('extern "C" {\n#endif\n') + len('extern "C" {\n#endif\n'):]
-    text = text[:text.index("#if !defined(CT_NO_LOCATIONS)")]
-    about, at = "", 0
-    while at < len(text):
-        m = TOKEN.match(text, at)
-        at = m.end()
-        if m["blank"]:
-            about = ""
-        elif m["comment"]:
-            about = plain(m["comment"])
-            if about.startswith("----"):
-                title, _, rest = about[4:].partition("----")
-                yield "section", title.strip(), rest.strip()
-                about = ""
-        elif m["define"]:
-            if not re.match(r"#define CT_DEFAULTS_\w+\n", m["define"]):  # of a struct with no default but 0
-                yield "code", about, m["define"]
-        elif m["declaration"]:
-            declaration, at = whole(m["declaration"], text, m.start())
-            name = re.search(r"(ct_\w+)\(", declaration)
-            if name and name[1].endswith("_options_init"):
-                continue  # the head of the page has them all
-            if declaration.startswith("typedef") or not name:
-                yield "code", about, declaration
-                continue
-            own = " ".join(plain(c) for c in re.findall(r"/\*(.*?)\*/", declaration, re.S))
-            signature = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/|CT_API ", "", declaration, flags=re.S)).strip()
-            yield "function", name[1], signature, "\n".join(t for t in (about, own) if t)
 
 
 def sentence(text):
@@ -116,33 +63,50 @@ def entry(name, signature, comment, record):
     return "\n\n".join(parts)
 
 
-def headers(top):
+def operations(top):
+    """The headers of the operations."""
     folder = top / "ops/include/cotan"
     return [folder / "ops.h", *sorted(h for h in folder.glob("*.h") if h.name != "ops.h")]
 
 
+def declared(header):
+    """headers.items() without <struct>_init() and macros of a struct without defaults, of which the page's head tells."""
+    for kind, *item in headers.items(header):
+        if kind == "function" and item[0].endswith("_options_init"):
+            continue
+        if kind == "code" and re.match(r"#define CT_DEFAULTS_\w+\n", item[1]):
+            continue
+        yield kind, *item
+
+
+def comment_of(about, own):
+    return "\n".join(text for text in (about, own) if text)
+
+
 def signatures(top):
-    functions = [item[1:] for header in headers(top) for item in items(header) if item[0] == "function"]
+    functions = [item[1:] for header in operations(top) for item in declared(header) if item[0] == "function"]
     quoted = lambda text: json.dumps(re.sub(r"\s+", " ", text), ensure_ascii=False)
-    return "".join(f"{{{quoted(name[3:])}, {quoted(signature)}, {quoted(comment)}}},\n" for name, signature, comment in functions)
+    return "".join(f"{{{quoted(name[3:])}, {quoted(signature)}, {quoted(comment_of(about, own))}}},\n"
+                   for name, signature, about, own in functions)
 
 
 def page(top, program):
     left = records(program)
     parts = []
-    for header in headers(top):
-        parts.append(f"## cotan/{header.name}")
-        head = re.match(r"/\*(.*?)\*/", header.read_text(), re.S)
-        parts.append(sentence(plain(head[1])))
-        listed = list(items(header))
+    for header in operations(top):
+        parts += [f"## cotan/{header.name}", sentence(headers.head(header))]
+        listed = list(declared(header))
         for (kind, *item), following in zip(listed, [*listed[1:], ("end",)]):
             if kind == "section":
                 parts += [f"### {item[0][0].upper()}{item[0][1:]}", *([sentence(item[1])] if item[1] else [])]
+            elif kind == "text":
+                parts.append(sentence(item[0]))
             elif kind == "code":
-                about = item[0] if following[-1] != item[0] else ""  # else the function that comes says it
-                parts += [*([sentence(about)] if about else []), f"```\n{item[1].strip()}\n```"]
+                said = following[0] == "function" and following[3] == item[0]  # the function that comes says it
+                parts += [*([sentence(item[0])] if item[0] and not said else []), f"```\n{item[1].strip()}\n```"]
             else:
-                parts.append(entry(*item, left.pop(item[0][3:], None)))
+                name, signature, *comments = item
+                parts.append(entry(name, signature, comment_of(*comments), left.pop(name[3:], None)))
     parts.append("## Operations that only gradients use")
     parts.append("They go through the same door and the same checks, and are not in the public headers.")
     parts += [f"#### {name}\n\n{facts(record)}" for name, record in left.items()]

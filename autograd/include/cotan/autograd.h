@@ -49,6 +49,7 @@ typedef struct ct_sample {
 #define CT_SAVE_INPUTS ((UINT64_C(1) << 48) - 1)
 #define CT_SAVE_OUTPUT(i) (UINT64_C(1) << (48 + (i))) /* i in 0..7 */
 
+/* An operation: what it is called, what it takes, how it computes and goes back, and samples to check it on. */
 typedef struct ct_op {
     const char *name; /* PyTorch's where it has one */
     /* Formula of the gradient in words; "none: why" for an operation without one, which is an error to leave out where a
@@ -161,6 +162,7 @@ CT_API ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad);
 CT_API void ct_zero_grad(ct_tensor *t);
 /* The same elements, outside any graph. Shares storage. */
 CT_API ct_tensor *ct_detach(ct_tensor *t);
+/* Whether no recorded operation has made t. */
 CT_API bool ct_is_leaf(const ct_tensor *t);
 
 /* Between begin and end nothing is recorded on this thread. Sections nest. */
@@ -210,14 +212,14 @@ CT_API ct_status ct_retain_grad(ct_tensor *t);
 
 /* ---- looking at the graph ----
  * A node stands for one recorded operation. It is good as long as the tensor it was reached from. */
-typedef struct ct_node ct_node;
+typedef struct ct_node ct_node; /* one recorded operation */
 
-CT_API ct_node *ct_node_of(const ct_tensor *t); /* NULL for a leaf */
-CT_API const ct_op *ct_node_op(const ct_node *node);
-CT_API const char *ct_node_file(const ct_node *node); /* NULL if unknown */
-CT_API int ct_node_line(const ct_node *node);
+CT_API ct_node *ct_node_of(const ct_tensor *t);         /* NULL for a leaf */
+CT_API const ct_op *ct_node_op(const ct_node *node);    /* the operation that was recorded */
+CT_API const char *ct_node_file(const ct_node *node);   /* NULL if unknown */
+CT_API int ct_node_line(const ct_node *node);           /* 0 if unknown */
 CT_API const char *ct_node_region(const ct_node *node); /* as ct_region() was when it was recorded */
-CT_API int ct_node_inputs(const ct_node *node);
+CT_API int ct_node_inputs(const ct_node *node);         /* how many the operation had */
 /* The node that made input i, NULL for a leaf or an input without gradient; and which of its outputs the input is. */
 CT_API ct_node *ct_node_input_node(const ct_node *node, int i);
 CT_API int ct_node_input_output(const ct_node *node, int i);

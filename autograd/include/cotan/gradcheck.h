@@ -25,6 +25,7 @@ typedef enum ct_verdict {
 CT_API const char *ct_verdict_name(ct_verdict verdict); /* "PASS", ... */
 CT_API bool ct_verdict_good(ct_verdict verdict);        /* CT_PASS or CT_KINK */
 
+/* How much is measured. */
 typedef enum ct_gradcheck_mode {
     CT_FULL, /* every element of every input */
     CT_FAST  /* every input along a few random directions of +1 and -1 (Rademacher probes) */

@@ -87,6 +87,7 @@ typedef struct ct_profile_row {
     double flops;  /* floating-point operations of those operations that count theirs (ct_op.flops) */
 } ct_profile_row;
 
+/* What was timed between begin and end. */
 typedef struct ct_profile ct_profile;
 
 /* From now on this thread's operations and backward runs are timed. Errors: state (a profile is running), memory. */

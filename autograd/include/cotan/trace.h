@@ -29,6 +29,7 @@ typedef struct ct_snapshot {
     const int64_t *bins; /* NULL if values has all */
 } ct_snapshot;
 
+/* What a tensor of the trace is. */
 typedef enum ct_trace_kind {
     CT_TRACE_LEAF,     /* asks for a gradient */
     CT_TRACE_CONSTANT, /* does not: data, labels, what no operation of the trace has made */
@@ -66,6 +67,7 @@ typedef struct ct_trace_node {
         *gradient; /* CT_GRADIENT_NUMBER and ZERO; NULL if nothing has come. Of a leaf: what it has accumulated */
 } ct_trace_node;
 
+/* What a step does. */
 typedef enum ct_trace_action {
     CT_STEP_SEED,         /* the cotangent of a root */
     CT_STEP_CONTRIBUTION, /* the backward of from's operation gives the gradient of its input */
@@ -89,6 +91,7 @@ typedef struct ct_trace_step {
     const ct_snapshot *now;
 } ct_trace_step;
 
+/* A trace that is over. */
 typedef struct ct_trace_log ct_trace_log;
 
 /* Begins to trace what this thread does. Errors: state (a trace is running on this thread, or an observer calls), memory. */
@@ -100,8 +103,8 @@ CT_API void ct_trace_free(ct_trace_log *trace); /* NULL is fine */
 
 CT_API int64_t ct_trace_nodes(const ct_trace_log *trace);                            /* how many there are; NULL: 0 */
 CT_API const ct_trace_node *ct_trace_node_at(const ct_trace_log *trace, int64_t id); /* NULL outside 0..nodes-1 */
-CT_API int64_t ct_trace_steps(const ct_trace_log *trace);
-CT_API const ct_trace_step *ct_trace_step_at(const ct_trace_log *trace, int64_t i);
+CT_API int64_t ct_trace_steps(const ct_trace_log *trace);                            /* likewise */
+CT_API const ct_trace_step *ct_trace_step_at(const ct_trace_log *trace, int64_t i);  /* NULL outside 0..steps-1 */
 CT_API int64_t ct_trace_root(const ct_trace_log *trace); /* id of the (first) root of the last run; -1 without one */
 /* id of the newest tensor of that name, or -1. */
 CT_API int64_t ct_trace_find(const ct_trace_log *trace, const char *name);
@@ -111,6 +114,7 @@ CT_API ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream);
 
 /* ---- the story ---- */
 
+/* Yes or no, or what the situation suggests. */
 typedef enum ct_choice { CT_AUTO, CT_YES, CT_NO } ct_choice;
 
 typedef struct CT_BY_NAME ct_explain_options {

@@ -13,8 +13,10 @@
 extern "C" {
 #endif
 
+/* Marks what the library offers; everything else is hidden. */
 #define CT_API __attribute__((visibility("default")))
 
+/* What kind of error, or none. */
 typedef enum ct_status {
     CT_OK = 0,
     CT_ERROR_NULL,     /* a required argument is NULL */

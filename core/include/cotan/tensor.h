@@ -12,10 +12,12 @@
 extern "C" {
 #endif
 
-#define CT_MAX_RANK 8
+#define CT_MAX_RANK 8 /* axes of one tensor */
 
+/* Element types. Integers are for labels, indices and masks, and have no gradient. */
 typedef enum ct_dtype { CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8 } ct_dtype;
 
+/* A tensor: element type, shape, strides, and a storage that it may share with others. */
 typedef struct ct_tensor ct_tensor;
 
 /* CT_SHAPE(3, 4) stands for the two arguments (shape, rank); CT_SCALAR for those of a 0-d tensor. */
@@ -29,12 +31,13 @@ typedef struct ct_tensor ct_tensor;
 
 CT_API size_t ct_dtype_size(ct_dtype dtype);      /* bytes of one element; 0 if dtype is none of the five */
 CT_API const char *ct_dtype_name(ct_dtype dtype); /* "float32"; "invalid" if dtype is none of the five */
-CT_API bool ct_dtype_is_float(ct_dtype dtype);
+CT_API bool ct_dtype_is_float(ct_dtype dtype);    /* float32 or float64 */
 
 /* ---- making tensors ----
  * All return a contiguous tensor owned by the innermost scope, or NULL with an error (shape: a negative size, rank
  * outside 0..8, more than 2^63-1 bytes; dtype; memory). Only ct_empty leaves the elements unset. */
 
+/* Elements unset; all 0; all 1; all value. */
 CT_API ct_tensor *ct_empty(ct_dtype dtype, const int64_t *shape, int rank);
 CT_API ct_tensor *ct_zeros(ct_dtype dtype, const int64_t *shape, int rank);
 CT_API ct_tensor *ct_ones(ct_dtype dtype, const int64_t *shape, int rank);
@@ -55,13 +58,14 @@ CT_API ct_tensor *ct_ones_like(const ct_tensor *t);
 
 /* ---- what a tensor is ---- (on NULL: 0, CT_FLOAT32, NULL or false) */
 
-CT_API ct_dtype ct_dtype_of(const ct_tensor *t);
-CT_API int ct_rank(const ct_tensor *t);
+CT_API ct_dtype ct_dtype_of(const ct_tensor *t);      /* element type */
+CT_API int ct_rank(const ct_tensor *t);               /* number of axes */
 CT_API const int64_t *ct_shape(const ct_tensor *t);   /* rank sizes; belongs to t */
 CT_API const int64_t *ct_strides(const ct_tensor *t); /* rank strides in elements; belongs to t */
 CT_API int64_t ct_size(const ct_tensor *t, int axis); /* negative counts from the end; 0 if there is no such axis */
-CT_API int64_t ct_numel(const ct_tensor *t);
-CT_API bool ct_is_contiguous(const ct_tensor *t);
+CT_API int64_t ct_numel(const ct_tensor *t);          /* number of elements */
+CT_API bool ct_is_contiguous(const ct_tensor *t);     /* whether the elements lie side by side in row-major order */
+/* Whether a and b have one storage: one may be a view of the other. */
 CT_API bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b);
 /* Whether a and b are one tensor, or two over the very same elements: of one storage, offset, dtype, shape and strides. What is
  * written to one is then written to the other; graph and gradient may differ (ct_detach). For bindings: ct_contiguous and
@@ -120,7 +124,9 @@ typedef struct ct_memory {
     int largest_line;
 } ct_memory;
 
+/* The figures of this thread, now. */
 CT_API ct_memory ct_memory_stats(void);
+/* peak_bytes counts from now on. */
 CT_API void ct_memory_reset_peak(void);
 /* Gives the thread's cached bytes back to the system. */
 CT_API void ct_memory_trim(void);

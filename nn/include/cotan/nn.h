@@ -19,7 +19,7 @@ extern "C" {
 
 /* ---- modules: an ordered list of named tensors ---- */
 
-typedef struct ct_module ct_module;
+typedef struct ct_module ct_module; /* named tensors, and the layers that compute with them */
 
 /* An empty module; its layers make parameters of dtype (float32 or float64). The caller's until ct_module_free(). */
 CT_API ct_module *ct_module_new(ct_dtype dtype);
@@ -73,6 +73,7 @@ CT_API ct_status ct_module_load(ct_module *module, const char *path);
 
 /* ---- initialisers ---- */
 
+/* Of an initialiser's elements. */
 typedef enum ct_distribution {
     CT_CONSTANT,         /* value */
     CT_UNIFORM,          /* in -b..b */
@@ -120,6 +121,7 @@ CT_API ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer,
  * ct_<layer>_new() names its parameters "<name>.weight", "<name>.bias" in the module, which owns the layer too. Errors: NULL,
  * argument (a size or an option outside its range, a name that is taken), memory; on an error the module is as it was. */
 
+/* x weight^T + bias: a matrix product with trained weights. */
 typedef struct ct_linear_layer ct_linear_layer;
 
 typedef struct CT_BY_NAME ct_linear_options {
@@ -137,6 +139,7 @@ CT_API ct_linear_layer *ct_linear_new(ct_module *module, const char *name, int64
 /* x [..., in] to [..., out]. */
 CT_API ct_tensor *ct_linear_forward(const ct_linear_layer *layer, ct_tensor *x);
 
+/* A convolution of images with trained weights. */
 typedef struct ct_conv2d_layer ct_conv2d_layer;
 
 typedef struct CT_BY_NAME ct_conv2d_layer_options {
@@ -191,7 +194,7 @@ typedef struct CT_BY_NAME ct_optimizer_options {
     .eps = CT_UNSET, .dampening = CT_UNSET, .lr_decay = CT_UNSET, .momentum_decay = CT_UNSET,
 CT_API void ct_optimizer_options_init(ct_optimizer_options *options, size_t size);
 
-#define CT_OPTIMIZER_STATES 3
+#define CT_OPTIMIZER_STATES 3 /* tensors that a rule may keep for a parameter */
 
 /* One parameter's step, as a rule sees it: n contiguous elements of dtype, changed in place. */
 typedef struct ct_update {
@@ -238,6 +241,7 @@ CT_API extern const ct_optimizer_rule ct_rule_nadam;
 /* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Liu, Jiang, He, Chen, Liu, Gao, Han 2020 */
 CT_API extern const ct_optimizer_rule ct_rule_radam;
 
+/* A rule at work on the parameters of a module. */
 typedef struct ct_optimizer ct_optimizer;
 
 /* An optimiser of the module's parameters as they are now, with all the state that it will need. The module must live as
@@ -350,6 +354,7 @@ CT_API double ct_accuracy(ct_tensor *logits, ct_tensor *labels);
 /* A loss of a batch: 0-d. */
 typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *labels);
 
+/* How far a training is. */
 typedef struct ct_progress {
     int64_t epoch, epochs;           /* epoch from 1 */
     int64_t epoch_step, epoch_steps; /* batches of this epoch done, and all of them */
@@ -380,6 +385,7 @@ CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
                         const ct_fit_options *options);
 
+/* How good a model is on a data set. */
 typedef struct ct_evaluation {
     double loss, accuracy; /* means over all samples */
     int64_t correct, count;
@@ -396,6 +402,7 @@ CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *m
 
 /* ---- plots ---- */
 
+/* A line of a plot. */
 typedef struct ct_series {
     const char *label; /* in the legend */
     const double *x, *y;

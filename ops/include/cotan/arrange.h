@@ -23,7 +23,9 @@ CT_API int ct_chunk(ct_tensor *x, int chunks, int axis, ct_tensor **outputs);
  * With every entry 1 a view. */
 CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *times, int rank);
 
+/* What is put around x. */
 typedef enum ct_pad_mode { CT_PAD_CONSTANT, CT_PAD_REFLECT, CT_PAD_REPLICATE } ct_pad_mode;
+
 typedef struct CT_BY_NAME ct_pad_options {
     CT_OPTIONS_HEAD;
     ct_pad_mode mode; /* a value; or x mirrored at its ends, which are not repeated; or its ends repeated */
@@ -52,7 +54,9 @@ CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
 /* The elements of x where mask (uint8, broadcasts with x) is not 0, in row-major order: one axis. */
 CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 
+/* The nearest element, or the line between the two nearest along each axis. */
 typedef enum ct_interpolate_mode { CT_NEAREST, CT_LINEAR } ct_interpolate_mode;
+
 typedef struct CT_BY_NAME ct_interpolate_options {
     CT_OPTIONS_HEAD;
     ct_interpolate_mode mode;

@@ -15,6 +15,7 @@ extern "C" {
 CT_API ct_tensor *ct_softmax(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_log_softmax(ct_tensor *x, int axis);
 
+/* What becomes of the losses of the elements: their mean, their sum, or nothing. */
 typedef enum ct_reduction {
     CT_MEAN,
     CT_SUM,

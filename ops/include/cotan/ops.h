@@ -22,14 +22,14 @@ extern "C" {
 CT_API const ct_op *const *ct_ops(int *n);
 
 /* ---- elementwise, one input: y has x's shape ---- */
-CT_API ct_tensor *ct_neg(ct_tensor *x);
-CT_API ct_tensor *ct_exp(ct_tensor *x);
-CT_API ct_tensor *ct_log(ct_tensor *x);
-CT_API ct_tensor *ct_sqrt(ct_tensor *x);
-CT_API ct_tensor *ct_square(ct_tensor *x);
-CT_API ct_tensor *ct_abs(ct_tensor *x);  /* gradient at 0 is 0 */
-CT_API ct_tensor *ct_sign(ct_tensor *x); /* gradient 0 */
-CT_API ct_tensor *ct_tanh(ct_tensor *x);
+CT_API ct_tensor *ct_neg(ct_tensor *x);                  /* -x */
+CT_API ct_tensor *ct_exp(ct_tensor *x);                  /* e^x */
+CT_API ct_tensor *ct_log(ct_tensor *x);                  /* natural logarithm */
+CT_API ct_tensor *ct_sqrt(ct_tensor *x);                 /* square root */
+CT_API ct_tensor *ct_square(ct_tensor *x);               /* x^2 */
+CT_API ct_tensor *ct_abs(ct_tensor *x);                  /* |x|; gradient at 0 is 0 */
+CT_API ct_tensor *ct_sign(ct_tensor *x);                 /* -1, 0 or 1; gradient 0 */
+CT_API ct_tensor *ct_tanh(ct_tensor *x);                 /* hyperbolic tangent */
 CT_API ct_tensor *ct_sigmoid(ct_tensor *x);              /* finite and exact at +-800 */
 CT_API ct_tensor *ct_relu(ct_tensor *x);                 /* gradient at 0 is 0 */
 CT_API ct_tensor *ct_add_scalar(ct_tensor *x, double s); /* x + s */
@@ -39,17 +39,17 @@ CT_API ct_tensor *ct_rsqrt(ct_tensor *x);                /* 1 / sqrt(x) */
 CT_API ct_tensor *ct_reciprocal(ct_tensor *x);           /* 1 / x */
 CT_API ct_tensor *ct_expm1(ct_tensor *x);                /* exp(x) - 1, exact near 0 */
 CT_API ct_tensor *ct_log1p(ct_tensor *x);                /* log(1 + x), exact near 0 */
-CT_API ct_tensor *ct_log2(ct_tensor *x);
-CT_API ct_tensor *ct_sin(ct_tensor *x); /* radians */
-CT_API ct_tensor *ct_cos(ct_tensor *x);
-CT_API ct_tensor *ct_tan(ct_tensor *x);
-CT_API ct_tensor *ct_asin(ct_tensor *x);
-CT_API ct_tensor *ct_acos(ct_tensor *x);
-CT_API ct_tensor *ct_atan(ct_tensor *x);
-CT_API ct_tensor *ct_sinh(ct_tensor *x);
-CT_API ct_tensor *ct_cosh(ct_tensor *x);
-CT_API ct_tensor *ct_erf(ct_tensor *x);
-CT_API ct_tensor *ct_floor(ct_tensor *x); /* gradient 0 */
+CT_API ct_tensor *ct_log2(ct_tensor *x);                 /* logarithm to base 2 */
+CT_API ct_tensor *ct_sin(ct_tensor *x);                  /* radians */
+CT_API ct_tensor *ct_cos(ct_tensor *x);                  /* radians */
+CT_API ct_tensor *ct_tan(ct_tensor *x);                  /* radians */
+CT_API ct_tensor *ct_asin(ct_tensor *x);                 /* in radians, -pi/2..pi/2 */
+CT_API ct_tensor *ct_acos(ct_tensor *x);                 /* in radians, 0..pi */
+CT_API ct_tensor *ct_atan(ct_tensor *x);                 /* in radians, -pi/2..pi/2 */
+CT_API ct_tensor *ct_sinh(ct_tensor *x);                 /* hyperbolic sine */
+CT_API ct_tensor *ct_cosh(ct_tensor *x);                 /* hyperbolic cosine */
+CT_API ct_tensor *ct_erf(ct_tensor *x);                  /* 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x */
+CT_API ct_tensor *ct_floor(ct_tensor *x);                /* the largest integer not above x; gradient 0 */
 /* min(max(x, low), high), so that high wins where it is below low; a NaN bound gives NaN. Gradient 1 at the bounds. */
 CT_API ct_tensor *ct_clamp(ct_tensor *x, double low, double high);
 /* clamp with gradient 0 at the bounds. Errors: low above high (argument). */
@@ -71,10 +71,10 @@ CT_API ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight);
 CT_API ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value);
 
 /* ---- elementwise, two and three inputs: broadcast ---- */
-CT_API ct_tensor *ct_add(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_sub(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_mul(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_div(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_add(ct_tensor *a, ct_tensor *b);     /* a + b */
+CT_API ct_tensor *ct_sub(ct_tensor *a, ct_tensor *b);     /* a - b */
+CT_API ct_tensor *ct_mul(ct_tensor *a, ct_tensor *b);     /* a b, element by element */
+CT_API ct_tensor *ct_div(ct_tensor *a, ct_tensor *b);     /* a / b */
 CT_API ct_tensor *ct_pow(ct_tensor *a, ct_tensor *b);     /* a^b */
 CT_API ct_tensor *ct_maximum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
 CT_API ct_tensor *ct_minimum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
@@ -106,6 +106,7 @@ typedef struct CT_BY_NAME ct_reduce_options {
 } ct_reduce_options;
 #define CT_DEFAULTS_ct_reduce_options
 CT_API void ct_reduce_options_init(ct_reduce_options *options, size_t size);
+/* CT_AXES(0, -1) stands for the options .axes and .n_axes. */
 #define CT_AXES(...) \
     .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
