@@ -239,16 +239,16 @@ static ct_status run(product *p)
     measure_room(p, all.rows, all.cols);
     int64_t count = ceil_div(p->m, all.rows) * ceil_div(p->n, all.cols);
     size_t bytes = (size_t)(count * (p->room_a + p->room_b));
-    if (bytes > 0) {
-        all.room = ct__alloc(bytes);
-        if (!all.room)
-            return CT_ERROR_MEMORY;
-    }
+    char none; /* the place of panels of no bytes: one may count from it, and from NULL one may not */
+    all.room = bytes > 0 ? ct__alloc(bytes) : &none;
+    if (!all.room)
+        return CT_ERROR_MEMORY;
     if (count == 1)
         run_numbered(&all, 0);
     else
         ct__parallel(count, run_numbered, &all);
-    ct__free(all.room, bytes);
+    if (bytes > 0)
+        ct__free(all.room, bytes);
     return CT_OK;
 }
 
@@ -256,8 +256,13 @@ ct_status ct__matrix_product(const ct_matrix_kernels *kernels, ct_dtype dtype, i
                              const void *a, int64_t row_a, int64_t col_a, const void *b, int64_t row_b, int64_t col_b,
                              bool add, void *c, int64_t row_c, int64_t col_c)
 {
+    static const char nothing; /* a place for tensors without elements, which have none of their own */
     if (m == 0 || n == 0 || (k == 0 && add))
         return CT_OK;
+    if (k == 0) {
+        a = b = &nothing;
+        row_a = col_a = row_b = col_b = 0;
+    }
     product p = {.kernels = kernels,
                  .size = ct__size_of(dtype),
                  .m = m,
