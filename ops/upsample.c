@@ -16,12 +16,12 @@ typedef struct place {
 
 static place find_place(const interpolate_attributes *a, int64_t i, int64_t in, int64_t out, double scale)
 {
-    double step = scale != 0 ? 1 / scale : (double)in / (double)out;
+    double step = (scale != 0 ? 1 : (double)in) / (scale != 0 ? scale : (double)out); /* never by 0, not even ahead */
     if (a->mode == CT_NEAREST) {
         int64_t at = (int64_t)floor((double)i * step);
         return (place){.low = at < in ? at : in - 1};
     }
-    double at = a->align_corners ? out > 1 ? (double)i * (double)(in - 1) / (double)(out - 1) : 0
+    double at = a->align_corners ? (double)i * (double)(in - 1) / (double)(out > 1 ? out - 1 : 1)
                                  : ((double)i + 0.5) * step - 0.5;
     at = at < 0 ? 0 : at;
     int64_t low = (int64_t)at < in ? (int64_t)at : in - 1;
