@@ -368,7 +368,8 @@ static __attribute__((noinline)) bool dtypes_go(const ct_op *op, ct_tensor *cons
 
 static inline bool takes_floats(const ct_op *op)
 {
-    uint64_t sets[sizeof op->takes / sizeof(uint64_t)];
+    uint64_t sets[2];
+    _Static_assert(sizeof sets == sizeof op->takes, "the sets are two words");
     memcpy(sets, op->takes, sizeof sets);
     return (sets[0] | sets[1]) == 0;
 }

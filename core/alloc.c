@@ -31,6 +31,8 @@ void ct__cache_begin(ct__thread_state *me)
     const char *setting = getenv("COTAN_CACHE"); /* COTAN_CACHE=0: for memory debuggers, which want to see every free */
     if (!setting || strcmp(setting, "0") != 0)
         me->cache = calloc(1, sizeof *me->cache);
+#else
+    (void)me;
 #endif
 }
 
