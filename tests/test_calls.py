@@ -220,7 +220,7 @@ def main():
             print(built.stderr[:4000], "\n0 passed, 1 failed")
             return 1
         return subprocess.run([str(path / "calls")], cwd=folder, timeout=800,
-                              env=dict({"UBSAN_OPTIONS": "halt_on_error=1"}, **os.environ, ASAN_OPTIONS="detect_leaks=0")).returncode
+                              env={"UBSAN_OPTIONS": "halt_on_error=1", **os.environ, "ASAN_OPTIONS": "detect_leaks=0"}).returncode
 
 
 if __name__ == "__main__":
