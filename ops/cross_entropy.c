@@ -498,7 +498,8 @@ static ct_status check_soft(ct_call *call)
     if (status != CT_OK)
         return status;
     if (x->rank < 1 || !ct__same_shape(x, target))
-        return ct_call_error(call, CT_ERROR_SHAPE, "the target's probabilities must have x's shape: %s",
+        return ct_call_error(call, CT_ERROR_SHAPE,
+                             "the target's probabilities must have x's shape, and labels are int64: %s",
                              ct_call_shapes(call));
     if (weight && (weight->rank != 1 || weight->shape[0] != x->shape[class_axis(x->rank)]))
         return ct_call_error(call, CT_ERROR_SHAPE, "weight must have one element for each of %lld classes: %s",
