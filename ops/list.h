@@ -2,7 +2,7 @@
 #define OP1(name, ...) CT_OP(name)
 #define OP2(name, ...) CT_OP(name)
 #define OP3(name, ...) CT_OP(name)
-#include "elementwise_rules.h"
+#include "elementwise/elementwise_rules.h"
 CT_OP(eq)
 CT_OP(ne)
 CT_OP(lt)

@@ -9,7 +9,7 @@ signs, more between 1/8 and 256, and the edges. The file is gzip: for each numbe
 line for each function with its name, and then for each point, as doubles, the inputs and each function's value, first and
 second derivatives (for two inputs: f, fa, fb, faa, fab, fbb), rounded once.
 
-    /usr/bin/python3 tests/accuracy_data.py --normal        prints the coefficients of normal_tail_ in ops/functions.h"""
+    /usr/bin/python3 tests/accuracy_data.py --normal        prints the coefficients of normal_tail_ in ops/elementwise/functions.h"""
 import gzip, math, random, struct, sys
 from mpmath import mp, mpf, mpc
 
@@ -329,7 +329,7 @@ def verify():
                 assert same(values[k + 1], mp.diff(lambda s, t: f(s, t)[0], (a, b), n)), (name, a, b, n)
 
 
-# ---- the coefficients of ops/functions.h ----
+# ---- the coefficients of ops/elementwise/functions.h ----
 
 def normal_tail(t):
     return mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2)

@@ -2,7 +2,7 @@
  *     build/tests/print_accuracy > docs/accuracy.md
  * Measures with every instruction set that this CPU has: run it where there is AVX-512. */
 #include "accuracy.h"
-#include "elementwise.h"
+#include "elementwise/elementwise.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

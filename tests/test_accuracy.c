@@ -3,7 +3,7 @@
 #include <cotan/cotan.h>
 
 #include "accuracy.h"
-#include "elementwise.h"
+#include "elementwise/elementwise.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <fenv.h>

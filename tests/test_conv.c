@@ -2,8 +2,8 @@
 #include "core_internal.h"
 #include "tensor_checks.h"
 #include "suites.h"
-#include "kernels_conv.h"
-#include "kernels_pool.h"
+#include "conv/kernels_conv.h"
+#include "images/kernels_pool.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

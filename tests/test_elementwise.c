@@ -2,7 +2,7 @@
  * instruction set, and what becomes of NaN, infinity and -0. */
 #include "suites.h"
 #include "tensor_checks.h"
-#include "elementwise.h"
+#include "elementwise/elementwise.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static const struct {
 #define OP1(name, ...) {#name, 1},
 #define OP2(name, ...) {#name, 2},
 #define OP3(name, ...) {#name, 3},
-#include "elementwise_rules.h"
+#include "elementwise/elementwise_rules.h"
 };
 
 static const struct {

@@ -1,6 +1,6 @@
 /* Reductions against loops over their definition: every set of axes and layout, sizes that are cut into tasks and tiles. */
 #include "tensor_checks.h"
-#include "kernels_reduce.h"
+#include "reduce/kernels_reduce.h"
 #include "suites.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Scans and sorting against loops over their definition: every axis and layout, sizes that are cut into tasks and tiles. */
 #include "tensor_checks.h"
-#include "reduce_internal.h"
+#include "reduce/reduce_internal.h"
 #include "suites.h"
 #include <math.h>
 #include <stdlib.h>

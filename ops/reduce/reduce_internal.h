@@ -2,7 +2,7 @@
 #ifndef CT_REDUCE_INTERNAL_H
 #define CT_REDUCE_INTERNAL_H
 
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 
 /* The attributes of every operation that reduces axes. */
 typedef struct ct_reduce_attributes {

@@ -1,6 +1,6 @@
 /* interpolate: resizing along the spatial axes, as an expression: along one axis after the other each result is one input
  * slice (nearest) or lies between two (linear). Invariant: sizes and weights are computed in double, as PyTorch does. */
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 #include <math.h>
 
 typedef struct interpolate_attributes {

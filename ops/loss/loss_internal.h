@@ -2,7 +2,7 @@
 #ifndef CT_LOSS_INTERNAL_H
 #define CT_LOSS_INTERNAL_H
 
-#include "reduce_internal.h"
+#include "reduce/reduce_internal.h"
 
 /* x is [N,C,d...] or [C], labels int64, one for each row along the class axis, each in 0..C-1 or *ignored (may be NULL),
  * weight [C] or NULL. Errors: dtype, shape, argument. */

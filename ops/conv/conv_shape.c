@@ -2,7 +2,7 @@
  *
  * Invariant: inside, every convolution is three-dimensional, with leading axes of size 1. */
 #include "conv_internal.h"
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 #include <string.h>
 
 /* So that sums and products of two of them are far from the end of int64. */

@@ -2,7 +2,7 @@
  *
  * Invariant: between steps every operand has each of its labels once, and its axes are in the order of its labels. Labels
  * 0..51 are the letters; 52 + i is the i-th axis, counted from the last, of those that "..." stands for. */
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 #include <string.h>
 
 enum { ELLIPSIS = 52, LABELS = ELLIPSIS + CT_MAX_RANK, EQUATION = 240 };

@@ -1,7 +1,7 @@
 /* Normalisation, as expressions: centre, scale by the inverse root of the variance, then weight and bias.
  *
  * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
-#include "reduce_internal.h"
+#include "reduce/reduce_internal.h"
 #include <math.h>
 
 typedef struct norm_attributes {

@@ -1,7 +1,7 @@
 /* Losses element by element, and of margins: each an expression over operations, reduced as its options say.
  *
  * Invariant: what an expression would refuse is refused before, in the loss's own name. */
-#include "elementwise.h"
+#include "elementwise/elementwise.h"
 #include "loss_internal.h"
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Operations that go where an index tensor says: gather and its adjoint scatter_add.
  *
  * Invariant: the shape rules have looked at every index, so that the loops need not. */
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 #include <string.h>
 
 typedef struct index_attributes {

@@ -4,7 +4,7 @@
  * and the spreading of its gradient. Invariant: a window is what window_at() in kernels_pool.inc says it is. */
 #include "autograd_internal.h"
 #include "kernels_pool.h"
-#include "shape_internal.h"
+#include "shape/shape_internal.h"
 #include <string.h>
 
 enum { TASK_ELEMENTS = 1 << 14, LARGEST_OPTION = 1 << 30 };
