@@ -1,6 +1,7 @@
 /* What a wrong gradient looks like: a table of patterns, each a test on the computed gradient a and the measured one d of one
  * input, tried in order. Invariant: a guess is only words in the report; no verdict depends on it. */
-#include "gradcheck_internal.h"
+#include "pattern.h"
+#include <cotan/gradcheck.h>
 #include <math.h>
 #include <string.h>
 

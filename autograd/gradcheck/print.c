@@ -1,5 +1,5 @@
 /* The report, for people: the verdict, the table of tensors, the culprit. Invariant: reads only the report. */
-#include "gradcheck_internal.h"
+#include "findings.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,8 @@
  * engine's gradients against those of a backward pass of the checker's own.
  *
  * Invariant: the first culprit in the order of the forward pass is the one reported; what comes after it may only look wrong. */
-#include "gradcheck_internal.h"
+#include "graph.h"
+#include "whole.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,14 +306,6 @@ static bool differ(const ct_tensor *engine, const ct_tensor *own, double size)
     return false;
 }
 
-static double largest(const ct_tensor *t)
-{
-    double max = 0;
-    for (int64_t e = 0; t && e < t->numel; e++)
-        max = fmax(max, fabs(ct__doubles(t)[e]));
-    return max;
-}
-
 /* The first place, in the order of the backward pass, where the two differ: what was gathered there is wrong. */
 static void compare(const comparison *c, ct_gradcheck_report *report)
 {
@@ -320,9 +313,9 @@ static void compare(const comparison *c, ct_gradcheck_report *report)
     report->engine = true;
     double size = 0;
     for (int64_t p = 0; p < c->places; p++)
-        size = fmax(size, largest(c->own[p]));
+        size = fmax(size, ct__largest(c->own[p]));
     for (int64_t p = 0; p < c->places; p++) {
-        if (!c->tensors[p] || !differ(c->engine[p], c->own[p], fmax(largest(c->own[p]), 1e-3 * size)))
+        if (!c->tensors[p] || !differ(c->engine[p], c->own[p], fmax(ct__largest(c->own[p]), 1e-3 * size)))
             continue;
         int64_t k = p / CT_MAX_OUTPUTS;
         bool leaf = k >= c->r->count;

@@ -1,6 +1,7 @@
 /* Samples: the words of a ct_sample, turned into tensors. Invariant: float values are exact in float32, so that a sample is the
  * same point in both precisions, and steps of the checker from it are exact. */
-#include "gradcheck_internal.h"
+#include "small.h"
+#include <cotan/gradcheck.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,0 +1,47 @@
+/* One check: a subject at one point, with one set of random cotangents, and the gradient that the engine computes there.
+ *
+ * Invariant: a check works on its own copies of the inputs, so that nothing of the user's is ever perturbed. */
+#ifndef CT_GRADCHECK_CHECK_H
+#define CT_GRADCHECK_CHECK_H
+
+#include "subject.h"
+
+typedef struct ct__check {
+    const ct__subject *subject;
+    const ct_gradcheck_options *options; /* completed: no 0 stands for a default */
+    ct_gradcheck_report *report;
+    int sample, order;
+    int n, m;               /* inputs and outputs */
+    ct_tensor **x;          /* n contiguous copies, float64 where float; an entry may be NULL */
+    bool *wanted;           /* n: its gradient is checked */
+    ct_tensor **analytic;   /* n: the gradient as the engine computes it, float64; NULL where not wanted */
+    ct_tensor **cotangents; /* max_outputs; NULL where an output is none, an integer or missing */
+    ct_tensor **outputs;    /* max_outputs: room for one run */
+    double phi, magnitude;  /* sum(out g) and sum |out g| at x */
+    bool was_float32;       /* the inputs given were, all of the float ones */
+    double unit;            /* relative rounding error of the results */
+    ct_random_state stream; /* for cotangents and directions */
+    int64_t confirmed_bad;  /* mismatches for which the costly kink test was done */
+    void *block;            /* of the arrays above */
+    size_t bytes;
+} ct__check;
+
+/* Copies the inputs, runs the subject twice, draws cotangents. wanted NULL: all float inputs. Everything made belongs to the
+ * current scope and to the check; close even after a failure. If the subject does not repeat itself, that is in the report. */
+ct_status ct__check_open(ct__check *check, const ct__subject *subject, ct_tensor *const *inputs, const bool *wanted,
+                         const ct_gradcheck_options *options, ct_gradcheck_report *report);
+void ct__check_close(ct__check *check);
+
+/* Runs the subject on x, recorded, and returns the gradients of sum(out g) in grads (n; contiguous copies in x's dtype owned by
+ * the current scope; 0 where nothing flows; NULL where not wanted). */
+ct_status ct__vjp(ct__check *check, ct_tensor *const *x, const bool *wanted, ct_tensor *const *cotangents,
+                  ct_tensor **grads);
+/* The same with the check's own x, wanted, cotangents, into check->analytic. */
+ct_status ct__check_gradient(ct__check *check);
+
+/* Seeds the generator as it is before every run of the subject. */
+void ct__check_seed(const ct__check *check);
+/* Cotangents like the check's, drawn anew, in out (max_outputs). */
+ct_status ct__draw_cotangents(ct__check *check, ct_tensor **out);
+
+#endif

@@ -1,0 +1,180 @@
+/* The checker's public calls.
+ *
+ * Invariant: whatever the outcome, the user's inputs, their accumulated gradients and the thread's generator are afterwards as
+ * they were before. */
+#include "graph.h"
+#include "variations.h"
+#include "whole.h"
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+CT_OPTIONS_INIT(ct_gradcheck_options)
+
+/* The options given, completed. Error (argument): one outside its range. */
+static ct_status read_options(ct_gradcheck_options *all, const ct_gradcheck_options *given)
+{
+    CT_READ_OPTIONS(ct_gradcheck_options, o, given, "gradcheck");
+    if (!o)
+        return ct_error_code();
+    *all = *o;
+    const struct {
+        const char *name;
+        double value;
+        bool good;
+    } rows[] = {
+        {"order", o->order, o->order == 1 || o->order == 2},
+        {"probes", o->probes, o->probes >= 1},
+        {"step", o->step, o->step > 0 && isfinite(o->step)},
+        {"safety", o->safety, o->safety >= 0},
+        {"absolute", o->absolute, o->absolute >= 0},
+        {"float32_tolerance", o->float32_tolerance, o->float32_tolerance >= 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!rows[i].good)
+            return ct__error(CT_ERROR_ARGUMENT, "gradcheck: %s out of range: %g", rows[i].name, rows[i].value);
+    return CT_OK;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* What surrounds every check: the generator, recording, the clock, and a report of its own if none is given. */
+typedef struct session {
+    ct_gradcheck_report *report, own;
+    ct_gradcheck_options options;
+    ct_random_state generator;
+    int no_grad_depth;
+    double start;
+} session;
+
+static ct_status session_begin(session *s, ct_gradcheck_report *report, const char *subject,
+                               const ct_gradcheck_options *options)
+{
+    *s = (session){.generator = ct_random_get(), .start = seconds_now()};
+    s->report = report ? report : &s->own;
+    ct__report_begin(s->report, subject);
+    s->no_grad_depth = ct__no_grad_depth(0);
+    return read_options(&s->options, options);
+}
+
+static ct_verdict session_end(session *s, ct_status status)
+{
+    ct__no_grad_depth(s->no_grad_depth);
+    ct_random_set(s->generator);
+    s->report->seconds = seconds_now() - s->start;
+    if (status != CT_OK) {
+        s->report->verdict = CT_VACUOUS;
+        snprintf(s->report->cause, sizeof s->report->cause, "%s", ct_error_message());
+    }
+    ct_verdict verdict = s->report->verdict;
+    ct_gradcheck_report_free(&s->own);
+    return verdict;
+}
+
+static ct_status check_call(ct_function fn, ct_tensor *const *inputs, int n, const char *what)
+{
+    if (ct_error_code() != CT_OK)
+        return ct_error_code();
+    if (!fn || (n > 0 && !inputs))
+        return ct__error(CT_ERROR_NULL, "%s: %s is NULL", what, fn ? "inputs" : "the function");
+    if (n < 1)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs", what, n);
+    for (int i = 0; i < n; i++)
+        if (ct__check_tensor(inputs[i], what) != CT_OK)
+            return ct_error_code();
+    return CT_OK;
+}
+
+/* Those that require a gradient; if none does, all floats (ct__check_open leaves the others out). */
+static bool *wanted_inputs(ct_tensor *const *inputs, int n)
+{
+    bool any = false, *wanted = ct__alloc((size_t)n * sizeof *wanted);
+    for (int i = 0; i < n; i++)
+        any |= inputs[i]->requires_grad;
+    for (int i = 0; wanted && i < n; i++)
+        wanted[i] = !any || inputs[i]->requires_grad;
+    if (!wanted)
+        ct__no_memory("gradcheck");
+    return wanted;
+}
+
+typedef ct_status (*function_check)(const ct__subject *subject, ct_tensor *const *inputs, const bool *wanted,
+                                    int sample, const ct_gradcheck_options *options, ct_gradcheck_report *report);
+
+static ct_verdict check_function(ct_function fn, void *user, ct_tensor *const *inputs, int n,
+                                 ct_gradcheck_report *report, const ct_gradcheck_options *options, const char *name,
+                                 function_check check)
+{
+    session s;
+    ct_status status = session_begin(&s, report, name, options);
+    if (status == CT_OK)
+        status = check_call(fn, inputs, n, "gradcheck");
+    bool *wanted = status == CT_OK ? wanted_inputs(inputs, n) : NULL;
+    if (wanted) {
+        ct__subject subject = ct__subject_function(fn, user, n);
+        uint64_t before = ct__checksum_all(inputs, n);
+        status = check(&subject, inputs, wanted, 0, &s.options, s.report);
+        if (status == CT_OK && before != ct__checksum_all(inputs, n))
+            ct__report_fault(s.report, "unchanged", -1,
+                             "the function changes tensors outside: the inputs are not what they were");
+        ct__free(wanted, (size_t)n * sizeof *wanted);
+    } else if (status == CT_OK) {
+        status = ct_error_code();
+    }
+    return session_end(&s, status);
+}
+
+ct_verdict ct_gradcheck(ct_function fn, void *user, ct_tensor *const *inputs, int n, ct_gradcheck_report *report,
+                        const ct_gradcheck_options *options)
+{
+    return check_function(fn, user, inputs, n, report, options, "function", ct__check_subject);
+}
+
+ct_verdict ct_gradcheck_graph(ct_function fn, void *user, ct_tensor *const *inputs, int n, ct_gradcheck_report *report,
+                              const ct_gradcheck_options *options)
+{
+    return check_function(fn, user, inputs, n, report, options, "graph", ct__check_graph);
+}
+
+static ct_status check_sample(const ct_op *op, int sample, const ct_gradcheck_options *options,
+                              ct_gradcheck_report *report)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    bool wanted[CT_MAX_INPUTS];
+    int n;
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_seed(options->seed + (uint64_t)sample);
+    ct_status status = ct_sample_inputs(&op->samples[sample], CT_FLOAT64, inputs, &n);
+    for (int i = 0; status == CT_OK && i < n; i++)
+        wanted[i] = inputs[i] && inputs[i]->requires_grad;
+    if (status == CT_OK) {
+        ct__subject subject = ct__subject_op(op, op->samples[sample].attributes, n);
+        status = ct__check_subject(&subject, inputs, wanted, sample, options, report);
+    }
+    if (status == CT_OK && options->checks & CT_CHECK_SIZES)
+        status = ct__check_op_sizes(op, &op->samples[sample], options, report);
+    ct__scope_pop(&scope);
+    return status;
+}
+
+ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, const ct_gradcheck_options *options)
+{
+    session s;
+    ct_status status = session_begin(&s, report, op && op->name ? op->name : "", options);
+    if (status == CT_OK)
+        status = ct_error_code();
+    if (status == CT_OK && (!op || !op->name || !op->samples))
+        status =
+            ct__error(CT_ERROR_NULL, "gradcheck_op: the operation %s", op ? "has no name or no samples" : "is NULL");
+    for (int i = 0; status == CT_OK && op->samples[i].inputs && s.report->verdict != CT_NONDETERMINISTIC; i++)
+        status = check_sample(op, i, &s.options, s.report);
+    if (status == CT_OK && s.report->verdict >= CT_NONDETERMINISTIC)
+        s.report->op = op->name;
+    return session_end(&s, status);
+}

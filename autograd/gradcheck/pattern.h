@@ -1,0 +1,12 @@
+/* What a mistake looks like, in words. */
+#ifndef CT_GRADCHECK_PATTERN_H
+#define CT_GRADCHECK_PATTERN_H
+
+#include "small.h"
+
+/* From the whole of both gradients; "" when like nothing in particular. verdicts: a ct_verdict an element. outputs is the number of
+ * elements of the largest result. */
+void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_tensor *numeric, const uint8_t *verdicts,
+                       int64_t outputs, char *text, size_t size);
+
+#endif

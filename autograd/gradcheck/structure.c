@@ -1,0 +1,283 @@
+/* What must hold of a gradient besides its value, whatever the subject: linear in the cotangent, repeatable, accumulated,
+ * indifferent to what is missing.
+ *
+ * Invariant: each check compares gradients with gradients, so none of them depends on a difference step. What may differ by
+ * rounding is compared to ROUNDING of the largest element, and otherwise bit by bit. */
+#include "structure.h"
+#include <math.h>
+#include <string.h>
+
+#define ROUNDING 1e-10
+
+enum { MANY_INPUTS = 16 }; /* of more, only the first are left out one at a time */
+
+/* ---- comparing ---- */
+
+bool ct__combines(const ct_tensor *sum, double fa, const ct_tensor *a, double fb, const ct_tensor *b, double scale)
+{
+    double size = fabs(fa) * ct__largest(a) + (b ? fabs(fb) * ct__largest(b) : 0),
+           tolerance = ROUNDING * (size + 1e-2 * scale);
+    for (int64_t k = 0; k < sum->numel; k++) {
+        double want = fa * ct__doubles(a)[k] + (b ? fb * ct__doubles(b)[k] : 0), got = ct__doubles(sum)[k];
+        if (!(fabs(got - want) <= tolerance) && !(isnan(got) && isnan(want)))
+            return false;
+    }
+    return true;
+}
+
+int ct__first_different(ct_tensor *const *a, ct_tensor *const *b, int n, double scale)
+{
+    for (int i = 0; i < n; i++)
+        if (a[i] && b[i] && !ct__combines(a[i], 1, b[i], 0, NULL, scale))
+            return i;
+    return -1;
+}
+
+double ct__scale_of(const ct__check *check)
+{
+    return fmax(ct__largest_of(check->analytic, check->n), ct__largest_of(check->cotangents, check->m));
+}
+
+ct_status ct__room_open(ct__room *r, const ct__check *check)
+{
+    size_t n = (size_t)check->n, m = (size_t)check->subject->max_outputs,
+           tensors = (4 * n + 2 * m) * sizeof(ct_tensor *);
+    r->bytes = tensors + n;
+    r->block = ct__alloc(r->bytes);
+    ct__scope_push(&r->scope);
+    if (!r->block)
+        return ct__no_memory("gradcheck");
+    memset(r->block, 0, r->bytes);
+    r->x = r->block;
+    r->grads = r->x + n;
+    r->other = r->grads + n;
+    r->third = r->other + n;
+    r->g = r->third + n;
+    r->h = r->g + m;
+    r->wanted = (bool *)r->block + tensors / sizeof(bool);
+    memcpy(r->x, check->x, n * sizeof(ct_tensor *));
+    memcpy(r->wanted, check->wanted, n);
+    memcpy(r->g, check->cotangents, m * sizeof(ct_tensor *));
+    check->report->structural++;
+    return CT_OK;
+}
+
+ct_status ct__room_close(ct__room *r, ct_status status)
+{
+    ct__scope_pop(&r->scope);
+    ct__free(r->block, r->bytes);
+    return status;
+}
+
+/* ---- linear in the cotangent ---- */
+
+static ct_status check_zero(ct__check *check)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    for (int i = 0; status == CT_OK && i < check->m; i++) {
+        if (!r.g[i])
+            continue;
+        r.g[i] = ct_zeros_like(r.g[i]);
+        status = ct_error_code();
+    }
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    for (int i = 0; status == CT_OK && i < check->n; i++)
+        if (r.grads[i] && ct__largest(r.grads[i]) != 0)
+            ct__report_fault(
+                check->report, "linear", i,
+                "a zero cotangent gives a gradient that is not zero: the backward ignores the incoming gradient, or "
+                "adds something that is not multiplied by it");
+    return ct__room_close(&r, status);
+}
+
+static ct_status check_linear(ct__check *check)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    if (status == CT_OK)
+        status = ct__draw_cotangents(check, r.h);
+    for (int i = 0; status == CT_OK && i < check->m; i++) {
+        if (!check->cotangents[i])
+            continue;
+        r.g[i] = ct__copy_as(check->cotangents[i], CT_FLOAT64);
+        if (!r.g[i])
+            status = ct_error_code();
+        for (int64_t k = 0; r.g[i] && k < r.g[i]->numel; k++)
+            ct__doubles(r.g[i])[k] = 0.5 * ct__doubles(r.g[i])[k] - 2 * ct__doubles(r.h[i])[k];
+    }
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.h, r.other);
+    double scale = ct__scale_of(check);
+    for (int i = 0; status == CT_OK && i < check->n; i++)
+        if (r.grads[i] && !ct__combines(r.grads[i], 0.5, check->analytic[i], -2, r.other[i], scale))
+            ct__report_fault(
+                check->report, "linear", i,
+                "the gradient is not linear in the cotangent: the backward ignores or distorts the incoming gradient");
+    return ct__room_close(&r, status);
+}
+
+/* ---- backward again, and accumulation ---- */
+
+/* Whether x's accumulated gradient is base + count times once, bit by bit (base may be NULL). */
+static bool accumulated(const ct_tensor *x, const ct_tensor *base, double count, const ct_tensor *once)
+{
+    if (!x->grad || !ct__is_float(x->grad) || !x->grad->contiguous)
+        return ct__largest(once) == 0 && !base;
+    for (int64_t k = 0; k < once->numel; k++) {
+        double got = ct__doubles(x->grad)[k], want = count * ct__doubles(once)[k] + (base ? ct__doubles(base)[k] : 0);
+        if (got != want && !(isnan(got) && isnan(want)))
+            return false;
+    }
+    return true;
+}
+
+static void clear_leaves(const ct__check *check)
+{
+    for (int i = 0; i < check->n; i++)
+        if (check->wanted[i])
+            ct_zero_grad(check->x[i]);
+}
+
+static ct_status backward(ct_tensor *root, ct_tensor *g)
+{
+    ct_backward_options options = {CT_DEFAULTS(ct_backward_options), .gradient = g, .retain_graph = true};
+    return ct_backward(root, &options);
+}
+
+/* Four backward passes over one graph: the first, one on top, one after clearing, one onto a gradient that is there already. */
+static ct_status repeat_root(ct__check *check, ct__room *r, ct_tensor *root, ct_tensor *g)
+{
+    ct_gradcheck_report *report = check->report;
+    clear_leaves(check);
+    ct_status status = backward(root, g);
+    for (int i = 0; status == CT_OK && i < check->n; i++) {
+        if (!check->wanted[i])
+            continue;
+        r->other[i] = check->x[i]->grad ? ct__copy_as(check->x[i]->grad, CT_FLOAT64) : ct_zeros_like(check->x[i]);
+        status = ct_error_code();
+    }
+    if (status == CT_OK)
+        status = backward(root, g);
+    for (int i = 0; status == CT_OK && i < check->n; i++)
+        if (check->wanted[i] && !accumulated(check->x[i], NULL, 2, r->other[i]))
+            ct__report_fault(
+                report, "repeat", i,
+                "a second backward over the same graph does not add the same gradient again: the backward draws random "
+                "numbers, or changes what it saved or what it is given");
+    clear_leaves(check);
+    if (status == CT_OK)
+        status = backward(root, g);
+    for (int i = 0; status == CT_OK && i < check->n; i++) {
+        if (!check->wanted[i])
+            continue;
+        if (!accumulated(check->x[i], NULL, 1, r->other[i]))
+            ct__report_fault(report, "repeat", i,
+                             "backward twice, with the gradient cleared in between, gives different bits");
+        r->third[i] = ct_full(CT_FLOAT64, 3, check->x[i]->shape, check->x[i]->rank);
+        ct_tensor *filled = ct_full(CT_FLOAT64, 3, check->x[i]->shape, check->x[i]->rank);
+        status = filled ? ct_set_grad(check->x[i], filled) : ct_error_code();
+    }
+    if (status == CT_OK)
+        status = backward(root, g);
+    for (int i = 0; status == CT_OK && i < check->n; i++)
+        if (check->wanted[i] && !accumulated(check->x[i], r->third[i], 1, r->other[i]))
+            ct__report_fault(report, "repeat", i, "a gradient that is there already is not added to but replaced");
+    clear_leaves(check);
+    return status;
+}
+
+static ct_status check_repeat(ct__check *check)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    for (int i = 0; i < check->n; i++)
+        if (check->wanted[i])
+            check->x[i]->requires_grad = true;
+    ct__check_seed(check);
+    int m = status == CT_OK ? check->subject->run(check->subject, check->x, r.h) : 0;
+    if (m < 0)
+        status = ct_error_code();
+    for (int i = 0; status == CT_OK && i < m; i++)
+        if (r.h[i] && r.h[i]->requires_grad && check->cotangents[i])
+            status = repeat_root(check, &r, r.h[i], check->cotangents[i]);
+    for (int i = 0; i < check->n; i++)
+        if (check->wanted[i])
+            check->x[i]->requires_grad = false;
+    return ct__room_close(&r, status);
+}
+
+/* ---- what is missing ---- */
+
+static ct_status check_missing_cotangent(ct__check *check, int output)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    if (status == CT_OK) {
+        r.g[output] = NULL;
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    }
+    if (status == CT_OK) {
+        r.g[output] = ct_zeros_like(check->cotangents[output]);
+        status = ct_error_code();
+    }
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.other);
+    int bad = status == CT_OK ? ct__first_different(r.grads, r.other, check->n, ct__scale_of(check)) : -1;
+    if (bad >= 0)
+        ct__report_fault(
+            check->report, "missing", bad,
+            "when nothing flows back into output %d, the gradient is not the same as for a zero cotangent there: a "
+            "missing gradient is read as if it were one",
+            output);
+    return ct__room_close(&r, status);
+}
+
+static ct_status check_missing_input(ct__check *check, int input)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    if (status == CT_OK) {
+        r.wanted[input] = false;
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    }
+    int bad = status == CT_OK ? ct__first_different(r.grads, check->analytic, check->n, ct__scale_of(check)) : -1;
+    if (bad >= 0)
+        ct__report_fault(check->report, "missing", bad, "the gradient changes when input %d needs none", input);
+    return ct__room_close(&r, status);
+}
+
+static ct_status check_missing(ct__check *check)
+{
+    int cotangents = 0, wanted = 0;
+    for (int i = 0; i < check->m; i++)
+        cotangents += check->cotangents[i] != NULL;
+    for (int i = 0; i < check->n; i++)
+        wanted += check->wanted[i];
+    ct_status status = CT_OK;
+    for (int i = 0; status == CT_OK && cotangents > 1 && i < check->m; i++)
+        if (check->cotangents[i])
+            status = check_missing_cotangent(check, i);
+    for (int i = 0; status == CT_OK && wanted > 1 && i < check->n && i < MANY_INPUTS; i++)
+        if (check->wanted[i])
+            status = check_missing_input(check, i);
+    return status;
+}
+
+ct_status ct__check_structure(ct__check *check)
+{
+    unsigned checks = check->options->checks;
+    ct_status status = CT_OK;
+    if (checks & CT_CHECK_REPEAT)
+        status = check_repeat(check);
+    if (status == CT_OK && checks & CT_CHECK_LINEAR)
+        status = check_zero(check);
+    if (status == CT_OK && checks & CT_CHECK_LINEAR)
+        status = check_linear(check);
+    if (status == CT_OK && checks & CT_CHECK_MISSING)
+        status = check_missing(check);
+    return status;
+}

@@ -1,0 +1,121 @@
+/* What is under test. Invariant: a run makes its results in the current scope and leaves its inputs as they were. */
+#include "subject.h"
+#include <string.h>
+
+static int run_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    static const ct_op function = {.name = "the checked function"};
+    ct_call call = {.op = &function, .inputs = inputs, .n_inputs = subject->n_inputs, .may_write = true};
+    ct__call_begin(&call, ct__scope_current());
+    outputs[0] = subject->fn(inputs, subject->n_inputs, subject->user);
+    if (ct__call_end(&call, CT_OK) != CT_OK)
+        return -1;
+    if (outputs[0])
+        return ct__check_tensor(outputs[0], "gradcheck") == CT_OK ? 1 : -1;
+    if (ct_error_code() == CT_OK)
+        ct__error(CT_ERROR_NULL, "gradcheck: the function returned NULL without an error");
+    return -1;
+}
+
+static int run_op(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    const ct_op *op = subject->op;
+    return ct_apply_multi(op, inputs, subject->n_inputs, subject->attributes, outputs) == CT_OK
+               ? op->outputs ? op->outputs : 1
+               : -1;
+}
+
+ct__subject ct__subject_function(ct_function fn, void *user, int n)
+{
+    return (ct__subject){.run = run_function,
+                         .name = "function",
+                         .n_inputs = n,
+                         .max_outputs = 1,
+                         .shares = true,
+                         .fn = fn,
+                         .user = user};
+}
+
+ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n)
+{
+    return (ct__subject){.run = run_op,
+                         .name = op->name,
+                         .n_inputs = n,
+                         .max_outputs = CT_MAX_OUTPUTS,
+                         .op = op,
+                         .attributes = attributes};
+}
+
+int ct__choose_roots(ct_tensor *const *outputs, ct_tensor *const *cotangents, int m, ct_tensor **roots,
+                     ct_tensor **gradients)
+{
+    int n = 0;
+    for (int i = 0; i < m; i++) {
+        if (!outputs[i] || !cotangents[i] || !outputs[i]->requires_grad)
+            continue;
+        roots[n] = outputs[i];
+        gradients[n++] = cotangents[i];
+    }
+    return n;
+}
+
+/* inputs: those of inner, then one for each cotangent; outputs: the gradients of those that are wanted. */
+static int run_gradient(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    const ct__subject *inner = subject->inner;
+    int n = inner->n_inputs, m_max = inner->max_outputs, count = 0, v = n, wanted = 0;
+    bool create = false;
+    size_t bytes = (size_t)(n * 2 + m_max * 4) * sizeof(ct_tensor *);
+    ct_tensor **block = ct__alloc(bytes);
+    if (!block) {
+        ct__no_memory("gradcheck");
+        return -1;
+    }
+    ct_tensor **leaves = block, **results = leaves + n, **made = results + n, **cotangents = made + m_max,
+              **roots = cotangents + m_max, **gradients = roots + m_max;
+    for (int i = 0; i < subject->n_inputs; i++)
+        create |= inputs[i] && inputs[i]->requires_grad;
+    for (int i = 0; i < m_max; i++)
+        cotangents[i] = subject->cotangents[i] ? inputs[v++] : NULL;
+    for (int i = 0; i < n; i++) {
+        if (!subject->wanted[i])
+            continue;
+        inputs[i]->requires_grad = true;
+        leaves[wanted++] = inputs[i];
+    }
+    int m = inner->run(inner, inputs, made);
+    int n_roots = m < 0 ? 0 : ct__choose_roots(made, cotangents, m, roots, gradients);
+    for (int i = 0; i < wanted; i++)
+        results[i] = NULL;
+    if (m >= 0 && n_roots > 0) {
+        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = gradients, .create_graph = create,
+                                   .allow_unused = true};
+        if (ct_grad(roots, n_roots, leaves, wanted, results, &options) != CT_OK)
+            m = -1;
+    }
+    for (int i = 0; i < wanted; i++) {
+        outputs[count++] = results[i];
+        leaves[i]->requires_grad = create;
+    }
+    ct__free(block, bytes);
+    return m < 0 ? -1 : count;
+}
+
+ct__subject ct__subject_gradient(const ct__subject *inner, const bool *wanted, ct_tensor *const *cotangents)
+{
+    int n = inner->n_inputs, outputs = 0;
+    for (int i = 0; i < inner->max_outputs; i++)
+        n += cotangents[i] != NULL;
+    for (int i = 0; i < inner->n_inputs; i++)
+        outputs += wanted[i];
+    return (ct__subject){.run = run_gradient,
+                         .name = inner->name,
+                         .n_inputs = n,
+                         .max_outputs = outputs,
+                         .records = true,
+                         .shares = inner->shares,
+                         .op = inner->op,
+                         .inner = inner,
+                         .wanted = wanted,
+                         .cotangents = cotangents};
+}

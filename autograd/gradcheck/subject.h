@@ -1,0 +1,34 @@
+/* What is under test: a function of tensors, in one of three kinds. */
+#ifndef CT_GRADCHECK_SUBJECT_H
+#define CT_GRADCHECK_SUBJECT_H
+
+#include "findings.h"
+
+/* The user's function, an operation, or the gradient of another subject. */
+typedef struct ct__subject ct__subject;
+struct ct__subject {
+    /* Returns the number of outputs (an entry may be NULL: no such result), or -1 with an error. */
+    int (*run)(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs);
+    const char *name;
+    int n_inputs, max_outputs;
+    bool records; /* run needs recording on even where no gradient is asked for */
+    bool shares;  /* run may use tensors that are not its inputs, so only one thread may run it */
+    ct_function fn;
+    void *user;
+    const ct_op *op;
+    const void *attributes;
+    const ct__subject *inner;     /* of a gradient: what it is the gradient of, */
+    const bool *wanted;           /* with respect to these of its inputs, */
+    ct_tensor *const *cotangents; /* and which of its outputs have a cotangent */
+};
+
+ct__subject ct__subject_function(ct_function fn, void *user, int n);
+ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n);
+/* (x, v) -> v^T J of inner: its inputs are those of inner, then one for each output that has a cotangent. */
+ct__subject ct__subject_gradient(const ct__subject *inner, const bool *wanted, ct_tensor *const *cotangents);
+
+/* Outputs of a run that a gradient can start from, with their cotangents; returns how many. */
+int ct__choose_roots(ct_tensor *const *outputs, ct_tensor *const *cotangents, int m, ct_tensor **roots,
+                     ct_tensor **gradients);
+
+#endif
