@@ -1,6 +1,5 @@
 /* Looking at a graph: nodes one by one, and the whole as Graphviz text. Invariant: nothing here changes the graph. */
 #include "autograd_internal.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,15 +226,15 @@ ct_status ct_graph_write_dot(const ct_tensor *root, ct_tensor *const *leaves, in
         size_t bytes = ((size_t)count_leaf_edges(&order) + 1) * sizeof *d.numbers;
         d.numbers = ct__alloc(bytes);
         if (d.numbers) {
+            ct__writing w = ct__write_begin("graph_write_dot", stream);
             number_all(&order, &d);
             write_graph(&d, &order);
+            status = ct__write_end(&w, CT_OK);
         } else {
             status = ct__no_memory("graph_write_dot");
         }
         ct__free(d.numbers, bytes);
     }
     ct__order_end(&order);
-    if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        return ct__error(CT_ERROR_IO, "graph_write_dot: writing failed: %s", ct__strerror(errno));
     return status;
 }

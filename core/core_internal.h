@@ -312,9 +312,20 @@ char *ct__memory_text(char *buffer);
 #define CT_MEMORY_TEXT 384
 
 /* ---- text, whatever the program's locale ---- */
-/* Between the two, this thread's locale is "C": for what goes to a stream. */
+/* Between the two, this thread's locale is "C". */
 locale_t ct__locale_begin(void);
 void ct__locale_end(locale_t before);
+/* The same for what goes to a stream. The end flushes it and returns status, or, if that is CT_OK and not all could be written, the
+ * error "<what>: writing failed: ...", which is one of memory where that was why. */
+typedef struct ct__writing {
+    const char *what;
+    FILE *stream;
+    locale_t before;
+} ct__writing;
+ct__writing ct__write_begin(const char *what, FILE *stream);
+ct_status ct__write_end(const ct__writing *w, ct_status status);
+/* That error, of a call in between that tells by errno why it failed. */
+ct_status ct__write_failed(const char *what);
 /* strtod, strerror, snprintf and vsnprintf in the "C" locale. */
 double ct__strtod(const char *text, char **end);
 int ct__format(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

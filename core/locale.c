@@ -1,7 +1,8 @@
-/* Numbers as text, the same whatever locale the program has set.
+/* Text, and writing it, the same whatever locale the program has set.
  *
  * Invariant: what ct__locale_begin() changes is this thread's alone, and ct__locale_end() puts it back. */
 #include "core_internal.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,6 +26,28 @@ locale_t ct__locale_begin(void)
 void ct__locale_end(locale_t before)
 {
     uselocale(before);
+}
+
+/* errno is 0 from here on, so that what it is at the end comes from the writing. */
+ct__writing ct__write_begin(const char *what, FILE *stream)
+{
+    ct__writing w = {.what = what, .stream = stream, .before = ct__locale_begin()};
+    errno = 0;
+    return w;
+}
+
+ct_status ct__write_failed(const char *what)
+{
+    return errno == ENOMEM ? ct__no_memory(what)
+                           : ct__error(CT_ERROR_IO, "%s: writing failed: %s", what, ct__strerror(errno));
+}
+
+ct_status ct__write_end(const ct__writing *w, ct_status status)
+{
+    if (status == CT_OK && (fflush(w->stream) != 0 || ferror(w->stream)))
+        status = ct__write_failed(w->what);
+    ct__locale_end(w->before);
+    return status;
 }
 
 double ct__strtod(const char *text, char **end)

@@ -3,7 +3,6 @@
  * Invariant: two passes see the same elements: one finds the width that all words of the tensor share, one writes
  * them. Nothing is allocated, and nothing depends on the locale. */
 #include "core_internal.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +20,12 @@ typedef struct sink {
     FILE *stream; /* or, if NULL, */
     char *buffer; /* at most size bytes of it, then only counted */
     size_t size, length;
-    bool failed;
 } sink;
 
 static void put(sink *s, const char *text, size_t length)
 {
     if (s->stream)
-        s->failed = s->failed || fwrite(text, 1, length, s->stream) != length;
+        fwrite(text, 1, length, s->stream);
     else if (s->length < s->size)
         memcpy(s->buffer + s->length, text, length < s->size - s->length ? length : s->size - s->length);
     s->length += length;
@@ -432,10 +430,11 @@ ct_status ct_print(const ct_tensor *t, FILE *stream)
         return status;
     if (!stream)
         return ct__error(CT_ERROR_NULL, "print: stream is NULL");
+    ct__writing w = ct__write_begin("print", stream);
     sink out = {.stream = stream};
     write_tensor(t, &out);
     repeat(&out, '\n', 1);
-    return out.failed ? ct__error(CT_ERROR_IO, "print: cannot write: %s", ct__strerror(errno)) : CT_OK;
+    return ct__write_end(&w, CT_OK);
 }
 
 size_t ct_format(const ct_tensor *t, char *buffer, size_t size)

@@ -18,6 +18,9 @@
 
 /* ---- the allocator ---- */
 
+/* The build hides what is not marked; these must be seen by the shared libraries too. */
+#pragma GCC visibility push(default)
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
@@ -98,7 +101,31 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return next(thread, attributes, start, argument);
 }
 
+#pragma GCC visibility pop
+
 /* ---- jobs ---- */
+
+/* A stream into memory, which grows while it is written. NULL with an error, this program's own. */
+typedef struct buffer {
+    FILE *stream;
+    char *text;
+    size_t size;
+} buffer;
+
+static FILE *buffer_open(buffer *b)
+{
+    *b = (buffer){.stream = open_memstream(&b->text, &b->size)};
+    if (!b->stream)
+        ct_error_set(CT_ERROR_MEMORY, "open_memstream: no memory");
+    return b->stream;
+}
+
+static void buffer_close(buffer *b)
+{
+    if (b->stream)
+        fclose(b->stream);
+    free(b->text);
+}
 
 /* A model that lives through all attempts; step() is one step of training it. */
 typedef struct trained {
@@ -196,10 +223,9 @@ static bool check_an_operation(void *unused)
     (void)unused;
     ct_gradcheck_report report = {0};
     ct_verdict verdict = ct_gradcheck_op(operation("linear"), &report, .order = 2, .mode = CT_FAST);
-    FILE *f = fopen("/dev/null", "w");
-    bool printed = f && ct_gradcheck_print(&report, f) == CT_OK;
-    if (f)
-        fclose(f);
+    buffer b;
+    bool printed = buffer_open(&b) && ct_gradcheck_print(&report, b.stream) == CT_OK;
+    buffer_close(&b);
     ct_gradcheck_report_free(&report);
     return ct_verdict_good(verdict) && printed;
 }
@@ -235,20 +261,82 @@ static bool read_and_write_data(void *unused)
     return good && ct_error_code() == CT_OK;
 }
 
+static ct_tensor *small_weight(void)
+{
+    return ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(2, 2)), true);
+}
+
 static bool draw(void *unused)
 {
     (void)unused;
     static const double x[] = {0, 1, 2}, y[] = {3, 1, 2};
     ct_series series = {.label = "loss", .x = x, .y = y, .n = 3};
-    ct_tensor *w = ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(2, 2)), true);
-    FILE *f = w ? fopen(path("g.dot"), "w") : NULL;
-    if (w && !f)
-        ct_error_set(CT_ERROR_MEMORY, "fopen: no memory"); /* this program's own */
+    buffer b = {.stream = NULL};
+    ct_tensor *w = small_weight();
     bool good =
-        f && ct_graph_write_dot(ct_sum(ct_matmul(w, ct_tanh(w))), &w, 1, (const char *const[]){"w"}, f) == CT_OK;
-    if (f)
-        fclose(f);
+        w && buffer_open(&b) &&
+        ct_graph_write_dot(ct_sum(ct_matmul(w, ct_tanh(w))), &w, 1, (const char *const[]){"w"}, b.stream) == CT_OK;
+    buffer_close(&b);
     good = ct_plot_svg(path("p.svg"), &series, 1, .title = "curve") == CT_OK && good;
+    return good && ct_error_code() == CT_OK;
+}
+
+/* Every format, of a graph that has a region; the page reads this source file too. */
+static bool draw_graphs(void *unused)
+{
+    (void)unused;
+    ct_tensor *w = small_weight();
+    bool good = ct_region_begin("part") == CT_OK;
+    ct_tensor *loss = ct_sum(ct_exp(ct_mul(w, w)));
+    if (good)
+        ct_region_end();
+    good = good && ct_graph_write(loss, path("g.svg")) == CT_OK && ct_graph_write(loss, path("g.dot")) == CT_OK;
+    good = good && ct_graph_write(loss, path("g.html"), .unfold = CT_YES) == CT_OK;
+    return good && ct_graph_write(loss, path("g.json")) == CT_OK;
+}
+
+/* All that is written about a computation, into one buffer. */
+static bool tell_all(buffer *b, const ct_trace_log *trace, const ct_profile *profile, const ct_tensor *w)
+{
+    return buffer_open(b) && ct_trace_write_json(trace, b->stream) == CT_OK &&
+           ct_trace_explain(trace, b->stream) == CT_OK && ct_profile_print(profile, b->stream) == CT_OK &&
+           ct_profile_write_chrome(profile, b->stream) == CT_OK && ct_print(w, b->stream) == CT_OK;
+}
+
+static bool trace_and_profile(void *unused)
+{
+    (void)unused;
+    ct_tensor *w = ct_name(small_weight(), "gew\xc3\xb6hnlich");
+    bool tracing = ct_trace_begin() == CT_OK, profiling = tracing && ct_profile_begin() == CT_OK;
+    bool good = profiling && ct_anomaly_begin() == CT_OK;
+    if (good) {
+        good = ct_backward(ct_mean(ct_square(ct_sub(w, ct_tanh(w))))) == CT_OK;
+        ct_anomaly_end();
+    }
+    ct_profile *profile = profiling ? ct_profile_end() : NULL;
+    ct_trace_log *trace = tracing ? ct_trace_end() : NULL;
+    buffer b = {.stream = NULL};
+    good = good && profile && trace && tell_all(&b, trace, profile, w) && strstr(b.text, "gew\xc3\xb6hnlich");
+    buffer_close(&b);
+    ct_profile_free(profile);
+    ct_trace_free(trace);
+    return good && ct_error_code() == CT_OK;
+}
+
+/* Layers, their files, and a whole fit. */
+static bool fit_a_layer(void *unused)
+{
+    (void)unused;
+    ct_module *module = ct_module_new(CT_FLOAT32);
+    ct_lenet5 *net = ct_lenet5_new(module);
+    ct_optimizer *sgd = ct_optimizer_new(module, &ct_rule_sgd, .lr = 0.01);
+    ct_dataset *data = ct_dataset_new(ct_ones(CT_FLOAT32, CT_SHAPE(4, 1, 28, 28)), ct_zeros(CT_INT64, CT_SHAPE(4)));
+    bool good = ct_fit(ct_lenet5_forward, net, sgd, data, .epochs = 1) == CT_OK;
+    good = good && ct_module_save(module, path("m.safetensors")) == CT_OK &&
+           ct_module_load(module, path("m.safetensors")) == CT_OK;
+    ct_dataset_free(data);
+    ct_optimizer_free(sgd);
+    ct_module_free(module);
     return good && ct_error_code() == CT_OK;
 }
 
@@ -270,7 +358,8 @@ static void write_files(void)
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"x.gz", "y.gz", "t.csv.gz", "t.safetensors", "g.dot", "p.svg", "output"};
+    static const char *const names[] = {"x.gz",  "y.gz",   "t.csv.gz", "t.safetensors", "m.safetensors", "g.dot",
+                                        "g.svg", "g.html", "g.json",   "p.svg",         "output"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unlink(path(names[i]));
     rmdir(folder);
@@ -292,6 +381,9 @@ static const job jobs[] = {
     {"checker", NULL, check_an_operation, 25},
     {"data", NULL, read_and_write_data, 400},
     {"drawing", NULL, draw, 400},
+    {"pictures", NULL, draw_graphs, 400},
+    {"trace", NULL, trace_and_profile, 400},
+    {"fit", NULL, fit_a_layer, 400},
 };
 
 static int passed, failed;

@@ -566,7 +566,7 @@ START_TEST(print_errors)
     setvbuf(full, NULL, _IONBF, 0);
     ck_assert_int_eq(ct_print(ct_scalar(CT_FLOAT32, 1), full), CT_ERROR_IO);
     fclose(full);
-    expect_error(CT_ERROR_IO, "print: cannot write: No space left on device");
+    expect_error(CT_ERROR_IO, "print: writing failed: No space left on device");
 }
 END_TEST
 

@@ -1,6 +1,5 @@
 /* The report, for people: the verdict, the table of tensors, the culprit. Invariant: reads only the report. */
 #include "findings.h"
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -117,13 +116,10 @@ ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
 {
     if (!report || !stream)
         return ct__error(CT_ERROR_NULL, "gradcheck_print: %s is NULL", report ? "the stream" : "the report");
-    locale_t before = ct__locale_begin();
+    ct__writing w = ct__write_begin("gradcheck_print", stream);
     print_head(stream, report);
     print_table(stream, report);
     print_notes(stream, report);
     print_culprit(stream, report);
-    ct__locale_end(before);
-    if (fflush(stream) != 0 || ferror(stream))
-        return ct__error(CT_ERROR_IO, "gradcheck_print: writing failed: %s", ct__strerror(errno));
-    return CT_OK;
+    return ct__write_end(&w, CT_OK);
 }

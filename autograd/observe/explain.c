@@ -2,7 +2,6 @@
  *
  * Invariant: it tells the trace's steps in their order; a line is cut into columns only after all of them are known. */
 #include "trace_internal.h"
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -451,11 +450,10 @@ static ct_status explain(const ct_trace_log *trace, int64_t root, FILE *stream, 
     ct_status status = s.labels && s.told ? CT_OK : CT_ERROR_MEMORY;
     if (status == CT_OK) {
         memset(s.told, 0, (size_t)trace->n_nodes * sizeof *s.told);
-        status = tell(&s, root);
+        ct__writing w = ct__write_begin("explain", stream);
+        status = ct__write_end(&w, tell(&s, root));
     }
     ct__arena_free(&s.arena);
-    if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "explain: writing failed: %s", ct__strerror(errno));
     return status;
 }
 
@@ -483,5 +481,7 @@ ct_status(ct_explain)(ct_tensor *root, FILE *stream, const ct_explain_options *o
                          trace ? "the trace has not seen the root" : "no trace is running on this thread");
     if (root->requires_grad && !ct__trace_has_run(trace, id))
         status = ct__trace_run_back(trace, root);
+    if (status == CT_OK)
+        status = ct__trace_check();
     return status == CT_OK ? explain(ct__trace_running(), id, stream, options) : status;
 }

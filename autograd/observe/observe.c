@@ -51,6 +51,14 @@ ct_status ct_observe_end(ct_observer observer, void *user)
     return status;
 }
 
+ct_status ct__observe_check(ct_observer observer, void *user)
+{
+    const ct_observing *o = *place_of(observer, user);
+    if (o)
+        ct__error_put(&o->failure);
+    return o ? o->failure.code : CT_OK;
+}
+
 /* ---- telling ---- */
 
 /* One observer's say: CT_OK, or a veto, whose error is in *veto. */

@@ -7,6 +7,8 @@
 
 typedef struct ct_observing ct_observing;
 
+/* CT_OK, or the error that the observer has recorded so far, which is pending then, and stays for ct_observe_end() too. */
+ct_status ct__observe_check(ct_observer observer, void *user);
 /* Tells all observers; returns the first veto, whose error is pending then. */
 ct_status ct__tell(ct_event *event);
 /* These return status, or if that is CT_OK, what telling gave. */

@@ -2,7 +2,6 @@
  *
  * Invariant: a span's own time is its time less that of the spans inside it, so own times add up to the whole. */
 #include "trace_internal.h"
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,26 +309,25 @@ ct_status ct_profile_print(const ct_profile *p, FILE *stream)
     double own = 0;
     for (int64_t i = 0; i < p->by_operation.n; i++)
         own += p->by_operation.rows[i].own;
-    locale_t before = ct__locale_begin();
+    ct__writing w = ct__write_begin("profile_print", stream);
     fprintf(stream, "profile: %.3f s, of which %.3f s outside of operations\n", p->seconds, p->seconds - own);
     print_table(stream, "by operation", &p->by_operation, p->seconds);
     print_table(stream, "by region", &p->by_region, p->seconds);
     if (p->left_out)
         fprintf(stream, "the time line lacks the last %lld spans\n", (long long)p->left_out);
-    ct__locale_end(before);
-    if (fflush(stream) != 0 || ferror(stream))
-        return ct__error(CT_ERROR_IO, "profile_print: writing failed: %s", ct__strerror(errno));
-    return CT_OK;
+    return ct__write_end(&w, CT_OK);
 }
 
 /* ---- the time line ---- */
 
+/* NULL without memory. */
 static json_t *span_object(const span *s)
 {
-    return json_pack("{s:s++, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:s, s:I}}", "name", s->name,
-                     s->backward ? " backward" : "", "", "cat", s->backward ? "backward" : "forward", "ph", "X", "ts",
-                     1e6 * s->begin, "dur", 1e6 * (s->end - s->begin), "pid", 1, "tid", 1, "args", "region", s->region,
-                     "bytes", (json_int_t)s->bytes);
+    json_t *name = ct__json_text(s->name, s->backward ? " backward" : ""), *region = ct__json_text(s->region, "");
+    return json_pack("{s:o, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:o, s:I}}", "name", name, "cat",
+                     s->backward ? "backward" : "forward", "ph", "X", "ts", 1e6 * s->begin, "dur",
+                     1e6 * (s->end - s->begin), "pid", 1, "tid", 1, "args", "region", region, "bytes",
+                     (json_int_t)s->bytes);
 }
 
 ct_status ct_profile_write_chrome(const ct_profile *p, FILE *stream)
@@ -337,21 +335,18 @@ ct_status ct_profile_write_chrome(const ct_profile *p, FILE *stream)
     if (!p || !stream)
         return ct__error(CT_ERROR_NULL, "profile_write_chrome: the %s is NULL", p ? "stream" : "profile");
     ct_status status = CT_OK;
-    locale_t before = ct__locale_begin(); /* jansson minds a decimal point of one byte alone */
+    ct__writing w =
+        ct__write_begin("profile_write_chrome", stream); /* jansson minds a decimal point of one byte alone */
     fputs("{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n", stream);
     for (int64_t i = 0; status == CT_OK && i < p->n_spans; i++) {
         json_t *object = span_object(&p->spans[i]);
         if (!object)
-            status = ct__error(CT_ERROR_MEMORY, "profile_write_chrome: no memory, or '%s' in '%s' is not UTF-8",
-                               p->spans[i].name, p->spans[i].region);
+            status = ct__no_memory("profile_write_chrome");
         else if (json_dumpf(object, stream, JSON_COMPACT) != 0)
-            status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", ct__strerror(errno));
+            status = ct__write_failed("profile_write_chrome");
         json_decref(object);
         fputs(i + 1 < p->n_spans ? ",\n" : "\n", stream);
     }
     fputs("]}\n", stream);
-    ct__locale_end(before);
-    if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "profile_write_chrome: writing failed: %s", ct__strerror(errno));
-    return status;
+    return ct__write_end(&w, status);
 }

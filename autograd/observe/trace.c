@@ -487,6 +487,11 @@ ct_trace_log *ct__trace_running(void)
     return running;
 }
 
+ct_status ct__trace_check(void)
+{
+    return running ? ct__observe_check(see, running) : CT_OK;
+}
+
 int64_t ct__trace_leaves(const ct_trace_log *trace, ct_tensor **leaves)
 {
     int64_t n = 0;

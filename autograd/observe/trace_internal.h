@@ -44,11 +44,16 @@ struct ct_trace_log {
     struct ct_tracing *tracing; /* while it runs */
 };
 
+/* The two texts, joined, as a JSON string, in which bytes of what is no UTF-8 are "?"; NULL without memory. */
+struct json_t *ct__json_text(const char *bytes, const char *after);
+
 void ct__trace_forget(void); /* the thread ends */
 void ct__anomaly_forget(void);
 void ct__profile_forget(void);
 /* The trace that runs on this thread, its lines and names up to date; NULL without one. */
 ct_trace_log *ct__trace_running(void);
+/* CT_OK if that is whole, or the error that kept it from seeing all. */
+ct_status ct__trace_check(void);
 /* The leaves that it has met and that still ask for a gradient, into leaves, which has room for all nodes; returns their number. */
 int64_t ct__trace_leaves(const ct_trace_log *trace, ct_tensor **leaves);
 /* id of the node for t in a trace that runs; -1 if it has not met t. */

@@ -46,19 +46,27 @@ static json_t *integers(const int64_t *values, int64_t n)
     return array;
 }
 
+json_t *ct__json_text(const char *bytes, const char *after)
+{
+    char *all;
+    if (asprintf(&all, "%s%s", bytes, after) < 0)
+        return NULL;
+    errno = 0;
+    json_t *string = json_string(all);
+    if (!string && errno != ENOMEM) {
+        for (char *c = all; *c; c++)
+            if ((unsigned char)*c >= 0x80)
+                *c = '?';
+        string = json_string(all);
+    }
+    free(all);
+    return string;
+}
+
 /* null for NULL. */
 static json_t *text(const char *bytes)
 {
-    json_t *string = bytes ? json_string(bytes) : json_null();
-    if (string)
-        return string;
-    char *copy = strdup(bytes);
-    for (char *c = copy; copy && *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    string = copy ? json_string(copy) : NULL;
-    free(copy);
-    return string;
+    return bytes ? ct__json_text(bytes, "") : json_null();
 }
 
 static void set_values(json_t **object, const ct_snapshot *s)
@@ -150,7 +158,7 @@ static ct_status write_line(json_t *object, bool last, FILE *stream)
         status = ct__no_memory("trace_write_json");
     else if (fputs("  ", stream) < 0 || json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(17)) != 0 ||
              fputs(last ? "\n" : ",\n", stream) < 0)
-        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", ct__strerror(errno));
+        status = ct__write_failed("trace_write_json");
     json_decref(object);
     return status;
 }
@@ -160,7 +168,7 @@ ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream)
     if (!trace || !stream)
         return ct__error(CT_ERROR_NULL, "trace_write_json: the %s is NULL", trace ? "stream" : "trace");
     ct_status status = CT_OK;
-    locale_t before = ct__locale_begin(); /* jansson minds a decimal point of one byte alone */
+    ct__writing w = ct__write_begin("trace_write_json", stream); /* jansson minds a decimal point of one byte alone */
     fprintf(stream, "{\"format\": \"cotan trace\", \"version\": 1, \"root\": %lld, \"runs\": %lld,\n\"nodes\": [\n",
             (long long)trace->root, (long long)trace->runs);
     for (int64_t i = 0; status == CT_OK && i < trace->n_nodes; i++)
@@ -169,8 +177,5 @@ ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream)
     for (int64_t i = 0; status == CT_OK && i < trace->n_steps; i++)
         status = write_line(step_object(&trace->steps[i]), i + 1 == trace->n_steps, stream);
     fputs("]}\n", stream);
-    ct__locale_end(before);
-    if (status == CT_OK && (fflush(stream) != 0 || ferror(stream)))
-        status = ct__error(CT_ERROR_IO, "trace_write_json: writing failed: %s", ct__strerror(errno));
-    return status;
+    return ct__write_end(&w, status);
 }

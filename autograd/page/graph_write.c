@@ -83,7 +83,7 @@ static ct_status complete(ct_trace_log *trace, ct_tensor *root)
     bool seed_known = root->numel == 1;
     if (status == CT_OK && seed_known && !ct__trace_has_run(trace, id) && can_run_back(root))
         status = ct__trace_run_back(trace, root);
-    return status;
+    return status == CT_OK ? ct__trace_check() : status;
 }
 
 ct_status(ct_graph_write)(ct_tensor *root, const char *path, const ct_graph_options *options)
