@@ -224,9 +224,12 @@ void expect_memory_errors(test_expression f, ct_tensor *const *in, int n)
     int64_t failed = 0;
     for (ct_status status = CT_ERROR_MEMORY; status != CT_OK; failed++) {
         ct_scope_open();
+        int64_t start = ct__allocations();
         ct__fail_allocation(failed + 1, false);
         status = forward_and_backward(f, in, leaves, count);
         ct__fail_allocation(0, false);
+        ck_assert_msg(status != CT_OK || ct__allocations() - start <= failed,
+                      "allocation %lld failed, and nobody said so", (long long)failed + 1);
         ct_scope_close();
         ck_assert_msg(status == CT_OK || status == CT_ERROR_MEMORY, "allocation %lld: %s", (long long)failed + 1,
                       ct_error_message());
