@@ -20,6 +20,8 @@
 #undef LANES
 #undef V_LOW
 #undef V_HIGH
+#undef V_EVEN
+#undef V_ODD
 #undef KERNEL
 
 #define INLINE static inline __attribute__((always_inline))
@@ -75,6 +77,21 @@ typedef integer mask __attribute__((vector_size(V_BYTES)));
 #else
 #define V_LOW(a, b) __builtin_shufflevector(a, b, 0, 2)
 #define V_HIGH(a, b) __builtin_shufflevector(a, b, 1, 3)
+#endif
+
+/* The lanes of two vectors, one behind the other, that have even and odd numbers. */
+#if V_BYTES == 64 && !T_IS_DOUBLE
+#define V_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define V_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#elif V_BYTES == 64 || (V_BYTES == 32 && !T_IS_DOUBLE)
+#define V_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define V_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#elif V_BYTES == 32 || !T_IS_DOUBLE
+#define V_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define V_ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#else
+#define V_EVEN(a, b) __builtin_shufflevector(a, b, 0, 2)
+#define V_ODD(a, b) __builtin_shufflevector(a, b, 1, 3)
 #endif
 
 /* Subtracting 0 keeps -0, so that the compiler may leave it out. */

@@ -37,6 +37,7 @@
     SUITE(scan) \
     SUITE(norm) \
     SUITE(conv) \
+    SUITE(winograd) \
     SUITE(edges) \
     SUITE(geometry) \
     SUITE(matmul) \

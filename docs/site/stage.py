@@ -16,7 +16,7 @@ CONTENTS = {
     "Operations": ["docs/reference", "docs/differences", "docs/accuracy", "docs/adding_an_operation"],
     "The gradient checker": ["docs/gradcheck", "docs/verdicts"],
     "Headers": [],
-    "Inside": ["docs/architecture", "docs/dependencies", "docs/data/README"],
+    "Inside": ["docs/architecture", "docs/speed", "docs/dependencies", "docs/data/README"],
 }
 LANGUAGES = {".c": "c", ".h": "c", ".inc": "c", ".py": "python", ".sh": "sh", ".json": "json", ".build": "meson"}
 LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\]\()([^)\s]+)(\))")

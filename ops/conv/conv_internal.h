@@ -59,4 +59,16 @@ ct_status ct__conv_forward(ct_call *call, int spatial);
 ct_status ct__conv_transpose_forward(ct_call *call, int spatial);
 ct_status ct__conv_weight_forward(ct_call *call);
 
+/* ---- winograd.c ---- */
+
+/* Whether the convolution of this geometry, completed, and its adjoints go through Winograd's transforms. Shapes and the element
+ * type decide, but not the number of images: so an image's result does not depend on those beside it. */
+bool ct__winograd_pays(const ct_conv_geometry *g);
+/* y, x and w from the others, all row-major; bias may be NULL. Errors: memory, in name's name. */
+ct_status ct__winograd_forward(const ct_conv_geometry *g, const float *x, const float *w, const float *bias, float *y,
+                               const char *name);
+ct_status ct__winograd_transpose(const ct_conv_geometry *g, const float *y, const float *w, const float *bias, float *x,
+                                 const char *name);
+ct_status ct__winograd_weight(const ct_conv_geometry *g, const float *y, const float *x, float *w, const char *name);
+
 #endif

@@ -187,6 +187,9 @@ ct_status ct__conv_forward(ct_call *call, int spatial)
     if (status != CT_OK || !j.x || !w || (call->n_inputs > 2 && call->inputs[2] && !j.bias))
         return status != CT_OK ? status : CT_ERROR_MEMORY;
     ct__conv_complete(&j.g);
+    if (ct__winograd_pays(&j.g))
+        return ct__winograd_forward(&j.g, (const float *)(const void *)j.x, (const float *)(const void *)w,
+                                    (const float *)(const void *)j.bias, (float *)(void *)j.result, call->op->name);
     j.kernels = ct__conv_kernels(j.g.dtype);
     cut(&j, j.g.channels * plane_bytes(&j.g));
     int64_t block = ct__block_rows(j.g.features, j.kernels->block);
@@ -258,6 +261,9 @@ ct_status ct__conv_transpose_forward(ct_call *call, int spatial)
         return status != CT_OK ? status : CT_ERROR_MEMORY;
     ct__conv_complete(&j.g);
     const ct_conv_geometry *g = &j.g;
+    if (ct__winograd_pays(g))
+        return ct__winograd_transpose(g, (const float *)(const void *)j.y, (const float *)(const void *)j.w,
+                                      (const float *)(const void *)j.bias, (float *)(void *)j.result, call->op->name);
     j.kernels = ct__conv_kernels(g->dtype);
     j.block = block_size(g->channels, PARTS / ct__or_one(g->images * g->groups));
     j.blocks = ceil_div(g->channels, j.block);
@@ -363,6 +369,9 @@ ct_status ct__conv_weight_forward(ct_call *call)
         return status != CT_OK ? status : CT_ERROR_MEMORY;
     ct__conv_complete(&j.g);
     const ct_conv_geometry *g = &j.g;
+    if (ct__winograd_pays(g))
+        return ct__winograd_weight(g, (const float *)(const void *)j.y, (const float *)(const void *)j.x,
+                                   (float *)(void *)j.result, call->op->name);
     j.kernels = ct__conv_kernels(g->dtype);
     int64_t parts = clip(ceil_div(PARTS, g->groups), 1, PARTS);
     int64_t fewest = ceil_div(BLOCK_TERMS, ct__or_one(g->taps)), each = block_size(g->channels, parts);

@@ -25,7 +25,10 @@ typedef struct CT_BY_NAME ct_conv_options {
 CT_API void ct_conv_options_init(ct_conv_options *options, size_t size);
 
 /* y[n,k,p] = b[k] + sum over c, t of w[k,c,t] x[n,c, p stride + t dilation - padding]. w [K,C/groups,kernel...]; b [K] or
- * NULL. Errors: shape (channels, groups, a kernel larger than the padded input), dtype, argument. */
+ * NULL. Errors: shape (channels, groups, a kernel larger than the padded input), dtype, argument.
+ * In float32, kernels of 3 x 3 with stride and dilation 1 are computed by Winograd's F(2x2, 3x3) where that pays, as exact as the
+ * direct sum: Lavin and Gray, Fast algorithms for convolutional neural networks, 2016. An infinity or NaN then reaches a few
+ * results more than it goes into. */
 CT_API ct_tensor *ct_conv1d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 CT_API ct_tensor *ct_conv2d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 CT_API ct_tensor *ct_conv3d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
