@@ -77,7 +77,8 @@ enum ct_past {
 extern void (*ct__node_release)(struct ct_node *node); /* one reference less */
 extern void (*ct__tensor_forget)(ct_tensor *t);        /* t is being freed: drop hooks and retained-gradient links */
 extern void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
-extern void (*ct__thread_forget)(void); /* the thread ends */
+extern void (*ct__write_noted)(ct_tensor *t); /* t was changed in place */
+extern void (*ct__thread_forget)(void);       /* the thread ends */
 /* CT_OK, or the error that the function of an operation that runs may not do what to t: give it up or change it in place, or,
  * when t is NULL, close the scope it was called in. */
 typedef enum ct_misuse { CT_MISUSE_RELEASE, CT_MISUSE_WRITE, CT_MISUSE_CLOSE } ct_misuse;

@@ -8,6 +8,7 @@
 
 void (*ct__node_release)(struct ct_node *node);
 void (*ct__tensor_forget)(ct_tensor *t);
+void (*ct__write_noted)(ct_tensor *t);
 void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
 void (*ct__thread_forget)(void);
 
@@ -366,6 +367,8 @@ void ct_note_write(ct_tensor *t, const char *writer, const char *file, int line)
     t->storage->writer = writer;
     t->storage->writer_file = file;
     t->storage->writer_line = line;
+    if (ct__write_noted) /* core may be alone */
+        ct__write_noted(t);
 }
 
 /* Called right after the change, by the macro around it, so the storage is still there. */

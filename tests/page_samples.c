@@ -62,6 +62,28 @@ static void nasty(const char *name)
     write_all(name);
 }
 
+/* A step of an optimiser, its gradients clipped, and the loss calculated again. */
+static void step(const char *name)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_linear_layer *layer = ct_linear_new(m, "fit", 12, 1);
+    ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
+    ct_tensor *x = ct_keep(ct_randn(CT_FLOAT64, 0, 1, CT_SHAPE(7, 12)));
+    begin();
+    for (int round = 0; round < 2; round++) {
+        ct_tensor *loss = ct_name(ct_mean(ct_square(ct_linear_forward(layer, x))), "loss");
+        if (round == 1)
+            continue;
+        ct_backward(loss);
+        ct_clip_grad_norm_(m, 0.5);
+        ct_optimizer_step(sgd);
+    }
+    write_all(name);
+    ct_release(x);
+    ct_optimizer_free(sgd);
+    ct_module_free(m);
+}
+
 static void lone_leaf(const char *name)
 {
     begin();
@@ -269,6 +291,7 @@ int main(int argc, char **argv)
     circuit("circuit");
     nasty("nasty");
     lone_leaf("leaf");
+    step("step");
     lenet("lenet");
     transformer("transformer");
     chain("chain");

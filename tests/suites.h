@@ -16,6 +16,7 @@
     SUITE(regions) \
     SUITE(observe) \
     SUITE(trace) \
+    SUITE(updates) \
     SUITE(graph) \
     SUITE(anomaly) \
     SUITE(profile) \

@@ -217,6 +217,29 @@ refuses(["explain", "sum(x)", "x=randn([100])", "--quiz"], "there is no gradient
 out = run("explain", *fork, "--quiz", stdin="1\n", LC_ALL="C")[1]
 check("the quiz is ASCII under LC_ALL=C", out.isascii() and "df/dx" in out, out)
 
+# ---- a step ----
+out = says(["explain", "f = (w*3 - 1)^2 + v", "w=2", "v=1", "--step", "sgd lr=0.1"], "update by optimizer_step",
+           "w = 2 + -3 = -1 (-0.1 × gradient 30)", "v = 1 + -0.1 = 0.9 (-0.1 × gradient 1)", "before = 26",
+           "forecast = 26 + -90.1 = -64.1", "after = 16.9")
+says(["explain", "f = (w*3 - 1)^2", "w=2", "--step", "adam, lr=0.25"], "w = 2 + -0.25 = 1.75", "after = 18.06")
+says(["explain", "f = w^2", "w=2", "--step", "sgd lr=0.25 maximize"], "w = 2 + 1 = 3 (0.25 × gradient 4)")
+check("a step draws the same random numbers again", len(set(re.findall(r"= (-?[\d.]+)\s+\(calc|before\s+= (-?[\d.]+)", run(
+    "explain", "sum(randn([3])) + 0*x", "x=1", "--step", "sgd")[1])[0])) == 2 and (lambda t: re.search(r"before\s+= (\S+)", t)[1] == re.search(
+        r"after\s+= (\S+)", t)[1])(run("explain", "sum(randn([3])) + 0*x", "x=1", "--step", "sgd")[1]))
+step = ["explain", "f = w^2", "w=2", "--step"]
+refuses([*step, "sdg"], "--step: there is no rule 'sdg'; the nearest is sgd")
+refuses([*step, " "], "--step: a rule is missing")
+refuses([*step, "sgd lt=1"], "--step: there is no option 'lt'; the nearest is 'lr'")
+refuses([*step, "sgd lr"], "--step: 'lr' takes a number")
+refuses([*step, "sgd lr=1x"], "--step: 'lr' takes a number")
+refuses([*step, "sgd nesterov=1"], "--step: 'nesterov' takes no number")
+refuses([*step, "sgd " + 40 * "x"], "is too long a word")
+refuses([*step, "adam momentum=0.9"], "optimizer adam: has no option momentum")
+refuses([*step, "sgd lr=-1"], "lr out of range: -1")
+refuses(["explain", "f = 3", "--step", "sgd"], "--step: no name has a value that could be changed")
+for other in (["--check"], ["--quiz"], ["--why", "w"]):
+    refuses([*step, "sgd", *other], "--step does not go together with")
+
 # Every row of the table of mistakes: its answer in a place where the operation has it, and the words.
 rows = re.findall(r'^MISTAKE\("(.*?)", +(-?\d), "(.*?)", +"(.*?)"\)', (top / "docs/cli/mistakes.h").read_text(), re.M)
 check("there are rows", len(rows) > 30)

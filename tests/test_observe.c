@@ -76,6 +76,9 @@ static ct_status write_down(const ct_event *e, void *user)
     case CT_LEAF_CHANGED:
         say(s, "leaf is %g\n", value(e->sum));
         break;
+    case CT_TENSOR_WRITTEN:
+        say(s, "written: %g\n", value(e->to_leaf));
+        break;
     }
     if (s->error == CT_OK || e->moment != s->moment || --s->at != 0)
         return CT_OK;

@@ -365,6 +365,35 @@ def the_quiz(b, folder):
     assert not b.run("state.quiz")
 
 
+def a_training_step(b, folder):
+    """The updates are the trace's, in the story, at the wires and in the details."""
+    trace, page = load(folder, "step"), folder / "step.html"
+    b.open(page, "#t=99999")
+    told = b.run("[...$('story').children].map(e => e.textContent)")
+    assert len(trace["updates"]) == 2 and len(told) == b.run("stepped") + 3, told
+    got = b.run("updates.map(u => ({label: nodes[u.to].label, change: u.change.v, after: u.after.v, used: u.used.v, factor: u.factor}))")
+    for mine, update in zip(got, trace["updates"]):
+        assert mine["label"] == trace["nodes"][update["to"]]["name"]
+        for key in ("change", "after", "used"):
+            check_value(key, mine[key], update[key])
+        assert same(mine["factor"], update["factor"]) and abs(mine["factor"] + 0.1) < 1e-12
+    bias = next(u for u in trace["updates"] if trace["nodes"][u["to"]]["name"] == "fit.bias")
+    at = b.run("nodes.findIndex(n => n.label === 'fit.bias')")
+    words = b.run(f"choose({at}, true), $('details').textContent")
+    assert "by optimizer_step at" in words and "-0.1 × gradient" in words and "clipped from norm" in words, words
+    shown = f"(k => lines[k].words[0].textContent)({at})"
+    texts = b.run(f"[numberText({bias['after']['values'][0]!r}), numberText({bias['before']['values'][0]!r})]")
+    assert "[" + texts[0] + "]" == b.run(shown) and texts[0] != texts[1]
+    b.run("goTo(stepped)")
+    assert "[" + texts[1] + "]" == b.run(shown), (texts, b.run(shown))
+    losses = [n["value"]["values"][0] for n in trace["nodes"] if n["op"] == "mean"]
+    forecast = losses[0] + sum(u["forecast"] for u in trace["updates"])
+    assert len(losses) == 2 and losses[1] < losses[0]
+    was, foretold, is_ = (b.run(f"numberText({x!r})") for x in (losses[0], forecast, losses[1]))
+    parts = told[-1].split("; ")
+    assert parts[0].endswith(f"loss was {was}") and parts[1].endswith(foretold) and parts[2] == f"calculated again it is {is_}", told[-1]
+
+
 def nothing_breaks_out(b, folder):
     b.open(folder / "nasty.html", "#t=99999&n=0")
     assert b.run("document.title") != "broken"
@@ -404,7 +433,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, choosing, folding, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         nothing_breaks_out, contrast]
+         a_training_step, nothing_breaks_out, contrast]
 
 
 def main():

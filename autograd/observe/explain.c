@@ -1,4 +1,4 @@
-/* The terminal story: forward values, then each backward step with its numbers, then the gradients.
+/* The terminal story: forward values, then each backward step with its numbers, then the gradients, and what an optimiser made of them.
  *
  * Invariant: it tells the trace's steps in their order; a line is cut into columns only after all of them are known. */
 #include "trace_internal.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FOLD = 60, ENDS = 20, TEXT = 512, VALUE = 96, COLUMNS = 4 };
+enum { FOLD = 60, ENDS = 20, TEXT = 512, VALUE = 160, COLUMNS = 4 };
 
 CT_OPTIONS_INIT(ct_explain_options)
 
@@ -51,14 +51,14 @@ static const char *text(story *s, const char *format, ...)
 static const char *value(story *s, const ct_snapshot *snapshot)
 {
     char buffer[VALUE];
-    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 6, buffer, sizeof buffer)) : "0";
+    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 9, buffer, sizeof buffer)) : "0";
 }
 
 /* The same where several stand in a line. */
 static const char *term(story *s, const ct_snapshot *snapshot)
 {
     char buffer[VALUE];
-    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 2, buffer, sizeof buffer)) : "0";
+    return snapshot ? text(s, "%s", ct__snapshot_text(snapshot, 3, buffer, sizeof buffer)) : "0";
 }
 
 /* ---- paragraphs ---- */
@@ -174,7 +174,11 @@ static void mark_way_back(story *s, int64_t root)
 /* Of what is told only that which leads to the tensor of that name. */
 static ct_status keep_way_to(story *s, const char *name)
 {
-    int64_t to = ct_trace_find(s->trace, name);
+    int64_t to = s->trace->n_nodes - 1; /* the newest of that name behind the root */
+    while (to >= 0 && (!s->told[to] || !s->trace->nodes[to].name || strcmp(s->trace->nodes[to].name, name) != 0))
+        to--;
+    if (to < 0 && ct_trace_find(s->trace, name) >= 0)
+        return ct__error(CT_ERROR_ARGUMENT, "explain: '%s' is not behind %s", name, s->root);
     if (to < 0)
         return ct__error(CT_ERROR_ARGUMENT, "explain: the trace has no tensor named '%s'", name);
     for (int64_t id = 0; id < s->trace->n_nodes; id++) {
@@ -382,6 +386,69 @@ static void tell_gradients(story *s)
     end_paragraph(s, "gradients");
 }
 
+/* ---- a step of an optimiser ---- */
+
+/* "2 + 0.01966 = 2.02", or of many elements the range, what is added, and how much that is. */
+static const char *change(story *s, const ct_trace_update *u)
+{
+    char share[CT_NUMBER_TEXT], size[CT_NUMBER_TEXT];
+    if (u->change->numel <= 2) {
+        const char *before = term(s, u->before), *added = term(s, u->change), *after = term(s, u->after);
+        bool scalar = u->change->numel == 1;
+        return text(s, "= %s + %s %s %s", before, added, scalar ? equals(s, true, before, added, after) : "=", after);
+    }
+    ct_number_text(100 * u->change->norm / u->before->norm, share);
+    return text(s, "= %s, changed by %s%% of its norm %s", value(s, u->after), share,
+                ct_number_text(u->before->norm, size));
+}
+
+/* How the change comes from the gradient, where one number says it, and whether it was clipped before. */
+static const char *cause(story *s, const ct_trace_update *u)
+{
+    char factor[CT_NUMBER_TEXT], from[CT_NUMBER_TEXT], to[CT_NUMBER_TEXT];
+    bool clipped = u->used && u->used->norm < u->gradient->norm * (1 - 1e-6);
+    const char *clip = clipped ? text(s, ", clipped from norm %s to %s", ct_number_text(u->gradient->norm, from),
+                                      ct_number_text(u->used->norm, to))
+                               : "";
+    const char *given = term(s, u->used ? u->used : u->gradient);
+    return isnan(u->factor) ? text(s, "(gradient %s%s)", given, clip)
+                            : text(s, "(%s %s gradient %s%s)", ct_number_text(u->factor, factor),
+                                   s->unicode ? "\u00d7" : "x", given, clip);
+}
+
+static void tell_updates(story *s)
+{
+    const char *title = "";
+    for (int64_t k = 0; k < s->trace->n_updates; k++) {
+        const ct_trace_update *u = &s->trace->updates[k];
+        if (u->run != s->run || !s->told[u->to])
+            continue;
+        add_line(s, s->labels[u->to], "", change(s, u), cause(s, u));
+        title = u->file ? text(s, "update by %s (%s:%d)", u->by, u->file, u->line) : text(s, "update by %s", u->by);
+    }
+    end_paragraph(s, title);
+}
+
+/* Whether the step did what the gradients foretold. */
+static void tell_forecast(story *s)
+{
+    ct_trace_forecast f;
+    char before[CT_NUMBER_TEXT], foretold[CT_NUMBER_TEXT], sum[CT_NUMBER_TEXT], after[CT_NUMBER_TEXT];
+    if (s->run != s->trace->runs || !ct_trace_forecast_of(s->trace, &f) || isnan(f.before))
+        return;
+    add_line(s, "before", "", text(s, "= %s", ct_number_text(f.before, before)), "");
+    if (!isnan(f.forecast)) {
+        ct_number_text(f.forecast - f.before, sum);
+        ct_number_text(f.forecast, foretold);
+        add_line(s, "forecast", "",
+                 text(s, "= %s + %s %s %s", before, sum, equals(s, true, before, sum, foretold), foretold),
+                 "(+ the sum of gradient times change)");
+    }
+    if (f.again >= 0)
+        add_line(s, "after", "", text(s, "= %s", ct_number_text(f.after, after)), "(calculated again)");
+    end_paragraph(s, s->root);
+}
+
 /* ---- the whole ---- */
 
 static bool choose(ct_choice choice, bool otherwise)
@@ -430,6 +497,8 @@ static ct_status tell(story *s, int64_t root)
     tell_forward(s);
     tell_backward(s);
     tell_gradients(s);
+    tell_updates(s);
+    tell_forecast(s);
     return s->status;
 }
 

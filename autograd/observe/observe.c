@@ -74,7 +74,7 @@ static ct_status tell_one(ct_observing *o, const ct_event *event, bool may_stop,
 /* Whether what the event tells of can still fail. */
 static bool stoppable(const ct_event *event)
 {
-    return event->status == CT_OK && event->moment != CT_RUN_ENDED && event->moment != CT_LEAF_CHANGED;
+    return event->status == CT_OK && event->moment != CT_RUN_ENDED && event->moment < CT_LEAF_CHANGED;
 }
 
 ct_status ct__tell(ct_event *event)
@@ -177,6 +177,13 @@ ct_status ct__tell_leaf(ct_moment moment, const ct_tensor *leaf, const ct_tensor
     return ct__tell(&event);
 }
 
+static void tell_written(ct_tensor *t)
+{
+    ct_event event = {.moment = CT_TENSOR_WRITTEN, .region = ct_region(), .to_leaf = t};
+    if (CT_UNLIKELY(ct__here()->observers))
+        ct__tell(&event);
+}
+
 /* A thread that ends while it is observed. */
 static void forget_observers(void)
 {
@@ -194,4 +201,5 @@ static void forget_observers(void)
 __attribute__((constructor)) static void install(void)
 {
     ct__thread_forget = forget_observers;
+    ct__write_noted = tell_written;
 }

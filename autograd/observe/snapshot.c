@@ -133,11 +133,17 @@ const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const 
     return new_snapshot(arena, dtype, shape, rank);
 }
 
-const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
+const ct_snapshot *ct__snapshot_of_values(ct_arena *arena, const ct_tensor *like, const double *values)
 {
-    ct_snapshot *s = new_snapshot(arena, (ct_dtype)t->dtype, t->shape, t->rank);
+    ct_snapshot *s = new_snapshot(arena, (ct_dtype)like->dtype, like->shape, like->rank);
     if (!s)
         return NULL;
+    gather(s, values, like->numel);
+    return keep(arena, s, values) == CT_OK ? s : NULL;
+}
+
+const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
+{
     double few[CT_TRACE_WHOLE], *values = few;
     size_t bytes = (size_t)t->numel * sizeof *values;
     if (t->numel > CT_TRACE_WHOLE && !(values = ct__alloc(bytes))) {
@@ -145,11 +151,10 @@ const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
         return NULL;
     }
     ct_to_values(t, values, t->numel);
-    gather(s, values, t->numel);
-    ct_status status = keep(arena, s, values);
+    const ct_snapshot *s = ct__snapshot_of_values(arena, t, values);
     if (values != few)
         ct__free(values, bytes);
-    return status == CT_OK ? s : NULL;
+    return s;
 }
 
 /* ---- text ---- */

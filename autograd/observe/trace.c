@@ -32,6 +32,7 @@ typedef struct ct_tracing {
     const ct_snapshot *incoming, *locals[CT_MAX_INPUTS];
     bool elementwise[CT_MAX_INPUTS];
     const ct_snapshot *old; /* of the gradient that is on its way */
+    ct_watch watch;
 } ct_tracing;
 
 static _Thread_local ct_trace_log *running;
@@ -129,6 +130,8 @@ ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int o
 
 static ct_trace_node *add_node(ct_trace_log *trace, const ct_tensor *t)
 {
+    if (t->requires_grad && !t->node && ct__watch_notice(trace, &trace->tracing->watch, t) != CT_OK)
+        return NULL;
     ct_trace_node what = {.kind = t->requires_grad ? CT_TRACE_LEAF : CT_TRACE_CONSTANT,
                           .name = t->name,
                           .op = t->made_by,
@@ -322,7 +325,9 @@ static ct_status leaf_changes(ct_trace_log *trace, const ct_event *e)
 {
     int64_t to = ct__trace_meet(trace, e->to_leaf);
     const ct_snapshot *contribution = to < 0 ? NULL : ct__snapshot(&trace->arena, e->gradient);
-    if (!contribution || note_old(trace, e) != CT_OK)
+    int64_t run = trace->tracing->runs[trace->tracing->depth - 1].number;
+    if (!contribution || note_old(trace, e) != CT_OK ||
+        ct__watch_leaf(&trace->tracing->watch, (ct_tensor *)e->to_leaf, to, run, e->gradient) != CT_OK)
         return CT_ERROR_MEMORY;
     ct_trace_step step = {.action = CT_STEP_LEAF,
                           .from = -1,
@@ -353,6 +358,8 @@ static ct_status leaf_changed(ct_trace_log *trace, const ct_event *e)
 static void end_run(ct_trace_log *trace, const ct_event *e)
 {
     int64_t first = trace->tracing->runs[--trace->tracing->depth].first_step;
+    if (e->status != CT_OK)
+        ct__watch_drop(&trace->tracing->watch, trace->tracing->runs[trace->tracing->depth].number);
     while (e->status != CT_OK && trace->n_steps > first && trace->steps[trace->n_steps - 1].action == CT_STEP_LEAF)
         trace->n_steps--;
 }
@@ -360,7 +367,7 @@ static void end_run(ct_trace_log *trace, const ct_event *e)
 /* An observer that began inside of a run hears of its end, and of its steps, without the beginning. */
 static bool knows_run(const ct_trace_log *trace, const ct_event *e)
 {
-    return trace->tracing->depth > 0 || e->moment <= CT_RUN_BEGINS;
+    return trace->tracing->depth > 0 || e->moment <= CT_RUN_BEGINS || e->moment == CT_TENSOR_WRITTEN;
 }
 
 static ct_status see(const ct_event *e, void *user)
@@ -389,6 +396,8 @@ static ct_status see(const ct_event *e, void *user)
         return leaf_changes(trace, e), CT_OK;
     case CT_LEAF_CHANGED:
         return leaf_changed(trace, e), CT_OK;
+    case CT_TENSOR_WRITTEN:
+        return ct__watch_notice(trace, &trace->tracing->watch, e->to_leaf), CT_OK;
     }
     return CT_OK;
 }
@@ -421,6 +430,7 @@ static void stop(ct_trace_log *trace)
 {
     ct_tracing *g = trace->tracing;
     trace->tracing = NULL;
+    ct__watch_free(&g->watch);
     for (int64_t i = 0; i < g->room; i++) {
         if (g->entries[i].node)
             ct__node_release(g->entries[i].node);
@@ -463,6 +473,8 @@ ct_trace_log *ct_trace_end(void)
         return NULL;
     running = NULL;
     update(trace);
+    if (status == CT_OK)
+        status = ct__watch_notice(trace, &trace->tracing->watch, NULL);
     stop(trace);
     if (status == CT_OK)
         return trace;
@@ -476,14 +488,17 @@ void ct_trace_free(ct_trace_log *trace)
         return;
     ct__free(trace->nodes, (size_t)trace->room_nodes * sizeof *trace->nodes);
     ct__free(trace->steps, (size_t)trace->room_steps * sizeof *trace->steps);
+    ct__free(trace->updates, (size_t)trace->room_updates * sizeof *trace->updates);
     ct__arena_free(&trace->arena);
     ct__free(trace, sizeof *trace);
 }
 
 ct_trace_log *ct__trace_running(void)
 {
-    if (running)
+    if (running) {
         update(running);
+        ct__watch_notice(running, &running->tracing->watch, NULL);
+    }
     return running;
 }
 

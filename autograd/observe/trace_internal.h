@@ -18,6 +18,8 @@ ct_status ct__trace_grow(void **array, int64_t count, int64_t *room, size_t size
 
 /* A copy of what t is like now; NULL with an error (memory). t must be alive. */
 const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t);
+/* The same of values that are in no tensor. */
+const ct_snapshot *ct__snapshot_of_values(ct_arena *arena, const ct_tensor *like, const double *values);
 /* Of a tensor whose elements are gone: values is NULL, shown 0. */
 const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank);
 
@@ -40,12 +42,33 @@ struct ct_trace_log {
     int64_t n_nodes, room_nodes;
     ct_trace_step *steps;
     int64_t n_steps, room_steps;
+    ct_trace_update *updates;
+    int64_t n_updates, room_updates;
     int64_t root, runs;
     struct ct_tracing *tracing; /* while it runs */
 };
 
 /* The two texts, joined, as a JSON string, in which bytes of what is no UTF-8 are "?"; NULL without memory. */
 struct json_t *ct__json_text(const char *bytes, const char *after);
+
+/* What was like that when a run gave it a gradient, and is looked at until it changes. */
+typedef struct ct_watched {
+    ct_tensor *leaf;
+    int64_t id, run;
+    uint32_t version;
+    double *values, *gradient; /* leaf->numel each, in one block; NULL: no longer looked at */
+} ct_watched;
+/* The leaves that a trace watches. They come in the same order again and again: a search begins where the last has ended. */
+typedef struct ct_watch {
+    ct_watched *leaves;
+    int64_t count, room, last;
+} ct_watch;
+/* run brings gradient to leaf, which is node id. Error: memory. */
+ct_status ct__watch_leaf(ct_watch *w, ct_tensor *leaf, int64_t id, int64_t run, const ct_tensor *gradient);
+/* Adds an update if leaf is watched and has changed; for NULL, for all that have. Error: memory. */
+ct_status ct__watch_notice(ct_trace_log *trace, ct_watch *w, const ct_tensor *leaf);
+void ct__watch_drop(ct_watch *w, int64_t run); /* a run has failed: its gradients have not come */
+void ct__watch_free(ct_watch *w);
 
 void ct__trace_forget(void); /* the thread ends */
 void ct__anomaly_forget(void);

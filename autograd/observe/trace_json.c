@@ -150,6 +150,25 @@ static json_t *step_object(const ct_trace_step *step)
     return object;
 }
 
+static json_t *update_object(const ct_trace_update *u)
+{
+    json_t *object = json_object();
+    set(&object, "run", json_integer(u->run));
+    set(&object, "to", json_integer(u->to));
+    set(&object, "nodes", json_integer(u->nodes));
+    set(&object, "by", text(u->by));
+    set(&object, "file", text(u->file));
+    set(&object, "line", json_integer(u->line));
+    set(&object, "before", snapshot(u->before));
+    set(&object, "change", snapshot(u->change));
+    set(&object, "after", snapshot(u->after));
+    set(&object, "gradient", snapshot(u->gradient));
+    set(&object, "used", snapshot(u->used));
+    set(&object, "factor", isnan(u->factor) ? json_null() : number(u->factor));
+    set(&object, "forecast", number(u->forecast));
+    return object;
+}
+
 /* Writes the object on a line of its own and gives it up. */
 static ct_status write_line(json_t *object, bool last, FILE *stream)
 {
@@ -176,6 +195,9 @@ ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream)
     fputs("],\n\"steps\": [\n", stream);
     for (int64_t i = 0; status == CT_OK && i < trace->n_steps; i++)
         status = write_line(step_object(&trace->steps[i]), i + 1 == trace->n_steps, stream);
+    fputs("],\n\"updates\": [\n", stream);
+    for (int64_t i = 0; status == CT_OK && i < trace->n_updates; i++)
+        status = write_line(update_object(&trace->updates[i]), i + 1 == trace->n_updates, stream);
     fputs("]}\n", stream);
     return ct__write_end(&w, status);
 }

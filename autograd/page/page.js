@@ -99,12 +99,21 @@ const steps = data.steps.map(([action, from, input, to, contribution, x, y, now,
   return s;
 });
 
-/* What happens, in order: each operation, then each step back. */
-const events = nodes.filter(n => n.kind === RESULT).map(n => ({node: n.id})).concat(steps.map(step => ({step})));
+/* What an optimiser made of the leaves' gradients, and what came of the root. */
+const updates = data.updates.map(([to, change, after, used, norm, factor, by, file, line]) => ({to, change: value(change), after: value(after),
+  used: value(used), norm, factor, by: text(by), file: text(file), line}));
+const forecast = data.forecast && {before: numberOf(data.forecast[0]), expected: numberOf(data.forecast[1]), after: numberOf(data.forecast[2])};
+
+/* What happens, in order: each operation, each step back, each update. */
+const forwardEvents = nodes.filter(n => n.kind === RESULT).map(n => ({node: n.id}));
+const stepped = forwardEvents.length + steps.length; /* number of events after which the backward is over */
+const events = forwardEvents.concat(steps.map(step => ({step})), updates.map(update => ({update})), forecast ? [{forecast}] : []);
+const targetOf = e => e.step ? e.step.to : e.update ? e.update.to : e.forecast ? data.root : e.node;
 const madeAt = new Int32Array(N); /* number of events after which it has a value */
 events.forEach((e, k) => {
   if (e.step) nodes[e.step.to].came.push({at: k + 1, step: e.step});
-  else madeAt[e.node] = k + 1;
+  else if (e.update) nodes[e.update.to].update = {at: k + 1, ...e.update};
+  else if (!e.forecast) madeAt[e.node] = k + 1;
 });
 const lastStep = n => n.came.length ? n.came[n.came.length - 1].step : null;
 
@@ -114,9 +123,11 @@ function gradientAt(n, t) {
   let now = null;
   for (const c of n.came) if (c.at <= t) now = c.step.now;
   if (now) return {state: isZero(now) ? ZERO : NUMBER, value: now};
-  if (t < events.length && (n.came.length || !n.kept)) return {state: NOT_COMPUTED};
+  if (t < stepped && (n.came.length || !n.kept)) return {state: NOT_COMPUTED};
   return {state: n.state, value: n.kept};
 }
+const isUpdated = n => n.update && n.update.at <= state.t && !sliders.given.size;
+const valueNow = n => isUpdated(n) ? n.update.after : n.value;
 
 /* ---- texts ---- */
 
@@ -169,7 +180,20 @@ function stepText(s) {
   const single = sizeOf(s.now) === 1;
   return `${who}: ${head}   += from ${who}: ${a} \u2192 ${c}   (${a} + ${b} ${single ? equals(a, b, c, (x, y) => x + y) : '='} ${c})`;
 }
-const eventText = e => e.step ? stepText(e.step) : forwardText(nodes[e.node]);
+/* The same as the terminal's story says of an update. */
+function updateText(u) {
+  const n = nodes[u.to], clipped = u.norm === null ? '' : `, clipped from norm ${numberText(numberOf(u.norm))}`;
+  const cause = (u.factor === null ? '' : numberText(u.factor) + ' \u00d7 ') + 'gradient ' + briefly(u.used) + clipped;
+  const a = briefly(n.recordedValue || n.value), b = briefly(u.change), c = briefly(u.after);
+  const sum = sizeOf(u.change) === 1 ? `${a} + ${b} ${equals(a, b, c, (x, y) => x + y)} ${c}` : `${a} changes by ${b} to ${c}`;
+  return `update of ${clip(n.label, 40)}: ${sum}   (${cause})`;
+}
+function forecastText(f) {
+  const a = numberText(f.before), sum = numberText(f.expected - f.before), b = numberText(f.expected);
+  const told = data.forecast[1] === null ? '' : `; the gradients forecast ${a} + ${sum} ${equals(a, sum, b, (x, y) => x + y)} ${b}`;
+  return `${clip(rootLabel, 40)} was ${a}${told}${data.forecast[2] === null ? '' : `; calculated again it is ${numberText(f.after)}`}`;
+}
+const eventText = e => e.step ? stepText(e.step) : e.update ? updateText(e.update) : e.forecast ? forecastText(e.forecast) : forwardText(nodes[e.node]);
 
 /* ---- places: the same as place.c, to the pixel ---- */
 
@@ -336,25 +360,25 @@ const shortText = v => !v || !v.v ? '' : moreText(v) ? rangeText(v) : sizeOf(v) 
 const hidden = n => state.quiz && quiz.hides(n.id);
 function gradientText(n, gradient) {
   if (gradient.state === NUMBER && hidden(n)) return '?';
-  return gradient.state === NUMBER ? shortText(gradient.value) : [state.t < events.length ? 'not yet' : 'not computed', 'none', '0'][gradient.state];
+  return gradient.state === NUMBER ? shortText(gradient.value) : [state.t < stepped ? 'not yet' : 'not computed', 'none', '0'][gradient.state];
 }
 
 /* Value and gradient of a node as they are now. */
 function updateNode(n) {
   const l = lines[n.id], made = madeAt[n.id] <= state.t, gradient = gradientAt(n, state.t), secret = hidden(n);
-  const more = moreText(n.value), number = gradient.state === NUMBER && !secret;
+  const now = valueNow(n), more = moreText(now), number = gradient.state === NUMBER && !secret;
   l.words[0].setAttribute('y', l.y - (more ? 18 : 5));
-  l.words[0].textContent = made ? shortText(n.value) : '';
+  l.words[0].textContent = made ? shortText(now) : '';
   l.words[1].textContent = made ? more : '';
   l.words[2].textContent = '\u2202 ' + gradientText(n, gradient);
   l.words[2].setAttribute('class', gradient.state === NUMBER || gradient.state === ZERO ? 'g' : 'n');
   l.words[3].textContent = number ? moreText(gradient.value) : '';
   l.bins.forEach(b => b.remove());
   l.bins = [];
-  if (made && n.value && n.value.stats) l.bins.push(binsPath(n.value.stats.bins, l.x, l.y - 30));
+  if (made && now && now.stats) l.bins.push(binsPath(now.stats.bins, l.x, l.y - 30));
   if (number && gradient.value.stats) l.bins.push(binsPath(gradient.value.stats.bins, l.x, l.y + 45));
   l.g.append(...l.bins);
-  const words = `${n.label}, ${n.op || ''}, value ${made ? briefly(n.value) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
+  const words = `${n.label}, ${n.op || ''}, value ${made ? briefly(now) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
   l.g.setAttribute('aria-label', words);
 }
 
@@ -454,7 +478,7 @@ function fit() {
 
 /* All of it, or, of what is longer than anybody reads, what is near. */
 const STORY = 400;
-const shownText = e => state.quiz && e.step && quiz.hidesStep(e.step) ? hiddenText(e.step) : eventText(e);
+const shownText = e => (e.update || e.forecast) && sliders.given.size ? 'update: not for inputs that were moved' : state.quiz && e.step && quiz.hidesStep(e.step) ? hiddenText(e.step) : eventText(e);
 let told = {first: 0, end: 0};
 function writeStory() {
   const first = Math.max(0, Math.min(state.t - STORY / 2, events.length - STORY));
@@ -500,14 +524,14 @@ function update() {
   writeHash();
 }
 function point(e) {
-  const to = visible(e.step ? e.step.to : e.node), from = e.step && e.step.from >= 0 ? visible(e.step.from) : -1;
+  const to = visible(targetOf(e)), from = e.step && e.step.from >= 0 ? visible(e.step.from) : -1;
   const tile = k => picture.querySelector(`[data-tile="${k}"]`);
   if (tile(to)) tile(to).classList.add('to');
   if (from >= 0 && tile(from)) tile(from).classList.add('from');
   if (e.step && e.step.from >= 0) {
     const w = wires.get(e.step.from + '.' + e.step.input);
     if (w) w.classList.add('moves');
-  } else if (!e.step) {
+  } else if (e.node !== undefined) {
     nodes[e.node].inputs.forEach((_, i) => { const w = wires.get(e.node + '.' + i); if (w) w.classList.add('moves'); });
   }
 }
@@ -517,7 +541,7 @@ function goTo(t, follow = true) {
   update();
   const li = toldAt(state.t), e = events[state.t - 1];
   if (li && follow) keepInside($('told'), li);
-  if (e && follow) showTile(visible(e.step ? e.step.to : e.node));
+  if (e && follow) showTile(visible(targetOf(e)));
 }
 function keepInside(around, inner) {
   const a = around.getBoundingClientRect(), b = inner.getBoundingClientRect();
@@ -580,15 +604,22 @@ function showDetails() {
   const where = n.file ? `<dt>where</dt><dd>${esc(n.file)}:${n.line}${n.source === null ? '' : `<code class="source">${esc(n.source)}</code>`}</dd>` : '';
   const made = madeAt[n.id] <= state.t;
   $('details').innerHTML = `<h2>${esc(n.label)}</h2><p class="state">${kind}${n.value ? ', ' + esc(shapeText(n.value)) + ' ' + n.value.dtype : ''}</p>
-<h3>Value</h3><div id="value">${made ? tableOf(n.value) : '<span class="state">not computed yet</span>'}</div>
-<h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}
+<h3>Value</h3><div id="value">${made ? tableOf(valueNow(n)) : '<span class="state">not computed yet</span>'}</div>
+<h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}${updateHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
 ${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
 ${pathOf(n)}${where}</dl>`;
 }
+/* What a step of an optimiser made of a leaf, once it has been told of. */
+function updateHtml(n) {
+  if (!isUpdated(n)) return '';
+  const u = n.update, where = u.file ? ` at ${esc(u.file)}:${u.line}` : '';
+  return `<h3>Update</h3><p>${esc(updateText(u))} <span class="state">by ${esc(u.by)}${where}</span></p><dl><dt>before</dt><dd>${tableOf(n.value)}</dd>
+<dt>change</dt><dd>${tableOf(u.change)}</dd></dl>`;
+}
 /* Why the gradient is what it is, as the library says it of the inputs as they were. */
 function reasonHtml(n) {
-  const given = n.reason && state.t === events.length && !sliders.given.size && !n.came.some(c => c.step.action === 0);
+  const given = n.reason && state.t >= stepped && !sliders.given.size && !n.came.some(c => c.step.action === 0);
   return given ? `<dt>why</dt><dd>${esc(n.reason)}</dd>` : '';
 }
 function pathOf(n) {
@@ -1085,7 +1116,7 @@ function measured(n) {
 function measuredHtml(n) {
   const last = n.came.filter(c => c.step.action !== 2).pop();
   const all = last && n.kind !== CONSTANT ? measured(n) : null;
-  if (!all || state.t < events.length) return '';
+  if (!all || state.t < stepped) return '';
   const now = last.step.now.v, fits = all.every((x, k) => Math.abs(x - now[k]) <= 1e-6 * Math.max(1, Math.abs(x), Math.abs(now[k])));
   return `<dt>measured</dt><dd id="measured">${all.map(cell).join(', ')} <span class="${fits ? 'good' : 'bad'}">${fits ? '\u2713 agrees' : '\u2717 differs: a kink, or too rough'}</span></dd>`;
 }
@@ -1162,7 +1193,7 @@ const quiz = {
     this.again = [];
     this.tries = this.hints = 0;
     if (on) play(false);
-    this.redraw(on ? events.length - steps.length + 1 : events.length);
+    this.redraw(on ? forwardEvents.length + 1 : events.length);
   },
   redraw(t) {
     writeStory();

@@ -8,6 +8,8 @@
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
  *           out; of a leaf: [2, -1, -1, to, contribution, old, now]
+ *   updates [to, change, after, used, norm of the gradient before it was clipped, or null, factor or null, by, file, line]
+ *   forecast  null, or [before, forecast, after]: of the root
  *   value   null: none; a number or "nan", "inf", "-inf" (float64, 0-d); [dtype, shape, [element, ...]] or
  *           [dtype, shape, [six elements], [min, max, mean, norm], [zeros, nans, infinities], [16 bins]]; [dtype, shape] if it is not known */
 #include "picture_internal.h"
@@ -284,6 +286,66 @@ static void put_steps(writer *w)
     fputc(']', w->stream);
 }
 
+/* ---- updates ---- */
+
+static void put_number_or_null(FILE *stream, double value)
+{
+    if (isnan(value))
+        fputs("null", stream);
+    else
+        put_number(stream, value, false);
+}
+
+static void put_update(writer *w, const ct_trace_update *u)
+{
+    bool clipped = u->used && u->used->norm < u->gradient->norm * (1 - 1e-6);
+    fprintf(w->stream, "[%lld,", tile_of(w, u->to));
+    put_value(w->stream, u->change);
+    fputc(',', w->stream);
+    put_value(w->stream, u->after);
+    fputc(',', w->stream);
+    put_value(w->stream, u->used ? u->used : u->gradient);
+    fputc(',', w->stream);
+    put_number_or_null(w->stream, clipped ? u->gradient->norm : NAN);
+    fputc(',', w->stream);
+    put_number_or_null(w->stream, u->factor);
+    fprintf(w->stream, ",%lld,%lld,%d]", (long long)number_of(w, u->by), (long long)number_of(w, u->file), u->line);
+}
+
+static void put_forecast(const writer *w)
+{
+    ct_trace_forecast f;
+    bool any = w->p->run == w->p->trace->runs && ct_trace_forecast_of(w->p->trace, &f) && !isnan(f.before);
+    fputs(any ? ",\n\"forecast\":[" : ",\n\"forecast\":null", w->stream);
+    if (!any)
+        return;
+    put_number(w->stream, f.before, false);
+    fputc(',', w->stream);
+    put_number_or_null(w->stream, f.forecast);
+    fputc(',', w->stream);
+    if (f.again < 0)
+        fputs("null", w->stream);
+    else
+        put_number(w->stream, f.after, false);
+    fputc(']', w->stream);
+}
+
+static void put_updates(writer *w)
+{
+    bool any = false;
+    fputs(",\n\"updates\":[", w->stream);
+    for (int64_t k = 0; k < w->p->trace->n_updates; k++) {
+        const ct_trace_update *u = &w->p->trace->updates[k];
+        if (u->run != w->p->run || w->p->tile_of[u->to] < 0)
+            continue;
+        fputs(any ? ",\n" : "", w->stream);
+        put_update(w, u);
+        any = true;
+    }
+    fputc(']', w->stream);
+    put_forecast(w);
+}
+
 /* ---- the whole ---- */
 
 static void put_all(writer *w)
@@ -291,6 +353,7 @@ static void put_all(writer *w)
     fprintf(w->stream, "{\"version\":1,\"root\":%lld,\"runs\":%lld,\"width\":%d", (long long)w->p->tile_of[w->p->root],
             (long long)w->p->trace->runs, w->p->options->width);
     put_steps(w);
+    put_updates(w);
     fputs(",\n\"nodes\":[", w->stream);
     for (int64_t k = 0; k < w->p->n_nodes; k++)
         put_node(w, k);

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TO, SEED, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT };
+enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"seed", "NUMBERS",
      "the gradient of the result, of its shape, if it is not one number: '[1, 0]' asks for the gradients of its "
      "first element"},
+    {"step", "RULE",
+     "go on as a training step does: an optimiser changes the names, 'sgd lr=0.1', and the result is calculated again"},
     {"ops", "LIBRARY.so", "take the operations that this library exports, too"},
     {"check", NULL, "measure every gradient with finite differences too, and compare"},
     {"quiz", NULL, "ask for one gradient after another, and say what is wrong with an answer"},
@@ -167,12 +169,23 @@ static const struct mode *mode_of(const arguments *given)
     return mode;
 }
 
+static bool can_step(const session *s)
+{
+    if (ct_requires_grad(s->root) && !s->given->values[CHECK] && !s->given->values[QUIZ] && !s->given->values[WHY])
+        return true;
+    complain("explain", ct_requires_grad(s->root) ? "--step does not go together with --check, --quiz and --why"
+                                                  : "--step: no name has a value that could be changed: x=1");
+    return false;
+}
+
 /* Runs the expression and its backward, traced, and hands on what mode makes of it. */
 static int explain(session *s, const struct mode *mode)
 {
     bool begun = begin(s);
     if (begun && ct_requires_grad(s->root))
         ct_backward(s->root, .gradient = s->seed, .retain_graph = true);
+    if (begun && s->given->values[STEP] && ct_error_code() == CT_OK)
+        begun = can_step(s) && take_step(s, s->given->values[STEP]);
     ct_trace_log *trace = ct_trace_end();
     int status = WRONG_USE;
     if (begun && trace && ct_error_code() == CT_OK)
@@ -193,6 +206,7 @@ static int run(const arguments *given)
     ct_scope_open();
     int status = explain(&s, mode);
     expression_free(&s.e);
+    ct_module_free(s.module);
     ct_scope_close();
     return status;
 }

@@ -13,11 +13,14 @@ typedef struct session {
     const char *name;       /* the root's */
     ct_random_state random; /* where the generator stood before the run */
     ct_tensor *seed;        /* the gradient of the root; NULL: 1 */
+    ct_module *module;      /* has the leaves once a step has been taken; NULL before */
 } session;
 
 /* Asks for the gradients in the trace (quiz.c): the exit status. */
 int play_quiz(session *s, const ct_trace_log *trace);
 /* Finite differences beside the gradients (explain_check.c): the exit status. */
 int write_check(session *s, const ct_trace_log *trace);
+/* --step: changes the leaves as "sgd lr=0.1" says and calculates the expression again; false after complaining (step.c). */
+bool take_step(session *s, const char *text);
 
 #endif

@@ -24,7 +24,8 @@ typedef enum ct_moment {
     CT_GRADIENT_COMES,  /* to a tensor: gradient; sum: of those that came before, or NULL */
     CT_GRADIENT_CAME,   /* the same; sum with gradient in it */
     CT_LEAF_CHANGES,    /* the run has all of a leaf's gradient: gradient; sum: accumulated before, or NULL */
-    CT_LEAF_CHANGED     /* once all has succeeded, and only then: sum */
+    CT_LEAF_CHANGED,    /* once all has succeeded, and only then: sum */
+    CT_TENSOR_WRITTEN   /* ct_note_write(): an optimiser has changed a parameter in place, say: to_leaf */
 } ct_moment;
 
 /* What an observer is told. Good until it returns. What the moment does not name is 0 or NULL. */
@@ -53,8 +54,8 @@ typedef struct ct_event {
 } ct_event;
 
 /* Returns CT_OK, or a status after recording an error, with which what it was told of then fails: an operation returns NULL, a
- * backward changes no leaf. When that can no longer fail (it has failed already, or it is CT_RUN_ENDED or CT_LEAF_CHANGED) it is
- * an error like any other of the observer. */
+ * backward changes no leaf. When that can no longer fail (it has failed already, or it is CT_RUN_ENDED, CT_LEAF_CHANGED or
+ * CT_TENSOR_WRITTEN) it is an error like any other of the observer. */
 typedef ct_status (*ct_observer)(const ct_event *event, void *user);
 
 /* From now on the observer is told of what this thread does, after those that began before it. An observer may observe twice, with

@@ -91,6 +91,23 @@ typedef struct ct_trace_step {
     const ct_snapshot *now;
 } ct_trace_step;
 
+/* A leaf that was changed after a run had given it a gradient: a step of an optimiser, or of whoever wrote to it.
+ * before + change = after. */
+typedef struct ct_trace_update {
+    int64_t run;      /* the last that gave it a gradient */
+    int64_t to;       /* id of the leaf as it was before */
+    int64_t nodes;    /* how many the trace had then: larger ids were computed with what came after */
+    const char *by;   /* "optimizer_step", "data_mut" */
+    const char *file; /* where, or NULL */
+    int line;
+    const ct_snapshot *before, *change, *after;
+    const ct_snapshot *gradient; /* of the run alone */
+    const ct_snapshot *
+        used; /* what the leaf has accumulated, as it was found: after clipping; NULL: it was cleared before it was looked at */
+    double factor;   /* change = factor x used, for every element; NaN: no one number does it */
+    double forecast; /* the sum of gradient x change: by so much the root changes, to first order */
+} ct_trace_update;
+
 /* A trace that is over. */
 typedef struct ct_trace_log ct_trace_log;
 
@@ -105,9 +122,22 @@ CT_API int64_t ct_trace_nodes(const ct_trace_log *trace);                       
 CT_API const ct_trace_node *ct_trace_node_at(const ct_trace_log *trace, int64_t id); /* NULL outside 0..nodes-1 */
 CT_API int64_t ct_trace_steps(const ct_trace_log *trace);                            /* likewise */
 CT_API const ct_trace_step *ct_trace_step_at(const ct_trace_log *trace, int64_t i);  /* NULL outside 0..steps-1 */
+CT_API int64_t ct_trace_updates(const ct_trace_log *trace);                          /* likewise */
+CT_API const ct_trace_update *ct_trace_update_at(const ct_trace_log *trace, int64_t i); /* NULL outside 0..updates-1 */
 CT_API int64_t ct_trace_root(const ct_trace_log *trace); /* id of the (first) root of the last run; -1 without one */
 /* id of the newest tensor of that name, or -1. */
 CT_API int64_t ct_trace_find(const ct_trace_log *trace, const char *name);
+
+/* What an optimiser's step was worth: the root's value before it, what the gradients foretold, and what came of it. */
+typedef struct ct_trace_forecast {
+    double before,
+        forecast; /* forecast = before + the sum of the leaves' forecasts; NaN unless the root is one number */
+    int64_t
+        again; /* id of what was made after the step as the root was before, by the same operation at the same line; or -1 */
+    double after; /* its value; NaN without one */
+} ct_trace_forecast;
+/* Of the last run and the updates that followed it. False, and *forecast is as it was, if there are none. Error: NULL. */
+CT_API bool ct_trace_forecast_of(const ct_trace_log *trace, ct_trace_forecast *forecast);
 
 /* Writes the trace as JSON; docs/trace.md has the schema. Errors: NULL, io, memory. */
 CT_API ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream);

@@ -133,8 +133,8 @@ CT_API void ct_memory_trim(void);
 
 /* ---- names and locations ---- */
 
-/* Says what changed t in place last and where, in place of what was noted: "data_mut" after ct_data_mut(), say. The texts must
- * last. file may be NULL. */
+/* Says, after the change, what changed t in place last and where, in place of what was noted: "data_mut" after ct_data_mut(), say;
+ * observers are told (observe.h). The texts must last. file may be NULL. */
 CT_API void ct_note_write(ct_tensor *t, const char *writer, const char *file, int line);
 
 /* Names t for whoever looks at the graph: pictures, traces, messages. A module names what is put into it. NULL takes the name
