@@ -1,6 +1,7 @@
 /* The benchmark's workloads do the work that PyTorch's do: the losses of the first step and after five agree with PyTorch's in
  * float64, to 1e-3 in float32 and to 1e-9 in float64. */
 #include "bench/workloads.h"
+#include "quick.h"
 #include "suites.h"
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ Suite *ct_suite_bench(void)
 {
     Suite *suite = suite_create("bench");
     TCase *tests = tcase_create("bench");
-    int count = getenv("COTAN_TEST_QUICK") ? 2 : workload_count;
+    int count = is_quick() ? 2 : workload_count;
     tcase_add_loop_test(tests, losses_agree_in_float32, 0, count);
     tcase_add_loop_test(tests, losses_agree_in_float64, 0, count);
     suite_add_tcase(suite, tests);

@@ -1,6 +1,7 @@
 /* CSV files: every way of writing a table is read, what is wrong is named by its line and field, and a hostile file gets no more
  * memory than the numbers in it. */
 #include "core_internal.h"
+#include "quick.h"
 #include "suites.h"
 #include <stdlib.h>
 #include <string.h>
@@ -245,7 +246,8 @@ Suite *ct_suite_csv(void)
     tcase_add_test(tests, wrong_calls);
     tcase_add_test(tests, truncated_gzip);
     tcase_add_loop_test(tests, without_memory, 0, 2);
-    tcase_add_test(tests, hostile_files_get_no_memory);
+    if (!is_quick())
+        tcase_add_test(tests, hostile_files_get_no_memory);
     suite_add_tcase(suite, tests);
     return suite;
 }

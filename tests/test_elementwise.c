@@ -1,5 +1,6 @@
 /* Elementwise operations, comparisons and matrix products: broadcasting, any strides, every length of a row's end, every
  * instruction set, and what becomes of NaN, infinity and -0. */
+#include "quick.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include "elementwise/elementwise.h"
@@ -136,7 +137,7 @@ END_TEST
  * result, or of 1 for what is a difference of such. */
 START_TEST(instruction_sets_agree)
 {
-    int ranges = getenv("COTAN_TEST_QUICK") ? 2 : 3; /* memory debuggers get comparisons of NaN wrong */
+    int ranges = is_quick() ? 2 : 3; /* memory debuggers get comparisons of NaN wrong */
     double x[3][ROW], expected[ROW], got[ROW];
     for (int isa = 1; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {

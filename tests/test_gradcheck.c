@@ -4,6 +4,7 @@
 
 #include "core_internal.h"
 #include "planted_ops.h"
+#include "quick.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <math.h>
@@ -163,7 +164,7 @@ static ct_tensor *relu_network(ct_tensor *const *p, int n, void *user)
 
 static uint64_t seeds(void)
 {
-    return getenv("COTAN_TEST_QUICK") ? 2 : 20;
+    return is_quick() ? 2 : 20;
 }
 
 static void expect_kink(ct_function f, void *user, ct_tensor *const *in, int n)
@@ -648,7 +649,7 @@ START_TEST(test_no_memory)
     ct_tensor *in[] = {f64(CT_SHAPE(1, 2), 1), f64(CT_SHAPE(2, 1), 2), f64(CT_SHAPE(1), 3)};
     ct_memory before = ct_memory_stats();
     int64_t n = 1, failures = 0;
-    for (bool failed = true; failed; n += 1 + n / (getenv("COTAN_TEST_QUICK") ? 5 : 50)) {
+    for (bool failed = true; failed; n += 1 + n / (is_quick() ? 5 : 50)) {
         /* all of the first, then fewer: they repeat themselves */
         ct__fail_allocation(n, true);
         ct_verdict verdict = ct_gradcheck_graph(smooth, NULL, in, 3, &report);

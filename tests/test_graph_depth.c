@@ -1,5 +1,6 @@
 /* Very deep graphs: every walk of the graph is a loop, so a thread with a small stack can build, differentiate and free a
  * chain of a million operations. */
+#include "quick.h"
 #include "suites.h"
 #include <cotan/cotan.h>
 #include <pthread.h>
@@ -9,7 +10,7 @@ enum { STACK_BYTES = 1 << 20 }; /* a recursion a million deep needs a hundred ti
 
 static int64_t chain_length(void)
 {
-    return getenv("COTAN_TEST_QUICK") ? 10000 : 1000000;
+    return is_quick() ? 10000 : 1000000;
 }
 
 /* x c c ... c, n times. */

@@ -1,6 +1,7 @@
 /* The matrix product bit by bit: every set of kernels that this machine runs, against plain loops that add up the same
  * terms in the same order. */
 #include "matrix/kernels.h"
+#include "quick.h"
 #include "suites.h"
 #include <cotan/ops.h>
 #include <math.h>
@@ -218,7 +219,7 @@ END_TEST
 START_TEST(packed_operands)
 {
     static const int64_t sizes[][3] = {{301, 279, 300}, {23, 523, 259}};
-    for (size_t s = 0; s < (getenv("COTAN_TEST_QUICK") ? 1 : sizeof sizes / sizeof *sizes); s++)
+    for (size_t s = 0; s < (is_quick() ? 1 : sizeof sizes / sizeof *sizes); s++)
         check_on_all(&(problem){sizes[s][0], sizes[s][1], sizes[s][2], _i % 3, _i / 3, _i % 2, _i % 2, false});
 }
 END_TEST

@@ -2,6 +2,7 @@
  * every check on them, first and second order, in float64 and float32. */
 #include <cotan/cotan.h>
 
+#include "quick.h"
 #include "suites.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ START_TEST(test_gradient)
     int n;
     const ct_op *op = ct_ops(&n)[_i];
     int64_t live = ct_memory_stats().live_tensors;
-    bool quick = getenv("COTAN_TEST_QUICK");
+    bool quick = is_quick();
     for (ct_gradcheck_mode mode = quick ? CT_FAST : CT_FULL; mode <= CT_FAST; mode++) {
         for (uint64_t seed = 0; seed < (quick ? 1 : SEEDS); seed++) {
             ct_gradcheck_report report = {0};

@@ -2,6 +2,7 @@
 #include "suites.h"
 #include "tensor_checks.h"
 #include "core_internal.h"
+#include "quick.h"
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -1257,7 +1258,7 @@ START_TEST(products_on_several_threads)
 {
     static const int64_t sizes[][3] = {
         {257, 130, 190}, {130, 257, 190}, {64, 784, 300}, {1000, 10, 500}, {33, 1200, 64}};
-    bool quick = getenv("COTAN_TEST_QUICK") != NULL;
+    bool quick = is_quick();
     for (size_t s = 0; s < (quick ? 1 : sizeof sizes / sizeof *sizes); s++)
         for (int d = 0; d < 2; d++)
             same_on_threads(dtypes[d], sizes[s], _i % 2, _i / 2 % 2, _i / 4, true);
