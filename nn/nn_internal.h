@@ -5,7 +5,7 @@
 #define CT_NN_INTERNAL_H
 
 #define CT_NO_LOCATIONS
-#include <cotan/nn.h>
+#include <cotan/train.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +24,16 @@ static inline void *ct__nn_alloc(const char *what, int64_t count, size_t size)
     if (!block)
         ct__nn_no_memory(what);
     return block;
+}
+
+/* "<before><name>", the caller's until free(); NULL with an error. */
+static inline char *ct__nn_joined(const char *before, const char *name)
+{
+    size_t size = strlen(before) + strlen(name) + 1;
+    char *text = (char *)ct__nn_alloc("names", (int64_t)size, 1);
+    if (text)
+        snprintf(text, size, "%s%s", before, name);
+    return text;
 }
 
 /* Closes the scope that the caller opened, and returns the pending error's code, that of the closing included. */

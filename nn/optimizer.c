@@ -1,181 +1,71 @@
-/* Optimisers: one engine, a table of rules, and the schedules of the learning rate.
+/* The engine of optimisers: their parameters, options by groups, and the step; the rules are in optimizer_rules.c.
  *
  * Invariant: all that a step needs exists before it changes the first parameter, so that it changes all or none. */
-#include "nn_internal.h"
+#include "optimizer_internal.h"
+#include <fnmatch.h>
 #include <math.h>
 #include <stddef.h>
 
-/* The update loops are compiled once for each instruction set, and the loader picks; none of them may fuse a product and a sum
- * (-ffp-contract=off), so that all give the same bits. Sanitizers cannot run the loader's choice. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CT_CLONES
-#endif
-
-#define REAL float
-#define REAL_SQRT sqrtf
-#define NAME(x) x##_f32
-#include "optimizer_kernels.h"
-#undef REAL
-#undef REAL_SQRT
-#undef NAME
-
-#define REAL double
-#define REAL_SQRT sqrt
-#define NAME(x) x##_f64
-#include "optimizer_kernels.h"
-#undef REAL
-#undef REAL_SQRT
-#undef NAME
-
-/* ---- the rules ---- */
-
-#define BY_DTYPE(rule)                                         \
-    static void rule(const ct_update *u)                       \
-    {                                                          \
-        (u->dtype == CT_FLOAT32 ? rule##_f32 : rule##_f64)(u); \
-    }
-BY_DTYPE(sgd)
-BY_DTYPE(adam)
-BY_DTYPE(adamw)
-BY_DTYPE(rmsprop)
-BY_DTYPE(adagrad)
-BY_DTYPE(adadelta)
-BY_DTYPE(adamax)
-BY_DTYPE(nadam)
-BY_DTYPE(radam)
-
-static int with_momentum(const ct_optimizer_options *options)
-{
-    return options->momentum != 0;
-}
-
-static int of_rmsprop(const ct_optimizer_options *options)
-{
-    return 1 + options->centered + with_momentum(options);
-}
-
-static int one(const ct_optimizer_options *options)
-{
-    (void)options;
-    return 1;
-}
-
-static int two(const ct_optimizer_options *options)
-{
-    (void)options;
-    return 2;
-}
-
-const ct_optimizer_rule ct_rule_sgd = {.name = "sgd",
-                                       .defaults = CT_RULE_DEFAULTS(.lr = 1e-3),
-                                       .states = with_momentum,
-                                       .update = sgd,
-                                       .takes = "momentum dampening nesterov"};
-const ct_optimizer_rule ct_rule_adam = {.name = "adam",
-                                        .defaults =
-                                            CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
-                                        .states = two,
-                                        .update = adam,
-                                        .takes = "beta1 beta2 eps"};
-const ct_optimizer_rule ct_rule_adamw = {
-    .name = "adamw",
-    .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01),
-    .states = two,
-    .update = adamw,
-    .takes = "beta1 beta2 eps",
-};
-const ct_optimizer_rule ct_rule_rmsprop = {.name = "rmsprop",
-                                           .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8),
-                                           .states = of_rmsprop,
-                                           .update = rmsprop,
-                                           .takes = "beta2 eps momentum centered"};
-const ct_optimizer_rule ct_rule_adagrad = {.name = "adagrad",
-                                           .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .eps = 1e-10),
-                                           .states = one,
-                                           .update = adagrad,
-                                           .takes = "eps lr_decay"};
-const ct_optimizer_rule ct_rule_adadelta = {.name = "adadelta",
-                                            .defaults = CT_RULE_DEFAULTS(.lr = 1, .beta2 = 0.9, .eps = 1e-6),
-                                            .states = two,
-                                            .update = adadelta,
-                                            .takes = "beta2 eps"};
-const ct_optimizer_rule ct_rule_adamax = {
-    .name = "adamax",
-    .defaults = CT_RULE_DEFAULTS(.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
-    .states = two,
-    .update = adamax,
-    .takes = "beta1 beta2 eps",
-};
-const ct_optimizer_rule ct_rule_nadam = {
-    .name = "nadam",
-    .defaults = CT_RULE_DEFAULTS(.lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .momentum_decay = 4e-3),
-    .states = two,
-    .update = nadam,
-    .takes = "beta1 beta2 eps momentum_decay",
-};
-const ct_optimizer_rule ct_rule_radam = {
-    .name = "radam",
-    .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
-    .states = two,
-    .update = radam,
-    .takes = "beta1 beta2 eps",
-};
-
-/* ---- the engine ---- */
-
-typedef struct slot {
-    ct_tensor *parameter;
-    int64_t index;                          /* in the module */
-    ct_tensor *states[CT_OPTIMIZER_STATES]; /* kept */
-    const void *gradient;                   /* of the step that is running; NULL: none */
-    int64_t step;
-    double number; /* the rule's */
-} slot;
-
-struct ct_optimizer {
-    const ct_optimizer_rule *rule;
-    const ct_module *module;
-    ct_optimizer_options options;
-    int states;
-    int64_t count;
-    slot *slots;
-};
+/* ---- options ---- */
 
 CT_OPTIONS_INIT(ct_optimizer_options)
 
-/* An option that is a number: its name, its place, and what it must be below. */
-static const struct number {
-    const char *name;
-    size_t place;
-    double below;
-} numbers[] = {
-#define NUMBER(name, below)                                \
-    {                                                      \
-#name, offsetof(ct_optimizer_options, name), below \
-    }
-    NUMBER(lr, INFINITY), NUMBER(momentum, 1),        NUMBER(weight_decay, INFINITY),
-    NUMBER(beta1, 1),     NUMBER(beta2, 1),           NUMBER(eps, INFINITY),
-    NUMBER(dampening, 1), NUMBER(lr_decay, INFINITY), NUMBER(momentum_decay, INFINITY),
-#undef NUMBER
+/* clang-format off */
+#define OPTION(name, kind, ...) {#name, offsetof(ct_optimizer_options, name), kind, __VA_ARGS__}
+const ct__option ct__optimizer_options[CT__OPTIONS] = {
+    OPTION(lr, CT__NUMBER, INFINITY),
+    OPTION(momentum, CT__NUMBER, 1),
+    OPTION(weight_decay, CT__NUMBER, INFINITY),
+    OPTION(beta1, CT__NUMBER, 1),
+    OPTION(beta2, CT__NUMBER, 1),
+    OPTION(eps, CT__NUMBER, INFINITY),
+    OPTION(dampening, CT__NUMBER, 1),
+    OPTION(lr_decay, CT__NUMBER, INFINITY),
+    OPTION(momentum_decay, CT__NUMBER, INFINITY),
+    OPTION(l1, CT__NUMBER, INFINITY),
+    OPTION(initial_accumulator_value, CT__NUMBER, INFINITY),
+    OPTION(nesterov, CT__FLAG, 2),
+    OPTION(maximize, CT__FLAG, 2),
+    OPTION(centered, CT__FLAG, 2),
+    OPTION(momentum_form, CT__FORM, 3),
 };
+/* clang-format on */
+#define EACH_OPTION(option) \
+    for (const ct__option *option = ct__optimizer_options; option < ct__optimizer_options + CT__OPTIONS; option++)
 
-static double get(const ct_optimizer_options *options, const struct number *n)
+double ct__option_get(const ct_optimizer_options *options, const ct__option *option)
 {
-    return *(const double *)((const char *)options + n->place);
+    const char *place = (const char *)options + option->place;
+    if (option->kind == CT__NUMBER)
+        return *(const double *)place;
+    return option->kind == CT__FLAG ? *(const bool *)place : (double)*(const ct_momentum_form *)place;
 }
 
-static void set(ct_optimizer_options *options, const struct number *n, double value)
+void ct__option_set(ct_optimizer_options *options, const ct__option *option, double value)
 {
-    *(double *)((char *)options + n->place) = value;
+    char *place = (char *)options + option->place;
+    if (option->kind == CT__NUMBER)
+        *(double *)place = value;
+    else if (option->kind == CT__FLAG)
+        *(bool *)place = value != 0;
+    else
+        *(ct_momentum_form *)place = (ct_momentum_form)value;
+}
+
+/* Whether options say something about it; a flag only if it is set. */
+static bool given(const ct_optimizer_options *options, const ct__option *option)
+{
+    double value = ct__option_get(options, option);
+    return option->kind == CT__NUMBER ? !ct_is_unset(value) : value != 0;
 }
 
 /* Whether the rule reads the option of that name. */
 static bool takes(const ct_optimizer_rule *rule, const char *name)
 {
-    if (!rule->takes || strcmp(name, "lr") == 0 || strcmp(name, "weight_decay") == 0)
-        return true;
+    static const char *const all[] = {"lr", "weight_decay", "l1", "maximize"};
+    for (size_t i = 0; i < CT_LENGTH(all); i++)
+        if (!rule->takes || strcmp(name, all[i]) == 0)
+            return true;
     size_t length = strlen(name);
     for (const char *word = rule->takes; *word; word += strspn(word, " ")) {
         size_t here = strcspn(word, " ");
@@ -187,15 +77,36 @@ static bool takes(const ct_optimizer_rule *rule, const char *name)
 }
 
 /* Refuses what was given and would not count. */
-static ct_status check_taken(const ct_optimizer_rule *rule, const ct_optimizer_options *given)
+static ct_status check_taken(const ct_optimizer_rule *rule, const ct_optimizer_options *options)
 {
-    const char *name = given->nesterov && !takes(rule, "nesterov")   ? "nesterov"
-                       : given->centered && !takes(rule, "centered") ? "centered"
-                                                                     : NULL;
-    for (size_t i = 0; i < CT_LENGTH(numbers); i++)
-        if (!ct_is_unset(get(given, &numbers[i])) && get(given, &numbers[i]) != 0 && !takes(rule, numbers[i].name))
-            name = numbers[i].name;
-    return name ? ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: has no option %s", rule->name, name) : CT_OK;
+    EACH_OPTION(option)
+    if (given(options, option) && ct__option_get(options, option) != 0 && !takes(rule, option->name))
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: has no option %s", rule->name, option->name);
+    return CT_OK;
+}
+
+static ct_status check_options(const char *rule, const ct_optimizer_options *o)
+{
+    EACH_OPTION(option)
+    {
+        double value = ct__option_get(o, option);
+        if (!(value >= 0 && value < option->below))
+            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: %s out of range: %g", rule, option->name, value);
+    }
+    if (o->nesterov && (o->momentum == 0 || o->dampening > 0))
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: nesterov %s", rule,
+                            o->dampening > 0 ? "with dampening" : "without momentum");
+    if (o->dampening > 0 && o->momentum_form != CT_MOMENTUM_SUM)
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: dampening with another momentum_form", rule);
+    return CT_OK;
+}
+
+/* Puts what is given over what there is. */
+static void merge(ct_optimizer_options *all, const ct_optimizer_options *options)
+{
+    EACH_OPTION(option)
+    if (given(options, option))
+        ct__option_set(all, option, ct__option_get(options, option));
 }
 
 /* The options given, with the rule's defaults for those that are not. */
@@ -205,24 +116,135 @@ static ct_status fill(ct_optimizer_options *all, const ct_optimizer_rule *rule, 
     CT_READ_OPTIONS(ct_optimizer_options, d, rule->defaults, rule->name);
     if (!o || !d || check_taken(rule, o) != CT_OK)
         return ct_error_code();
-    *all = *o;
-    for (size_t i = 0; i < CT_LENGTH(numbers); i++)
-        if (ct_is_unset(get(all, &numbers[i])))
-            set(all, &numbers[i], ct_is_unset(get(d, &numbers[i])) ? 0 : get(d, &numbers[i]));
+    *all = (ct_optimizer_options){.struct_size = sizeof *all};
+    merge(all, d);
+    merge(all, o);
+    return check_options(rule->name, all);
+}
+
+/* ---- slots ---- */
+
+static void release_states(ct_tensor **states)
+{
+    for (int k = 0; k < CT_OPTIMIZER_STATES; k++) {
+        ct_release(states[k]);
+        states[k] = NULL;
+    }
+}
+
+/* As many states as the rule keeps with the slot's options; on an error there are none. */
+static ct_status make_states(const ct_optimizer_rule *rule, ct__slot *s)
+{
+    memset(s->states, 0, sizeof s->states);
+    for (int k = 0; k < rule->states(&s->options); k++)
+        if (!(s->states[k] = ct_keep(ct_zeros_like(s->parameter)))) {
+            release_states(s->states);
+            return ct_error_code();
+        }
     return CT_OK;
 }
 
-static ct_status check_options(const char *rule, const ct_optimizer_options *o)
+/* One more slot, for p. The name is copied. */
+static ct_status add_slot(ct_optimizer *optimizer, ct_tensor *p, const char *name, int64_t index,
+                          const ct_optimizer_options *options)
 {
-    for (size_t i = 0; i < CT_LENGTH(numbers); i++) {
-        double value = get(o, &numbers[i]);
-        if (!(value >= 0 && value < numbers[i].below))
-            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: %s out of range: %g", rule, numbers[i].name, value);
+    if (!ct_is_contiguous(p))
+        return ct_error_set(CT_ERROR_STATE, "optimizer %s: parameter \"%s\" is not contiguous", optimizer->rule->name,
+                            name);
+    ct__slot *s = &optimizer->slots[optimizer->count];
+    *s = (ct__slot){.parameter = p, .index = index, .options = *options, .name = ct__nn_joined("", name)};
+    if (!s->name || make_states(optimizer->rule, s) != CT_OK) {
+        free(s->name);
+        return ct_error_code();
     }
-    if (o->nesterov && (o->momentum == 0 || o->dampening > 0))
-        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: nesterov %s", rule,
-                            o->dampening > 0 ? "with dampening" : "without momentum");
+    optimizer->count++;
     return CT_OK;
+}
+
+/* An optimiser with room for that many slots. */
+static ct_optimizer *new_optimizer(const ct_optimizer_rule *rule, int64_t most, const ct_optimizer_options *options,
+                                   ct_optimizer_options *all)
+{
+    if (!rule) {
+        ct_error_set(CT_ERROR_NULL, "optimizer: the rule is NULL");
+        return NULL;
+    }
+    ct_optimizer *optimizer = fill(all, rule, options) == CT_OK ? ct_object_new("optimizer", sizeof *optimizer) : NULL;
+    if (!optimizer)
+        return NULL;
+    optimizer->rule = rule;
+    optimizer->lr = all->lr;
+    optimizer->slots = ct__nn_alloc("optimizer", most, sizeof *optimizer->slots);
+    if (optimizer->slots)
+        return optimizer;
+    ct_optimizer_free(optimizer);
+    return NULL;
+}
+
+ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
+{
+    ct_optimizer_options all;
+    if (ct_object_check(module, "module", "optimizer") != CT_OK)
+        return NULL;
+    ct_optimizer *optimizer = new_optimizer(rule, ct_module_count(module), options, &all);
+    if (!optimizer)
+        return NULL;
+    optimizer->module = module;
+    ct_status status = CT_OK;
+    for (int64_t i = 0; i < ct_module_count(module) && status == CT_OK; i++)
+        if (ct_module_is_parameter(module, i))
+            status = add_slot(optimizer, ct_module_tensor(module, i), ct_module_name(module, i), i, &all);
+    if (status == CT_OK)
+        return optimizer;
+    ct_optimizer_free(optimizer);
+    return NULL;
+}
+
+static bool has_name(const ct_optimizer *optimizer, const char *name)
+{
+    for (int64_t i = 0; i < optimizer->count; i++)
+        if (strcmp(optimizer->slots[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static ct_status add_loose(ct_optimizer *optimizer, ct_tensor *const *tensors, int64_t i,
+                           const ct_optimizer_options *options)
+{
+    const char *rule = optimizer->rule->name;
+    ct_tensor *t = tensors[i];
+    if (!t)
+        return ct_error_set(CT_ERROR_NULL, "optimizer %s: tensor %lld is NULL", rule, (long long)i);
+    if (!ct_is_leaf(t) || !ct_requires_grad(t))
+        return ct_error_set(CT_ERROR_STATE, "optimizer %s: tensor %lld is no leaf that asks for a gradient", rule,
+                            (long long)i);
+    for (int64_t k = 0; k < i; k++)
+        if (tensors[k] == t)
+            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: tensors %lld and %lld are the same", rule,
+                                (long long)k, (long long)i);
+    char index[24];
+    snprintf(index, sizeof index, "%lld", (long long)i);
+    const char *name = ct_name_of(t);
+    return add_slot(optimizer, t, name && *name && !has_name(optimizer, name) ? name : index, i, options);
+}
+
+ct_optimizer *ct_optimizer_of(ct_tensor *const *tensors, int64_t n, const ct_optimizer_rule *rule,
+                              const ct_optimizer_options *options)
+{
+    ct_optimizer_options all;
+    if (n < 0 || (n > 0 && !tensors)) {
+        ct_error_set(n < 0 ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "optimizer: %s",
+                     n < 0 ? "a negative number of tensors" : "the tensors are NULL");
+        return NULL;
+    }
+    ct_optimizer *optimizer = new_optimizer(rule, n, options, &all);
+    ct_status status = CT_OK;
+    for (int64_t i = 0; optimizer && i < n && status == CT_OK; i++)
+        status = add_loose(optimizer, tensors, i, &all);
+    if (status == CT_OK)
+        return optimizer;
+    ct_optimizer_free(optimizer);
+    return NULL;
 }
 
 static bool is_alive(const ct_optimizer *optimizer, const char *what)
@@ -230,77 +252,94 @@ static bool is_alive(const ct_optimizer *optimizer, const char *what)
     return optimizer && ct_object_check(optimizer, "optimizer", what) == CT_OK;
 }
 
-/* Gives the optimiser one slot for each parameter, with its states. */
-static ct_status make_slots(ct_optimizer *optimizer, const ct_module *module)
-{
-    for (int64_t i = 0; i < ct_module_count(module); i++) {
-        ct_tensor *p = ct_module_tensor(module, i);
-        if (!ct_module_is_parameter(module, i))
-            continue;
-        if (!ct_is_contiguous(p))
-            return ct_error_set(CT_ERROR_STATE, "optimizer %s: parameter \"%s\" is not contiguous",
-                                optimizer->rule->name, ct_module_name(module, i));
-        slot *s = &optimizer->slots[optimizer->count++];
-        s->parameter = p;
-        s->index = i;
-        for (int k = 0; k < optimizer->states; k++)
-            if (!(s->states[k] = ct_keep(ct_zeros_like(p))))
-                return ct_error_code();
-    }
-    return CT_OK;
-}
-
-ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule, const ct_optimizer_options *options)
-{
-    if (ct_object_check(module, "module", "optimizer") != CT_OK)
-        return NULL;
-    if (!rule) {
-        ct_error_set(CT_ERROR_NULL, "optimizer: the rule is NULL");
-        return NULL;
-    }
-    ct_optimizer_options all;
-    if (fill(&all, rule, options) != CT_OK || check_options(rule->name, &all) != CT_OK)
-        return NULL;
-    ct_optimizer *optimizer = ct_object_new("optimizer", sizeof *optimizer);
-    if (!optimizer)
-        return NULL;
-    *optimizer = (ct_optimizer){.rule = rule, .module = module, .options = all, .states = rule->states(&all)};
-    optimizer->slots = ct__nn_alloc("optimizer", ct_module_count(module), sizeof *optimizer->slots);
-    if (optimizer->slots && make_slots(optimizer, module) == CT_OK)
-        return optimizer;
-    ct_optimizer_free(optimizer);
-    return NULL;
-}
-
 void ct_optimizer_free(ct_optimizer *optimizer)
 {
     if (!is_alive(optimizer, "optimizer_free"))
         return;
-    for (int64_t i = 0; i < optimizer->count; i++)
-        for (int k = 0; k < optimizer->states; k++)
-            ct_release(optimizer->slots[i].states[k]);
+    for (int64_t i = 0; i < optimizer->count; i++) {
+        release_states(optimizer->slots[i].states);
+        free(optimizer->slots[i].name);
+    }
     free(optimizer->slots);
     ct_object_free(optimizer);
 }
+
+/* ---- groups ---- */
+
+/* A slot as it is with the options given over its own, with new states if it keeps other ones then. */
+static ct_status regroup(const ct_optimizer_rule *rule, const ct_optimizer_options *options, ct__slot *s)
+{
+    int before = rule->states(&s->options);
+    merge(&s->options, options);
+    s->own_lr |= !ct_is_unset(options->lr);
+    if (check_options(rule->name, &s->options) != CT_OK || rule->states(&s->options) == before)
+        return ct_error_code();
+    if (s->step > 0)
+        return ct_error_set(CT_ERROR_STATE, "optimizer_group %s: \"%s\" would need other states after %lld steps",
+                            rule->name, s->name, (long long)s->step);
+    return make_states(rule, s);
+}
+
+/* Releases the states that one of the slots has and the other has not. */
+static void release_others(ct__slot *slots, ct__slot *kept, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (memcmp(slots[i].states, kept[i].states, sizeof kept[i].states) != 0)
+            release_states(slots[i].states);
+}
+
+ct_status ct_optimizer_group(ct_optimizer *optimizer, const char *pattern, const ct_optimizer_options *options)
+{
+    ct_status status = ct_object_check(optimizer, "optimizer", "optimizer_group");
+    if (status != CT_OK)
+        return status;
+    if (!pattern)
+        return ct_error_set(CT_ERROR_NULL, "optimizer_group: the pattern is NULL");
+    CT_READ_OPTIONS(ct_optimizer_options, o, options, "optimizer_group");
+    if (!o || check_taken(optimizer->rule, o) != CT_OK)
+        return ct_error_code();
+    int64_t n = optimizer->count, matched = 0;
+    ct__slot *changed = ct__nn_alloc("optimizer_group", n, sizeof *changed);
+    if (!changed)
+        return ct_error_code();
+    memcpy(changed, optimizer->slots, (size_t)n * sizeof *changed);
+    for (int64_t i = 0; i < n && status == CT_OK; i++)
+        if (fnmatch(pattern, changed[i].name, 0) == 0) {
+            status = regroup(optimizer->rule, o, &changed[i]);
+            matched++;
+        }
+    if (status == CT_OK && matched == 0)
+        status = ct_error_set(CT_ERROR_ARGUMENT, "optimizer_group: no parameter is called \"%s\"", pattern);
+    if (status == CT_OK) {
+        release_others(optimizer->slots, changed, n);
+        memcpy(optimizer->slots, changed, (size_t)n * sizeof *changed);
+    } else {
+        release_others(changed, optimizer->slots, n);
+    }
+    free(changed);
+    return status;
+}
+
+/* ---- the step ---- */
 
 /* The optimiser must be alive, its module too, and the parameters be those that it was made for. */
 static ct_status check_alive(const ct_optimizer *optimizer, const char *what)
 {
     ct_status status = ct_object_check(optimizer, "optimizer", what);
-    if (status == CT_OK)
-        status = ct_object_check(optimizer->module, "module", what);
+    if (status != CT_OK || !optimizer->module)
+        return status;
+    status = ct_object_check(optimizer->module, "module", what);
     for (int64_t i = 0; status == CT_OK && i < optimizer->count; i++) {
-        const slot *s = &optimizer->slots[i];
+        const ct__slot *s = &optimizer->slots[i];
         if (ct_module_tensor(optimizer->module, s->index) != s->parameter)
-            status =
-                ct_error_set(CT_ERROR_STATE, "%s: \"%s\" is not the tensor that it was when the optimizer was made",
-                             what, ct_module_name(optimizer->module, s->index));
+            status = ct_error_set(
+                CT_ERROR_STATE, "%s: \"%s\" is not the tensor that it was when the optimizer was made", what, s->name);
     }
     return status;
 }
 
 /* Finds the slot's gradient, as contiguous elements. */
-static ct_status find_gradient(slot *s, const char *rule)
+static ct_status find_gradient(ct__slot *s, const char *rule)
 {
     s->gradient = NULL;
     ct_tensor *gradient = ct_grad_of(s->parameter);
@@ -317,10 +356,12 @@ static ct_status find_gradient(slot *s, const char *rule)
 }
 
 /* Cannot fail: parameter and states are contiguous leaves, seen to be so when the optimiser was made. */
-static void update(const ct_optimizer *optimizer, slot *s, const char *file, int line)
+static void update(const ct_optimizer_rule *rule, ct__slot *s, double factor, const char *file, int line)
 {
+    ct_optimizer_options now = s->options;
+    now.lr *= factor;
     ct_update u = {
-        .options = &optimizer->options,
+        .options = &now,
         .step = ++s->step,
         .dtype = ct_dtype_of(s->parameter),
         .n = ct_numel(s->parameter),
@@ -328,10 +369,16 @@ static void update(const ct_optimizer *optimizer, slot *s, const char *file, int
         .gradient = s->gradient,
         .number = &s->number,
     };
-    for (int k = 0; k < optimizer->states; k++)
+    for (int k = 0; k < CT_OPTIMIZER_STATES && s->states[k]; k++)
         u.states[k] = ct_data_mut(s->states[k]);
-    optimizer->rule->update(&u);
+    rule->update(&u);
     ct_note_write(s->parameter, "optimizer_step", file, line);
+}
+
+/* The schedule's; NaN with an error. */
+static double factor_now(const ct_optimizer *optimizer)
+{
+    return ct__schedule_product(optimizer->schedule, optimizer->schedules, &optimizer->memory[0][0], &optimizer->time);
 }
 
 static ct_status step(ct_optimizer *optimizer, const char *file, int line)
@@ -346,9 +393,11 @@ static ct_status step(ct_optimizer *optimizer, const char *file, int line)
     ct_no_grad_begin();
     for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
         status = find_gradient(&optimizer->slots[i], optimizer->rule->name);
-    for (int64_t i = 0; i < optimizer->count && status == CT_OK; i++)
+    double factor = status == CT_OK ? factor_now(optimizer) : NAN;
+    for (int64_t i = 0; i < optimizer->count && !isnan(factor); i++)
         if (optimizer->slots[i].gradient)
-            update(optimizer, &optimizer->slots[i], file, line);
+            update(optimizer->rule, &optimizer->slots[i], factor, file, line);
+    optimizer->time.step += !isnan(factor);
     ct_no_grad_end();
     return ct__nn_scope_close();
 }
@@ -373,7 +422,7 @@ void ct_optimizer_zero_grad(ct_optimizer *optimizer)
 
 double ct_optimizer_lr(const ct_optimizer *optimizer)
 {
-    return is_alive(optimizer, "optimizer_lr") ? optimizer->options.lr : 0;
+    return is_alive(optimizer, "optimizer_lr") ? optimizer->lr : 0;
 }
 
 ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr)
@@ -382,24 +431,50 @@ ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr)
         return ct_error_code();
     if (!(lr >= 0) || !isfinite(lr))
         return ct_error_set(CT_ERROR_ARGUMENT, "optimizer_set_lr: out of range: %g", lr);
-    optimizer->options.lr = lr;
+    optimizer->lr = lr;
+    for (int64_t i = 0; i < optimizer->count; i++)
+        if (!optimizer->slots[i].own_lr)
+            optimizer->slots[i].options.lr = lr;
     return CT_OK;
 }
 
-/* ---- schedules ---- */
+/* ---- its schedule ---- */
 
-double ct_schedule_constant(int64_t step, int64_t steps)
+CT_OPTIONS_INIT(ct_optimizer_schedule_options)
+
+ct_status ct_optimizer_schedule(ct_optimizer *optimizer, const ct_schedule *schedule,
+                                const ct_optimizer_schedule_options *options)
 {
-    (void)step, (void)steps;
-    return 1;
+    CT_READ_OPTIONS(ct_optimizer_schedule_options, o, options, "optimizer_schedule");
+    if (!o || ct_object_check(optimizer, "optimizer", "optimizer_schedule") != CT_OK)
+        return ct_error_code();
+    if (o->steps < 0 || o->epochs < 0)
+        return ct_error_set(CT_ERROR_ARGUMENT, "optimizer_schedule: %lld steps, %lld epochs", (long long)o->steps,
+                            (long long)o->epochs);
+    ct__training_time time = {.steps = o->steps, .epochs = o->epochs};
+    ct_schedule list[CT__SCHEDULES];
+    int n = ct__schedule_list(schedule, &time, list);
+    if (n < 0)
+        return ct_error_code();
+    optimizer->time = time;
+    optimizer->schedules = n;
+    memcpy(optimizer->schedule, list, (size_t)n * sizeof *list);
+    memset(optimizer->memory, 0, sizeof optimizer->memory);
+    return CT_OK;
 }
 
-double ct_schedule_linear(int64_t step, int64_t steps)
+ct_status ct_optimizer_epoch(ct_optimizer *optimizer, double measure)
 {
-    return 1 - (double)step / (double)steps;
+    if (ct_object_check(optimizer, "optimizer", "optimizer_epoch") != CT_OK)
+        return ct_error_code();
+    optimizer->time.epoch++;
+    for (int i = 0; i < optimizer->schedules; i++)
+        if (optimizer->schedule[i].measured && !isnan(measure))
+            optimizer->schedule[i].measured(&optimizer->schedule[i], measure, optimizer->memory[i]);
+    return CT_OK;
 }
 
-double ct_schedule_cosine(int64_t step, int64_t steps)
+double ct_optimizer_factor(const ct_optimizer *optimizer)
 {
-    return 0.5 + 0.5 * cos(3.14159265358979323846 * (double)step / (double)steps);
+    return is_alive(optimizer, "optimizer_factor") ? factor_now(optimizer) : NAN;
 }

@@ -2,25 +2,41 @@
  *
  * Invariant: each element is read and written once, and independently of the others. */
 
-/* g = gradient + decay p everywhere, and with maximize g = -gradient + decay p. */
+/* Everywhere g = gradient + decay p + l1 sign(p), and with maximize -gradient in place of gradient. */
+static inline REAL NAME(penalised)(REAL signed_gradient, REAL p, REAL decay, REAL l1)
+{
+    return signed_gradient + decay * p + (p > 0 ? l1 : p < 0 ? -l1 : 0);
+}
 
-/* b = momentum b + (1 - dampening) g, the first time b = g;  p -= lr (nesterov ? g + momentum b : momentum ? b : g) */
+/* v = momentum v + fresh g;  p -= rate (nesterov ? fresh g + momentum v : momentum ? v : g). PyTorch's form has fresh 1 in the first
+ * step and 1 - dampening then; the average 1 - momentum; that of steps lr, and a rate of 1. */
+static REAL NAME(fresh)(const ct_update *u)
+{
+    const ct_optimizer_options *o = u->options;
+    double of_sum = u->step == 1 ? 1 : 1 - o->dampening;
+    return (REAL)(o->momentum_form == CT_MOMENTUM_AVERAGE ? 1 - o->momentum
+                  : o->momentum_form == CT_MOMENTUM_STEP  ? o->lr
+                                                          : of_sum);
+}
+
 CT_CLONES static void NAME(sgd)(const ct_update *u)
 {
-    const REAL sign = u->options->maximize ? -1 : 1, fresh = (REAL)(u->step == 1 ? 1 : 1 - u->options->dampening);
-    const REAL lr = (REAL)u->options->lr, momentum = (REAL)u->options->momentum, decay = (REAL)u->options->weight_decay;
+    const ct_optimizer_options *o = u->options;
+    const REAL sign = o->maximize ? -1 : 1, lr = (REAL)o->lr, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1;
     const REAL *restrict gradient = u->gradient;
-    REAL *restrict p = u->parameter, *restrict b = u->states[0];
-    if (momentum == 0) {
+    REAL *restrict p = u->parameter, *restrict v = u->states[0];
+    if (o->momentum == 0) {
         for (int64_t i = 0; i < u->n; i++)
-            p[i] -= lr * (sign * gradient[i] + decay * p[i]);
+            p[i] -= lr * NAME(penalised)(sign * gradient[i], p[i], decay, l1);
         return;
     }
-    const REAL own = u->options->nesterov ? 1 : 0, ahead = u->options->nesterov ? momentum : 1;
+    const REAL momentum = (REAL)o->momentum, fresh = NAME(fresh)(u);
+    const REAL rate = o->momentum_form == CT_MOMENTUM_STEP ? 1 : lr;
+    const REAL own = o->nesterov ? fresh : 0, ahead = o->nesterov ? momentum : 1;
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i];
-        b[i] = momentum * b[i] + fresh * g;
-        p[i] -= lr * (own * g + ahead * b[i]);
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1);
+        v[i] = momentum * v[i] + fresh * g;
+        p[i] -= rate * (own * g + ahead * v[i]);
     }
 }
 
@@ -29,7 +45,7 @@ CT_CLONES static void NAME(sgd)(const ct_update *u)
 CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double decoupled)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, shrink = (REAL)(1 - o->lr * decoupled), decay = (REAL)l2,
+    const REAL sign = o->maximize ? -1 : 1, shrink = (REAL)(1 - o->lr * decoupled), decay = (REAL)l2, l1 = (REAL)o->l1,
                eps = (REAL)o->eps;
     const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
                rest2 = (REAL)(1 - o->beta2);
@@ -38,7 +54,7 @@ CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double deco
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL shrunk = p[i] * shrink, g = sign * gradient[i] + decay * shrunk;
+        REAL shrunk = p[i] * shrink, g = NAME(penalised)(sign * gradient[i], shrunk, decay, l1);
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * (g * g);
         p[i] = shrunk - rate * m[i] / (REAL_SQRT(v[i]) * root + eps);
@@ -60,13 +76,14 @@ static void NAME(adamw)(const ct_update *u)
 CT_CLONES static void NAME(rmsprop)(const ct_update *u)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL lr = (REAL)o->lr, momentum = (REAL)o->momentum, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL lr = (REAL)o->lr, momentum = (REAL)o->momentum, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1,
+               eps = (REAL)o->eps;
     const REAL sign = o->maximize ? -1 : 1, beta2 = (REAL)o->beta2, rest2 = (REAL)(1 - o->beta2);
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict v = u->states[0];
     REAL *restrict a = o->centered ? u->states[1] : NULL, *restrict b = u->states[o->centered ? 2 : 1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i], w = v[i] = beta2 * v[i] + rest2 * (g * g);
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1), w = v[i] = beta2 * v[i] + rest2 * (g * g);
         if (a) {
             a[i] = beta2 * a[i] + rest2 * g;
             w -= a[i] * a[i];
@@ -79,17 +96,18 @@ CT_CLONES static void NAME(rmsprop)(const ct_update *u)
     }
 }
 
-/* v += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(v) + eps) */
+/* v, at first the initial value, += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(v) + eps) */
 CT_CLONES static void NAME(adagrad)(const ct_update *u)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1, eps = (REAL)o->eps;
+    const REAL begin = u->step == 1 ? (REAL)o->initial_accumulator_value : 0;
     const REAL lr = (REAL)(o->lr / (1 + (double)(u->step - 1) * o->lr_decay));
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict v = u->states[0];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i];
-        v[i] += g * g;
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1);
+        v[i] += begin + g * g;
         p[i] -= lr * g / (REAL_SQRT(v[i]) + eps);
     }
 }
@@ -98,12 +116,13 @@ CT_CLONES static void NAME(adagrad)(const ct_update *u)
 CT_CLONES static void NAME(adadelta)(const ct_update *u)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, lr = (REAL)o->lr, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL sign = o->maximize ? -1 : 1, lr = (REAL)o->lr, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1,
+               eps = (REAL)o->eps;
     const REAL beta2 = (REAL)o->beta2, rest2 = (REAL)(1 - o->beta2);
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict v = u->states[0], *restrict a = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i];
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1);
         v[i] = beta2 * v[i] + rest2 * (g * g);
         REAL d = REAL_SQRT(a[i] + eps) / REAL_SQRT(v[i] + eps) * g;
         a[i] = beta2 * a[i] + rest2 * (d * d);
@@ -115,13 +134,13 @@ CT_CLONES static void NAME(adadelta)(const ct_update *u)
 CT_CLONES static void NAME(adamax)(const ct_update *u)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1, eps = (REAL)o->eps;
     const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2;
     const REAL rate = (REAL)(o->lr / (1 - pow(o->beta1, (double)u->step)));
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict s = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i], size = (g < 0 ? -g : g) + eps;
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1), size = (g < 0 ? -g : g) + eps;
         m[i] = beta1 * m[i] + rest1 * g;
         s[i] = beta2 * s[i] > size ? beta2 * s[i] : size;
         p[i] -= rate * m[i] / s[i];
@@ -132,14 +151,14 @@ CT_CLONES static void NAME(adamax)(const ct_update *u)
 CT_CLONES static void NAME(nadam_step)(const ct_update *u, double now, double next)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1, eps = (REAL)o->eps;
     const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
                rest2 = (REAL)(1 - o->beta2);
     const REAL root = (REAL)(1 / sqrt(1 - pow(o->beta2, (double)u->step))), of_g = (REAL)now, of_m = (REAL)next;
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i];
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1);
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * (g * g);
         p[i] -= (of_g * g + of_m * m[i]) / (REAL_SQRT(v[i]) * root + eps);
@@ -160,14 +179,15 @@ static void NAME(nadam)(const ct_update *u)
 CT_CLONES static void NAME(radam_step)(const ct_update *u, double length)
 {
     const ct_optimizer_options *o = u->options;
-    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, eps = (REAL)o->eps, scale = (REAL)length;
+    const REAL sign = o->maximize ? -1 : 1, decay = (REAL)o->weight_decay, l1 = (REAL)o->l1, eps = (REAL)o->eps,
+               scale = (REAL)length;
     const REAL beta1 = (REAL)o->beta1, rest1 = (REAL)(1 - o->beta1), beta2 = (REAL)o->beta2,
                rest2 = (REAL)(1 - o->beta2);
     const REAL rate = (REAL)(o->lr / (1 - pow(o->beta1, (double)u->step)));
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
     for (int64_t i = 0; i < u->n; i++) {
-        REAL g = sign * gradient[i] + decay * p[i];
+        REAL g = NAME(penalised)(sign * gradient[i], p[i], decay, l1);
         m[i] = beta1 * m[i] + rest1 * g;
         v[i] = beta2 * v[i] + rest2 * (g * g);
         p[i] -= rate * m[i] * (scale > 0 ? scale / (REAL_SQRT(v[i]) + eps) : 1);

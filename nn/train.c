@@ -54,7 +54,6 @@ typedef struct fit {
     ct_progress progress;
     int64_t epoch_correct;
     double epoch_loss_sum;
-    double lr; /* before the schedule */
     bool stopped;
 } fit;
 
@@ -75,10 +74,8 @@ static void count_batch(fit *f, int64_t n, int64_t correct, double loss)
 /* One batch forward, backward and into the parameters. */
 static ct_status learn_batch(fit *f, ct_tensor *x, ct_tensor *y)
 {
-    f->progress.lr = f->lr * f->options.schedule(f->progress.step, f->progress.steps);
-    ct_status status = ct_optimizer_set_lr(f->optimizer, f->progress.lr);
-    if (status != CT_OK)
-        return status;
+    ct_status status = CT_OK;
+    f->progress.lr = ct_optimizer_lr(f->optimizer) * ct_optimizer_factor(f->optimizer);
     ct_optimizer_zero_grad(f->optimizer);
     ct_tensor *output = f->forward(f->model, x);
     ct_tensor *loss = f->options.loss(output, y);
@@ -119,7 +116,7 @@ static ct_status run_epochs(fit *f)
             return status;
         while (step(f))
             ;
-        if (ct_error_code() != CT_OK)
+        if (ct_error_code() != CT_OK || ct_optimizer_epoch(f->optimizer, NAN) != CT_OK)
             return ct_error_code();
     }
     return CT_OK;
@@ -143,19 +140,20 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
     ct_fit_options o = *given;
     if (o.epochs < 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "fit: epochs must not be negative: %lld", (long long)o.epochs);
-    o.schedule = o.schedule ? o.schedule : ct_schedule_constant;
     o.loss = o.loss ? o.loss : mean_cross_entropy;
     CT_OPTIONS(ct_batches_options, order, .size = o.batch_size, .shuffle = true, .seed = o.seed);
     ct_batches *batches = ct_batches_new(dataset, &order);
     if (!batches)
         return ct_error_code();
     fit f = {.forward = forward, .model = model, .optimizer = optimizer, .batches = batches, .options = o};
-    f.lr = ct_optimizer_lr(optimizer);
     f.progress.epochs = o.epochs;
     f.progress.epoch_steps = ct_batches_count(batches);
     f.progress.steps = o.epochs * f.progress.epoch_steps;
-    ct_status status = run_epochs(&f);
-    ct_optimizer_set_lr(optimizer, f.lr);
+    CT_OPTIONS(ct_optimizer_schedule_options, whole, .steps = f.progress.steps, .epochs = o.epochs);
+    ct_status status = ct_optimizer_schedule(optimizer, o.schedule, &whole);
+    if (status == CT_OK)
+        status = run_epochs(&f);
+    ct_optimizer_schedule(optimizer, NULL, NULL);
     ct_optimizer_zero_grad(optimizer);
     ct_batches_free(batches);
     return status;

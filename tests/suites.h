@@ -44,6 +44,7 @@
     SUITE(matmul) \
     SUITE(nn) \
     SUITE(optimizer) \
+    SUITE(schedule) \
     SUITE(objects) \
     SUITE(gradcheck) \
     SUITE(ops) \

@@ -1,7 +1,7 @@
 /* nn: initialisers, layers, optimisers against PyTorch's numbers, state dicts, data, the training loop, plots. */
 #include "core_internal.h"
 #undef CT_NO_LOCATIONS
-#include <cotan/nn.h>
+#include <cotan/train.h>
 #include "suites.h"
 #include <math.h>
 #include <stdlib.h>
@@ -611,24 +611,6 @@ START_TEST(optimisers_refuse)
 }
 END_TEST
 
-START_TEST(schedules)
-{
-    static const struct {
-        ct_schedule schedule;
-        double at0, at5, at9;
-    } rows[] = {
-        {ct_schedule_constant, 1, 1, 1},
-        {ct_schedule_linear, 1, 0.5, 0.1},
-        {ct_schedule_cosine, 1, 0.5, 0.024471741852423234}, /* (1 + cos(0.9 pi)) / 2 */
-    };
-    for (int i = 0; i < LENGTH(rows); i++) {
-        ck_assert_double_eq_tol(rows[i].schedule(0, 10), rows[i].at0, 1e-15);
-        ck_assert_double_eq_tol(rows[i].schedule(5, 10), rows[i].at5, 1e-15);
-        ck_assert_double_eq_tol(rows[i].schedule(9, 10), rows[i].at9, 1e-15);
-    }
-}
-END_TEST
-
 /* ---- state dicts ---- */
 
 /* A module with a float32 layer and an int64 buffer. */
@@ -1046,7 +1028,7 @@ START_TEST(fit_learns_and_keeps_its_memory)
     watch w = {0};
     int64_t scopes = ct_memory_stats().scope_depth;
     ck_assert_int_eq(ct_fit(linear_model, layer, adam, d, .epochs = 10, .batch_size = 48,
-                            .schedule = ct_schedule_linear, .progress = on_progress, .user = &w),
+                            .schedule = &ct_schedule_linear, .progress = on_progress, .user = &w),
                      CT_OK);
     ck_assert_int_eq(w.calls, 110); /* 11 batches, the last of 20 */
     ck_assert_int_eq(w.epochs_seen, 10);
@@ -1273,6 +1255,12 @@ static bool build_and_use(ct_tensor *x, ct_tensor *y)
     good = ct_evaluate(linear_model, layer, d, &e) == CT_OK && good;
     good = ct_module_save(m, temporary("m.safetensors")) == CT_OK && good;
     good = ct_module_load(m, temporary("m.safetensors")) == CT_OK && good;
+    good = ct_optimizer_group(o, "*.bias", .weight_decay = 0) == CT_OK && good;
+    good = ct_optimizer_save(o, temporary("o.safetensors")) == CT_OK && good;
+    good = ct_optimizer_load(o, temporary("o.safetensors")) == CT_OK && good;
+    ct_average *average = ct_average_new(m);
+    good = ct_average_update(average) == CT_OK && good;
+    ct_average_free(average);
     ct_dataset_free(csv);
     ct_dataset_free(d);
     ct_optimizer_free(o);
@@ -1307,7 +1295,7 @@ START_TEST(no_memory)
         ck_assert_int_eq(ct_memory_stats().scope_depth, before.scope_depth);
     }
     ck_assert_int_gt(n, _i == 0 ? 30 : 15);
-    remove_files((const char *const[]){"t.csv", "m.safetensors"}, 2);
+    remove_files((const char *const[]){"t.csv", "m.safetensors", "o.safetensors"}, 3);
     close_scope();
 }
 END_TEST
@@ -1376,7 +1364,6 @@ Suite *ct_suite_nn(void)
     tcase_add_test(t, a_step_takes_strided_gradients);
     tcase_add_test(t, the_engine_sees_a_step);
     tcase_add_test(t, optimisers_refuse);
-    tcase_add_test(t, schedules);
     suite_add_tcase(suite, t);
 
     t = new_case("data");

@@ -6,30 +6,32 @@
 #include <string.h>
 
 /* Every option struct of the library. */
-#define STRUCTS(ROW)               \
-    ROW(ct_attention_options)      \
-    ROW(ct_backward_options)       \
-    ROW(ct_batches_options)        \
-    ROW(ct_conv2d_layer_options)   \
-    ROW(ct_conv_options)           \
-    ROW(ct_cross_entropy_options)  \
-    ROW(ct_dataset_options)        \
-    ROW(ct_fit_options)            \
-    ROW(ct_grad_options)           \
-    ROW(ct_gradcheck_options)      \
-    ROW(ct_interpolate_options)    \
-    ROW(ct_linear_options)         \
-    ROW(ct_local_response_options) \
-    ROW(ct_loss_options)           \
-    ROW(ct_multi_margin_options)   \
-    ROW(ct_norm_options)           \
-    ROW(ct_normalize_options)      \
-    ROW(ct_optimizer_options)      \
-    ROW(ct_pad_options)            \
-    ROW(ct_plot_options)           \
-    ROW(ct_pool_options)           \
-    ROW(ct_recurrent_options)      \
-    ROW(ct_reduce_options)         \
+#define STRUCTS(ROW)                   \
+    ROW(ct_attention_options)          \
+    ROW(ct_average_options)            \
+    ROW(ct_backward_options)           \
+    ROW(ct_batches_options)            \
+    ROW(ct_conv2d_layer_options)       \
+    ROW(ct_conv_options)               \
+    ROW(ct_cross_entropy_options)      \
+    ROW(ct_dataset_options)            \
+    ROW(ct_fit_options)                \
+    ROW(ct_grad_options)               \
+    ROW(ct_gradcheck_options)          \
+    ROW(ct_interpolate_options)        \
+    ROW(ct_linear_options)             \
+    ROW(ct_local_response_options)     \
+    ROW(ct_loss_options)               \
+    ROW(ct_multi_margin_options)       \
+    ROW(ct_norm_options)               \
+    ROW(ct_normalize_options)          \
+    ROW(ct_optimizer_options)          \
+    ROW(ct_optimizer_schedule_options) \
+    ROW(ct_pad_options)                \
+    ROW(ct_plot_options)               \
+    ROW(ct_pool_options)               \
+    ROW(ct_recurrent_options)          \
+    ROW(ct_reduce_options)             \
     ROW(ct_var_options)
 
 /* What a program of another language gets is what the macros begin with, as far as its struct goes. */
@@ -135,6 +137,10 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_conv2d_layer_options, (ct_conv2d_new)(m, "a", 1, 1, 1, &options))
     REFUSED(ct_linear_options, (ct_linear_new)(m, "a", 1, 1, &options))
     REFUSED(ct_optimizer_options, (ct_optimizer_new)(m, &ct_rule_sgd, &options))
+    REFUSED(ct_optimizer_options, (ct_optimizer_of)(&x, 1, &ct_rule_sgd, &options))
+    REFUSED(ct_optimizer_options, (ct_optimizer_group)(sgd, "*", &options))
+    REFUSED(ct_optimizer_schedule_options, (ct_optimizer_schedule)(sgd, &ct_schedule_constant, &options))
+    REFUSED(ct_average_options, (ct_average_new)(m, &options))
     REFUSED(ct_conv_options, (ct_conv1d)(x, x, NULL, &options))
     REFUSED(ct_conv_options, (ct_conv2d)(x, x, NULL, &options))
     REFUSED(ct_conv_options, (ct_conv3d)(x, x, NULL, &options))

@@ -78,16 +78,16 @@ static void valley(void)
 /* ---- noise: the gradient of one random sample in place of all, and a rate that falls ---- */
 
 /* The loss (w - s)^2 / 2 for samples s around 3: the best w is 3. Returns the mean of |w - 3| over the last quarter. */
-static double noisy(ct_schedule schedule, double *steps, double *error)
+static double noisy(const ct_schedule *schedule, double *steps, double *error)
 {
     ct_module *place = ct_module_new(CT_FLOAT64);
     ct_tensor *w = ct_module_parameter(place, "w", ct_scalar(CT_FLOAT64, 0));
     ct_optimizer *sgd = ct_optimizer_new(place, &ct_rule_sgd, .lr = 0.2);
+    ct_optimizer_schedule(sgd, schedule, .steps = NOISY);
     double last = 0;
     ct_seed(1);
     for (int step = 0; step < NOISY; step++) {
         ct_scope_open();
-        ct_optimizer_set_lr(sgd, 0.2 * schedule(step, NOISY));
         ct_optimizer_zero_grad(sgd);
         ct_tensor *sample = ct_randn(CT_FLOAT64, 3, 1, CT_SCALAR);
         ct_backward(ct_mul_scalar(ct_square(ct_sub(w, sample)), 0.5));
@@ -106,8 +106,8 @@ static void schedules(void)
 {
     static double steps[NOISY], errors[2][NOISY];
     printf("\nnoisy gradients: distance to the best w over the last %d steps\n", NOISY / 4);
-    printf("constant rate    %.3f\n", noisy(ct_schedule_constant, steps, errors[0]));
-    printf("cosine to 0      %.3f\n", noisy(ct_schedule_cosine, steps, errors[1]));
+    printf("constant rate    %.3f\n", noisy(&ct_schedule_constant, steps, errors[0]));
+    printf("cosine to 0      %.3f\n", noisy(&ct_schedule_cosine, steps, errors[1]));
     const ct_series series[] = {{.label = "constant rate", .x = steps, .y = errors[0], .n = NOISY},
                                 {.label = "cosine to 0", .x = steps, .y = errors[1], .n = NOISY}};
     ct_plot_svg("09_schedules.svg", series, 2, .title = "Noisy gradients, with a constant and a falling rate",

@@ -358,7 +358,7 @@ static int train_with(const run *r, ct_optimizer *optimizer, display *d)
     const settings *s = r->settings;
     d->start = d->epoch_start = seconds_now();
     if (ct_fit(r->task->forward, r->model, optimizer, r->data.train, .epochs = s->epochs, .batch_size = s->batch,
-               .seed = s->seed, .schedule = ct_schedule_linear, .progress = on_progress, .user = d) != CT_OK)
+               .seed = s->seed, .schedule = &ct_schedule_linear, .progress = on_progress, .user = d) != CT_OK)
         return failed();
     printf("trained in %.1f s\n", seconds_now() - d->start);
     return draw_loss(r, d);

@@ -12,7 +12,9 @@
 #include <cotan/observe.h>
 #include <cotan/ops.h>
 #include <cotan/random.h>
+#include <cotan/optimizer.h>
 #include <cotan/tensor.h>
 #include <cotan/trace.h>
+#include <cotan/train.h>
 
 #endif

@@ -1,4 +1,4 @@
-/* Modules, layers, initialisers, optimisers, data and the training loop, written on the public interface alone.
+/* Modules, layers, initialisers and data, written on the public interface alone.
  *
  * A module owns the tensors that were named in it and the layers that were made in it; a layer's forward function is an
  * expression over operations. Functions that make something return NULL with an error, and NULL as a module or a layer
@@ -171,123 +171,6 @@ CT_API ct_lenet5 *ct_lenet5_new(ct_module *module);
 /* x [n, 1, 28, 28] to logits [n, 10]; model is a ct_lenet5. */
 CT_API ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x);
 
-/* ---- optimisers ---- */
-
-/* The default of each number is CT_UNSET: the rule's. */
-typedef struct CT_BY_NAME ct_optimizer_options {
-    CT_OPTIONS_HEAD;
-    double lr;       /* learning rate, >= 0 */
-    double momentum; /* in [0, 1) */
-    double
-        weight_decay; /* >= 0: times the parameter, added to the gradient; adamw: times lr, taken off the parameter */
-    double beta1, beta2;   /* in [0, 1): decay of the running means of the gradient and of its square */
-    double eps;            /* >= 0 */
-    bool nesterov;         /* needs momentum, and no dampening */
-    bool maximize;         /* follows the gradient upwards */
-    bool centered;         /* rmsprop: divides by the deviation of the gradients, not by their root mean square */
-    double dampening;      /* sgd, in [0, 1): of what is added to the momentum after the first step */
-    double lr_decay;       /* adagrad, >= 0: divides lr by 1 + (step - 1) lr_decay */
-    double momentum_decay; /* nadam, >= 0 */
-} ct_optimizer_options;
-#define CT_DEFAULTS_ct_optimizer_options                                                                  \
-    .lr = CT_UNSET, .momentum = CT_UNSET, .weight_decay = CT_UNSET, .beta1 = CT_UNSET, .beta2 = CT_UNSET, \
-    .eps = CT_UNSET, .dampening = CT_UNSET, .lr_decay = CT_UNSET, .momentum_decay = CT_UNSET,
-CT_API void ct_optimizer_options_init(ct_optimizer_options *options, size_t size);
-
-#define CT_OPTIMIZER_STATES 3 /* tensors that a rule may keep for a parameter */
-
-/* One parameter's step, as a rule sees it: n contiguous elements of dtype, changed in place. */
-typedef struct ct_update {
-    const ct_optimizer_options *options;
-    int64_t step; /* of this parameter, from 1 */
-    ct_dtype dtype;
-    int64_t n;
-    void *parameter;
-    const void *gradient;
-    void *states[CT_OPTIMIZER_STATES]; /* zero before the first step */
-    double *number;                    /* one number that the rule keeps of each parameter; 0 before the first step */
-} ct_update;
-
-/* A rule's own options; members left out are 0. */
-#define CT_RULE_DEFAULTS(...) (&(const ct_optimizer_options){.struct_size = sizeof(ct_optimizer_options), __VA_ARGS__})
-
-/* An optimiser's rule. A record of one's own is one more optimiser. */
-typedef struct ct_optimizer_rule {
-    const char *name;
-    const ct_optimizer_options *defaults;               /* CT_RULE_DEFAULTS(.lr = 0.1, ...) */
-    int (*states)(const ct_optimizer_options *options); /* how many tensors of the parameter's shape it keeps */
-    void (*update)(const ct_update *update);            /* cannot fail */
-    const char
-        *takes; /* names of options beside lr, weight_decay, maximize, "momentum nesterov"; others are refused unless
-                        * they are 0. NULL: takes all */
-} ct_optimizer_rule;
-
-/* PyTorch's rules and defaults, which each page of its documentation gives as an algorithm. All take weight_decay and maximize. */
-/* lr 1e-3; momentum, dampening, nesterov. With momentum b the lectures' v = b v + g; p -= lr v. Their v = b v - lr g; p += v
- * is the same at a constant rate, and v = b v + (1 - b) g is dampening = b but for the first step, where v = g. */
-CT_API extern const ct_optimizer_rule ct_rule_sgd;
-/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015. adamw: with weight_decay 0.01; Loshchilov & Hutter 2019 */
-CT_API extern const ct_optimizer_rule ct_rule_adam, ct_rule_adamw;
-/* lr 1e-2, beta2 (PyTorch's alpha) 0.99, eps 1e-8; momentum, centered; Hinton 2012 */
-CT_API extern const ct_optimizer_rule ct_rule_rmsprop;
-/* lr 1e-2, eps 1e-10; lr_decay; Duchi, Hazan, Singer 2011 */
-CT_API extern const ct_optimizer_rule ct_rule_adagrad;
-/* lr 1, beta2 (PyTorch's rho) 0.9, eps 1e-6; Zeiler 2012 */
-CT_API extern const ct_optimizer_rule ct_rule_adadelta;
-/* lr 2e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015, section 7.1 */
-CT_API extern const ct_optimizer_rule ct_rule_adamax;
-/* the same and momentum_decay 4e-3; Dozat 2016 */
-CT_API extern const ct_optimizer_rule ct_rule_nadam;
-/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Liu, Jiang, He, Chen, Liu, Gao, Han 2020 */
-CT_API extern const ct_optimizer_rule ct_rule_radam;
-
-/* A rule at work on the parameters of a module. */
-typedef struct ct_optimizer ct_optimizer;
-
-/* An optimiser of the module's parameters as they are now, with all the state that it will need. The module must live as
- * long. The caller's until ct_optimizer_free(). Errors: NULL, argument, state (a parameter that is not contiguous), memory. */
-CT_API ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
-                                      const ct_optimizer_options *options);
-CT_API void ct_optimizer_free(ct_optimizer *optimizer); /* NULL is fine */
-/* Changes every parameter by its accumulated gradient; one without gradient stays as it is. While an error is pending, and on
- * any error (shape, dtype of a gradient; memory), it changes no parameter and no state, and returns the error. */
-CT_API ct_status ct_optimizer_step(ct_optimizer *optimizer);
-/* The same, called from there: what backward says of a parameter that it needed as it was. */
-CT_API ct_status ct_optimizer_step_at(const char *file, int line, ct_optimizer *optimizer);
-/* Clears the accumulated gradients. */
-CT_API void ct_optimizer_zero_grad(ct_optimizer *optimizer);
-CT_API double ct_optimizer_lr(const ct_optimizer *optimizer);
-/* Error (argument): lr negative or not finite. 0 is allowed: the end of a schedule. */
-CT_API ct_status ct_optimizer_set_lr(ct_optimizer *optimizer, double lr);
-
-/* ---- gradient clipping ---- */
-
-typedef struct CT_BY_NAME ct_clip_options {
-    CT_OPTIONS_HEAD;
-    double norm_type;        /* p of the norm, > 0; INFINITY: the largest magnitude; default 2 */
-    bool error_if_nonfinite; /* default true; false: a norm that is infinite or NaN makes the gradients 0 or NaN */
-} ct_clip_options;
-#define CT_DEFAULTS_ct_clip_options .norm_type = 2, .error_if_nonfinite = true,
-CT_API void ct_clip_options_init(ct_clip_options *options, size_t size);
-
-/* Between backward and the step: scales the gradients of all parameters by max_norm / (norm + 1e-6) if that is below 1, and
- * returns their norm as it was, that of all elements of all gradients as one vector, summed in double. A parameter without
- * gradient counts as 0; max_norm INFINITY only measures. As PyTorch's clip_grad_norm_; Pascanu, Mikolov, Bengio, "On the
- * difficulty of training recurrent neural networks", 2013, section 3.2. NaN with an error, which changes nothing: NULL,
- * argument (max_norm or norm_type), state (the norm is not finite), memory, and one that is pending. options may be NULL. */
-CT_API double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_options *options);
-/* Puts each element of the gradients that is beyond -clip_value..clip_value onto that bound. Errors: NULL, argument, memory. */
-CT_API ct_status ct_clip_grad_value_(ct_module *module, double clip_value);
-
-/* ---- schedules ---- */
-
-/* The learning rate's factor at a step in 0..steps-1. A function of one's own is one more schedule. */
-typedef double (*ct_schedule)(int64_t step, int64_t steps);
-CT_API double ct_schedule_constant(int64_t step, int64_t steps); /* 1 */
-CT_API double ct_schedule_linear(int64_t step, int64_t steps);   /* from 1 towards 0 */
-CT_API double ct_schedule_cosine(int64_t step,
-                                 int64_t steps); /* half a cosine from 1 towards 0 (Loshchilov & Hutter 2017, eq. 5) */
-
 /* ---- data ---- */
 
 /* Samples and their class labels. */
@@ -345,61 +228,6 @@ CT_API ct_status ct_batches_start(ct_batches *batches, int64_t epoch);
 /* The next batch as ct_dataset_batch() gives it. False at the end of the epoch, and on an error (see ct_error_code()). */
 CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
 
-/* ---- training ---- */
-
-/* Share of the rows of logits [n, classes] whose largest element is at labels [n] (int64). NaN with an error: NULL, shape,
- * dtype. n = 0 gives NaN without one. */
-CT_API double ct_accuracy(ct_tensor *logits, ct_tensor *labels);
-
-/* A loss of a batch: 0-d. */
-typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *labels);
-
-/* How far a training is. */
-typedef struct ct_progress {
-    int64_t epoch, epochs;           /* epoch from 1 */
-    int64_t epoch_step, epoch_steps; /* batches of this epoch done, and all of them */
-    int64_t step, steps;             /* the same over all epochs */
-    int64_t epoch_samples;           /* samples of this epoch done */
-    double loss;                     /* of the last batch */
-    double epoch_loss;               /* mean over the samples of this epoch so far */
-    double epoch_accuracy;           /* the same */
-    double lr;                       /* that the last step used */
-} ct_progress;
-
-typedef struct CT_BY_NAME ct_fit_options {
-    CT_OPTIONS_HEAD;
-    int64_t epochs;       /* default 1 */
-    int64_t batch_size;   /* default 64 */
-    uint64_t seed;        /* of the order of samples */
-    ct_schedule schedule; /* of the learning rate over all steps; NULL: constant */
-    ct_loss loss;         /* NULL: cross entropy, mean over the batch */
-    bool (*progress)(const ct_progress *progress,
-                     void *user); /* after every step; false ends the training. May be NULL */
-    void *user;
-} ct_fit_options;
-#define CT_DEFAULTS_ct_fit_options .epochs = 1, .batch_size = 64,
-CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
-
-/* Trains model on the data set; the optimiser's learning rate at the start is what the schedule scales, and is put back at the
- * end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
-CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
-                        const ct_fit_options *options);
-
-/* How good a model is on a data set. */
-typedef struct ct_evaluation {
-    double loss, accuracy; /* means over all samples */
-    int64_t correct, count;
-} ct_evaluation;
-
-/* Loss (cross entropy) and accuracy of the model on a whole data set, without recording. */
-CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result);
-
-/* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in
- * float64 whatever the module's dtype. The model takes its parameters from layers or ct_module_get(): one that it keeps to
- * itself cannot be varied (error: state). Result, report and options are ct_gradcheck()'s. */
-CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *module, ct_tensor *x, ct_tensor *y,
-                                     ct_loss loss, ct_gradcheck_report *report, const ct_gradcheck_options *options);
-
 /* ---- plots ---- */
 
 /* A line of a plot. */
@@ -439,12 +267,6 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
 #define ct_lenet5_forward(...) ct_at(CT_HERE, ct_lenet5_forward(__VA_ARGS__))
 #define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
-#define ct_optimizer_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, ))
-#define ct_optimizer_zero_grad(...) (void)ct_at_integer(CT_HERE, (ct_optimizer_zero_grad(__VA_ARGS__), 0))
-#define ct_optimizer_step(optimizer) ct_optimizer_step_at(CT_HERE, optimizer)
-#define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
-#define ct_clip_grad_norm_(...) ct_at_value(CT_HERE, CT_WITH2(ct_clip_grad_norm_, ct_clip_options, __VA_ARGS__, ))
-#define ct_clip_grad_value_(module, clip_value) ct_at_status(CT_HERE, ct_clip_grad_value_(module, clip_value))
 #define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
 #define ct_dataset_from_idx(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, ))
 #define ct_dataset_from_csv(...) ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, ))
@@ -452,12 +274,7 @@ CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t 
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_batches_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, ))
 #define ct_batches_next(...) ct_at_bool(CT_HERE, ct_batches_next(__VA_ARGS__))
-#define ct_accuracy(...) ct_at_value(CT_HERE, ct_accuracy(__VA_ARGS__))
 #define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
-#define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
-#define ct_evaluate(forward, model, dataset, result) ct_at_status(CT_HERE, ct_evaluate(forward, model, dataset, result))
-#define ct_gradcheck_model(...) \
-    (ct_verdict) ct_at_int(CT_HERE, CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 
