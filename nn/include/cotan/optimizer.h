@@ -150,10 +150,11 @@ CT_API ct_status ct_clip_grad_value_(ct_module *module, double clip_value);
 
 /* ---- schedules ---- */
 
-typedef enum ct_schedule_unit { CT_STEPS, CT_EPOCHS } ct_schedule_unit; /* what a schedule counts */
+/* What a schedule counts. */
+typedef enum ct_schedule_unit { CT_STEPS, CT_EPOCHS } ct_schedule_unit;
 
-#define CT_SCHEDULE_PARAMETERS 4
-#define CT_SCHEDULE_MEMORY 4
+#define CT_SCHEDULE_PARAMETERS 4 /* numbers that a schedule may have */
+#define CT_SCHEDULE_MEMORY 4     /* numbers that it may keep from epoch to epoch */
 
 /* What a schedule may look at. */
 typedef struct ct_schedule_time {
