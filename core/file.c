@@ -311,3 +311,23 @@ ct_status ct_file_write(const char *what, const char *path, ct_file_writer write
         close(p.directory);
     return status;
 }
+
+/* ---- writing: tensors ---- */
+
+ct_status ct__write_bytes(const char *what, const char *path, FILE *stream, const void *data, size_t bytes)
+{
+    return fwrite(data, 1, bytes, stream) == bytes ? CT_OK : ct__io_error(what, path, "cannot write");
+}
+
+ct_status ct__write_elements(const char *what, const char *path, FILE *stream, const ct_tensor *t)
+{
+    size_t bytes = (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
+    if (bytes == 0 || ct_is_contiguous(t))
+        return bytes == 0 ? CT_OK : ct__write_bytes(what, path, stream, ct_data(t), bytes);
+    char *copy = ct__alloc(bytes);
+    ct_status status = copy ? ct_to_array(t, copy, ct_numel(t)) : ct__no_memory(what);
+    if (status == CT_OK)
+        status = ct__write_bytes(what, path, stream, copy, bytes);
+    ct__free(copy, bytes);
+    return status;
+}

@@ -12,6 +12,10 @@ ct_status ct__io_error(const char *what, const char *path, const char *reason);
  * and not waited for. */
 int ct__file_open(const char *what, const char *path, uint64_t *bytes);
 
+/* Writes all bytes, or t's elements in row-major order, as they are in memory. */
+ct_status ct__write_bytes(const char *what, const char *path, FILE *stream, const void *data, size_t bytes);
+ct_status ct__write_elements(const char *what, const char *path, FILE *stream, const ct_tensor *t);
+
 /* What a file may become in memory without a word from the user, but for 64 times its size: a gzip stream can stand for a
  * thousand times itself. */
 #define CT_USUAL_BYTES ((uint64_t)256 << 20)

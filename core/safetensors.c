@@ -92,30 +92,12 @@ typedef struct content {
     int64_t n;
 } content;
 
-static ct_status write_all(const content *c, FILE *stream, const void *data, size_t bytes)
-{
-    return fwrite(data, 1, bytes, stream) == bytes ? CT_OK : ct__io_error("safetensors_save", c->path, "cannot write");
-}
-
-static ct_status write_tensor(const content *c, FILE *stream, const ct_tensor *t)
-{
-    size_t bytes = (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
-    if (bytes == 0 || ct_is_contiguous(t))
-        return bytes == 0 ? CT_OK : write_all(c, stream, ct_data(t), bytes);
-    char *copy = ct__alloc(bytes);
-    ct_status status = copy ? ct_to_array(t, copy, ct_numel(t)) : ct__no_memory("safetensors_save");
-    if (status == CT_OK)
-        status = write_all(c, stream, copy, bytes);
-    ct__free(copy, bytes);
-    return status;
-}
-
 static ct_status write_content(FILE *stream, void *context)
 {
     const content *c = context;
-    ct_status status = write_all(c, stream, c->head.data, c->head.bytes);
+    ct_status status = ct__write_bytes("safetensors_save", c->path, stream, c->head.data, c->head.bytes);
     for (int64_t i = 0; status == CT_OK && i < c->n; i++)
-        status = write_tensor(c, stream, c->tensors[i]);
+        status = ct__write_elements("safetensors_save", c->path, stream, c->tensors[i]);
     return status;
 }
 

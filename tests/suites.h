@@ -27,6 +27,7 @@
     SUITE(print) \
     SUITE(file) \
     SUITE(csv) \
+    SUITE(npy) \
     SUITE(elementwise) \
     SUITE(accuracy) \
     SUITE(differences) \

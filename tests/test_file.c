@@ -1,6 +1,7 @@
 /* safetensors and IDX files: what is saved comes back, byte for byte as the formats say; what is wrong is named; a
  * save that fails leaves the old file. */
 #include "core_internal.h"
+#include "file_checks.h"
 #include "quick.h"
 #include "suites.h"
 #include <dirent.h>
@@ -20,106 +21,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* ---- a directory of its own for every test, with nothing else open at its end than at its beginning ---- */
-
-static char directory[64], path[128];
-static int descriptors;
-
-/* Entries of a directory but for "." and ".."; with remove, none is left. */
-static int entries(const char *name, bool remove)
-{
-    int n = 0;
-    DIR *stream = opendir(name);
-    ck_assert_ptr_nonnull(stream);
-    for (struct dirent *entry; (entry = readdir(stream));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            n++;
-            if (remove && unlinkat(dirfd(stream), entry->d_name, 0) != 0)
-                unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
-        }
-    closedir(stream);
-    return n;
-}
-
-static void open_directory(void)
-{
-    strcpy(directory, "/tmp/cotan-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/file", directory);
-    ct_error_clear();
-    descriptors = entries("/proc/self/fd", false);
-    ck_assert_int_eq(ct_scope_open(), CT_OK);
-}
-
-static void close_directory(void)
-{
-    ck_assert_int_eq(ct_scope_close(), CT_OK);
-    ck_assert_int_eq(entries("/proc/self/fd", false), descriptors);
-    entries(directory, true);
-    ck_assert_int_eq(rmdir(directory), 0);
-}
-
-static void expect_error(ct_status code, const char *words)
-{
-    ck_assert_msg(ct_error_code() == code, "expected \"%s\", got %s: \"%s\"", words, ct_status_name(ct_error_code()),
-                  ct_error_message());
-    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
-    ct_error_clear();
-}
-
-/* A format error that names the file. */
-static void expect_format_error(const char *words)
-{
-    ck_assert_msg(strstr(ct_error_message(), path) != NULL, "\"%s\" does not name the file", ct_error_message());
-    expect_error(CT_ERROR_FORMAT, words);
-}
-
-/* ---- bytes ---- */
-
-typedef struct bytes {
-    char data[4096];
-    size_t size;
-} bytes;
-
-static void append(bytes *b, const void *data, size_t size)
-{
-    ck_assert_uint_le(b->size + size, sizeof b->data);
-    memcpy(b->data + b->size, data, size);
-    b->size += size;
-}
-
-static bytes read_bytes(const char *name)
-{
-    bytes b = {.size = 0};
-    FILE *stream = fopen(name, "rb");
-    ck_assert_ptr_nonnull(stream);
-    b.size = fread(b.data, 1, sizeof b.data, stream);
-    fclose(stream);
-    ck_assert_uint_lt(b.size, sizeof b.data);
-    return b;
-}
-
-static void write_bytes(const char *name, const void *data, size_t size)
-{
-    FILE *stream = fopen(name, "wb");
-    ck_assert_ptr_nonnull(stream);
-    ck_assert_uint_eq(fwrite(data, 1, size, stream), size);
-    ck_assert_int_eq(fclose(stream), 0);
-}
-
-static void write_gzip(const char *name, const void *data, size_t size)
-{
-    gzFile stream = gzopen(name, "wb");
-    ck_assert_ptr_nonnull(stream);
-    if (size > 0)
-        ck_assert_int_eq(gzwrite(stream, data, (unsigned)size), (int)size);
-    ck_assert_int_eq(gzclose(stream), Z_OK);
-}
-
 /* A .safetensors file: the length of header, header, so many bytes 0, 1, 2, ... */
-static bytes safetensors(const char *header, size_t data)
+static file_bytes safetensors(const char *header, size_t data)
 {
-    bytes b = {.size = 0};
+    file_bytes b = {.size = 0};
     uint64_t length = strlen(header);
     append(&b, &length, 8);
     append(&b, header, length);
@@ -249,7 +154,7 @@ END_TEST
 START_TEST(nothing_comes_back)
 {
     save(NULL, NULL, 0);
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     ck_assert_uint_eq(b.size, 16);
     ck_assert_mem_eq(b.data, "\x08\0\0\0\0\0\0\0{}      ", 16);
     ct_tensor_file *file = load();
@@ -273,12 +178,12 @@ START_TEST(saved_bytes_are_the_formats)
                                  "\"step\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[12,13]}}";
     static const unsigned char data[] = {0x00, 0x00, 0x80, 0x3f, 0x00, 0x00, 0x00, 0xc0, 0xff, 0xff, 0xff, 0xff, 7};
     save(names, tensors, 3);
-    bytes expected = {.size = 0};
+    file_bytes expected = {.size = 0};
     append(&expected, "\xa8\0\0\0\0\0\0\0", 8); /* 168: 166 and the padding */
     append(&expected, header, strlen(header));
     append(&expected, "  ", 2);
     append(&expected, data, sizeof data);
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     ck_assert_msg(b.size == expected.size && memcmp(b.data, expected.data, b.size) == 0, "%.*s", (int)b.size,
                   b.data + 8);
 }
@@ -287,7 +192,7 @@ END_TEST
 /* Another writer's file: metadata, entries out of order, blanks, keys out of order, escapes, keys of the future. */
 START_TEST(foreign_files_load)
 {
-    bytes b = safetensors(
+    file_bytes b = safetensors(
         "{ \"__metadata__\": {\"format\": \"pt\"},\n"
         " \"late\": {\"shape\": [2], \"data_offsets\": [4, 6], \"dtype\": \"U8\"},"
         " \"\\u00e4\": {\"dtype\": \"I32\", \"shape\": [], \"data_offsets\": [0, 4], \"note\": null},"
@@ -395,7 +300,7 @@ static const struct {
 START_TEST(broken_headers_are_named)
 {
     ct_memory before = ct_memory_stats();
-    bytes b = safetensors(broken[_i].header, broken[_i].data);
+    file_bytes b = safetensors(broken[_i].header, broken[_i].data);
     write_bytes(path, b.data, b.size);
     ck_assert_ptr_null(ct_safetensors_load(path));
     expect_format_error(broken[_i].words);
@@ -421,7 +326,7 @@ START_TEST(broken_lengths_are_named)
 END_TEST
 
 /* Saves one file of several dtypes and returns its bytes. */
-static bytes sample(void)
+static file_bytes sample(void)
 {
     static const char *const names[] = {"w", "labels", "a name longer than the buffers with which a parser begins"};
     ct_tensor *tensors[] = {ct_eye(CT_FLOAT32, 3), ct_arange(CT_INT64, 0, 1, 4), ct_ones(CT_UINT8, CT_SHAPE(5))};
@@ -431,7 +336,7 @@ static bytes sample(void)
 
 START_TEST(a_truncated_file_is_named)
 {
-    bytes b = sample();
+    file_bytes b = sample();
     for (size_t size = 0; size < b.size; size++) {
         write_bytes(path, b.data, size);
         ck_assert_msg(ct_safetensors_load(path) == NULL, "loads with %zu of %zu bytes", size, b.size);
@@ -448,7 +353,7 @@ END_TEST
 START_TEST(a_damaged_header_does_no_harm)
 {
     static const char others[] = {0, ' ', '"', '0', '9', '-', '[', '}', ',', 'e', 0x7f, (char)0xff};
-    bytes b = sample();
+    file_bytes b = sample();
     int loaded = 0, fd = open(path, O_WRONLY);
     ck_assert_int_ge(fd, 0);
     for (off_t i = 0; i < (off_t)b.size - 73; i++) {
@@ -470,11 +375,11 @@ END_TEST
 START_TEST(load_refusals)
 {
     ck_assert_ptr_null(ct_safetensors_load(NULL));
-    expect_error(CT_ERROR_NULL, "safetensors_load: path is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_load: path is NULL");
     ck_assert_ptr_null(ct_safetensors_load(path));
-    expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+    expect_file_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
     ck_assert_ptr_null(ct_safetensors_load(directory));
-    expect_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
 }
 END_TEST
 
@@ -485,23 +390,23 @@ START_TEST(save_refusals)
     ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
     ct_tensor *two[] = {t, t}, *hole[] = {t, NULL};
     ck_assert_int_eq(ct_safetensors_save(NULL, (const char *[]){"a"}, two, 1), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "safetensors_save: path is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_save: path is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, NULL, two, 1), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "safetensors_save: names is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_save: names is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, NULL, 1), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "safetensors_save: tensors is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_save: tensors is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", NULL}, two, 2), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "safetensors_save: the name of tensor 1 is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_save: the name of tensor 1 is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "b"}, hole, 2), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "safetensors_save: the tensor is NULL");
+    expect_file_error(CT_ERROR_NULL, "safetensors_save: the tensor is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, two, -1), CT_ERROR_ARGUMENT);
-    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: -1 tensors");
+    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: -1 tensors");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "a"}, two, 2), CT_ERROR_ARGUMENT);
-    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: the name 'a' is given twice");
+    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: the name 'a' is given twice");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"__metadata__"}, two, 1), CT_ERROR_ARGUMENT);
-    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: the name '__metadata__' is the format's own");
+    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: the name '__metadata__' is the format's own");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"\xc3("}, two, 1), CT_ERROR_ARGUMENT);
-    expect_error(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
+    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
     ck_assert_int_eq(entries(directory, false), 0);
 }
 END_TEST
@@ -512,7 +417,7 @@ static void expect_io_error(const char *target, ct_tensor *t, const char *words)
 {
     ck_assert_int_eq(ct_safetensors_save(target, one_name, &t, 1), CT_ERROR_IO);
     ck_assert_msg(strstr(ct_error_message(), words) != NULL, "%s", ct_error_message());
-    expect_error(CT_ERROR_IO, "safetensors_save: ");
+    expect_file_error(CT_ERROR_IO, "safetensors_save: ");
 }
 
 START_TEST(places_where_nothing_can_be_saved)
@@ -541,7 +446,7 @@ START_TEST(places_where_nothing_can_be_saved)
         expect_io_error(path, t, "cannot create a file beside it: Permission denied");
         ck_assert_int_eq(chmod(directory, 0755), 0);
     }
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     ck_assert(b.size == 3 && memcmp(b.data, "old", 3) == 0);
 }
 END_TEST
@@ -549,7 +454,7 @@ END_TEST
 /* The disk is full after every number of bytes: the old file stays as it was, and alone. */
 START_TEST(a_full_disk_leaves_the_old_file)
 {
-    bytes old = sample();
+    file_bytes old = sample();
     ct_tensor *t =
         ct__tensor_view(ct_eye(CT_FLOAT64, 4), 0, (const int64_t[]){4, 4}, (const int64_t[]){1, 4}, 2, "transpose");
     struct rlimit before, limit;
@@ -562,8 +467,8 @@ START_TEST(a_full_disk_leaves_the_old_file)
         ck_assert_int_eq(entries(directory, false), 1);
         if (status == CT_OK)
             break;
-        expect_error(CT_ERROR_IO, "cannot write: File too large");
-        bytes now = read_bytes(path);
+        expect_file_error(CT_ERROR_IO, "cannot write: File too large");
+        file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
     signal(SIGXFSZ, handler);
@@ -606,10 +511,10 @@ START_TEST(leftovers_are_taken_away)
     char left[192];
     snprintf(left, sizeof left, "%s/.file.cotan-tmp", directory);
     write_bytes(left, "half a file", 11);
-    bytes b = sample();
+    file_bytes b = sample();
     ck_assert_int_eq(entries(directory, false), 1);
     ck_assert_int_eq(symlink("/nowhere", left), 0);
-    bytes again = sample();
+    file_bytes again = sample();
     ck_assert_int_eq(entries(directory, false), 1);
     ck_assert(again.size == b.size && memcmp(again.data, b.data, b.size) == 0);
 }
@@ -671,16 +576,16 @@ static void refused_everywhere(const char *name, const char *kind)
     ck_assert_int_eq(lstat(name, &before), 0);
     alarm(20); /* for one that waits */
     ck_assert_int_eq(ct_safetensors_save(name, one_name, &t, 1), CT_ERROR_IO);
-    expect_error(CT_ERROR_IO, kind);
+    expect_file_error(CT_ERROR_IO, kind);
     ck_assert_int_eq(ct_file_write(NULL, name, write_nothing, &calls), CT_ERROR_IO);
     ck_assert_int_eq(calls, 0);
-    expect_error(CT_ERROR_IO, "file_write: ");
+    expect_file_error(CT_ERROR_IO, "file_write: ");
     ck_assert_ptr_null(ct_safetensors_load(name));
-    expect_error(CT_ERROR_IO, kind);
+    expect_file_error(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_idx_load(name, NULL));
-    expect_error(CT_ERROR_IO, kind);
+    expect_file_error(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_csv_load(name, NULL));
-    expect_error(CT_ERROR_IO, kind);
+    expect_file_error(CT_ERROR_IO, kind);
     alarm(0);
     ck_assert_int_eq(lstat(name, &after), 0);
     ck_assert(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
@@ -772,16 +677,16 @@ START_TEST(a_writer_that_fails_changes_nothing)
 {
     ct_status status = CT_OK;
     ck_assert_int_eq(ct_file_write("test", path, write_number, &status), CT_OK);
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     ck_assert(b.size == 4 && memcmp(b.data, "1.50", 4) == 0);
     status = CT_ERROR_STATE;
     ck_assert_int_eq(ct_file_write("test", path, write_number, &status), CT_ERROR_STATE);
-    expect_error(CT_ERROR_STATE, "of the writer");
+    expect_file_error(CT_ERROR_STATE, "of the writer");
     ck_assert_int_eq(entries(directory, false), 1);
     ck_assert_int_eq(ct_file_write("test", path, NULL, NULL), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "test: the function that writes is NULL");
+    expect_file_error(CT_ERROR_NULL, "test: the function that writes is NULL");
     ck_assert_int_eq(ct_file_write("test", NULL, write_number, &status), CT_ERROR_NULL);
-    expect_error(CT_ERROR_NULL, "test: path is NULL");
+    expect_file_error(CT_ERROR_NULL, "test: path is NULL");
 }
 END_TEST
 
@@ -844,7 +749,7 @@ END_TEST
 /* _i: whether all allocations after the first failing one fail, too. */
 START_TEST(save_without_memory)
 {
-    bytes old = sample();
+    file_bytes old = sample();
     ct_tensor *t =
         ct__tensor_view(ct_eye(CT_FLOAT32, 3), 0, (const int64_t[]){3, 3}, (const int64_t[]){1, 3}, 2, "transpose");
     ct_status status = CT_ERROR_MEMORY;
@@ -856,8 +761,8 @@ START_TEST(save_without_memory)
         ck_assert_int_eq(entries(directory, false), 1);
         if (status == CT_OK)
             break;
-        expect_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
-        bytes now = read_bytes(path);
+        expect_file_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
     ck_assert_int_eq(n, 3); /* the header, and the copy of a tensor that is not contiguous */
@@ -875,7 +780,7 @@ START_TEST(load_without_memory)
         file = ct_safetensors_load(path);
         ct__fail_allocation(0, false);
         if (!file)
-            expect_error(CT_ERROR_MEMORY, "safetensors_load: no memory");
+            expect_file_error(CT_ERROR_MEMORY, "safetensors_load: no memory");
         else
             ct_tensor_file_free(file);
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
@@ -900,7 +805,7 @@ static void *failing_malloc(size_t size)
 /* The JSON library's own allocations. _i: whether all after the first failing one fail, too. */
 START_TEST(json_without_memory)
 {
-    bytes old = sample();
+    file_bytes old = sample();
     json_malloc_t usual_malloc;
     json_free_t usual_free;
     json_get_alloc_funcs(&usual_malloc, &usual_free);
@@ -930,8 +835,8 @@ START_TEST(json_without_memory)
         mallocs_left = 0;
         if (status == CT_OK)
             break;
-        expect_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
-        bytes now = read_bytes(path);
+        expect_file_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
     json_set_alloc_funcs(usual_malloc, usual_free);
@@ -1037,7 +942,7 @@ END_TEST
 START_TEST(idx_truncated)
 {
     writers[_i](path, idx_rows[3].data, idx_rows[3].size);
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     for (size_t size = 0; size < b.size; size++) {
         write_bytes(path, b.data, size);
         ck_assert_msg(ct_idx_load(path, NULL) == NULL, "loads with %zu of %zu bytes", size, b.size);
@@ -1050,7 +955,7 @@ END_TEST
 START_TEST(idx_damaged)
 {
     write_gzip(path, idx_rows[3].data, idx_rows[3].size);
-    bytes b = read_bytes(path);
+    file_bytes b = read_bytes(path);
     int refused = 0;
     for (size_t i = 0; i < b.size; i++)
         for (int bit = 0; bit < 8; bit++) {
@@ -1096,12 +1001,12 @@ START_TEST(idx_refusals)
     }
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
     ck_assert_ptr_null(ct_idx_load(NULL, NULL));
-    expect_error(CT_ERROR_NULL, "idx_load: path is NULL");
+    expect_file_error(CT_ERROR_NULL, "idx_load: path is NULL");
     ck_assert_ptr_null(ct_idx_load(directory, NULL));
-    expect_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_ptr_null(ct_idx_load(path, NULL));
-    expect_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+    expect_file_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
 }
 END_TEST
 
@@ -1114,9 +1019,9 @@ START_TEST(idx_limits)
     static const char three[] = "\0\0\x0B\1\0\0\0\3\0\1\0\2\0\3"; /* int16, in memory int32 */
     write_gzip(path, three, sizeof three - 1);
     ck_assert_ptr_null(ct_idx_load(path, &few));
-    expect_error(CT_ERROR_FORMAT, "more than 11 bytes");
+    expect_file_error(CT_ERROR_FORMAT, "more than 11 bytes");
     ck_assert_ptr_null(ct_idx_load(path, &negative));
-    expect_error(CT_ERROR_ARGUMENT, "max_bytes is -1");
+    expect_file_error(CT_ERROR_ARGUMENT, "max_bytes is -1");
     ck_assert_ptr_nonnull(ct_idx_load(path, &enough));
     size_t zeros = 70000000; /* as int8: 280 MB in memory */
     char *bomb = calloc(1, zeros + 8);
@@ -1125,7 +1030,7 @@ START_TEST(idx_limits)
     write_gzip(path, bomb, zeros + 8);
     free(bomb);
     ck_assert_ptr_null(ct_idx_load(path, NULL));
-    expect_error(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
+    expect_file_error(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
 }
 END_TEST
 
@@ -1140,7 +1045,7 @@ START_TEST(idx_without_memory)
         t = ct_idx_load(path, NULL);
         ct__fail_allocation(0, false);
         if (!t)
-            expect_error(CT_ERROR_MEMORY, "idx_load: no memory");
+            expect_file_error(CT_ERROR_MEMORY, "idx_load: no memory");
         ct_release(t);
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
         ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);

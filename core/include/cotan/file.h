@@ -1,4 +1,4 @@
-/* Files: safetensors (named tensors), IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
+/* Files: safetensors (named tensors), NumPy's .npy, IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
  *
  * Readers and writers refuse what is no regular file (a device, FIFO, socket, directory) without touching it. Numbers are read
  * and written with a point, whatever the program's locale. */
@@ -46,6 +46,25 @@ CT_API ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *nam
 /* Gives the file's tensors up, too. NULL is fine. */
 CT_API void ct_tensor_file_free(ct_tensor_file *file);
 
+/* ---- NumPy ---- */
+
+typedef struct CT_BY_NAME ct_npy_options {
+    CT_OPTIONS_HEAD;
+    int64_t max_bytes; /* as in ct_idx_options */
+} ct_npy_options;
+#define CT_DEFAULTS_ct_npy_options .max_bytes = CT_UNSET_INT,
+CT_API void ct_npy_options_init(ct_npy_options *options, size_t size);
+
+/* Reads an array from a .npy file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), gzipped or not:
+ * versions 1 to 3, rows or columns first, either byte order. float16 becomes float32; bool uint8; int8, int16 and uint16
+ * int32; uint32 and uint64 int64. Owned by the innermost scope. NULL with an error: NULL, argument, io, memory, format
+ * (truncated, longer than its header says, header not as NumPy writes it, a type that cotan does not have or a number that
+ * int64 does not hold, more than max_bytes). options may be NULL. */
+CT_API ct_tensor *ct_npy_load(const char *path, const ct_npy_options *options);
+/* Writes t as .npy, version 1, rows first, so that numpy.load() gives the same type, shape and numbers. Any strides. Replaces
+ * path as ct_file_write() does. Errors: NULL, io, memory. */
+CT_API ct_status ct_npy_save(const char *path, const ct_tensor *t);
+
 /* ---- IDX and CSV ---- */
 
 typedef struct CT_BY_NAME ct_idx_options {
@@ -79,6 +98,8 @@ CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
 #define ct_file_write(...) ct_at_status(CT_HERE, ct_file_write(__VA_ARGS__))
 #define ct_safetensors_load(...) ((ct_tensor_file *)ct_at_object(CT_HERE, ct_safetensors_load(__VA_ARGS__)))
+#define ct_npy_load(...) ct_at(CT_HERE, CT_WITH1(ct_npy_load, ct_npy_options, __VA_ARGS__, ))
+#define ct_npy_save(...) ct_at_status(CT_HERE, ct_npy_save(__VA_ARGS__))
 #define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
 #define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
 #endif

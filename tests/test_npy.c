@@ -1,0 +1,277 @@
+/* NumPy's files: what NumPy wrote is read (tests/data/npy, by tests/make_npy_samples.py), what is saved comes back, and what is
+ * wrong is named. */
+#include "core_internal.h"
+#include "file_checks.h"
+#include "suites.h"
+#include "tensor_checks.h"
+#include <math.h>
+#include <string.h>
+
+static const char *sample_path(const char *name)
+{
+    static char text[512];
+    snprintf(text, sizeof text, "%s/npy/%s.npy", TEST_DATA, name);
+    return text;
+}
+
+static ct_tensor *load_sample(const char *name)
+{
+    ct_tensor *t = ct_npy_load(sample_path(name), NULL);
+    ck_assert_msg(t != NULL, "%s", ct_error_message());
+    return t;
+}
+
+/* ---- what NumPy wrote ---- */
+
+static const double halves[] = {-1, -0.5, 0, 0.5, 1, 1.5}, whole[] = {-2, -1, 0, 1, 2, 3},
+                    counts[] = {0, 1, 2, 3, 4, 5}, odd[] = {0, 1, 0, 1, 0, 1};
+
+static const struct {
+    const char *name;
+    ct_dtype dtype;
+    const double *values;
+} samples[] = {
+    {"f2", CT_FLOAT32, halves},      {"f4", CT_FLOAT32, halves},        {"f8", CT_FLOAT64, halves},
+    {"i1", CT_INT32, whole},         {"i2", CT_INT32, whole},           {"i4", CT_INT32, whole},
+    {"i8", CT_INT64, whole},         {"u1", CT_UINT8, counts},          {"u2", CT_INT32, counts},
+    {"u4", CT_INT64, counts},        {"u8", CT_INT64, counts},          {"b1", CT_UINT8, odd},
+    {"big_f2", CT_FLOAT32, halves},  {"big_f4", CT_FLOAT32, halves},    {"big_f8", CT_FLOAT64, halves},
+    {"big_i2", CT_INT32, whole},     {"big_i4", CT_INT32, whole},       {"big_i8", CT_INT64, whole},
+    {"big_u4", CT_INT64, counts},    {"version_2", CT_FLOAT64, halves}, {"version_3", CT_FLOAT64, halves},
+    {"columns", CT_FLOAT64, halves},
+};
+enum { SAMPLES = sizeof samples / sizeof *samples };
+
+START_TEST(every_type_of_numpys)
+{
+    ct_tensor *t = load_sample(samples[_i].name);
+    expect_tensor(t, samples[_i].dtype, CT_SHAPE(2, 3), samples[_i].values, 6);
+}
+END_TEST
+
+START_TEST(every_shape)
+{
+    expect_tensor(load_sample("columns_i2"), CT_INT32, CT_SHAPE(2, 3, 1), whole, 6);
+    expect_tensor(load_sample("scalar"), CT_FLOAT64, NULL, 0, CT_VALUES(-1));
+    expect_tensor(load_sample("empty"), CT_FLOAT32, CT_SHAPE(2, 0, 3), NULL, 0);
+}
+END_TEST
+
+/* Zeros, the ends of the subnormal numbers, the largest, no numbers. */
+START_TEST(every_kind_of_half)
+{
+    const double values[] = {0, -0.0, 0x1p-24, 0x1p-14 - 0x1p-24, 0x1p-14, 0x1.554p-2, 65504, INFINITY, -INFINITY, NAN};
+    ct_tensor *t = load_sample("halves");
+    expect_tensor(t, CT_FLOAT32, CT_SHAPE(10), values, 10);
+    ck_assert(signbit(((const float *)ct_data(t))[1]));
+}
+END_TEST
+
+static const struct {
+    const char *name, *message;
+} refused[] = {
+    {"complex", "type '<c16', which cotan does not have"},
+    {"structured", "'descr' is no type of a single number"},
+    {"large_u8", "element 1 is 9223372036854775808, too large for int64"},
+};
+enum { REFUSED = sizeof refused / sizeof *refused };
+
+START_TEST(what_cotan_does_not_have)
+{
+    ck_assert_ptr_null(ct_npy_load(sample_path(refused[_i].name), NULL));
+    expect_file_error(CT_ERROR_FORMAT, refused[_i].message);
+}
+END_TEST
+
+/* ---- round trips ---- */
+
+/* _i: dtype and layout. */
+START_TEST(saved_and_loaded)
+{
+    static const int64_t shapes[][3] = {{2, 3, 4}, {5, 1, 1}, {3, 0, 2}};
+    ct_dtype dtype = (ct_dtype)(_i / LAYOUTS);
+    for (int i = 0; i < 3; i++)
+        for (int rank = 0; rank <= 3; rank++) {
+            ct_tensor *t = in_layout(numbers(dtype, shapes[i], rank, 3), _i % LAYOUTS);
+            ck_assert_int_eq(ct_npy_save(path, t), CT_OK);
+            expect_close(ct_npy_load(path, NULL), t, 0);
+        }
+}
+END_TEST
+
+/* The very bytes that NumPy writes. */
+START_TEST(saved_as_numpy_does)
+{
+    static const char *const names[] = {"f4", "f8", "i4", "i8", "u1", "scalar", "empty"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        file_bytes numpys = read_bytes(sample_path(names[i]));
+        ck_assert_int_eq(ct_npy_save(path, load_sample(names[i])), CT_OK);
+        file_bytes ours = read_bytes(path);
+        ck_assert_msg(ours.size == numpys.size && memcmp(ours.data, numpys.data, ours.size) == 0, "%s", names[i]);
+    }
+}
+END_TEST
+
+START_TEST(the_largest_header)
+{
+    ct_tensor *t = ct_zeros(CT_FLOAT64, CT_SHAPE(0, 1000, 1000, 1000, 1000, 1000, 100, 10));
+    ck_assert_int_eq(ct_npy_save(path, t), CT_OK);
+    expect_close(ct_npy_load(path, NULL), t, 0);
+}
+END_TEST
+
+START_TEST(gzipped)
+{
+    file_bytes b = read_bytes(sample_path("f8"));
+    write_gzip(path, b.data, b.size);
+    expect_tensor(ct_npy_load(path, NULL), CT_FLOAT64, CT_SHAPE(2, 3), halves, 6);
+}
+END_TEST
+
+/* ---- what is wrong ---- */
+
+/* A file with that header and six bytes behind it. */
+static void write_header(const char *header)
+{
+    file_bytes b = {.size = 0};
+    uint16_t length = (uint16_t)strlen(header);
+    append(&b, "\x93NUMPY\1", 8);
+    append(&b, &length, 2);
+    append(&b, header, length);
+    append(&b, "\0\1\2\3\4\5", 6);
+    write_bytes(path, b.data, b.size);
+}
+
+static const struct {
+    const char *header, *message;
+} headers[] = {
+    {"", "the header is no dictionary"},
+    {"{'descr': '|u1', 'fortran_order': False, 'shape': (6,)", "the header is no dictionary"},
+    {"{'descr': '|u1' 'shape': (6,)}", "the header is no dictionary"},
+    {"{descr: '|u1'}", "the header is no dictionary"},
+    {"{'descr': '|u1', 'shape': (6,)}", "the header has no 'fortran_order'"},
+    {"{'descr': '|u1', 'descr': '|u1'}", "'descr' is given twice"},
+    {"{'colour': 'red'}", "the header has a key 'colour'"},
+    {"{'descr': 3}", "'descr' is no type of a single number"},
+    {"{'descr': '|u1}", "'descr' is no type of a single number"},
+    {"{'descr': '|O'}", "type '|O', which cotan does not have"},
+    {"{'descr': 'xu1'}", "type 'xu1', which cotan does not have"},
+    {"{'descr': ''}", "type '', which cotan does not have"},
+    {"{'fortran_order': 1}", "'fortran_order' is neither True nor False"},
+    {"{'shape': 6}", "'shape' is no tuple"},
+    {"{'shape': (6", "'shape' is no tuple"},
+    {"{'shape': (2 3)}", "'shape' is no tuple"},
+    {"{'shape': (-6,)}", "a size that is no count, axis 0"},
+    {"{'shape': (1, 99999999999999999999)}", "a size that is no count, axis 1"},
+    {"{'shape': (1, 1, 1, 1, 1, 1, 1, 1, 6)}", "more than 8 axes"},
+    {"{'descr': '<f8', 'fortran_order': False, 'shape': (3000000000, 3000000000)}", "more bytes than can be counted"},
+    {"{'descr': '<f8', 'fortran_order': False, 'shape': (3000000000,)}", "more than 268435456 bytes of numbers"},
+    {"{'descr': '|u1', 'fortran_order': False, 'shape': (5,)}", "longer than its header says"},
+    {"{'descr': '|u1', 'fortran_order': True, 'shape': (7, 1)}", "truncated in the elements"},
+};
+enum { HEADERS = sizeof headers / sizeof *headers };
+
+START_TEST(wrong_headers)
+{
+    write_header(headers[_i].header);
+    ck_assert_ptr_null(ct_npy_load(path, NULL));
+    expect_format_error(headers[_i].message);
+}
+END_TEST
+
+/* Of other hands: other quotes, blanks and order, Python 2's long numbers. */
+START_TEST(other_headers)
+{
+    static const char *const rows[] = {
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3)}\n",
+        "{\"shape\":(2,3),\"descr\":\"|u1\",\"fortran_order\":False,}",
+        " { 'shape' : ( 2L , 3L , ) , 'descr' : '<u1' , 'fortran_order' : False } ",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_header(rows[i]);
+        expect_tensor(ct_npy_load(path, NULL), CT_UINT8, CT_SHAPE(2, 3), counts, 6);
+    }
+}
+END_TEST
+
+START_TEST(truncated_anywhere)
+{
+    file_bytes b = read_bytes(sample_path("f8"));
+    for (size_t size = 0; size < b.size; size++) {
+        write_bytes(path, b.data, size);
+        ck_assert_msg(ct_npy_load(path, NULL) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        expect_format_error("truncated");
+    }
+}
+END_TEST
+
+START_TEST(wrong_calls)
+{
+    CT_OPTIONS(ct_npy_options, few, .max_bytes = 47);
+    CT_OPTIONS(ct_npy_options, enough, .max_bytes = 48);
+    CT_OPTIONS(ct_npy_options, negative, .max_bytes = -1);
+    ck_assert_ptr_null(ct_npy_load(sample_path("f8"), &few));
+    expect_file_error(CT_ERROR_FORMAT, "more than 47 bytes of numbers; .max_bytes allows more");
+    ck_assert_ptr_nonnull(ct_npy_load(sample_path("f8"), &enough));
+    ck_assert_ptr_null(ct_npy_load(sample_path("f8"), &negative));
+    expect_file_error(CT_ERROR_ARGUMENT, "npy_load: max_bytes is -1");
+    ck_assert_ptr_null(ct_npy_load(NULL, NULL));
+    expect_file_error(CT_ERROR_NULL, "npy_load: path is NULL");
+    ck_assert_ptr_null(ct_npy_load(directory, NULL));
+    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    write_bytes(path, "\x93NUMPY\4\0\0\0\0\0", 12);
+    ck_assert_ptr_null(ct_npy_load(path, NULL));
+    expect_format_error("version 4 of the format; 1 to 3 are known");
+    write_bytes(path, "PK\3\4 what NumPy calls .npz", 25);
+    ck_assert_ptr_null(ct_npy_load(path, NULL));
+    expect_format_error("not .npy");
+    write_bytes(path, "\x93NUMPY\2\0\1\0\1\0", 12);
+    ck_assert_ptr_null(ct_npy_load(path, NULL));
+    expect_format_error("a header of 65537 bytes, more than 65536");
+    ck_assert_int_eq(ct_npy_save(NULL, ct_ones(CT_FLOAT32, NULL, 0)), CT_ERROR_NULL);
+    expect_file_error(CT_ERROR_NULL, "npy_save: path is NULL");
+    ck_assert_int_eq(ct_npy_save(path, NULL), CT_ERROR_NULL);
+    expect_file_error(CT_ERROR_NULL, "npy_save");
+    ck_assert_int_eq(ct_npy_save(directory, ct_ones(CT_FLOAT32, NULL, 0)), CT_ERROR_IO);
+    expect_file_error(CT_ERROR_IO, "a directory");
+}
+END_TEST
+
+/* Every allocation fails in turn. _i: from then on all. */
+START_TEST(without_memory)
+{
+    ct_memory before = ct_memory_stats();
+    ct_tensor *t = NULL;
+    for (int64_t n = 1; !t; n++) {
+        ct__fail_allocation(n, _i);
+        t = ct_npy_load(sample_path("columns"), NULL);
+        ct__fail_allocation(0, false);
+        if (!t)
+            expect_file_error(CT_ERROR_MEMORY, "npy_load");
+    }
+    ct_release(t);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+}
+END_TEST
+
+Suite *ct_suite_npy(void)
+{
+    Suite *suite = suite_create("npy");
+    TCase *tests = tcase_create("npy");
+    tcase_add_checked_fixture(tests, open_directory, close_directory);
+    tcase_add_loop_test(tests, every_type_of_numpys, 0, SAMPLES);
+    tcase_add_test(tests, every_shape);
+    tcase_add_test(tests, every_kind_of_half);
+    tcase_add_loop_test(tests, what_cotan_does_not_have, 0, REFUSED);
+    tcase_add_loop_test(tests, saved_and_loaded, 0, (CT_UINT8 + 1) * LAYOUTS);
+    tcase_add_test(tests, saved_as_numpy_does);
+    tcase_add_test(tests, the_largest_header);
+    tcase_add_test(tests, gzipped);
+    tcase_add_loop_test(tests, wrong_headers, 0, HEADERS);
+    tcase_add_test(tests, other_headers);
+    tcase_add_test(tests, truncated_anywhere);
+    tcase_add_test(tests, wrong_calls);
+    tcase_add_loop_test(tests, without_memory, 0, 2);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
