@@ -200,7 +200,7 @@ static void hand_over(const ct_call *call, ct_tensor *t)
 
 ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
 {
-    if (!call->op->expression || i < 0 || i >= call->n_outputs)
+    if (!ct__is_expression(call->op) || i < 0 || i >= call->n_outputs)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "there is no output %d to set", i);
     if (!t) {
         ct_status status = ct_error_code();
@@ -235,15 +235,58 @@ ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
     return CT_OK;
 }
 
+const void *ct_call_grad_output_data(ct_call *call, int i)
+{
+    ct_tensor *g = ct_call_grad_output(call, i);
+    if (g && !g->contiguous)
+        g = ct__own_copy(false, g);
+    return g ? ct__ptr(g) : NULL;
+}
+
+void *ct_call_grad_input_data(ct_call *call, int i)
+{
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    if (!ct_call_needs_grad(call, i))
+        return NULL;
+    ct__node_input_info(call->node, i, &shape, &rank, &dtype);
+    ct_tensor *grad = ct__tensor_new(dtype, shape, rank, call->op->name);
+    return ct_call_set_grad(call, i, grad) == CT_OK ? ct__ptr(grad) : NULL;
+}
+
 /* ---- the door ---- */
+
+/* An expression stands alone, or beside the whole of its shortcut. */
+static inline bool has_one_kind(const ct_op *op)
+{
+    if (!op->expression)
+        return true;
+    return op->infer ? op->forward && op->backward : !op->forward && !op->backward && !op->saves;
+}
+
+static inline int visible_outputs(const ct_op *op)
+{
+    return op->outputs ? op->outputs : 1;
+}
+
+static inline bool has_room_for_hidden(const ct_op *op)
+{
+    return op->hidden == 0 ||
+           (op->expression && op->infer && op->hidden > 0 && op->hidden <= CT_MAX_OUTPUTS - visible_outputs(op));
+}
 
 static CT_COLD ct_status explain_record(const ct_op *op, int n, const void *attributes)
 {
     const char *fault = NULL;
     if (!op->infer && !op->expression)
         fault = "has neither a shape rule nor an expression";
+    else if (!has_one_kind(op))
+        fault = "has an expression and a part of infer, forward and backward: beside it there are all or none";
     else if (op->outputs < 0 || op->outputs > CT_MAX_OUTPUTS)
         fault = "must have 0 <= outputs <= CT_MAX_OUTPUTS";
+    else if (!has_room_for_hidden(op))
+        fault = "must have 0 <= hidden, without a shortcut 0, and no more than CT_MAX_OUTPUTS with its outputs";
     else if (op->attributes_size > CT_MAX_ATTRIBUTES)
         fault = "must have attributes_size <= CT_MAX_ATTRIBUTES";
     else if (attributes && op->attributes_size == 0)
@@ -261,9 +304,10 @@ static inline ct_status check_record(const ct_op *op, ct_tensor *const *inputs, 
     if (CT_UNLIKELY(!op || !op->name || (n > 0 && !inputs)))
         return ct__error(CT_ERROR_ARGUMENT, "apply: %s",
                          !op || !op->name ? "the operation is NULL or has no name" : "inputs is NULL");
-    bool good = (op->infer || op->expression) && (unsigned)op->outputs <= CT_MAX_OUTPUTS &&
-                op->attributes_size <= CT_MAX_ATTRIBUTES && (op->attributes_size || !attributes) &&
-                n >= op->min_inputs && n <= op->max_inputs && (unsigned)n <= CT_MAX_INPUTS;
+    bool good = (op->infer || op->expression) && has_one_kind(op) && (unsigned)op->outputs <= CT_MAX_OUTPUTS &&
+                has_room_for_hidden(op) && op->attributes_size <= CT_MAX_ATTRIBUTES &&
+                (op->attributes_size || !attributes) && n >= op->min_inputs && n <= op->max_inputs &&
+                (unsigned)n <= CT_MAX_INPUTS;
     return CT_LIKELY(good) ? CT_OK : explain_record(op, n, attributes);
 }
 
@@ -480,8 +524,9 @@ ct_status ct__call_misused(ct_call *call, ct_status status)
 
 ct_status ct__run_backward(ct_call *call)
 {
+    bool by_definition = CT_UNLIKELY(call->op->expression && ct_grad_enabled());
     ct__call_begin(call, ct__scope_current());
-    return ct__call_end(call, call->op->backward(call));
+    return ct__call_end(call, by_definition ? ct__backward_by_definition(call) : call->op->backward(call));
 }
 
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
@@ -539,10 +584,6 @@ static ct_status check_results(ct_call *call)
 static __attribute__((noinline)) ct_status run_expression(ct_call *call)
 {
     const ct_op *op = call->op;
-    if (CT_UNLIKELY(op->infer || op->forward || op->backward || op->saves))
-        return ct_call_error(call, CT_ERROR_ARGUMENT,
-                             "the record has an expression, which stands in the place of infer, forward, backward and "
-                             "saves, and one of these");
     const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, op->name, true);
     if (!inner)
         return CT_ERROR_MEMORY;
@@ -555,10 +596,19 @@ static __attribute__((noinline)) ct_status run_expression(ct_call *call)
     return status == CT_OK ? check_results(call) : status;
 }
 
+/* What only backward sees is the node's alone. */
+static void drop_hidden(ct_call *call)
+{
+    while (call->n_outputs > visible_outputs(call->op)) {
+        ct_release(call->outputs[--call->n_outputs]);
+        call->outputs[call->n_outputs] = NULL;
+    }
+}
+
 static CT_HOT ct_status run(ct_call *call, bool requires_grad)
 {
     const ct_op *op = call->op;
-    if (op->expression)
+    if (!op->infer)
         return run_expression(call);
     ct_status status = op->infer(call);
     for (int i = 0; status == CT_OK && i < call->n_outputs; i++)
@@ -572,6 +622,8 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
         else
             status = leave_unrecorded(call);
     }
+    if (CT_UNLIKELY(op->hidden))
+        drop_hidden(call);
     if (status != CT_OK && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
     return status;
@@ -585,13 +637,14 @@ static CT_COLD ct_status run_observed(ct_call *call, bool requires_grad)
     return ct__tell_forward(CT_FORWARD_ENDED, call, status);
 }
 
+/* outputs has room for those that are hidden too. */
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
 {
     static const _Alignas(max_align_t) char zeros[CT_MAX_ATTRIBUTES];
     bool requires_grad = false;
     outputs[0] = NULL;
     ct_status status = check_record(op, inputs, n, attributes);
-    for (int i = 1; op && i < op->outputs && i < CT_MAX_OUTPUTS; i++)
+    for (int i = 1; op && i < op->outputs + op->hidden && i < CT_MAX_OUTPUTS; i++)
         outputs[i] = NULL;
     if (status == CT_OK)
         status = check_inputs(op, inputs, n, &requires_grad);
@@ -602,7 +655,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     call.attributes = attributes ? attributes : zeros;
     call.inputs = inputs;
     call.n_inputs = n;
-    call.n_outputs = op->outputs ? op->outputs : 1;
+    call.n_outputs = visible_outputs(op) + op->hidden;
     call.outputs = outputs;
     call.node = NULL;
     call.grad_outputs = call.grad_inputs = NULL;
@@ -610,7 +663,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     call.may_write = false;
     status = CT_LIKELY(!ct__here()->observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
-        if (!op->expression)
+        if (op->infer)
             ct_release(outputs[i]);
         outputs[i] = NULL;
     }
@@ -622,16 +675,21 @@ ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void
     ct_tensor *outputs[CT_MAX_OUTPUTS];
     if (apply(op, inputs, n, attributes, outputs) != CT_OK)
         return NULL;
-    for (int i = 1; i < op->outputs && !op->expression; i++)
+    for (int i = 1; i < op->outputs && op->infer; i++)
         ct_release(outputs[i]);
     return outputs[0];
 }
 
 ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
 {
+    ct_tensor *all[CT_MAX_OUTPUTS];
     if (!outputs)
         return ct__error(CT_ERROR_NULL, "apply_multi: outputs is NULL");
-    return apply(op, inputs, n, attributes, outputs);
+    if (!op || op->hidden == 0)
+        return apply(op, inputs, n, attributes, outputs);
+    ct_status status = apply(op, inputs, n, attributes, all);
+    memcpy(outputs, all, sizeof *outputs * (size_t)visible_outputs(op));
+    return status;
 }
 
 ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_op *op, ct_tensor *const *outputs)

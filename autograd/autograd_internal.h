@@ -40,8 +40,17 @@ static inline ct_status ct__call_end(ct_call *call, ct_status status)
     return CT_LIKELY(!scope->inner && !call->refused) ? status : ct__call_misused(call, status);
 }
 
-/* The call's backward, so guarded. */
+/* The call's backward, so guarded; by the definition of a shortcut if it is recorded. */
 ct_status ct__run_backward(ct_call *call);
+
+/* Whether a call is its expression and nothing else: one beside a forward is the definition of a shortcut. */
+static inline bool ct__is_expression(const ct_op *op)
+{
+    return op->expression && !op->infer;
+}
+
+/* Backward of a call that has a definition: recorded, by its expression, run again on the inputs that were saved (definition.c). */
+ct_status ct__backward_by_definition(ct_call *call);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
@@ -96,6 +105,8 @@ struct ct_node {
     ct_hook_entry *hooks;
 };
 
+/* Makes an edge lead to where input came from, instead of where it led before. */
+void ct__edge_connect(ct_edge *edge, ct_tensor *input);
 /* A node for a call whose outputs are filled, with everything it needs saved; NULL with an error (memory). */
 struct ct_node *ct__node_new(const ct_call *call);
 void ct__node_free_saved(struct ct_node *node);

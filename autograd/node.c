@@ -81,9 +81,10 @@ static ct_status save_output(struct ct_node *node, int i, const ct_tensor *outpu
     return CT_OK;
 }
 
+/* A definition is run again on all inputs. */
 static bool saves_input(const ct_op *op, int i)
 {
-    return i < 48 && op->saves & CT_SAVE_INPUT(i);
+    return op->expression || (i < 48 && op->saves & CT_SAVE_INPUT(i));
 }
 
 static void connect(ct_edge *edge, ct_tensor *input)
@@ -97,6 +98,22 @@ static void connect(ct_edge *edge, ct_tensor *input)
         input->past |= CT_PAST_USED;
         ct__tensor_ref(input);
     }
+}
+
+static void disconnect(ct_edge *edge)
+{
+    if (edge->node)
+        ct__node_release(edge->node);
+    ct__tensor_unref(edge->leaf);
+    *edge = (ct_edge){0};
+}
+
+void ct__edge_connect(ct_edge *edge, ct_tensor *input)
+{
+    ct_edge before = *edge;
+    *edge = (ct_edge){0};
+    connect(edge, input);
+    disconnect(&before);
 }
 
 struct ct_node *ct__node_new(const ct_call *call)
@@ -147,11 +164,8 @@ void ct__node_free_saved(struct ct_node *node)
 static void free_one(struct ct_node *node)
 {
     ct__node_free_saved(node);
-    for (int i = 0; i < node->n_inputs; i++) {
-        if (node->edges[i].node)
-            ct__node_release(node->edges[i].node);
-        ct__tensor_unref(node->edges[i].leaf);
-    }
+    for (int i = 0; i < node->n_inputs; i++)
+        disconnect(&node->edges[i]);
     for (int i = 0; i < node->n_outputs; i++)
         ct__tensor_unref(node->grads[i]);
     while (node->hooks) {

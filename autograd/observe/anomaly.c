@@ -162,7 +162,7 @@ static ct_status check_data(const ct_event *e)
 
 static ct_status after_forward(watch *w, const ct_event *e)
 {
-    bool expression = e->op->expression;
+    bool expression = ct__is_expression(e->op);
     w->expressions -= expression && w->expressions > 0;
     if (e->status != CT_OK)
         return CT_OK;
@@ -223,7 +223,7 @@ static ct_status see(const ct_event *e, void *user)
     switch (e->moment) {
     case CT_FORWARD_BEGINS:
         status = w->runs == 0 ? check_data(e) : CT_OK;
-        if (w->runs == 0 && e->op->expression && w->expressions++ == 0)
+        if (w->runs == 0 && ct__is_expression(e->op) && w->expressions++ == 0)
             w->found[0] = '\0';
         return status;
     case CT_FORWARD_ENDED:

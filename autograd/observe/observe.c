@@ -117,7 +117,7 @@ ct_status ct__tell_forward(ct_moment moment, ct_call *call, ct_status status)
                       .n_inputs = call->n_inputs,
                       .n_outputs = call->n_outputs,
                       .outputs = ended ? (const ct_tensor *const *)call->outputs : NULL};
-    if (ended && !call->op->expression)
+    if (ended && !ct__is_expression(call->op))
         event.node = call->outputs[0]->node;
     if (ended && call->op->flops)
         event.flops = call->op->flops(call);

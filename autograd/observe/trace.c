@@ -188,7 +188,7 @@ static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64
  * shown by its step. */
 static ct_status see_operation(ct_trace_log *trace, const ct_event *e)
 {
-    if (e->status != CT_OK || e->op->expression || (trace->tracing->depth > 0 && !e->node))
+    if (e->status != CT_OK || ct__is_expression(e->op) || (trace->tracing->depth > 0 && !e->node))
         return CT_OK;
     int64_t *inputs = ct__arena_alloc(&trace->arena, (size_t)e->n_inputs * sizeof *inputs);
     if (!inputs)

@@ -76,13 +76,20 @@ typedef struct ct_op {
      * engine sums a broadcast gradient down to its input's shape. NULL: no gradient flows through this operation. */
     ct_status (*backward)(ct_call *call);
     /* Instead of infer, forward and backward: the operation as an expression over other operations. Returns the result,
-     * or NULL with an error. It sees all inputs and attributes. */
+     * or NULL with an error. It sees all inputs and attributes.
+     * Beside infer, forward and backward it is the definition, and they are its shortcut: an ordinary pass takes them, and backward
+     * may work on raw elements, with ct_call_grad_output_data() and ct_call_grad_input_data(). Where the gradient is itself to be
+     * differentiated (create_graph), the expression is run again on the inputs, which the node saves, and takes their place; so it
+     * may draw no random numbers, and change nothing. The checks hold the two against each other. */
     ct_tensor *(*expression)(ct_call *call);
     const ct_sample *samples; /* ends with a sample whose inputs are NULL */
     const char *source;       /* where the formula is from; may be NULL */
     const char *roles;        /* what inputs are called in messages, a word each: "x index"; may be NULL */
     /* Floating-point operations of forward, for profiles: a product and a sum are two. NULL: not counted. */
     double (*flops)(ct_call *call);
+    /* Beside an expression: outputs behind the others that only forward fills and only backward sees, of those that .saves names.
+     * The shape rule declares them, and nobody gets them. */
+    int hidden;
 } ct_op;
 
 /* ---- the call, from inside an operation's functions ---- */
@@ -135,6 +142,12 @@ CT_API bool ct_call_needs_grad(const ct_call *call, int i);
 CT_API ct_tensor *ct_call_grad_output(ct_call *call, int i);
 /* Sets the gradient of input i. grad NULL: the expression that made it failed; returns that failure. */
 CT_API ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad);
+/* In the backward of a record that has an expression beside it. What flows back into output i, as contiguous row-major elements:
+ * NULL if nothing does, or with an error (memory). */
+CT_API const void *ct_call_grad_output_data(ct_call *call, int i);
+/* The same. Sets the gradient of input i to a new tensor of its shape and returns its elements, to be filled: NULL if none is needed, or
+ * with an error (memory). */
+CT_API void *ct_call_grad_input_data(ct_call *call, int i);
 
 /* ---- the door ---- */
 

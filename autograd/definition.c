@@ -1,0 +1,109 @@
+/* Backward by definition: the gradient of a shortcut, recorded so that it can be differentiated again.
+ *
+ * The record's expression is run again on the inputs that its node saved, and its graph run backwards at once. Invariant:
+ * that run meets no node but those made here, since another one is under way over the graph behind the inputs. So the inputs are
+ * cut off from it, and joined to it again when the gradients are there. */
+#include "autograd_internal.h"
+#include <string.h>
+
+/* ---- an input that is cut off ---- */
+
+static ct_status rerun_input_infer(ct_call *call)
+{
+    const ct_tensor *x = call->inputs[0];
+    return ct_call_output_view(call, 0, 0, x->offset, x->shape, x->strides, x->rank);
+}
+
+static ct_status rerun_input_backward(ct_call *call)
+{
+    return ct_call_set_grad(call, 0, ct_call_grad_output(call, 0));
+}
+
+static const ct_op rerun_input = {.name = "rerun_input",
+                                  .gradient = "g",
+                                  .min_inputs = 1,
+                                  .max_inputs = 1,
+                                  .infer = rerun_input_infer,
+                                  .backward = rerun_input_backward};
+
+/* x again, as the result of a node that leads nowhere yet. */
+static ct_tensor *cut_off(ct_tensor *x)
+{
+    ct_tensor *leaf = ct_set_requires_grad(ct_detach(x), true);
+    return ct_apply(&rerun_input, &leaf, 1, NULL);
+}
+
+/* ---- the run ---- */
+
+typedef struct rerun {
+    int n, n_roots, n_wanted;
+    ct_tensor *inputs[CT_MAX_INPUTS]; /* those that the node saved, */
+    ct_tensor *again[CT_MAX_INPUTS];  /* and what the expression is given for them */
+    ct_tensor *outputs[CT_MAX_OUTPUTS];
+    ct_tensor *roots[CT_MAX_OUTPUTS], *cotangents[CT_MAX_OUTPUTS];
+    ct_tensor *wanted[CT_MAX_INPUTS], *gradients[CT_MAX_INPUTS];
+    int index[CT_MAX_INPUTS]; /* which inputs the wanted ones are */
+} rerun;
+
+static ct_status take_inputs(rerun *r, ct_call *call)
+{
+    r->n = call->n_inputs;
+    for (int i = 0; i < r->n; i++) {
+        ct_tensor *x = r->inputs[i] = ct_call_input(call, i);
+        r->again[i] = x && x->requires_grad ? cut_off(x) : x;
+        if ((x && !r->again[i]) || (!x && call->node->saved[i].tensor))
+            return ct_error_code();
+        if (ct_call_needs_grad(call, i)) {
+            r->index[r->n_wanted] = i;
+            r->wanted[r->n_wanted++] = r->again[i];
+        }
+    }
+    return CT_OK;
+}
+
+static ct_status run_expression(rerun *r, const ct_call *call)
+{
+    ct_op definition = *call->op;
+    definition.infer = definition.forward = definition.backward = NULL;
+    definition.saves = 0;
+    definition.hidden = 0;
+    const void *attributes = definition.attributes_size ? call->attributes : NULL;
+    ct_status status = ct_apply_multi(&definition, r->again, r->n, attributes, r->outputs);
+    for (int i = 0; status == CT_OK && i < call->n_outputs - call->op->hidden; i++)
+        if (call->grad_outputs[i] && r->outputs[i]->requires_grad) {
+            r->roots[r->n_roots] = r->outputs[i];
+            r->cotangents[r->n_roots++] = call->grad_outputs[i];
+        }
+    return status;
+}
+
+static ct_status give_gradients(rerun *r, ct_call *call)
+{
+    ct_status status =
+        ct_grad(r->roots, r->n_roots, r->wanted, r->n_wanted, r->gradients,
+                CT_GIVEN(ct_grad_options, .gradients = r->cotangents, .create_graph = true, .allow_unused = true));
+    for (int i = 0; status == CT_OK && i < r->n_wanted; i++)
+        if (r->gradients[i])
+            status = ct_call_set_grad(call, r->index[i], r->gradients[i]);
+    return status;
+}
+
+static void join_again(const rerun *r)
+{
+    for (int i = 0; i < r->n; i++)
+        if (r->inputs[i] && r->again[i] != r->inputs[i])
+            ct__edge_connect(&r->again[i]->node->edges[0], r->inputs[i]);
+}
+
+ct_status ct__backward_by_definition(ct_call *call)
+{
+    rerun r = {.n = 0};
+    ct_status status = take_inputs(&r, call);
+    if (status == CT_OK)
+        status = run_expression(&r, call);
+    if (status == CT_OK && r.n_roots && r.n_wanted)
+        status = give_gradients(&r, call);
+    if (status == CT_OK)
+        join_again(&r);
+    return status;
+}
