@@ -644,7 +644,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     bool requires_grad = false;
     outputs[0] = NULL;
     ct_status status = check_record(op, inputs, n, attributes);
-    for (int i = 1; op && i < op->outputs + op->hidden && i < CT_MAX_OUTPUTS; i++)
+    for (int i = 1; op && i < visible_outputs(op) + op->hidden && i < CT_MAX_OUTPUTS; i++)
         outputs[i] = NULL;
     if (status == CT_OK)
         status = check_inputs(op, inputs, n, &requires_grad);

@@ -49,7 +49,8 @@ static inline bool ct__is_expression(const ct_op *op)
     return op->expression && !op->infer;
 }
 
-/* Backward of a call that has a definition: recorded, by its expression, run again on the inputs that were saved (definition.c). */
+/* Of a shortcut, by the expression beside it (definition.c); it may call these for numbers that it cannot work with. */
+ct_status ct__forward_by_definition(ct_call *call);
 ct_status ct__backward_by_definition(ct_call *call);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */

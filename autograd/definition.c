@@ -1,12 +1,51 @@
-/* Backward by definition: the gradient of a shortcut, recorded so that it can be differentiated again.
+/* Forward and backward of a shortcut by its definition: backward where it is recorded, so that it can be differentiated again,
+ * and both where a shortcut meets numbers that it cannot work with.
  *
- * The record's expression is run again on the inputs that its node saved, and its graph run backwards at once. Invariant:
+ * For backward the expression is run again on the inputs that the node saved, and its graph run backwards at once. Invariant:
  * that run meets no node but those made here, since another one is under way over the graph behind the inputs. So the inputs are
  * cut off from it, and joined to it again when the gradients are there. */
 #include "autograd_internal.h"
-#include <string.h>
 
-/* ---- an input that is cut off ---- */
+static ct_op definition_of(const ct_op *op)
+{
+    ct_op definition = *op;
+    definition.infer = definition.forward = definition.backward = NULL;
+    definition.saves = 0;
+    definition.hidden = 0;
+    return definition;
+}
+
+/* Applies the definition to other inputs. */
+static ct_status apply_definition(const ct_call *call, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    ct_op definition = definition_of(call->op);
+    return ct_apply_multi(&definition, inputs, call->n_inputs, definition.attributes_size ? call->attributes : NULL,
+                          outputs);
+}
+
+/* ---- forward ---- */
+
+static void copy_elements(ct_tensor *to, const ct_tensor *from)
+{
+    ct__copy_strided((ct_dtype)to->dtype, ct__ptr(to), to->strides, (ct_dtype)from->dtype, ct__ptr(from), from->strides,
+                     to->shape, to->rank);
+}
+
+ct_status ct__forward_by_definition(ct_call *call)
+{
+    ct_tensor *outputs[CT_MAX_OUTPUTS];
+    ct_scope scope;
+    ct__scope_push(&scope);
+    int depth = ct__no_grad_depth(1);
+    ct_status status = apply_definition(call, call->inputs, outputs);
+    for (int i = 0; status == CT_OK && i < call->n_outputs - call->op->hidden; i++)
+        copy_elements(call->outputs[i], outputs[i]);
+    ct__no_grad_depth(depth);
+    ct__scope_pop(&scope);
+    return status;
+}
+
+/* ---- backward: an input that is cut off ---- */
 
 static ct_status rerun_input_infer(ct_call *call)
 {
@@ -33,7 +72,7 @@ static ct_tensor *cut_off(ct_tensor *x)
     return ct_apply(&rerun_input, &leaf, 1, NULL);
 }
 
-/* ---- the run ---- */
+/* ---- backward: the run ---- */
 
 typedef struct rerun {
     int n, n_roots, n_wanted;
@@ -63,12 +102,7 @@ static ct_status take_inputs(rerun *r, ct_call *call)
 
 static ct_status run_expression(rerun *r, const ct_call *call)
 {
-    ct_op definition = *call->op;
-    definition.infer = definition.forward = definition.backward = NULL;
-    definition.saves = 0;
-    definition.hidden = 0;
-    const void *attributes = definition.attributes_size ? call->attributes : NULL;
-    ct_status status = ct_apply_multi(&definition, r->again, r->n, attributes, r->outputs);
+    ct_status status = apply_definition(call, r->again, r->outputs);
     for (int i = 0; status == CT_OK && i < call->n_outputs - call->op->hidden; i++)
         if (call->grad_outputs[i] && r->outputs[i]->requires_grad) {
             r->roots[r->n_roots] = r->outputs[i];
@@ -77,11 +111,11 @@ static ct_status run_expression(rerun *r, const ct_call *call)
     return status;
 }
 
-static ct_status give_gradients(rerun *r, ct_call *call)
+static ct_status give_gradients(rerun *r, ct_call *call, bool recorded)
 {
     ct_status status =
         ct_grad(r->roots, r->n_roots, r->wanted, r->n_wanted, r->gradients,
-                CT_GIVEN(ct_grad_options, .gradients = r->cotangents, .create_graph = true, .allow_unused = true));
+                CT_GIVEN(ct_grad_options, .gradients = r->cotangents, .create_graph = recorded, .allow_unused = true));
     for (int i = 0; status == CT_OK && i < r->n_wanted; i++)
         if (r->gradients[i])
             status = ct_call_set_grad(call, r->index[i], r->gradients[i]);
@@ -98,12 +132,15 @@ static void join_again(const rerun *r)
 ct_status ct__backward_by_definition(ct_call *call)
 {
     rerun r = {.n = 0};
+    bool recorded = ct_grad_enabled();
+    int depth = ct__no_grad_depth(0);
     ct_status status = take_inputs(&r, call);
     if (status == CT_OK)
         status = run_expression(&r, call);
     if (status == CT_OK && r.n_roots && r.n_wanted)
-        status = give_gradients(&r, call);
+        status = give_gradients(&r, call, recorded);
     if (status == CT_OK)
         join_again(&r);
+    ct__no_grad_depth(depth);
     return status;
 }

@@ -21,6 +21,7 @@
     SUITE(anomaly) \
     SUITE(profile) \
     SUITE(door) \
+    SUITE(definition) \
     SUITE(alias) \
     SUITE(memory) \
     SUITE(random) \

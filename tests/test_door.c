@@ -110,7 +110,7 @@ START_TEST(inconsistent_records)
     struct {
         const char *message;
         ct_op op;
-    } cases[9];
+    } cases[11];
     int n = 0;
 #define CASE(text, ...)             \
     do {                            \
@@ -120,7 +120,11 @@ START_TEST(inconsistent_records)
         __VA_ARGS__;                \
     } while (0)
     CASE("double: the record has no forward, and output 0 is no view", op->forward = NULL);
-    CASE("double: the record has an expression, which stands in the place of", op->expression = double_expression);
+    CASE("double: the record has an expression and a part of infer, forward and backward",
+         op->expression = double_expression, op->backward = NULL);
+    CASE("double: the record must have 0 <= hidden, without a shortcut 0", op->hidden = 1);
+    CASE("double: the record must have 0 <= hidden, without a shortcut 0", op->expression = double_expression,
+         op->hidden = 8);
     CASE("double: the record saves an input or an output that it does not have", op->saves = CT_SAVE_INPUT(1));
     CASE("double: the record saves an input or an output that it does not have", op->saves = CT_SAVE_OUTPUT(1));
     CASE("double: the record says \"none: no\", and has a backward", op->gradient = "none: no");
@@ -131,7 +135,7 @@ START_TEST(inconsistent_records)
     ct_tensor *x = leaf();
     for (int i = 0; i < n; i++)
         expect_error(ct_apply(&cases[i].op, &x, 1, NULL), CT_ERROR_ARGUMENT, cases[i].message);
-    ck_assert_int_eq(n, 9);
+    ck_assert_int_eq(n, 11);
     expect_error(ct_apply(&good, &x, 1, &n), CT_ERROR_ARGUMENT,
                  "double: the record has attributes_size 0, and is given attributes");
     ct_op all = good;

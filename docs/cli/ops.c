@@ -114,7 +114,8 @@ static bool write_record(const ct_op *op)
     write_call(op, s);
     write_field("gradient", op->gradient ? op->gradient : "not said");
     if (op->expression)
-        write_field("made of", "other operations: it is an expression over them");
+        write_field("made of", op->forward ? "other operations: an expression over them, with a shortcut beside it"
+                                           : "other operations: it is an expression over them");
     if (!write_samples(op))
         return false;
     if (op->source)

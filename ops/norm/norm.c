@@ -1,6 +1,8 @@
-/* Normalisation, as expressions: centre, scale by the inverse root of the variance, then weight and bias.
+/* Normalisation, as expressions: centre, scale by the inverse root of the variance, then weight and bias; and how the shortcut of
+ * each (norm_fast.c) walks over x.
  *
  * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
+#include "norm_fast.h"
 #include "reduce/reduce_internal.h"
 #include <math.h>
 
@@ -112,6 +114,23 @@ static bool options_fit(ct_call *call)
     return false;
 }
 
+/* The elements of x behind one of axis. */
+static int64_t size_behind(const ct_tensor *x, int axis)
+{
+    int64_t n = 1;
+    for (int i = axis + 1; i < ct_rank(x); i++)
+        n *= ct_size(x, i);
+    return ct_numel(x) ? n : 0;
+}
+
+/* Declares the hidden output i, the statistics of each row. */
+static ct_status declare_rows(ct_call *call, int i, int64_t rows)
+{
+    return ct_call_output_shape(call, i, CT_FLOAT64, (const int64_t[]){rows, sizeof(ct_norm_row) / sizeof(double)}, 2);
+}
+
+#define USUAL .eps = 1e-5, .momentum = 0.1
+
 /* ---- batch_norm ---- */
 
 /* (1 - momentum) running + momentum factor batch. */
@@ -144,22 +163,117 @@ static ct_status update_running(ct_call *call, ct_tensor *mean, ct_tensor *varia
     return status == CT_OK ? ct_copy_(running_var, variance) : status;
 }
 
-static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
+/* All axes but that of the channels. */
+static int batch_axes(ct_tensor *x, int64_t *axes)
 {
-    const norm_attributes *a = ct_call_attributes(call);
-    int64_t axes[CT_MAX_RANK], n = 0, count = ct_size(x, 1) ? ct_numel(x) / ct_size(x, 1) : 0;
+    int n = 0;
     for (int i = 0; i < ct_rank(x); i++)
         if (i != 1)
             axes[n++] = i;
+    return n;
+}
+
+static ct_tensor *batch_norm_train_expression(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t axes[CT_MAX_RANK];
+    int n = batch_axes(x, axes);
+    ct_tensor *mean = mean_over(x, axes, n), *centred = ct_sub(x, mean);
+    ct_tensor *variance = mean_over(ct_square(centred), axes, n);
+    if (ct_call_set_output(call, 1, mean) != CT_OK || ct_call_set_output(call, 2, variance) != CT_OK)
+        return NULL;
+    return weigh_channels(over_own_root(centred, variance, axes, n, a->eps), call);
+}
+
+static ct_norm_walk batch_norm_walk(ct_call *call)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    int64_t images = ct_size(x, 0), channels = ct_size(x, 1), n = size_behind(x, 1);
+    return (ct_norm_walk){.rows = channels,
+                          .pieces = images,
+                          .n = n,
+                          .row_step = n,
+                          .piece_step = channels * n,
+                          .channels = channels,
+                          .row_channel = 1,
+                          .eps = a->eps,
+                          .centred = true};
+}
+
+static ct_status batch_norm_train_infer(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0);
+    int64_t shape[CT_MAX_RANK];
+    if (!channels_fit(call) || !options_fit(call))
+        return ct_error_code();
+    for (int i = 0; i < ct_rank(x); i++)
+        shape[i] = i == 1 ? ct_size(x, 1) : 1;
+    ct_status status = ct_call_output_like(call, 0, x);
+    for (int i = 1; status == CT_OK && i <= 2; i++)
+        status = ct_call_output_shape(call, i, ct_dtype_of(x), shape, ct_rank(x));
+    return status == CT_OK ? declare_rows(call, 3, ct_size(x, 1)) : status;
+}
+
+static ct_status batch_norm_train_forward(ct_call *call)
+{
+    ct_norm_walk walk = batch_norm_walk(call);
+    ct_status status = ct__norm_forward(call, &walk);
+    const ct_norm_row *rows = ct_call_output_data(call, 3);
+    for (int64_t c = 0; status == CT_OK && c < walk.rows && rows[0].rstd >= 0; c++) {
+        ct__norm_put(call->outputs[1], c, rows[c].mean);
+        ct__norm_put(call->outputs[2], c, rows[c].variance);
+    }
+    return status;
+}
+
+/* Nothing flows back into the statistics but where they are asked for by hand. */
+static ct_status batch_norm_train_backward(ct_call *call)
+{
+    ct_norm_walk walk = batch_norm_walk(call);
+    if (ct_call_grad_output(call, 1) || ct_call_grad_output(call, 2))
+        return ct__backward_by_definition(call);
+    return ct__norm_backward(call, &walk);
+}
+
+static const ct_sample batch_norm_train_samples[] = {
+    {.inputs = "6x3 3 3", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "2x3x4x5 3 3", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "2x3x4x5 null 3", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = "4x3x17", .attributes = &(norm_attributes){USUAL}},
+    {.inputs = NULL}};
+
+/* What batch_norm does in training, without the running statistics: also gives mean and variance, [1, C, 1, ...]. */
+const ct_op ct_op_batch_norm_train = {
+    .name = "batch_norm_train",
+    .gradient =
+        "(h - mean(h) - y mean(h y)) / sqrt(var + eps), h = g weight, y the standardised x; sum of g y; sum of g",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .outputs = 3,
+    .hidden = 1,
+    .saves = CT_SAVE_OUTPUT(3),
+    .attributes_size = sizeof(norm_attributes),
+    .infer = batch_norm_train_infer,
+    .forward = batch_norm_train_forward,
+    .backward = batch_norm_train_backward,
+    .expression = batch_norm_train_expression,
+    .samples = batch_norm_train_samples,
+};
+
+static ct_tensor *train_on_batch(ct_call *call, ct_tensor *x)
+{
+    int64_t count = ct_size(x, 1) ? ct_numel(x) / ct_size(x, 1) : 0;
     if (count == 1) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "training needs more than one element for each channel: %s",
                       ct_call_shapes(call));
         return NULL;
     }
-    ct_tensor *mean = mean_over(x, axes, (int)n), *centred = ct_sub(x, mean);
-    ct_tensor *variance = mean_over(ct_square(centred), axes, (int)n);
-    ct_tensor *result = weigh_channels(over_own_root(centred, variance, axes, (int)n, a->eps), call);
-    return result && update_running(call, mean, variance, count) == CT_OK ? result : NULL;
+    ct_tensor *inputs[] = {x, ct_call_input(call, 1), ct_call_input(call, 2)}, *made[CT_MAX_OUTPUTS];
+    if (ct_apply_multi(&ct_op_batch_norm_train, inputs, 3, ct_call_attributes(call), made) != CT_OK)
+        return NULL;
+    return update_running(call, made[1], made[2], count) == CT_OK ? made[0] : NULL;
 }
 
 static ct_tensor *batch_norm_expression(ct_call *call)
@@ -178,7 +292,6 @@ static ct_tensor *batch_norm_expression(ct_call *call)
     return weigh_channels(over_root(centred, along_channels(variance, ct_rank(x)), a->eps), call);
 }
 
-#define USUAL .eps = 1e-5, .momentum = 0.1
 static const ct_sample batch_norm_samples[] = {
     {.inputs = "6x3 3 3", .attributes = &(norm_attributes){USUAL}},
     {.inputs = "4x3x2x2 3 3", .attributes = &(norm_attributes){USUAL}},
@@ -245,6 +358,37 @@ static ct_tensor *layer_norm_expression(ct_call *call)
     return weigh(standardise(ct_call_input(call, 0), axes, n, a->eps), ct_call_input(call, 1), ct_call_input(call, 2));
 }
 
+static ct_norm_walk last_axes_walk(ct_call *call, bool centred)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
+    int64_t axes = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
+    int64_t n = weight ? ct_numel(weight) : size_behind(x, ct_rank(x) - (int)axes - 1);
+    return (ct_norm_walk){
+        .rows = n ? ct_numel(x) / n : 0, .pieces = 1, .n = n, .row_step = n, .eps = a->eps, .centred = centred};
+}
+
+static ct_status last_axes_infer(ct_call *call)
+{
+    int64_t axes[CT_MAX_RANK];
+    if (last_axes(call, axes) == 0)
+        return ct_error_code();
+    ct_status status = ct_call_output_like(call, 0, ct_call_input(call, 0));
+    return status == CT_OK ? declare_rows(call, 1, last_axes_walk(call, true).rows) : status;
+}
+
+static ct_status layer_norm_forward(ct_call *call)
+{
+    ct_norm_walk walk = last_axes_walk(call, true);
+    return ct__norm_forward(call, &walk);
+}
+
+static ct_status layer_norm_backward(ct_call *call)
+{
+    ct_norm_walk walk = last_axes_walk(call, true);
+    return ct__norm_backward(call, &walk);
+}
+
 static const ct_sample layer_norm_samples[] = {{.inputs = "2x3x5 5 5", .attributes = &(norm_attributes){USUAL}},
                                                {.inputs = "2x3x5 3x5 3x5", .attributes = &(norm_attributes){USUAL}},
                                                {.inputs = "4x5", .attributes = &(norm_attributes){USUAL}},
@@ -257,7 +401,12 @@ const ct_op ct_op_layer_norm = {
         "(h - mean(h) - y mean(h y)) / sqrt(var + eps), h = g weight, y the standardised x; sum of g y; sum of g",
     .min_inputs = 1,
     .max_inputs = 3,
+    .hidden = 1,
+    .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(norm_attributes),
+    .infer = last_axes_infer,
+    .forward = layer_norm_forward,
+    .backward = layer_norm_backward,
     .expression = layer_norm_expression,
     .samples = layer_norm_samples,
     .source = "Ba, Kiros, Hinton: Layer normalization (2016), eq. 3",
@@ -283,6 +432,18 @@ static ct_tensor *rms_norm_expression(ct_call *call)
     return weigh(over_own_root(x, mean_square, axes, n, a->eps), ct_call_input(call, 1), NULL);
 }
 
+static ct_status rms_norm_forward(ct_call *call)
+{
+    ct_norm_walk walk = last_axes_walk(call, false);
+    return ct__norm_forward(call, &walk);
+}
+
+static ct_status rms_norm_backward(ct_call *call)
+{
+    ct_norm_walk walk = last_axes_walk(call, false);
+    return ct__norm_backward(call, &walk);
+}
+
 static const ct_sample rms_norm_samples[] = {{.inputs = "2x3x5 5", .attributes = &(norm_attributes){USUAL}},
                                              {.inputs = "4x5", .attributes = &(norm_attributes){USUAL}},
                                              {.inputs = NULL}};
@@ -292,7 +453,12 @@ const ct_op ct_op_rms_norm = {
     .gradient = "(h - y mean(h y)) / sqrt(mean(x^2) + eps), h = g weight, y the scaled x; sum of g y",
     .min_inputs = 1,
     .max_inputs = 2,
+    .hidden = 1,
+    .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(norm_attributes),
+    .infer = last_axes_infer,
+    .forward = rms_norm_forward,
+    .backward = rms_norm_backward,
     .expression = rms_norm_expression,
     .samples = rms_norm_samples,
     .source = "Zhang, Sennrich: Root mean square layer normalization (2019), eq. 4",
@@ -318,32 +484,83 @@ static ct_tensor *standardise_groups(ct_call *call, int64_t groups)
     return weigh_channels(ct_reshape(standard, ct_shape(x), ct_rank(x)), call);
 }
 
-static ct_tensor *group_norm_expression(ct_call *call)
+/* How many groups there are: each channel is one in instance_norm. */
+static int64_t groups_of(ct_call *call, bool instance)
 {
     const norm_attributes *a = ct_call_attributes(call);
-    if (!channels_fit(call) || !options_fit(call))
-        return NULL;
-    if (a->groups < 1 || ct_size(ct_call_input(call, 0), 1) % a->groups != 0) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels: %s", (long long)a->groups,
-                      ct_call_shapes(call));
-        return NULL;
-    }
-    return standardise_groups(call, a->groups);
+    return instance ? ct_size(ct_call_input(call, 0), 1) : a->groups;
 }
 
-/* Each channel is a group. */
-static ct_tensor *instance_norm_expression(ct_call *call)
+static bool groups_fit(ct_call *call, bool instance)
 {
     if (!channels_fit(call) || !options_fit(call))
-        return NULL;
-    return standardise_groups(call, ct_size(ct_call_input(call, 0), 1));
+        return false;
+    int64_t groups = groups_of(call, instance);
+    if (!instance && (groups < 1 || ct_size(ct_call_input(call, 0), 1) % groups != 0)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld groups do not divide the channels: %s", (long long)groups,
+                      ct_call_shapes(call));
+        return false;
+    }
+    return true;
 }
+
+static ct_norm_walk groups_walk(ct_call *call, bool instance)
+{
+    const norm_attributes *a = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0);
+    int64_t channels = ct_size(x, 1), groups = groups_of(call, instance), n = size_behind(x, 1);
+    int64_t pieces = groups ? channels / groups : 0;
+    return (ct_norm_walk){.rows = n ? ct_size(x, 0) * groups : 0,
+                          .pieces = pieces,
+                          .n = n,
+                          .row_step = pieces * n,
+                          .piece_step = n,
+                          .channels = channels,
+                          .row_channel = pieces,
+                          .piece_channel = 1,
+                          .eps = a->eps,
+                          .centred = true};
+}
+
+static ct_status groups_infer(ct_call *call, bool instance)
+{
+    if (!groups_fit(call, instance))
+        return ct_error_code();
+    ct_status status = ct_call_output_like(call, 0, ct_call_input(call, 0));
+    return status == CT_OK ? declare_rows(call, 1, groups_walk(call, instance).rows) : status;
+}
+
+/* The expression and its shortcut, for group_norm and instance_norm. */
+#define GROUPS(name, instance)                                                                          \
+    static ct_tensor *name##_expression(ct_call *call)                                                  \
+    {                                                                                                   \
+        return groups_fit(call, instance) ? standardise_groups(call, groups_of(call, instance)) : NULL; \
+    }                                                                                                   \
+    static ct_status name##_infer(ct_call *call)                                                        \
+    {                                                                                                   \
+        return groups_infer(call, instance);                                                            \
+    }                                                                                                   \
+    static ct_status name##_forward(ct_call *call)                                                      \
+    {                                                                                                   \
+        ct_norm_walk walk = groups_walk(call, instance);                                                \
+        return ct__norm_forward(call, &walk);                                                           \
+    }                                                                                                   \
+    static ct_status name##_backward(ct_call *call)                                                     \
+    {                                                                                                   \
+        ct_norm_walk walk = groups_walk(call, instance);                                                \
+        return ct__norm_backward(call, &walk);                                                          \
+    }
+GROUPS(group_norm, false)
+GROUPS(instance_norm, true)
 
 static const ct_sample group_norm_samples[] = {
     {.inputs = "2x4x3x3 4 4", .attributes = &(norm_attributes){USUAL, .groups = 2}},
     {.inputs = "2x4x3", .attributes = &(norm_attributes){USUAL, .groups = 1}},
+    {.inputs = "2x4x4x5 4 4", .attributes = &(norm_attributes){USUAL, .groups = 2}},
+    {.inputs = "2x4x17 null 4", .attributes = &(norm_attributes){USUAL, .groups = 1}},
     {.inputs = NULL}};
 static const ct_sample instance_norm_samples[] = {{.inputs = "2x3x4x4 3 3", .attributes = &(norm_attributes){USUAL}},
+                                                  {.inputs = "2x3x3x6 3", .attributes = &(norm_attributes){USUAL}},
                                                   {.inputs = "2x3x4", .attributes = &(norm_attributes){USUAL}},
                                                   {.inputs = NULL}};
 
@@ -352,7 +569,12 @@ const ct_op ct_op_group_norm = {
     .gradient = "(h - mean(h) - y mean(h y)) / sqrt(var + eps) within a group, h = g weight; sum of g y; sum of g",
     .min_inputs = 1,
     .max_inputs = 3,
+    .hidden = 1,
+    .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(norm_attributes),
+    .infer = group_norm_infer,
+    .forward = group_norm_forward,
+    .backward = group_norm_backward,
     .expression = group_norm_expression,
     .samples = group_norm_samples,
     .source = "Wu, He: Group normalization (2018), eq. 1 to 7",
@@ -363,7 +585,12 @@ const ct_op ct_op_instance_norm = {
     .gradient = "(h - mean(h) - y mean(h y)) / sqrt(var + eps) within a channel, h = g weight; sum of g y; sum of g",
     .min_inputs = 1,
     .max_inputs = 3,
+    .hidden = 1,
+    .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(norm_attributes),
+    .infer = instance_norm_infer,
+    .forward = instance_norm_forward,
+    .backward = instance_norm_backward,
     .expression = instance_norm_expression,
     .samples = instance_norm_samples,
     .source = "Ulyanov, Vedaldi, Lempitsky: Instance normalization (2016), eq. 4",

@@ -1,0 +1,311 @@
+/* Shortcuts against their definitions: a record with an expression and a forward beside it must give the same by either, to the
+ * second derivative. */
+#include "suites.h"
+#include "tensor_checks.h"
+#include <cotan/gradcheck.h>
+#include <string.h>
+
+static ct_op definition_of(const ct_op *op)
+{
+    ct_op definition = *op;
+    definition.infer = definition.forward = definition.backward = NULL;
+    definition.saves = 0;
+    definition.hidden = 0;
+    return definition;
+}
+
+static const ct_op *shortcut(int index)
+{
+    int n, found = 0;
+    const ct_op *const *ops = ct_ops(&n);
+    for (int i = 0; i < n; i++)
+        if (ops[i]->expression && ops[i]->forward && found++ == index)
+            return ops[i];
+    return NULL;
+}
+
+/* ---- one way of computing: results, gradients, and the gradients of those ---- */
+
+typedef struct way {
+    ct_tensor *results[CT_MAX_OUTPUTS], *first[CT_MAX_INPUTS], *second[CT_MAX_INPUTS];
+} way;
+
+static ct_tensor *weighted(ct_tensor *t, uint64_t seed)
+{
+    return ct_sum(ct_mul(t, numbers(ct_dtype_of(t), ct_shape(t), ct_rank(t), seed)));
+}
+
+/* The sum of what has a gradient, each element weighted; which outputs the mask tells. */
+static ct_tensor *total(ct_tensor *const *tensors, int n, uint64_t seed, unsigned mask)
+{
+    ct_tensor *sum = NULL;
+    for (int i = 0; i < n; i++)
+        if (tensors[i] && ct_requires_grad(tensors[i]) && mask >> i & 1)
+            sum =
+                sum ? ct_add(sum, weighted(tensors[i], seed + (uint64_t)i)) : weighted(tensors[i], seed + (uint64_t)i);
+    return sum;
+}
+
+static int leaves_of(ct_tensor *const *inputs, int n, ct_tensor **leaves)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        if (inputs[i] && ct_requires_grad(inputs[i]))
+            leaves[count++] = inputs[i];
+    return count;
+}
+
+static void go(way *w, const ct_op *op, const void *attributes, ct_tensor *const *inputs, int n, unsigned mask)
+{
+    ct_tensor *leaves[CT_MAX_INPUTS], *graph[CT_MAX_INPUTS] = {NULL};
+    int count = leaves_of(inputs, n, leaves), outputs = op->outputs ? op->outputs : 1;
+    memset(w, 0, sizeof *w);
+    ck_assert_int_eq(ct_apply_multi(op, inputs, n, attributes, w->results), CT_OK);
+    ct_tensor *root = total(w->results, outputs, 100, mask);
+    ck_assert_int_eq(ct_grad(&root, 1, leaves, count, w->first, .retain_graph = true, .allow_unused = true), CT_OK);
+    ck_assert_int_eq(ct_grad(&root, 1, leaves, count, graph, .create_graph = true, .allow_unused = true), CT_OK);
+    ct_tensor *slope = total(graph, count, 200, ~0U);
+    if (slope)
+        ck_assert_int_eq(ct_grad(&slope, 1, leaves, count, w->second, .allow_unused = true), CT_OK);
+}
+
+/* None counts as zero: a shortcut leads from all inputs to all results, its definition may not. */
+static void expect_alike(const char *what, ct_tensor *const *a, ct_tensor *const *b, int n, double tolerance)
+{
+    for (int i = 0; i < n; i++) {
+        ck_assert_msg(a[i] || !b[i], "%s %d is missing", what, i);
+        if (a[i])
+            expect_close(a[i], b[i] ? b[i] : ct_zeros_like(a[i]), tolerance);
+    }
+}
+
+static void compare(const ct_op *op, const ct_sample *sample, ct_dtype dtype, int layout, unsigned mask)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    int n;
+    way fast, slow;
+    ct_scope_open();
+    ck_assert_int_eq(ct_sample_inputs(sample, dtype, inputs, &n), CT_OK);
+    for (int i = 0; i < n; i++)
+        if (inputs[i] && ct_dtype_is_float(ct_dtype_of(inputs[i])))
+            inputs[i] = ct_set_requires_grad(ct_detach(in_layout(inputs[i], layout)), true);
+    const ct_op definition = definition_of(op);
+    go(&fast, op, sample->attributes, inputs, n, mask);
+    go(&slow, &definition, sample->attributes, inputs, n, mask);
+    double unit = dtype == CT_FLOAT64 ? 1e-15 : 5e-7;
+    expect_alike("result", fast.results, slow.results, CT_MAX_OUTPUTS, 20 * unit);
+    expect_alike("gradient", fast.first, slow.first, CT_MAX_INPUTS, 200 * unit);
+    expect_alike("second derivative", fast.second, slow.second, CT_MAX_INPUTS, 2000 * unit);
+    ct_scope_close();
+}
+
+START_TEST(a_shortcut_gives_what_its_definition_gives)
+{
+    const ct_op *op = shortcut(_i);
+    unsigned all = (1U << (op->outputs ? op->outputs : 1)) - 1;
+    for (const ct_sample *sample = op->samples; sample->inputs; sample++)
+        for (ct_dtype dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++)
+            for (int layout = 0; layout < LAYOUTS; layout++)
+                for (unsigned mask = 1; mask <= all; mask++)
+                    compare(op, sample, dtype, layout, mask);
+}
+END_TEST
+
+/* ---- the mechanism itself, on a record of its own: x^3, with a shortcut that tells itself apart ---- */
+
+static int forwards, backwards;
+static double scale = 1; /* else backward is wrong */
+
+static ct_tensor *cube_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    return ct_mul(ct_square(x), x);
+}
+
+static ct_status cube_infer(ct_call *call)
+{
+    ct_status status = ct_call_output_like(call, 0, ct_call_input(call, 0));
+    return status == CT_OK ? ct_call_output_like(call, 1, ct_call_input(call, 0)) : status;
+}
+
+/* The hidden output is 3 x^2. */
+static ct_status cube_forward(ct_call *call)
+{
+    const double *x = CT_INPUT(double, call, 0);
+    double *y = CT_OUTPUT(double, call, 0), *slope = CT_OUTPUT(double, call, 1);
+    if (!x || !y || !slope)
+        return ct_error_code();
+    for (int64_t i = 0; i < ct_numel(ct_call_input(call, 0)); i++) {
+        y[i] = x[i] * x[i] * x[i];
+        slope[i] = 3 * x[i] * x[i];
+    }
+    forwards++;
+    return CT_OK;
+}
+
+static ct_status cube_backward(ct_call *call)
+{
+    const double *g = ct_call_grad_output_data(call, 0), *slope = ct_data(ct_call_output(call, 1));
+    double *to = ct_call_grad_input_data(call, 0);
+    if (!g || !slope || !to)
+        return ct_error_code();
+    for (int64_t i = 0; i < ct_numel(ct_call_output(call, 1)); i++)
+        to[i] = scale * g[i] * slope[i];
+    backwards++;
+    return CT_OK;
+}
+
+static const ct_op cube = {.name = "cube",
+                           .gradient = "3 g x^2",
+                           .min_inputs = 1,
+                           .max_inputs = 1,
+                           .saves = CT_SAVE_OUTPUT(1),
+                           .hidden = 1,
+                           .infer = cube_infer,
+                           .forward = cube_forward,
+                           .backward = cube_backward,
+                           .expression = cube_expression,
+                           .samples = (const ct_sample[]){{.inputs = "3x2"}, {.inputs = "scalar"}, {0}}};
+
+static ct_tensor *leaf(double value)
+{
+    return ct_set_requires_grad(ct_from_values(CT_FLOAT64, CT_VALUES(value), CT_SHAPE(1)), true);
+}
+
+static ct_tensor *run_cube(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return ct_apply(&cube, in, 1, NULL);
+}
+
+START_TEST(an_ordinary_pass_takes_the_shortcut)
+{
+    forwards = backwards = 0;
+    ct_tensor *x = leaf(2), *y = ct_apply(&cube, &x, 1, NULL);
+    ck_assert_int_eq(ct_graph_nodes(y, NULL, 0), 1);
+    ck_assert_int_eq(ct_backward(y), CT_OK);
+    expect_tensor(ct_grad_of(x), CT_FLOAT64, CT_SHAPE(1), CT_VALUES(12));
+    ck_assert_int_eq(forwards, 1);
+    ck_assert_int_eq(backwards, 1);
+}
+END_TEST
+
+/* x = z^2 behind it: gradients of gradients go on to what was there before the operation, to the third order. */
+START_TEST(a_recorded_backward_takes_the_definition)
+{
+    forwards = backwards = 0;
+    ct_tensor *z = leaf(2), *x = ct_square(z), *y = ct_apply(&cube, &x, 1, NULL), *g = NULL; /* z^6 */
+    for (int order = 1; order <= 3; order++) {
+        ck_assert_int_eq(ct_grad(&y, 1, &z, 1, &g, .create_graph = true), CT_OK);
+        y = g;
+        expect_tensor(g, CT_FLOAT64, CT_SHAPE(1), CT_VALUES(order == 1 ? 192 : order == 2 ? 480 : 960));
+    }
+    ck_assert_int_eq(forwards, 1);
+    ck_assert_int_eq(backwards, 0);
+}
+END_TEST
+
+START_TEST(a_shortcut_of_ones_own_is_checked)
+{
+    ck_assert_int_eq(ct_gradcheck(run_cube, NULL, &(ct_tensor *){leaf(2)}, 1, NULL, .order = 2), CT_PASS);
+    scale = 2;
+    ck_assert_int_eq(ct_gradcheck(run_cube, NULL, &(ct_tensor *){leaf(2)}, 1, NULL, .order = 2), CT_FAIL);
+    scale = 1;
+}
+END_TEST
+
+START_TEST(an_input_that_has_changed_is_refused)
+{
+    ct_tensor *x = leaf(2), *g = NULL, *y = ct_apply(&cube, &x, 1, NULL);
+    ct_no_grad_begin();
+    ck_assert_int_eq(ct_fill_(x, 3), CT_OK);
+    ct_no_grad_end();
+    ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &g, .create_graph = true), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "backward of 'cube'");
+}
+END_TEST
+
+/* ---- the same bits whatever the threads, and both ways where the work is cut into tasks ---- */
+
+static ct_tensor *large_layer_norm(ct_tensor *const *in)
+{
+    return ct_layer_norm(in[0], in[1], in[2], .axes = 1);
+}
+
+static ct_tensor *large_rms_norm(ct_tensor *const *in)
+{
+    return ct_rms_norm(in[0], in[1], .axes = 1);
+}
+
+static ct_tensor *large_batch_norm(ct_tensor *const *in)
+{
+    return ct_batch_norm(in[0], in[1], in[2]);
+}
+
+static ct_tensor *large_group_norm(ct_tensor *const *in)
+{
+    return ct_group_norm(in[0], 3, in[1], in[2]);
+}
+
+static ct_tensor *large_instance_norm(ct_tensor *const *in)
+{
+    return ct_instance_norm(in[0], in[1], in[2]);
+}
+
+static const struct {
+    test_expression f;
+    int64_t shape[4], weight;
+    int rank;
+} large[] = {{large_layer_norm, {130, 5, 303}, 303, 3},
+             {large_rms_norm, {650, 301}, 301, 2},
+             {large_batch_norm, {5, 6, 41, 43}, 6, 4},
+             {large_group_norm, {7, 6, 41, 43}, 6, 4},
+             {large_instance_norm, {7, 6, 41, 43}, 6, 4}};
+
+static void run_large(int i, ct_dtype dtype, bool create, ct_tensor **results)
+{
+    ct_tensor *in[3] = {numbers(dtype, large[i].shape, large[i].rank, 1), numbers(dtype, &large[i].weight, 1, 2),
+                        numbers(dtype, &large[i].weight, 1, 3)};
+    for (int k = 0; k < 3; k++)
+        ct_set_requires_grad(in[k], true);
+    results[3] = large[i].f(in);
+    ct_tensor *root = total(&results[3], 1, 7, 1);
+    ck_assert_int_eq(ct_grad(&root, 1, in, 3, results, .create_graph = create, .allow_unused = true), CT_OK);
+}
+
+START_TEST(large_ones)
+{
+    int threads = ct_num_threads();
+    for (ct_dtype dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+        ct_tensor *one[4] = {NULL}, *three[4] = {NULL}, *defined[4] = {NULL};
+        ct_set_num_threads(1);
+        run_large(_i, dtype, false, one);
+        run_large(_i, dtype, true, defined);
+        ct_set_num_threads(3);
+        run_large(_i, dtype, false, three);
+        ct_set_num_threads(threads);
+        expect_alike("gradient", one, defined, 3, dtype == CT_FLOAT64 ? 1e-12 : 2e-4);
+        for (int k = 0; k < 4; k++)
+            ck_assert(!one[k] ||
+                      memcmp(ct_data(one[k]), ct_data(three[k]), (size_t)ct_numel(one[k]) * ct_dtype_size(dtype)) == 0);
+    }
+}
+END_TEST
+
+Suite *ct_suite_definition(void)
+{
+    int n = 0;
+    while (shortcut(n))
+        n++;
+    Suite *suite = suite_create("definition");
+    TCase *tcase = tcase_create("definition");
+    tcase_add_checked_fixture(tcase, open_test, close_test);
+    tcase_add_loop_test(tcase, a_shortcut_gives_what_its_definition_gives, 0, n);
+    tcase_add_test(tcase, an_ordinary_pass_takes_the_shortcut);
+    tcase_add_test(tcase, a_recorded_backward_takes_the_definition);
+    tcase_add_test(tcase, a_shortcut_of_ones_own_is_checked);
+    tcase_add_test(tcase, an_input_that_has_changed_is_refused);
+    tcase_add_loop_test(tcase, large_ones, 0, (int)(sizeof large / sizeof *large));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
