@@ -637,6 +637,12 @@ static CT_COLD ct_status run_observed(ct_call *call, bool requires_grad)
     return ct__tell_forward(CT_FORWARD_ENDED, call, status);
 }
 
+/* Whether results are what an expression gives, and not made for the call. */
+static inline bool takes_expression(const ct_op *op)
+{
+    return op->expression && (!op->infer || ct__here()->definitions);
+}
+
 /* outputs has room for those that are hidden too. */
 static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
 {
@@ -650,6 +656,8 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
         status = check_inputs(op, inputs, n, &requires_grad);
     if (status != CT_OK)
         return status;
+    if (CT_UNLIKELY(op->infer && takes_expression(op)))
+        return ct__apply_definition(op, inputs, n, attributes, outputs);
     ct_call call; /* every member by itself: see tensor_new */
     call.op = op;
     call.attributes = attributes ? attributes : zeros;
@@ -675,7 +683,7 @@ ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, const void
     ct_tensor *outputs[CT_MAX_OUTPUTS];
     if (apply(op, inputs, n, attributes, outputs) != CT_OK)
         return NULL;
-    for (int i = 1; i < op->outputs && op->infer; i++)
+    for (int i = 1; i < op->outputs && !takes_expression(op); i++)
         ct_release(outputs[i]);
     return outputs[0];
 }

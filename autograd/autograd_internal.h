@@ -52,6 +52,9 @@ static inline bool ct__is_expression(const ct_op *op)
 /* Of a shortcut, by the expression beside it (definition.c); it may call these for numbers that it cannot work with. */
 ct_status ct__forward_by_definition(ct_call *call);
 ct_status ct__backward_by_definition(ct_call *call);
+/* ct_apply_multi() with the expression of a record alone. */
+ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
+                               ct_tensor **outputs);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);

@@ -15,12 +15,26 @@ static ct_op definition_of(const ct_op *op)
     return definition;
 }
 
-/* Applies the definition to other inputs. */
+bool ct_use_definitions(bool on)
+{
+    ct__thread_state *me = ct__here();
+    bool before = me->definitions;
+    me->definitions = on;
+    return before;
+}
+
+ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
+                               ct_tensor **outputs)
+{
+    ct_op definition = definition_of(op);
+    return ct_apply_multi(&definition, inputs, n, attributes, outputs);
+}
+
+/* Applies the call's definition to other inputs. */
 static ct_status apply_definition(const ct_call *call, ct_tensor *const *inputs, ct_tensor **outputs)
 {
-    ct_op definition = definition_of(call->op);
-    return ct_apply_multi(&definition, inputs, call->n_inputs, definition.attributes_size ? call->attributes : NULL,
-                          outputs);
+    const void *attributes = call->op->attributes_size ? call->attributes : NULL;
+    return ct__apply_definition(call->op, inputs, call->n_inputs, attributes, outputs);
 }
 
 /* ---- forward ---- */

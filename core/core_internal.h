@@ -198,7 +198,7 @@ typedef struct ct__thread_state {
     struct ct__texts *texts; /* what messages are written into; NULL before the first */
     /* autograd's */
     int no_grad_depth;
-    bool all_inputs, freeing, telling;
+    bool all_inputs, freeing, telling, definitions;
     struct ct_node *to_free;        /* wait while another node is being freed */
     struct ct_observing *observers; /* NULL: nobody is to be told */
 } ct__thread_state;

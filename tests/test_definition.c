@@ -190,6 +190,19 @@ START_TEST(an_ordinary_pass_takes_the_shortcut)
 }
 END_TEST
 
+START_TEST(definitions_can_be_asked_for)
+{
+    forwards = backwards = 0;
+    ck_assert(!ct_use_definitions(true));
+    ct_tensor *x = leaf(2), *y = ct_apply(&cube, &x, 1, NULL);
+    ck_assert(ct_use_definitions(false));
+    ck_assert_int_eq(ct_graph_nodes(y, NULL, 0), 2);
+    ck_assert_int_eq(ct_backward(y), CT_OK);
+    expect_tensor(ct_grad_of(x), CT_FLOAT64, CT_SHAPE(1), CT_VALUES(12));
+    ck_assert_int_eq(forwards + backwards, 0);
+}
+END_TEST
+
 /* x = z^2 behind it: gradients of gradients go on to what was there before the operation, to the third order. */
 START_TEST(a_recorded_backward_takes_the_definition)
 {
@@ -302,6 +315,7 @@ Suite *ct_suite_definition(void)
     tcase_add_checked_fixture(tcase, open_test, close_test);
     tcase_add_loop_test(tcase, a_shortcut_gives_what_its_definition_gives, 0, n);
     tcase_add_test(tcase, an_ordinary_pass_takes_the_shortcut);
+    tcase_add_test(tcase, definitions_can_be_asked_for);
     tcase_add_test(tcase, a_recorded_backward_takes_the_definition);
     tcase_add_test(tcase, a_shortcut_of_ones_own_is_checked);
     tcase_add_test(tcase, an_input_that_has_changed_is_refused);

@@ -204,7 +204,9 @@ static int run(const arguments *given)
     if (!mode)
         return WRONG_USE;
     ct_scope_open();
+    bool before = ct_use_definitions(true); /* what an operation consists of is to be seen */
     int status = explain(&s, mode);
+    ct_use_definitions(before);
     expression_free(&s.e);
     ct_module_free(s.module);
     ct_scope_close();

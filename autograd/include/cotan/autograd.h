@@ -159,6 +159,10 @@ CT_API ct_tensor *ct_apply(const ct_op *op, ct_tensor *const *inputs, int n, con
 CT_API ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                 ct_tensor **outputs);
 
+/* While on, this thread's calls of operations that have a shortcut beside their expression take the expression: it is slower, leaves
+ * the nodes of what it is made of to look at, and may differ in the last bits. Returns whether it was on before. */
+CT_API bool ct_use_definitions(bool on);
+
 /* ---- leaves and recording ---- */
 
 /* Whether gradients flow to t: a leaf that asked for one, or a result of such. */

@@ -32,7 +32,8 @@ typedef enum ct_moment {
 typedef struct ct_event {
     ct_moment moment;
     ct_status status;
-    const ct_op *op;
+    const ct_op
+        *op; /* lasts as the record does; where a definition runs in place of its shortcut, only during the event */
     const void *attributes;
     const ct_node *node; /* left behind, NULL if nothing was recorded; in a backward, the one that runs */
     const char *region;
