@@ -31,10 +31,12 @@
 #define V_EXACT
 #define V_SQRT(x) ((vec)V_SLEEF(sqrt, V_EXACT)(x))
 #define V_LOG(x) ((vec)V_SLEEF(log, u10)(x))
+#define V_LOG10(x) ((vec)V_SLEEF(log10, u10)(x))
 #define V_LOG2(x) ((vec)V_SLEEF(log2, u10)(x))
 #define V_SIN(x) ((vec)V_SLEEF(sin, u10)(x))
 #define V_COS(x) ((vec)V_SLEEF(cos, u10)(x))
 #define V_ATAN(x) ((vec)V_SLEEF(atan, u10)(x))
+#define V_HYPOT(x, y) ((vec)V_SLEEF(hypot, u05)(x, y))
 #define V_ATAN2(y, x) ((vec)V_SLEEF(atan2, u10)(y, x))
 
 /* exp, 0 or infinite past the bound: far out SLEEF's converts numbers to integers that do not fit (FE_INVALID). */

@@ -30,6 +30,7 @@ WITH_NUMBERS(softplus_minus_half, ct_softplus(x, -0.5))
 WITH_NUMBERS(leaky_relu, ct_leaky_relu(x, 0.125))
 WITH_NUMBERS(elu, ct_elu(x, 0.75))
 WITH_NUMBERS(clamp, ct_clamp(x, -1, 2))
+WITH_NUMBERS(polygamma_1, ct_polygamma(x, 1))
 WITH_NUMBERS(hardtanh, ct_hardtanh(x, -1, 2))
 
 #define LERP(name, weight)                                       \
@@ -101,6 +102,27 @@ static const struct {
     ONE(floor),
     {"clamp", clamp, NULL},
     {"hardtanh", hardtanh, NULL},
+    ONE(ceil),
+    ONE(round),
+    ONE(trunc),
+    ONE(frac),
+    ONE(exp2),
+    ONE(log10),
+    ONE(asinh),
+    ONE(acosh),
+    ONE(atanh),
+    ONE(deg2rad),
+    ONE(rad2deg),
+    ONE(erfc),
+    ONE(erfinv),
+    ONE(sinc),
+    ONE(lgamma),
+    ONE(digamma),
+    {"polygamma 1", polygamma_1, NULL},
+    ONE(i0),
+    ONE(i1),
+    ONE(i0e),
+    ONE(i1e),
     TWO(mul),
     TWO(div),
     TWO(pow),
@@ -111,6 +133,12 @@ static const struct {
     {"lerp 0.25", NULL, lerp_quarter},
     {"lerp 0.75", NULL, lerp_three_quarters},
     {"lerp 1", NULL, lerp_1},
+    TWO(hypot),
+    TWO(logaddexp),
+    TWO(xlogy),
+    TWO(remainder),
+    TWO(fmod),
+    TWO(copysign),
 };
 
 int accuracy_functions(void)
@@ -131,7 +159,7 @@ int accuracy_inputs(int function)
 /* Their tails are powers of e whose exponents are rounded on the way. */
 bool accuracy_steep(int function)
 {
-    static const char *const steep[] = {"gelu_tanh", "mish", "swish"};
+    static const char *const steep[] = {"gelu_tanh", "mish", "swish", "lgamma", "digamma", "logaddexp"};
     for (size_t i = 0; i < sizeof steep / sizeof *steep; i++)
         if (strcmp(functions[function].name, steep[i]) == 0)
             return true;

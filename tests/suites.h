@@ -31,6 +31,7 @@
     SUITE(npy) \
     SUITE(elementwise) \
     SUITE(accuracy) \
+    SUITE(special) \
     SUITE(differences) \
     SUITE(shape) \
     SUITE(index) \

@@ -1,14 +1,6 @@
 /* Elementwise operations that are expressions over others. Invariant: none has a kernel of its own. */
 #include "elementwise.h"
-
-#define EXPRESSION(op_name, formula, min, max, ...)                    \
-    const ct_op ct_op_##op_name = {.name = #op_name,                   \
-                                   .gradient = formula,                \
-                                   .min_inputs = min,                  \
-                                   .max_inputs = max,                  \
-                                   .expression = op_name##_expression, \
-                                   .samples = op_name##_samples,       \
-                                   __VA_ARGS__}
+#include "expression.h"
 
 /* ---- hardtanh ---- */
 
@@ -25,7 +17,7 @@ static ct_tensor *hardtanh_expression(ct_call *call)
 static const ct_sample hardtanh_samples[] = {{.inputs = "3x4@0.6..1.4", .attributes = (const double[]){0.5, 1.5}},
                                              {.inputs = "2x3@-3..-1", .attributes = (const double[]){-0.5, 0.5}},
                                              {.inputs = NULL}};
-EXPRESSION(hardtanh, "g where low < x < high, else 0", 1, 1, .attributes_size = 2 * sizeof(double));
+CT_EXPRESSION(hardtanh, "g where low < x < high, else 0", 1, 1, .attributes_size = 2 * sizeof(double));
 
 ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high)
 {
@@ -40,8 +32,8 @@ static ct_tensor *selu_expression(ct_call *call)
 }
 
 static const ct_sample selu_samples[] = {{.inputs = "3x4@0.1..2"}, {.inputs = "3x4@-2..-0.1"}, {.inputs = NULL}};
-EXPRESSION(selu, "g times 1.0507 where x > 0, else 1.7581 g exp(x)", 1, 1,
-           .source = "Klambauer, Unterthiner, Mayr, Hochreiter: Self-normalizing neural networks (2017), eq. 2");
+CT_EXPRESSION(selu, "g times 1.0507 where x > 0, else 1.7581 g exp(x)", 1, 1,
+              .source = "Klambauer, Unterthiner, Mayr, Hochreiter: Self-normalizing neural networks (2017), eq. 2");
 
 ct_tensor *ct_selu(ct_tensor *x)
 {
@@ -59,8 +51,8 @@ static ct_tensor *swish_expression(ct_call *call)
 
 static const ct_sample swish_samples[] = {
     {.inputs = "3x4 1"}, {.inputs = "3x4 scalar"}, {.inputs = "2x3 3"}, {.inputs = NULL}};
-EXPRESSION(swish, "g (s + beta x s (1 - s)), g x^2 s (1 - s), s = sigmoid(beta x)", 2, 2,
-           .source = "Ramachandran, Zoph, Le: Searching for activation functions (2017)");
+CT_EXPRESSION(swish, "g (s + beta x s (1 - s)), g x^2 s (1 - s), s = sigmoid(beta x)", 2, 2,
+              .source = "Ramachandran, Zoph, Le: Searching for activation functions (2017)");
 
 ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta)
 {
@@ -77,8 +69,8 @@ static ct_tensor *mish_expression(ct_call *call)
 }
 
 static const ct_sample mish_samples[] = {{.inputs = "3x4"}, {.inputs = "scalar"}, {.inputs = NULL}};
-EXPRESSION(mish, "g (t + x sigmoid(x) (1 - t^2)), t = tanh(softplus(x))", 1, 1,
-           .source = "Misra: Mish, a self regularized non-monotonic activation function (2019)");
+CT_EXPRESSION(mish, "g (t + x sigmoid(x) (1 - t^2)), t = tanh(softplus(x))", 1, 1,
+              .source = "Misra: Mish, a self regularized non-monotonic activation function (2019)");
 
 ct_tensor *ct_mish(ct_tensor *x)
 {
@@ -106,8 +98,8 @@ static ct_tensor *prelu_expression(ct_call *call)
 
 static const ct_sample prelu_samples[] = {
     {.inputs = "2x3x4 3"}, {.inputs = "3x4 1"}, {.inputs = "5 1"}, {.inputs = NULL}};
-EXPRESSION(prelu, "g where x > 0, else weight g; sum of g x where x <= 0", 2, 2,
-           .source = "He, Zhang, Ren, Sun: Delving deep into rectifiers (2015), eq. 1");
+CT_EXPRESSION(prelu, "g where x > 0, else weight g; sum of g x where x <= 0", 2, 2,
+              .source = "He, Zhang, Ren, Sun: Delving deep into rectifiers (2015), eq. 1");
 
 ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight)
 {
@@ -126,8 +118,8 @@ static ct_tensor *masked_fill_expression(ct_call *call)
 static const ct_sample masked_fill_samples[] = {{.inputs = "3x4 u2:3x4", .attributes = (const double[]){-3}},
                                                 {.inputs = "2x3x4 u2:4", .attributes = (const double[]){0}},
                                                 {.inputs = NULL}};
-EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double),
-           .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
+CT_EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double),
+              .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value)
 {

@@ -378,6 +378,56 @@ ct_tensor *ct__pow_curve_log(ct_tensor *a, ct_tensor *b)
     return ct_add(ct_pow_slope(a, less), ct_mul_or_zero(b, ct__pow_slope_log(a, less)));
 }
 
+ct_tensor *ct__hypot_curve(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *slope = ct_hypot_slope(b, a);
+    return ct_mul(ct_div(slope, ct__one_for_zero(ct_hypot(a, b))), slope);
+}
+
+ct_tensor *ct__hypot_twist(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *slope = ct_hypot_slope(a, b);
+    return ct_mul(ct_div(slope, ct__one_for_zero(ct_hypot(a, b))), ct_hypot_slope(b, a));
+}
+
+/* The halves are added, so that the sum overflows no sooner than it must. */
+ct_tensor *ct__bessel_i_slope(ct_tensor *x, double v)
+{
+    return ct_add(ct_mul_scalar(ct_bessel_i(x, v - 1), 0.5), ct_mul_scalar(ct_bessel_i(x, v + 1), 0.5));
+}
+
+ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest)
+{
+    return ct_round(ct_div(ct_sub(ct_detach(a), ct_detach(rest)), ct_detach(b)));
+}
+
+/* ---- what is a number where a formula would not be ---- */
+
+ct_tensor *ct__one_for_zero(ct_tensor *t)
+{
+    ct_dtype dtype = ct_dtype_of(t);
+    return ct_where(ct_eq(t, ct_scalar(dtype, 0)), ct_scalar(dtype, 1), t);
+}
+
+ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *zero = ct_scalar(ct_dtype_of(a), 0);
+    ct_tensor *none = ct_logical_and(ct_eq(a, zero), ct_le(b, zero));
+    return ct_log(ct_where(none, ct_scalar(ct_dtype_of(b), 1), b));
+}
+
+ct_tensor *ct__gamma_density(ct_tensor *a, ct_tensor *x)
+{
+    ct_tensor *power = ct_xlogy(ct_add_scalar(a, -1), x);
+    return ct_exp(ct_sub(ct_sub(power, x), ct_lgamma(a)));
+}
+
+ct_tensor *ct__no_gradient(const char *op, const char *input)
+{
+    ct__error(CT_ERROR_STATE, "%s: there is no gradient for %s; detach it", op, input);
+    return NULL;
+}
+
 /* ---- for the engine ---- */
 
 static void add_in_place(ct_tensor *sum, const ct_tensor *t)

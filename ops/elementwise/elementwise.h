@@ -47,6 +47,22 @@ ct_tensor *ct_pow_log(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_mul_or_zero(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_atan2_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_atan2_curve(ct_tensor *a, ct_tensor *b);
+/* The sum over k >= 0 of (x + k)^-s; the Bessel function I of order v, and its derivative. */
+ct_tensor *ct_hurwitz_zeta(ct_tensor *x, double s);
+ct_tensor *ct_bessel_i(ct_tensor *x, double v);
+ct_tensor *ct__bessel_i_slope(ct_tensor *x, double v);
+/* trunc(a / b), a constant of the graph, where fmod(a, b) is rest. */
+ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest);
+/* With r = hypot(a, b): a / r, b^2 / r^3, a b / r^3; 0 where r is. */
+ct_tensor *ct_hypot_slope(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__hypot_curve(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__hypot_twist(ct_tensor *a, ct_tensor *b);
+/* t, with 1 for 0; log(b), but 0 where xlogy is whatever b is; x^(a-1) exp(-x) / Gamma(a). */
+ct_tensor *ct__one_for_zero(ct_tensor *t);
+ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__gamma_density(ct_tensor *a, ct_tensor *x);
+/* NULL, with the error that there is no gradient for this input. */
+ct_tensor *ct__no_gradient(const char *op, const char *input);
 /* binary_cross_entropy before it is reduced, and its slopes, composed. */
 ct_tensor *ct_log_loss(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_loss_slope(ct_tensor *a, ct_tensor *b);

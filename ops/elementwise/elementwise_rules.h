@@ -37,6 +37,9 @@ OP1(expm1, 0, V_EXPM1(x), X, ct_mul(g, ct_exp(x)), "g exp(x)", "")
 OP1(log1p, 0, V_LOG1P(x), X, ct_div(g, ct_add_scalar(x, 1)), "g / (1 + x)", "@-0.8..3")
 OP1(log2, 0, V_LOG2(x), X, ct_mul_scalar(ct_div(g, x), 1.4426950408889634), "g / (x log 2)", "@0.2..3")
 
+OP1(exp2, 0, V_EXP2(x), Y, ct_mul_scalar(ct_mul(g, y), 0.6931471805599453), "g y log 2", "")
+OP1(log10, 0, V_LOG10(x), X, ct_div(ct_mul_scalar(g, 0.4342944819032518), x), "g / (x log 10)", "@0.2..3")
+
 /* ---- trigonometric and hyperbolic functions ---- */
 
 OP1(sin, 0, V_SIN(x), X, ct_mul(g, ct_cos(x)), "g cos(x)", "")
@@ -51,6 +54,25 @@ OP1(cosh, 0, V_COSH(x), X, ct_mul(g, ct_sinh(x)), "g sinh(x)", "")
 OP1(erf, 0, V_ERF(x), X, ct_mul(g, ct_mul_scalar(ct_gaussian(x, 1), 1.1283791670955126)), "2 g exp(-x^2) / sqrt(pi)", "")
 /* exp(-s x^2), s a power of two. */
 OP1(gaussian, 1, V_GAUSSIAN(x, p0), X + Y, ct_mul(g, ct_mul_scalar(ct_mul_or_zero(x, y), -2 * p[0])), "-2 g s x y", "")
+OP1(asinh, 0, V_ASINH(x), X, ct_div(g, ct_hypot(x, ct_scalar(ct_dtype_of(x), 1))), "g / sqrt(x^2 + 1)", "")
+OP1(acosh, 0, V_ACOSH(x), X, ct_mul(ct_mul(g, ct_rsqrt(ct_add_scalar(x, -1))), ct_rsqrt(ct_add_scalar(x, 1))), "g / sqrt(x^2 - 1)", "@1.2..4")
+OP1(atanh, 0, V_ATANH(x), X, ct_div(g, ct_one_minus_square(x)), "g / (1 - x^2)", "@-0.9..0.9")
+OP1(erfc, 0, V_ERFC(x), X, ct_mul(g, ct_mul_scalar(ct_gaussian(x, 1), -1.1283791670955126)), "-2 g exp(-x^2) / sqrt(pi)", "")
+OP1(erfinv, 0, V_ERFINV(x), Y, ct_mul(g, ct_mul_scalar(ct_exp(ct_square(y)), 0.886226925452758)), "g exp(y^2) sqrt(pi) / 2", "@-0.9..0.9")
+OP1(deg2rad, 0, x * (T)0.017453292519943295, NOTHING, ct_deg2rad(g), "g pi / 180", "")
+OP1(rad2deg, 0, x * (T)57.29577951308232, NOTHING, ct_rad2deg(g), "180 g / pi", "")
+
+/* ---- special functions, an element at a time ---- */
+
+OP1(lgamma, 0, V_LGAMMA(x), X, ct_mul(g, ct_digamma(x)), "g digamma(x)", "@0.2..3")
+OP1(digamma, 0, V_DIGAMMA(x), X, ct_mul(g, ct_hurwitz_zeta(x, 2)), "g polygamma(1, x)", "@0.2..3")
+OP1(hurwitz_zeta, 1, V_ZETA(x, p0), X, ct_mul_scalar(ct_mul(g, ct_hurwitz_zeta(x, p[0] + 1)), -p[0]), "-g s zeta(s + 1, x)", "@0.2..3")
+OP1(i0, 0, V_BESSEL_I(x, V_ZERO), X, ct_mul(g, ct_i1(x)), "g I_1(x)", "")
+OP1(i1, 0, V_BESSEL_I(x, V_ONE), X, ct_mul(g, ct__bessel_i_slope(x, 1)), "g (I_0(x) + I_2(x)) / 2", "")
+OP1(bessel_i, 1, V_BESSEL_I(x, p0), X, ct_mul(g, ct__bessel_i_slope(x, p[0])), "g (I_(v-1)(x) + I_(v+1)(x)) / 2", "@0.2..3")
+
+/* ---- the square that asin and others have ---- */
+
 OP1(one_minus_square, 0, (V_ONE - x) * (V_ONE + x), X, ct_mul_scalar(ct_mul(g, x), -2), "-2 g x", "")
 
 /* ---- activations ---- */
@@ -73,6 +95,10 @@ OP1(softsign, 0, V_SELECT(V_ABS(x) == INFINITY, V_SELECT(x > 0, V_ONE, -V_ONE), 
 /* ---- steps and bounds ---- */
 
 OP1(floor, 0, V_FLOOR(x), NOTHING, ct_zeros_like(g), "0", "@0.1..0.9")
+OP1(ceil, 0, V_CEIL(x), NOTHING, ct_zeros_like(g), "0", "@0.1..0.9")
+OP1(round, 0, V_ROUND(x), NOTHING, ct_zeros_like(g), "0", "@0.6..1.4")
+OP1(trunc, 0, V_TRUNC(x), NOTHING, ct_zeros_like(g), "0", "@0.1..0.9")
+OP1(frac, 0, x - V_TRUNC(x), NOTHING, g, "g", "@0.1..0.9")
 OP1(clamp, 2, V_CLAMP(x, p0, p1), X, ct_clamp_backward(g, x, p[0], p[1]), "g where low <= x <= high, else 0", "@0.6..1.4")
 OP2(clamp_backward, 2, V_SELECT((b >= p0) & (b <= p1), a, V_ZERO), B, ct_clamp_backward(g, b, p[0], p[1]), ct_zeros_like(b), "g where low <= b <= high, else 0; 0", "", "@0.6..1.4")
 /* hardtanh */
@@ -90,6 +116,18 @@ OP2(maximum, 0, V_SELECT((a > b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_
 OP2(minimum, 0, V_SELECT((a < b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_share(b, a)), ct_mul(g, ct_greater_share(a, b)), "g to the smaller, half to each at a tie", "", "")
 OP2(atan2, 0, V_ATAN2(a, b), A + B, ct_mul(g, ct_atan2_slope(a, b)), ct_neg(ct_mul(g, ct_atan2_slope(b, a))), "g b / (a^2 + b^2), -g a / (a^2 + b^2)", "@0.2..3", "@0.2..3")
 
+OP2(hypot, 0, V_HYPOT(a, b), A + B, ct_mul(g, ct_hypot_slope(a, b)), ct_mul(g, ct_hypot_slope(b, a)), "g a / y, g b / y; 0 where y is 0", "@0.2..3", "@0.2..3")
+OP2(logaddexp, 0, V_LOGADDEXP(a, b), A + B, ct_mul(g, ct_sigmoid(ct_sub(a, b))), ct_mul(g, ct_sigmoid(ct_sub(b, a))), "g sigmoid(a - b), g sigmoid(b - a)", "", "")
+OP2(xlogy, 0, V_XLOGY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, b)), ct_mul(g, ct_div(a, b)), "g log(b), g a / b", "", "@0.2..3")
+OP2(xlog1py, 0, V_XLOG1PY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, ct_add_scalar(b, 1))), ct_mul(g, ct_div(a, ct_add_scalar(b, 1))), "g log(1 + b), g a / (1 + b)", "", "@-0.8..3")
+OP2(remainder, 0, V_REMAINDER(a, b), A + B, g, ct_neg(ct_mul(g, ct_floor_divide(a, b))), "g, -g floor(a / b)", "@0.1..0.4", "@0.5..0.9")
+OP2(fmod, 0, V_FMOD(a, b), A + B + Y, g, ct_neg(ct_mul(g, ct__multiples(a, b, y))), "g, -g trunc(a / b)", "@1.1..1.4", "@0.8..0.9")
+OP2(floor_divide, 0, V_FLOOR_DIVIDE(a, b), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "@0.1..0.4", "@0.5..0.9")
+OP2(copysign, 0, V_COPYSIGN(a, b), A + B, ct_mul(g, ct_mul(ct_sign(a), ct_copysign(ct_ones_like(b), b))), ct_zeros_like(b), "g where a has b's sign, else -g; 0", "@0.1..2", "@0.1..2")
+/* Of a the derivative has no closed form. */
+OP2(igamma, 0, V_IGAMMA(a, b), A + B, ct__no_gradient("igamma", "a"), ct_mul(g, ct__gamma_density(a, b)), "g b^(a-1) exp(-b) / Gamma(a) for b; a has none", "@0.5..3!", "@0.2..4")
+OP2(igammac, 0, V_IGAMMAC(a, b), A + B, ct__no_gradient("igammac", "a"), ct_neg(ct_mul(g, ct__gamma_density(a, b))), "-g b^(a-1) exp(-b) / Gamma(a) for b; a has none", "@0.5..3!", "@0.2..4")
+
 OP3(lerp, V_LERP(a, b, c), A + B + C, ct_mul(g, ct_add_scalar(ct_neg(c), 1)), ct_mul(g, c), ct_mul(g, ct_sub(b, a)), "g (1 - weight), g weight, g (b - a)", "", "", "@0..1")
 
 /* ---- parts of gradients ---- */
@@ -100,6 +138,8 @@ OP2(relu_backward, 0, V_SELECT(b <= 0, V_ZERO, a), B, ct_relu_backward(g, b), ct
 OP2(greater_share, 0, V_SELECT(a < b, V_ZERO, V_SELECT(a == b, V_ONE / 2, V_ONE)), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "", "")
 /* a b, where 0 times infinity is 0: for factors of which one goes to 0 faster than the other grows. */
 OP2(mul_or_zero, 0, V_MUL_OR_ZERO(a, b), A + B, ct_mul_or_zero(g, b), ct_mul_or_zero(g, a), "g b, g a", "", "")
+/* a / hypot(a, b), 0 at the origin */
+OP2(hypot_slope, 0, V_HYPOT_SLOPE(a, b), A + B, ct_mul(g, ct__hypot_curve(a, b)), ct_neg(ct_mul(g, ct__hypot_twist(a, b))), "g b^2 / hypot(a, b)^3, -g a b / hypot(a, b)^3", "@0.2..3", "@0.2..3")
 /* b / (a^2 + b^2) */
 OP2(atan2_slope, 0, V_ATAN2_SLOPE(a, b), A + B, ct_mul_scalar(ct_mul(g, ct_mul(ct_atan2_slope(a, b), ct_atan2_slope(b, a))), -2), ct_mul(g, ct_atan2_curve(a, b)), "-2 g a b / (a^2 + b^2)^2, g (a^2 - b^2) / (a^2 + b^2)^2", "@0.2..3", "@0.2..3")
 /* (a^2 - b^2) / (a^2 + b^2)^2 */

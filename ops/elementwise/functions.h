@@ -1,6 +1,7 @@
 /* Vector functions that SLEEF does not have, or has with too short a range. Include after simd.h, once for each T.
  *
  * Invariant: a lane's value depends on that lane alone, also where V_ANY decides whether rare lanes are worked on at all. */
+#include "special.h"
 #include <math.h>
 
 #undef V_TINY
@@ -43,13 +44,35 @@ static inline vec V_JOIN(erf_, vec)(vec x)
     return (vec)V_SLEEF(erf, u10)(V_WITHIN(x, 10));
 }
 
-/* The compiler knows the instructions. */
-static inline vec V_JOIN(floor_, vec)(vec x)
-{
-    for (int64_t k = 0; k < LANES; k++)
-        x[k] = T_IS_DOUBLE ? (T)__builtin_floor((double)x[k]) : (T)__builtin_floorf((float)x[k]);
-    return x;
-}
+/* A function of numbers for each lane. For rounding the compiler knows the instructions. */
+#define LANES_OF(name, f, of_float)                                             \
+    static inline vec V_JOIN(name##_, vec)(vec x)                               \
+    {                                                                           \
+        for (int64_t k = 0; k < LANES; k++)                                     \
+            x[k] = T_IS_DOUBLE ? (T)f((double)x[k]) : (T)of_float((float)x[k]); \
+        return x;                                                               \
+    }
+#define LANES_OF_TWO(name, f)                            \
+    static inline vec V_JOIN(name##_, vec)(vec a, vec b) \
+    {                                                    \
+        for (int64_t k = 0; k < LANES; k++)              \
+            a[k] = (T)f((double)a[k], (double)b[k]);     \
+        return a;                                        \
+    }
+LANES_OF(floor, __builtin_floor, __builtin_floorf)
+LANES_OF(ceil, __builtin_ceil, __builtin_ceilf)
+LANES_OF(round, __builtin_rint, __builtin_rintf)
+LANES_OF(trunc, __builtin_trunc, __builtin_truncf)
+LANES_OF(lgamma, ct__lgamma, ct__lgamma)
+LANES_OF(digamma, ct__digamma, ct__digamma)
+LANES_OF(erfinv, ct__erfinv, ct__erfinv)
+LANES_OF_TWO(zeta, ct__hurwitz_zeta)
+LANES_OF_TWO(bessel_i, ct__bessel_i)
+LANES_OF_TWO(igamma, ct__igamma)
+LANES_OF_TWO(igammac, ct__igammac)
+LANES_OF_TWO(fmod, fmod) /* exact, of floats too */
+#undef LANES_OF
+#undef LANES_OF_TWO
 
 /* x to the last digit about 0, as asin is. */
 static inline vec V_JOIN(tan_, vec)(vec x)
@@ -88,7 +111,63 @@ static inline vec V_JOIN(pow_, vec)(vec a, vec b)
     return y;
 }
 
+static inline vec V_JOIN(exp2_, vec)(vec x)
+{
+    return (vec)V_SLEEF(exp2, u10)(V_WITHIN(x, T_IS_DOUBLE ? 1100 : 160));
+}
+
+static inline vec V_JOIN(erfc_, vec)(vec x)
+{
+    mask small = V_ABS(x) < V_EPSILON;
+    return V_SELECT(small, V_ONE, (vec)V_SLEEF(erfc, u15)(V_SELECT(small, V_ONE, V_WITHIN(x, 28))));
+}
+
+static inline vec V_JOIN(atanh_, vec)(vec x)
+{
+    mask small = V_ABS(x) < V_EPSILON;
+    return V_SELECT(small, x, (vec)V_SLEEF(atanh, u10)(V_SELECT(small, V_ONE / 2, x)));
+}
+
+/* x as it is about 0. */
+static inline vec V_JOIN(asinh_, vec)(vec x)
+{
+    const T log_2 = (T)0.6931471805599453;
+    mask small = V_ABS(x)<V_EPSILON, large = V_ABS(x)> V_HUGE;
+    vec y = V_SELECT(small, x, (vec)V_SLEEF(asinh, u10)(V_SELECT(small | large, V_ONE, x)));
+    if (V_ANY(large)) {
+        vec log = V_LOG(V_SELECT(large, V_ABS(x), V_ONE)) + log_2;
+        y = V_SELECT(large, V_SELECT(x < 0, -log, log), y);
+    }
+    return y;
+}
+
+static inline vec V_JOIN(acosh_, vec)(vec x)
+{
+    const T log_2 = (T)0.6931471805599453;
+    mask large = x > V_HUGE, end = x == 1;
+    vec y = V_SELECT(end, V_ZERO, (vec)V_SLEEF(acosh, u10)(V_SELECT(large | end, 2 * V_ONE, x)));
+    if (V_ANY(large))
+        y = V_SELECT(large, V_LOG(V_SELECT(large, x, V_ONE)) + log_2, y);
+    return y;
+}
+
 #define V_EXPM1 V_JOIN(expm1_, vec)
+#define V_EXP2 V_JOIN(exp2_, vec)
+#define V_ERFC V_JOIN(erfc_, vec)
+#define V_ASINH V_JOIN(asinh_, vec)
+#define V_ACOSH V_JOIN(acosh_, vec)
+#define V_ATANH V_JOIN(atanh_, vec)
+#define V_CEIL V_JOIN(ceil_, vec)
+#define V_ROUND V_JOIN(round_, vec)
+#define V_TRUNC V_JOIN(trunc_, vec)
+#define V_LGAMMA V_JOIN(lgamma_, vec)
+#define V_DIGAMMA V_JOIN(digamma_, vec)
+#define V_ERFINV V_JOIN(erfinv_, vec)
+#define V_ZETA V_JOIN(zeta_, vec)
+#define V_BESSEL_I V_JOIN(bessel_i_, vec)
+#define V_IGAMMA V_JOIN(igamma_, vec)
+#define V_IGAMMAC V_JOIN(igammac_, vec)
+#define V_FMOD V_JOIN(fmod_, vec)
 #define V_TANH V_JOIN(tanh_, vec)
 #define V_ERF V_JOIN(erf_, vec)
 #define V_FLOOR V_JOIN(floor_, vec)
@@ -119,6 +198,36 @@ static inline vec V_JOIN(lerp_, vec)(vec a, vec b, vec weight)
 {
     vec half = b / 2 - a / 2;
     return V_SELECT(V_ABS(weight) < (T)0.5, a + 2 * weight * half, b - 2 * (1 - weight) * half);
+}
+
+/* The size of a with the sign of b. */
+static inline vec V_JOIN(copysign_, vec)(vec a, vec b)
+{
+    return (vec)((mask)V_ABS(a) | ((mask)b & (mask)-V_ZERO));
+}
+
+/* What is left of a beside the multiples of b: of b's sign. */
+static inline vec V_JOIN(remainder_, vec)(vec a, vec b)
+{
+    vec rest = V_FMOD(a, b);
+    return V_SELECT((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest);
+}
+
+/* floor(a / b), of the exact quotient: Python's a // b, as PyTorch has it. */
+static inline vec V_JOIN(floor_divide_, vec)(vec a, vec b)
+{
+    vec rest = V_FMOD(a, b), quotient = (a - rest) / b;
+    quotient -= V_SELECT((rest != 0) & ((rest < 0) != (b < 0)), V_ONE, V_ZERO);
+    vec below = V_FLOOR(quotient);
+    below += V_SELECT(quotient - below > (T)0.5, V_ONE, V_ZERO);
+    below = V_SELECT(quotient == 0, V_JOIN(copysign_, vec)(V_ZERO, a / b), below);
+    return V_SELECT(b == 0, a / b, below);
+}
+
+/* a log, 0 where a is 0 whatever the logarithm but NaN. */
+static inline vec V_JOIN(times_log_, vec)(vec a, vec log, vec b)
+{
+    return V_SELECT(b != b, b, V_SELECT(a == 0, V_ZERO, a * log));
 }
 
 /* The upper half of the significant bits: products of two such are exact. */
@@ -171,6 +280,15 @@ static inline vec V_JOIN(log1p_, vec)(vec x)
     if (V_ANY(huge))
         y = V_SELECT(huge, V_LOG(V_SELECT(huge, x, V_ONE)), y);
     return y;
+}
+
+/* log(exp(a) + exp(b)), exact where both are far from 0, or infinite. */
+static inline vec V_JOIN(logaddexp_, vec)(vec a, vec b)
+{
+    const T log_2 = (T)0.6931471805599453;
+    mask same = a == b;
+    vec rest = V_JOIN(log1p_, vec)(V_EXP(-V_ABS(V_SELECT(same, V_ZERO, a - b))));
+    return V_SELECT(same, a + log_2, V_SELECT((a > b) | (a != a), a, b) + rest);
 }
 
 /* The logistic function, from exp(-|x|), which does not overflow. */
@@ -318,6 +436,17 @@ static inline vec V_JOIN(atan_slope_, vec)(vec x)
     return V_SELECT(large, t * t, V_ONE) / (1 + t * t);
 }
 
+/* a / hypot(a, b), from both over the larger of them; 0 at the origin. Of the infinite only the signs count. */
+static inline vec V_JOIN(hypot_slope_, vec)(vec a, vec b)
+{
+    vec larger = V_SELECT((V_ABS(a) > V_ABS(b)) | (a != a), V_ABS(a), V_ABS(b));
+    mask infinite = larger == INFINITY, flat = larger == 0;
+    vec r = V_SELECT(infinite | flat, V_ONE, larger);
+    vec s = V_SELECT(infinite, V_SELECT(V_ABS(a) == INFINITY, V_JOIN(copysign_, vec)(V_ONE, a), V_ZERO), a / r);
+    vec t = V_SELECT(infinite, V_SELECT(V_ABS(b) == INFINITY, V_ONE, V_ZERO), b / r);
+    return s / V_SQRT(V_SELECT(flat, V_ONE, s * s + t * t));
+}
+
 /* b / (a^2 + b^2), and (a^2 - b^2) / (a^2 + b^2)^2, its derivative by b: from a and b over the larger of them where squares might
  * overflow or vanish; 0 where both are 0, and at infinity. */
 static inline vec V_JOIN(atan2_slope_, vec)(vec a, vec b)
@@ -339,6 +468,12 @@ static inline vec V_JOIN(atan2_curve_, vec)(vec a, vec b)
 }
 
 #define V_CLAMP V_JOIN(clamp_, vec)
+#define V_COPYSIGN V_JOIN(copysign_, vec)
+#define V_REMAINDER V_JOIN(remainder_, vec)
+#define V_FLOOR_DIVIDE V_JOIN(floor_divide_, vec)
+#define V_LOGADDEXP V_JOIN(logaddexp_, vec)
+#define V_XLOGY(a, b) V_JOIN(times_log_, vec)(a, V_LOG(V_SELECT((a) == 0, V_ONE, b)), b)
+#define V_XLOG1PY(a, b) V_JOIN(times_log_, vec)(a, V_LOG1P(V_SELECT((a) == 0, V_ONE, b)), b)
 #define V_MUL_OR_ZERO V_JOIN(mul_or_zero_, vec)
 #define V_LERP V_JOIN(lerp_, vec)
 #define V_GAUSSIAN V_JOIN(gaussian_, vec)
@@ -359,5 +494,6 @@ static inline vec V_JOIN(atan2_curve_, vec)(vec a, vec b)
 #define V_POW_CURVE V_JOIN(pow_curve_, vec)
 #define V_POW_LOG V_JOIN(pow_log_, vec)
 #define V_ATAN_SLOPE V_JOIN(atan_slope_, vec)
+#define V_HYPOT_SLOPE V_JOIN(hypot_slope_, vec)
 #define V_ATAN2_SLOPE V_JOIN(atan2_slope_, vec)
 #define V_ATAN2_CURVE V_JOIN(atan2_curve_, vec)

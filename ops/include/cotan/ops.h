@@ -13,6 +13,7 @@
 #include <cotan/loss.h>
 #include <cotan/norm.h>
 #include <cotan/recurrent.h>
+#include <cotan/special.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,68 @@
+/* Functions whose derivatives of any order are one record with the order as attribute: composed of other functions, they would
+ * lose their digits, by quotients of small numbers or differences of close ones. */
+#include "elementwise.h"
+#include "special.h"
+#include <math.h>
+
+#define LOOP(name, type, f)                                                                                    \
+    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    {                                                                                                          \
+        const type *x = in[0];                                                                                 \
+        type *y = out;                                                                                         \
+        for (int64_t i = 0; i < n; i++)                                                                        \
+            y[i] = (type)f((double)x[fixed[0] ? 0 : i], (int)*p);                                              \
+    }
+
+/* The gradient of order k's function is that of order k + 1. */
+static ct_status backward(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    double order = *(const double *)ct_call_attributes(call) + 1;
+    return ct_call_set_grad(call, 0, ct_mul(ct_call_grad_output(call, 0), ct_apply(call->op, &x, 1, &order)));
+}
+
+/* f(x, k): the derivative of order k at x. */
+#define FUNCTION(op_name, f, formula)                                                                              \
+    LOOP(op_name, float, f)                                                                                        \
+    LOOP(op_name, double, f)                                                                                       \
+    static ct_status op_name##_forward(ct_call *call)                                                              \
+    {                                                                                                              \
+        ct_elementwise_kernel kernel = call->outputs[0]->dtype == CT_FLOAT32 ? op_name##_float : op_name##_double; \
+        ct__elementwise_run(call->outputs[0], call->inputs, 1, kernel, ct_call_attributes(call));                  \
+        return CT_OK;                                                                                              \
+    }                                                                                                              \
+    const ct_op ct_op_##op_name = {.name = #op_name,                                                               \
+                                   .gradient = formula,                                                            \
+                                   .min_inputs = 1,                                                                \
+                                   .max_inputs = 1,                                                                \
+                                   .saves = CT_SAVE_INPUT(0),                                                      \
+                                   .attributes_size = sizeof(double),                                              \
+                                   .attribute_names = "order:1d",                                                  \
+                                   .infer = ct__elementwise_infer,                                                 \
+                                   .forward = op_name##_forward,                                                   \
+                                   .backward = backward,                                                           \
+                                   .samples = samples};                                                            \
+    ct_tensor *ct_##op_name(ct_tensor *x)                                                                          \
+    {                                                                                                              \
+        return ct_apply(&ct_op_##op_name, &x, 1, &(const double){0});                                              \
+    }
+
+static const ct_sample samples[] = {{"3x4@0.2..3", (const double[]){0}},
+                                    {"3x4@-6..-2", (const double[]){0}},
+                                    {"scalar@0.2..1", (const double[]){1}},
+                                    {"5@1..4", (const double[]){2}},
+                                    {.inputs = NULL}};
+
+static double i0e(double x, int k)
+{
+    return ct__bessel_ie(x, 0, k);
+}
+
+static double i1e(double x, int k)
+{
+    return ct__bessel_ie(x, 1, k);
+}
+
+FUNCTION(sinc, ct__sinc, "g (cos(pi x) - y) / x")
+FUNCTION(i0e, i0e, "g exp(-|x|) (I_1(x) - sign(x) I_0(x))")
+FUNCTION(i1e, i1e, "g exp(-|x|) ((I_0(x) + I_2(x)) / 2 - sign(x) I_1(x))")

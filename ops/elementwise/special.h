@@ -1,0 +1,27 @@
+/* Special functions of doubles, which neither SLEEF nor libm has, or has with too large an error. They are worked out in long
+ * double, an element at a time, and rounded once.
+ *
+ * Nobody's state is touched, and no floating-point exception raised where the result is a number. */
+#ifndef CT_SPECIAL_H
+#define CT_SPECIAL_H
+
+/* log |Gamma(x)|; infinite at 0, -1, -2, ... */
+double ct__lgamma(double x);
+/* Its derivative: -+infinity at +-0, NaN at -1, -2, ... */
+double ct__digamma(double x);
+/* The sum over k >= 0 of (q + k)^-s, continued to any s but 1. For q <= 0 whole s only: NaN for others, infinite at 0, -1, ... */
+double ct__hurwitz_zeta(double q, double s);
+/* The y with erf(y) = x. */
+double ct__erfinv(double x);
+/* The derivative of order k >= 0 of sin(pi x) / (pi x). */
+double ct__sinc(double x, int k);
+/* The modified Bessel function I of the order v, and the derivative of order k of exp(-|x|) times it; at 0 that from the right. For
+ * x < 0 whole v only: NaN for others. */
+double ct__bessel_i(double x, double v);
+double ct__bessel_ie(double x, double v, int k);
+/* The regularised incomplete gamma functions: of all that the integral of t^(a-1) exp(-t) has, the share below x, and above. For
+ * a >= 0 and x >= 0; up to a of 1e8 or so, past which their series are given up (NaN) near x = a. */
+double ct__igamma(double a, double x);
+double ct__igammac(double a, double x);
+
+#endif

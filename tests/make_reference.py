@@ -1,0 +1,366 @@
+#!/usr/bin/python3
+"""Makes tests/data/reference.safetensors: what PyTorch answers in float64, to the second order.
+
+    python tests/make_reference.py tests/data/reference.safetensors        (needs PyTorch 2.15 and numpy)
+
+For a case NAME, whose expression in C is CASE(NAME, ...) of tests/reference_cases.def, the file holds
+  NAME/in0, NAME/in1, ...    the inputs: float64; int64 for indices and labels; uint8 for masks
+  NAME/out                   the result of the expression; int64 where it is an integer or a truth
+  NAME/gout                  the gradient that is fed back into `out`, where it is a float
+  NAME/gin0, NAME/gin1, ...  the gradient of each float input, from torch.autograd
+  NAME/hin0, NAME/hin1, ...  the gradient of sum_i <gin_i, v_i> for each float input, where v_i is NAME/v<i>: a second-order
+                             check (absent where it is zero everywhere)
+Inputs are drawn from the case's number, so new cases go to the end."""
+import json, re, struct, sys, warnings
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+warnings.filterwarnings("ignore")
+CASES = []
+
+
+def R(*shape, lo=-2.0, hi=2.0):
+    return ("f", shape, lo, hi)
+
+
+def POS(*shape):
+    return R(*shape, lo=0.2, hi=3.0)
+
+
+def I(n, *shape):
+    return ("i", shape, 0, n)
+
+
+def M(*shape):
+    return ("m", shape, 0, 2)
+
+
+def case(name, fn, *ins, order=2):
+    """order 1: PyTorch's second derivative is too inexact to compare with, or noise where it is zero."""
+    CASES.append((name, fn, ins, order))
+
+
+def FIX(values):
+    return ("v", values)
+
+
+# --- elementwise, one input -------------------------------------------------------------------
+case("neg", lambda x: -x, R(3, 4))
+case("abs", lambda x: x.abs(), R(3, 4))
+case("sign", lambda x: x.sign(), R(3, 4))
+case("square", lambda x: x.square(), R(3, 4))
+case("sqrt", lambda x: x.sqrt(), POS(3, 4))
+case("rsqrt", lambda x: x.rsqrt(), POS(3, 4))
+case("reciprocal", lambda x: x.reciprocal(), POS(3, 4))
+case("exp", lambda x: x.exp(), R(3, 4))
+case("expm1", lambda x: x.expm1(), R(3, 4))
+case("log", lambda x: x.log(), POS(3, 4))
+case("log1p", lambda x: x.log1p(), POS(3, 4))
+case("log2", lambda x: x.log2(), POS(3, 4))
+case("sin", lambda x: x.sin(), R(3, 4))
+case("cos", lambda x: x.cos(), R(3, 4))
+case("tan", lambda x: x.tan(), R(3, 4, lo=-1.2, hi=1.2))
+case("asin", lambda x: x.asin(), R(3, 4, lo=-.9, hi=.9))
+case("acos", lambda x: x.acos(), R(3, 4, lo=-.9, hi=.9))
+case("atan", lambda x: x.atan(), R(3, 4))
+case("sinh", lambda x: x.sinh(), R(3, 4))
+case("cosh", lambda x: x.cosh(), R(3, 4))
+case("tanh", lambda x: x.tanh(), R(3, 4))
+case("erf", lambda x: x.erf(), R(3, 4))
+case("floor", lambda x: x.floor(), R(3, 4))
+case("clamp", lambda x: x.clamp(-0.5, 1.0), R(3, 4))
+case("pow_scalar", lambda x: x.pow(2.5), POS(3, 4))
+case("pow_scalar_negative_base", lambda x: x.pow(3.0), R(3, 4))
+case("sigmoid", lambda x: x.sigmoid(), R(3, 4))
+case("sigmoid_saturated", lambda x: x.sigmoid(), FIX([-800., -40., -1e-9, 0.5, 40., 800.]))
+case("log_sigmoid", lambda x: F.logsigmoid(x), R(3, 4, lo=-50, hi=50))
+case("softplus", lambda x: F.softplus(x), R(3, 4, lo=-15, hi=15))
+case("relu", lambda x: F.relu(x), R(3, 4))
+case("relu_at_zero", lambda x: F.relu(x), FIX([-1., 0., 2., 0.]))
+case("leaky_relu", lambda x: F.leaky_relu(x, 0.1), R(3, 4))
+case("elu", lambda x: F.elu(x, 1.3), R(3, 4))
+case("selu", lambda x: F.selu(x), R(3, 4))
+case("gelu", lambda x: F.gelu(x), R(3, 4))
+case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), R(3, 4))
+case("silu", lambda x: F.silu(x), R(3, 4))
+case("swish_beta", lambda x, beta: x * torch.sigmoid(beta * x), R(3, 4), FIX([1.7]))
+case("hardtanh", lambda x: F.hardtanh(x), R(3, 4))
+case("mish", lambda x: F.mish(x), R(3, 4))
+case("softsign", lambda x: F.softsign(x), R(3, 4))
+case("prelu", lambda x, a: F.prelu(x, a), R(2, 3, 4), R(3, lo=.1, hi=.4))
+
+# --- elementwise, two or more inputs, broadcasting ----------------------------------------------
+case("add", lambda a, b: a + b, R(3, 4), R(3, 4))
+case("add_broadcast", lambda a, b: a + b, R(2, 1, 4), R(3, 1))
+case("add_scalar_tensor", lambda a, b: a + b, R(2, 3), R())
+case("sub_broadcast", lambda a, b: a - b, R(4), R(3, 4))
+case("mul_broadcast", lambda a, b: a * b, R(2, 3, 4), R(3, 1))
+case("mul_self", lambda a: a * a, R(3, 4))
+case("div_broadcast", lambda a, b: a / b, R(2, 3), POS(3))
+case("pow_tensor", lambda a, b: a ** b, POS(3, 4), R(4))
+case("maximum", lambda a, b: torch.maximum(a, b), R(3, 4), R(3, 4))
+case("minimum_broadcast", lambda a, b: torch.minimum(a, b), R(3, 4), R(4))
+case("maximum_tie", lambda a, b: torch.maximum(a, b), FIX([1., 2., 3.]), FIX([1., 5., 3.]))
+case("atan2", lambda a, b: torch.atan2(a, b), R(3, 4), R(3, 4))
+case("where_broadcast", lambda a, b: torch.where(a > b, a * 2, b * b), R(3, 4), R(4))
+case("lerp", lambda a, b, w: torch.lerp(a, b, w), R(3, 4), R(3, 4), R(3, 4, lo=0, hi=1))
+case("masked_fill", lambda x: x.masked_fill(x > 0.5, -3.0), R(3, 4))
+case("fork_and_join", lambda x, w: (x * w + x) * (x * w), R(3, 4), R(3, 4))
+
+# --- reductions --------------------------------------------------------------------------------
+case("sum_all", lambda x: x.sum(), R(2, 3, 4))
+case("sum_axis", lambda x: x.sum(1), R(2, 3, 4))
+case("sum_axes_keepdim", lambda x: x.sum((0, 2), keepdim=True), R(2, 3, 4))
+case("sum_negative_axis", lambda x: x.sum(-1), R(2, 3, 4))
+case("mean_all", lambda x: x.mean(), R(2, 3, 4))
+case("mean_axes", lambda x: x.mean((0, 1)), R(2, 3, 4))
+case("prod_axis", lambda x: x.prod(1), R(3, 4))
+case("prod_with_zero", lambda x: x.prod(1), FIX([[1., 0., 3.], [2., 5., 4.], [0., 0., 2.]]))
+case("amax_axis", lambda x: x.amax(1), R(3, 5))
+case("amin_all", lambda x: x.amin(), R(3, 5))
+case("max_index_axis", lambda x: x.max(1).values, R(3, 5))
+case("var_unbiased", lambda x: x.var(1), R(3, 5))
+case("var_biased", lambda x: x.var((0, 2), unbiased=False), R(2, 3, 4))
+case("std", lambda x: x.std(1), R(3, 5))
+case("logsumexp", lambda x: x.logsumexp(1), R(3, 5))
+case("logsumexp_large", lambda x: x.logsumexp(0), FIX([1000., 1000.5, -1000.]))
+case("norm_l1", lambda x: x.norm(1), R(3, 4))
+case("norm_l2", lambda x: x.norm(2), R(3, 4))
+case("norm_l2_axis", lambda x: x.norm(2, dim=1), R(3, 4))
+case("cumsum", lambda x: x.cumsum(1), R(3, 5))
+case("cumprod", lambda x: x.cumprod(1), POS(3, 4))
+
+# --- matrices ----------------------------------------------------------------------------------
+case("matmul", lambda a, b: a @ b, R(3, 4), R(4, 5))
+case("matmul_transposed", lambda a, b: a.t() @ b.t(), R(4, 3), R(5, 4))
+case("matmul_vector", lambda a, b: a @ b, R(3, 4), R(4))
+case("vector_matmul", lambda a, b: a @ b, R(3), R(3, 4))
+case("dot", lambda a, b: a @ b, R(5), R(5))
+case("outer", lambda a, b: torch.outer(a, b), R(3), R(4))
+case("matmul_batched", lambda a, b: a @ b, R(2, 3, 4), R(2, 4, 5))
+case("matmul_batched_broadcast", lambda a, b: a @ b, R(2, 1, 3, 4), R(5, 4, 2))
+case("matmul_empty_inner", lambda a, b: a @ b, R(3, 0), R(0, 4))
+case("linear", lambda x, w, b: F.linear(x, w, b), R(5, 4), R(3, 4), R(3))
+case("linear_3d", lambda x, w, b: F.linear(x, w, b), R(2, 5, 4), R(3, 4), R(3))
+case("bilinear", lambda x, y, w: torch.einsum("bi,oij,bj->bo", x, w, y), R(5, 3), R(5, 4), R(2, 3, 4))
+case("einsum_attention", lambda q, k: torch.einsum("bhid,bhjd->bhij", q, k), R(2, 2, 3, 4), R(2, 2, 5, 4))
+case("trace", lambda x: x.trace(), R(4, 4))
+case("mahalanobis", lambda x, s: ((x @ s) * x).sum(1), R(5, 3), R(3, 3))
+
+# --- shape and indexing ------------------------------------------------------------------------
+case("reshape", lambda x: x.reshape(4, 6) * 2, R(2, 3, 4))
+case("transpose", lambda x: x.transpose(0, 2).contiguous(), R(2, 3, 4))
+case("permute", lambda x: x.permute(2, 0, 1) * 1.5, R(2, 3, 4))
+case("reshape_of_transpose", lambda x: x.transpose(0, 1).reshape(-1), R(3, 4))
+case("expand", lambda x: x.expand(5, 3, 4) * 1.0, R(3, 1))
+case("squeeze_unsqueeze", lambda x: x.squeeze(1).unsqueeze(0) * 1.0, R(3, 1, 4))
+case("slice", lambda x: x[1:3, 0:4:2], R(4, 5))
+case("slice_negative", lambda x: x[-2:, :-1], R(4, 5))
+case("flip", lambda x: x.flip(0, 1), R(3, 4))
+case("roll", lambda x: x.roll(2, 1), R(3, 4))
+case("concat", lambda a, b: torch.cat([a, b], 1), R(3, 2), R(3, 4))
+case("concat_same_twice", lambda a: torch.cat([a, a * 2, a], 0), R(3, 2))
+case("stack", lambda a, b: torch.stack([a, b], 1), R(3, 4), R(3, 4))
+case("split_middle", lambda x: x.split([1, 3, 2], 1)[1], R(2, 6))
+case("repeat", lambda x: x.repeat(2, 3), R(2, 3))
+case("pad_constant", lambda x: F.pad(x, (1, 2, 0, 1), value=0.5), R(3, 4))
+case("pad_reflect", lambda x: F.pad(x, (2, 1, 1, 1), mode="reflect"), R(1, 2, 4, 5))
+case("diagonal", lambda x: x.diagonal(), R(4, 4))
+case("tril", lambda x: x.tril(-1), R(4, 4))
+case("triu", lambda x: x.triu(1), R(3, 5))
+case("gather", lambda x, i: x.gather(1, i), R(3, 5), I(5, 3, 4))
+case("index_select", lambda x, i: x.index_select(0, i), R(5, 3), I(5, 7))
+case("index_select_axis1", lambda x, i: x.index_select(1, i), R(2, 5, 3), I(5, 4))
+case("scatter_add", lambda x, i, s: x.scatter_add(1, i, s), R(3, 5), I(5, 3, 4), R(3, 4))
+case("embedding", lambda w, i: F.embedding(i, w), R(7, 3), I(7, 2, 4))
+case("one_hot_matmul", lambda w, i: F.one_hot(i, 7).double() @ w, R(7, 3), I(7, 4))
+case("sort_values", lambda x: x.sort(1).values, R(3, 5))
+case("topk_values", lambda x: x.topk(2, 1).values, R(3, 5))
+
+# --- convolution and pooling -------------------------------------------------------------------
+case("conv2d", lambda x, w, b: F.conv2d(x, w, b), R(2, 3, 7, 6), R(4, 3, 3, 3), R(4))
+case("conv2d_no_bias_1x1", lambda x, w: F.conv2d(x, w), R(2, 3, 5, 4), R(4, 3, 1, 1))
+case("conv2d_pad_stride", lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), R(2, 3, 7, 6), R(4, 3, 3, 3), R(4))
+case("conv2d_asymmetric", lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(0, 2), dilation=(1, 2)), R(2, 2, 8, 7), R(3, 2, 3, 2), R(3))
+case("conv2d_groups", lambda x, w, b: F.conv2d(x, w, b, padding=1, groups=2), R(2, 4, 5, 5), R(6, 2, 3, 3), R(6))
+case("conv2d_depthwise", lambda x, w: F.conv2d(x, w, padding=1, groups=4), R(2, 4, 5, 5), R(4, 1, 3, 3))
+case("conv1d", lambda x, w, b: F.conv1d(x, w, b, stride=2, padding=1), R(2, 3, 9), R(4, 3, 3), R(4))
+case("conv_transpose2d", lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1), R(2, 3, 4, 5), R(3, 4, 3, 3), R(4))
+case("max_pool2d", lambda x: F.max_pool2d(x, 2), R(2, 3, 6, 7))
+case("max_pool2d_overlap_pad", lambda x: F.max_pool2d(x, 3, stride=2, padding=1), R(2, 3, 7, 7))
+case("avg_pool2d", lambda x: F.avg_pool2d(x, 2), R(2, 3, 6, 6))
+case("avg_pool2d_pad_counted", lambda x: F.avg_pool2d(x, 3, stride=2, padding=1), R(2, 3, 7, 7))
+case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (3, 2)), R(2, 3, 7, 5))
+case("global_avg_pool", lambda x: x.mean((2, 3)), R(2, 3, 5, 4))
+case("unfold", lambda x: F.unfold(x, 3, padding=1, stride=2), R(2, 3, 5, 6))
+case("upsample_nearest", lambda x: F.interpolate(x, scale_factor=2, mode="nearest"), R(2, 3, 3, 4))
+case("upsample_bilinear", lambda x: F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False), R(2, 3, 3, 4))
+
+# --- normalisation -----------------------------------------------------------------------------
+case("softmax", lambda x: F.softmax(x, 1), R(3, 5))
+case("softmax_axis0", lambda x: F.softmax(x, 0), R(3, 5))
+case("softmax_large", lambda x: F.softmax(x, 0), FIX([1000., 1000.5, -1000.]))
+case("log_softmax", lambda x: F.log_softmax(x, 1), R(3, 5))
+case("batch_norm_2d_input", lambda x, g, b: F.batch_norm(x, None, None, g, b, True, 0.1, 1e-5), R(6, 3), R(3), R(3))
+case("batch_norm_train", lambda x, g, b: F.batch_norm(x, None, None, g, b, True, 0.1, 1e-5), R(4, 3, 5, 4), R(3), R(3))
+case("batch_norm_eval", lambda x, g, b, m, v: F.batch_norm(x, m.detach(), v.detach(), g, b, False, 0.1, 1e-5), R(4, 3, 5, 4), R(3), R(3), R(3), POS(3))
+case("layer_norm", lambda x, g, b: F.layer_norm(x, (5,), g, b), R(2, 3, 5), R(5), R(5))
+case("group_norm", lambda x, g, b: F.group_norm(x, 2, g, b), R(2, 4, 3, 3), R(4), R(4))
+case("instance_norm", lambda x: F.instance_norm(x), R(2, 3, 4, 4))
+case("rms_norm", lambda x, g: x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6) * g, R(2, 3, 5), R(5))
+case("local_response_norm", lambda x: F.local_response_norm(x, 5, alpha=0.3, beta=0.75, k=2.0), R(2, 7, 3, 3))
+case("l2_normalize", lambda x: F.normalize(x, dim=1), R(3, 5))
+
+# --- losses ------------------------------------------------------------------------------------
+case("mse_loss", lambda x, t: F.mse_loss(x, t), R(3, 4), R(3, 4))
+case("l1_loss", lambda x, t: F.l1_loss(x, t), R(3, 4), R(3, 4))
+case("huber_loss", lambda x, t: F.huber_loss(x, t, delta=0.7), R(3, 4), R(3, 4))
+case("bce_loss", lambda p, t: F.binary_cross_entropy(p, t), R(3, 4, lo=.05, hi=.95), R(3, 4, lo=0, hi=1))
+case("bce_with_logits", lambda x, t: F.binary_cross_entropy_with_logits(x, t), R(3, 4, lo=-30, hi=30), R(3, 4, lo=0, hi=1))
+case("cross_entropy", lambda x, t: F.cross_entropy(x, t), R(6, 5), I(5, 6))
+case("cross_entropy_sum", lambda x, t: F.cross_entropy(x, t, reduction="sum"), R(6, 5), I(5, 6))
+case("cross_entropy_smooth", lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), R(6, 5), I(5, 6))
+case("cross_entropy_soft_targets", lambda x, t: F.cross_entropy(x, F.softmax(t, 1)), R(6, 5), R(6, 5))
+case("cross_entropy_weighted", lambda x, t: F.cross_entropy(x, t, weight=torch.tensor([1., 2., .5, 1., 3.])), R(6, 5), I(5, 6))
+case("cross_entropy_ignore", lambda x, t: F.cross_entropy(x, t, ignore_index=1), R(6, 3), I(3, 6))
+case("nll_loss", lambda x, t: F.nll_loss(F.log_softmax(x, 1), t), R(6, 5), I(5, 6))
+case("kl_div", lambda x, t: F.kl_div(F.log_softmax(x, 1), F.softmax(t, 1), reduction="batchmean"), R(6, 5), R(6, 5))
+case("multi_margin_weston_watkins", lambda x, t: F.multi_margin_loss(x, t) * x.shape[1], R(6, 5), I(5, 6))
+case("hinge_binary", lambda x, t: F.relu(1 - x * t.sign()).mean(), R(6), R(6))
+case("perceptron_loss", lambda x, t: F.relu(-x * t.sign()).sum(), R(6), R(6))
+case("cosine_similarity", lambda a, b: F.cosine_similarity(a, b, dim=1), R(3, 5), R(3, 5))
+case("l2_regularised", lambda x, w, t: F.mse_loss(x @ w, t) + 0.5 * 0.01 * w.square().sum(), R(6, 3), R(3), R(6))
+case("l1_regularised", lambda x, w, t: F.mse_loss(x @ w, t) + 0.01 * w.abs().sum(), R(6, 3), R(3), R(6))
+
+# --- recurrent cells, attention, capsules --------------------------------------------------------
+case("rnn_cell_tanh", lambda x, h, wi, wh, bi, bh: torch.tanh(F.linear(x, wi, bi) + F.linear(h, wh, bh)), R(2, 3), R(2, 4), R(4, 3), R(4, 4), R(4), R(4))
+case("lstm_cell_hidden", lambda x, h, c, wi, wh, bi, bh: torch._VF.lstm_cell(x, (h, c), wi, wh, bi, bh)[0], R(2, 3), R(2, 4), R(2, 4), R(16, 3), R(16, 4), R(16), R(16))
+case("lstm_cell_state", lambda x, h, c, wi, wh, bi, bh: torch._VF.lstm_cell(x, (h, c), wi, wh, bi, bh)[1], R(2, 3), R(2, 4), R(2, 4), R(16, 3), R(16, 4), R(16), R(16))
+case("gru_cell", lambda x, h, wi, wh, bi, bh: torch._VF.gru_cell(x, h, wi, wh, bi, bh), R(2, 3), R(2, 4), R(12, 3), R(12, 4), R(12), R(12))
+case("attention", lambda q, k, v: F.softmax(q @ k.transpose(-1, -2) / 2.0, -1) @ v, R(2, 2, 5, 4), R(2, 2, 6, 4), R(2, 2, 6, 4))
+case("attention_causal", lambda q, k, v: F.softmax((q @ k.transpose(-1, -2) / 2.0).masked_fill(torch.ones(5, 5).triu(1).bool(), float("-inf")), -1) @ v, R(2, 2, 5, 4), R(2, 2, 5, 4), R(2, 2, 5, 4))
+case("capsule_squash", lambda s: s * (s.square().sum(-1, keepdim=True) / (1 + s.square().sum(-1, keepdim=True))) / s.norm(2, dim=-1, keepdim=True), R(2, 3, 4))
+
+# --- the worked numbers of the lecture notes -----------------------------------------------------
+case("circuit_sigmoid_of_linear", lambda w, x: 1 / (1 + torch.exp(-(w[0] * x[0] + w[1] * x[1] + w[2]))), FIX([2., -3., -3.]), FIX([-1., -2.]))
+case("softmax_5_2_m1_3", lambda z: F.softmax(z, 0), FIX([5., 2., -1., 3.]))
+
+
+# --- more functions -----------------------------------------------------------------------------
+case("ceil", lambda x: torch.ceil(x), R(3, 4))
+case("round", lambda x: torch.round(x), R(3, 4))
+case("trunc", lambda x: torch.trunc(x), R(3, 4))
+case("frac", lambda x: torch.frac(x), R(3, 4))
+case("exp2", lambda x: torch.exp2(x), R(3, 4))
+case("log10", lambda x: torch.log10(x), POS(3, 4))
+case("asinh", lambda x: torch.asinh(x), R(3, 4, lo=-9, hi=9))
+case("acosh", lambda x: torch.acosh(x), R(3, 4, lo=1.1, hi=9))
+case("atanh", lambda x: torch.atanh(x), R(3, 4, lo=-.9, hi=.9))
+case("deg2rad", lambda x: torch.deg2rad(x), R(3, 4, lo=-360, hi=360))
+case("rad2deg", lambda x: torch.rad2deg(x), R(3, 4))
+case("erfc", lambda x: torch.erfc(x), R(3, 4))
+case("erfinv", lambda x: torch.erfinv(x), R(3, 4, lo=-.95, hi=.95))
+case("sinc", lambda x: torch.sinc(x), R(3, 4, lo=.3, hi=3))
+case("lgamma", lambda x: torch.lgamma(x), POS(3, 4), order=1)
+case("lgamma_negative", lambda x: torch.lgamma(x), R(5, lo=-3.9, hi=-3.1), order=1)
+case("digamma", lambda x: torch.digamma(x), POS(3, 4))
+case("polygamma", lambda x: torch.polygamma(2, x), POS(3, 4))
+case("i0", lambda x: torch.i0(x), R(3, 4, lo=-9, hi=9))
+case("i1", lambda x: torch.special.i1(x), R(3, 4, lo=.1, hi=5))
+case("i0e", lambda x: torch.special.i0e(x), R(3, 4, lo=.1, hi=15))
+case("i1e", lambda x: torch.special.i1e(x), R(3, 4, lo=.1, hi=15))
+case("remainder", lambda a, b: torch.remainder(a, b), R(3, 4), R(4))
+case("fmod", lambda a, b: torch.fmod(a, b), R(3, 4), R(4))
+case("floor_divide", lambda a, b: torch.floor_divide(a.detach(), b.detach()), R(3, 4), R(4))
+case("copysign", lambda a, b: torch.copysign(a, b), R(3, 4), R(3, 1), order=1)
+case("heaviside", lambda a, b: torch.heaviside(a.detach(), b.detach()), FIX([-1., 0., 2., 0.]), FIX([5., 6., 7., 8.]))
+case("hypot", lambda a, b: torch.hypot(a, b), R(3, 4), R(4))
+case("logaddexp", lambda a, b: torch.logaddexp(a, b), R(3, 4), R(4))
+case("xlogy", lambda a, b: torch.xlogy(a, b), R(3, 4), POS(4))
+case("xlog1py", lambda a, b: torch.special.xlog1py(a, b), R(3, 4), POS(4))
+case("igamma", lambda a, x: torch.igamma(a.detach(), x), POS(3, 4), POS(4))
+case("igammac", lambda a, x: torch.igammac(a.detach(), x), POS(3, 4), POS(4))
+case("beta", lambda a, b: torch.exp(torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)), POS(3, 4), POS(4), order=1)
+case("clamp_tensor", lambda x, a, b: torch.clamp(x, a, b), R(3, 4), R(4, lo=-1, hi=1), R(3, 1, lo=-1, hi=2))
+case("clamp_low", lambda x, a: torch.clamp(x, min=a), R(3, 4), R(4))
+case("nan_to_num", lambda x: torch.nan_to_num(x, 2.0, None, -3.0), FIX([1., float('nan'), float('-inf'), -5.]))
+case("isnan", lambda x: torch.isnan(x), FIX([1., float('nan'), float('-inf'), 0.]))
+case("isinf", lambda x: torch.isinf(x), FIX([1., float('nan'), float('-inf'), float('inf')]))
+case("isposinf", lambda x: torch.isposinf(x), FIX([1., float('nan'), float('-inf'), float('inf')]))
+case("isneginf", lambda x: torch.isneginf(x), FIX([1., float('nan'), float('-inf'), float('inf')]))
+case("isfinite", lambda x: torch.isfinite(x), FIX([1., float('nan'), float('-inf'), float('inf')]))
+case("signbit", lambda x: torch.signbit(x), FIX([1., -0., 0., float('-inf'), -3.]))
+
+
+def draw(spec, rng):
+    if spec[0] == "v":
+        return torch.tensor(spec[1])
+    _, shape, lo, hi = spec
+    if spec[0] == "m":
+        return torch.from_numpy(rng.integers(lo, hi, shape, dtype=np.uint8))
+    if spec[0] == "i":
+        return torch.from_numpy(rng.integers(lo, hi, shape, dtype=np.int64))
+    return torch.from_numpy(rng.uniform(lo, hi, shape))
+
+
+def second_order(rec, leaves, gins, rng):
+    """Adds v<i> and hin<i>, where PyTorch has a second derivative that is not zero."""
+    directions = [(i, t, g, torch.from_numpy(rng.uniform(-1, 1, tuple(t.shape)))) for (i, t), g in zip(leaves, gins)
+                  if g is not None and g.requires_grad]
+    if not directions:
+        return
+    total = sum((g * v).sum() for _, _, g, v in directions)
+    try:
+        hins = torch.autograd.grad(total, [t for _, t in leaves], allow_unused=True)
+    except RuntimeError as error:
+        return print(rec["name"], "has no second order in PyTorch:", str(error).splitlines()[0])
+    found = {f"hin{i}": h for (i, _), h in zip(leaves, hins) if h is not None and bool((h != 0).any())}
+    if found:
+        rec.update({f"v{i}": v for i, _, _, v in directions}, **found)
+
+
+def answers(k, name, fn, specs, order):
+    rng = np.random.default_rng(1000 + k)
+    ins = [draw(s, rng) for s in specs]
+    for t in ins:
+        if t.is_floating_point():
+            t.requires_grad_()
+    torch.manual_seed(k)
+    out = fn(*ins)
+    rec = {"name": name, **{f"in{i}": t for i, t in enumerate(ins)}}
+    if not out.is_floating_point():
+        return dict(rec, out=out.to(torch.int64))
+    rec.update(out=out, gout=torch.from_numpy(rng.uniform(-1, 1, tuple(out.shape))))
+    leaves = [(i, t) for i, t in enumerate(ins) if t.requires_grad]
+    if out.requires_grad:
+        gins = torch.autograd.grad(out, [t for _, t in leaves], rec["gout"], create_graph=True, allow_unused=True)
+        rec.update({f"gin{i}": g for (i, _), g in zip(leaves, gins) if g is not None})
+        if order == 2:
+            second_order(rec, leaves, gins, rng)
+    return rec
+
+
+def main():
+    header, blobs, at = {}, [], 0
+    assert len({case[0] for case in CASES}) == len(CASES)
+    for k, case in enumerate(CASES):
+        rec = answers(k, *case)
+        for key, t in rec.items():
+            if key == "name":
+                continue
+            a = t.detach().contiguous().numpy()
+            b = a.tobytes()
+            kind = {"float64": "F64", "int64": "I64", "uint8": "U8"}[str(a.dtype)]
+            header[f"{rec['name']}/{key}"] = {"dtype": kind, "shape": list(a.shape), "data_offsets": [at, at + len(b)]}
+            blobs.append(b)
+            at += len(b)
+    h = json.dumps(header, separators=(",", ":")).encode()
+    h += b" " * (-len(h) % 8)
+    with open(sys.argv[1], "wb") as f:
+        f.write(struct.pack("<Q", len(h)) + h + b"".join(blobs))
+    print(len(CASES), "cases,", len(header), "tensors,", at, "bytes")
+
+
+main()
