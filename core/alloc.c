@@ -14,7 +14,7 @@
 #define ADDRESS_SANITIZER 0
 #endif
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64, PAGE = 4096, HUGE_PAGE = 2 << 20 };
 #define CACHE_LIMIT ((int64_t)1 << 30) /* bytes that a thread keeps back */
 
 typedef struct free_block {
@@ -43,10 +43,18 @@ void ct__cache_end(ct__thread_state *me)
     me->cache = NULL;
 }
 
+/* Gets the pages of a block, so that none is asked for later, when another tensor of its class reaches further into it. */
+static void *touched(char *block, size_t size)
+{
+    for (size_t at = 0; block && at < size; at += PAGE)
+        block[at] = 0;
+    return block;
+}
+
 static void *from_system(size_t size)
 {
     if (size < HUGE_PAGE)
-        return aligned_alloc(ALIGNMENT, size);
+        return touched(aligned_alloc(ALIGNMENT, size), size);
     size_t whole = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
     void *block = aligned_alloc(HUGE_PAGE, whole);
 #ifdef MADV_HUGEPAGE

@@ -5,6 +5,7 @@
 #include "suites.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { BATCH = 2, FEWEST_ALLOCATIONS = 50 };
 
@@ -190,6 +191,35 @@ START_TEST(a_hundred_steps_leave_no_bytes)
 }
 END_TEST
 
+static long page_faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt;
+}
+
+static const char *const steady[] = {"mlp", "lenet5",       "resnet20",   "lstm",
+                                     "gpt", "scalar_chain", "layer_norm", "conv3x3"};
+
+enum { OF_PROGRAM = 3 }; /* pages of code and tables to which steps may come late: log has some for numbers near 1 */
+
+/* From the third step on the system is asked for no page of memory. */
+START_TEST(a_steady_loop_faults_no_page)
+{
+    workload w;
+    ck_assert_int_eq(workload_open(&w, workload_find(steady[_i]), CT_FLOAT32, BATCH), CT_OK);
+    for (int step = 0; step < 2; step++)
+        ck_assert_int_eq(workload_step(&w, NULL), CT_OK);
+    bool cached = ct_memory_stats().cached_bytes > 0; /* memory debuggers want to see every block go back */
+    long before = page_faults();
+    for (int step = 0; step < 100; step++)
+        ck_assert_int_eq(workload_step(&w, NULL), CT_OK);
+    if (cached)
+        ck_assert_int_le(page_faults() - before, OF_PROGRAM);
+    workload_close(&w);
+}
+END_TEST
+
 /* One thread, so that every allocation is this thread's and fails when told to. */
 static void one_thread(void)
 {
@@ -206,6 +236,8 @@ Suite *ct_suite_memory(void)
     tcase_add_loop_test(tests, a_failed_model_leaves_nothing, 0, 2);
     tcase_add_test(tests, a_step_after_failures_is_as_without_them);
     tcase_add_test(tests, a_hundred_steps_leave_no_bytes);
+    if (!getenv("COTAN_TEST_QUICK"))
+        tcase_add_loop_test(tests, a_steady_loop_faults_no_page, 0, sizeof steady / sizeof *steady);
     suite_add_tcase(suite, tests);
     return suite;
 }
