@@ -1,5 +1,6 @@
 /* Times the workloads, one JSON object a line: bench [--threads N] [--only NAME[,NAME]] [--seconds S]; bench --list names
- * them. */
+ * them; bench --floors tells what the machine can do. */
+#include "floors.h"
 #include "workloads.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,9 +15,10 @@ typedef struct options {
     int threads;
     const char *only;
     double seconds;
+    bool floors;
 } options;
 
-static double now_ms(void)
+double now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -76,9 +78,10 @@ static int run_workload(const workload_spec *spec, double seconds)
         steps = time_steps(&w, seconds, &times);
     if (steps > 0) {
         printf("{\"workload\": \"%s\", \"ms\": %.5f, \"ms_min\": %.5f, \"steps\": %lld, \"loss_first\": %.8g, "
-               "\"loss_after_5\": %.8g, \"threads\": %d, \"by\": \"%s\", \"peak_rss_mib\": %ld}\n",
-               spec->name, times[steps / 2], times[0], (long long)steps, first, after_5, ct_num_threads(), ct_config(),
-               peak_rss_mib());
+               "\"loss_after_5\": %.8g, \"gflop\": %g, \"gbyte\": %g, \"threads\": %d, \"by\": \"%s\", "
+               "\"peak_rss_mib\": %ld}\n",
+               spec->name, times[steps / 2], times[0], (long long)steps, first, after_5, spec->gflop, spec->gbyte,
+               ct_num_threads(), ct_config(), peak_rss_mib());
         fflush(stdout);
     } else {
         fprintf(stderr, "bench: %s: %s\n", spec->name, ct_error_message());
@@ -123,16 +126,20 @@ static bool all_known(const char *list)
 
 static bool parse(int argc, char **argv, options *o)
 {
-    for (int i = 1; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (value != NULL && strcmp(argv[i], "--threads") == 0)
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        o->floors = o->floors || strcmp(name, "--floors") == 0;
+        if (strcmp(name, "--floors") == 0)
+            continue;
+        if (value != NULL && strcmp(name, "--threads") == 0)
             o->threads = atoi(value);
-        else if (value != NULL && strcmp(argv[i], "--only") == 0)
+        else if (value != NULL && strcmp(name, "--only") == 0)
             o->only = value;
-        else if (value != NULL && strcmp(argv[i], "--seconds") == 0)
+        else if (value != NULL && strcmp(name, "--seconds") == 0)
             o->seconds = atof(value);
         else
             return false;
+        i++;
     }
     return o->threads > 0 && o->seconds >= 0;
 }
@@ -146,12 +153,15 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] | bench --list\n");
+        fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] | bench --list\n"
+                        "       bench --floors [--threads N]\n");
         return 2;
     }
     if (!all_known(o.only))
         return 2;
     ct_set_num_threads(o.threads);
+    if (o.floors)
+        return print_floors(o.threads);
     int result = EXIT_SUCCESS;
     for (int i = 0; i < workload_count; i++)
         if (listed(o.only, workload_specs[i].name) && run_workload(&workload_specs[i], o.seconds) != EXIT_SUCCESS)

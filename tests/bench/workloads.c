@@ -350,21 +350,25 @@ static ct_tensor *loss_matmul_1024(const workload *w)
 
 /* ---- the table ---- */
 
+/* gbyte: what must be read and written at least, each tensor once: inputs and gradients. */
 const workload_spec workload_specs[] = {
-    {"mlp", build_mlp, loss_mlp, 128, 2.373361871493832, 2.0769223695353594, false},
-    {"lenet5", build_lenet5, loss_lenet5, 64, 2.319661292738188, 2.1152976704719406, false},
+    {"mlp", build_mlp, loss_mlp, 128, 2.373361871493832, 2.0769223695353594, 0.41, 0, false},
+    {"lenet5", build_lenet5, loss_lenet5, 64, 2.319661292738188, 2.1152976704719406, 0.16, 0, false},
     /* Its loss falls to a twelfth in five steps, and rounding errors grow as fast. */
-    {"resnet20", build_resnet20, loss_resnet20, 32, 2.519183217430848, 0.19758771854790153, true},
-    {"lstm", build_lstm, loss_lstm, 32, 2.3294609320350834, 2.119879327637898, false},
-    {"gpt", build_gpt, loss_gpt, 8, 5.161695740806689, 4.4244286057676065, false},
-    {"scalar_chain", build_scalar_chain, loss_scalar_chain, 1, -0.852887792268097, -0.852887792268097, false},
-    {"elementwise", build_elementwise, loss_elementwise, 1, -3.4103256803741726e-05, -3.4103256803741726e-05, false},
-    {"softmax_ce", build_softmax_ce, loss_softmax_ce, 1024, 10.912970830123417, 10.912970830123417, false},
-    {"layer_norm", build_layer_norm, loss_layer_norm, 4096, -0.00013164713906238136, -0.00013164713906238136, false},
-    {"conv3x3", build_conv3x3, loss_conv3x3, 16, -9.086359268652428e-05, -9.086359268652428e-05, false},
-    {"broadcast_reduce", build_broadcast_reduce, loss_broadcast_reduce, 64, 0.4577950473560704, 0.4577950473560704,
+    {"resnet20", build_resnet20, loss_resnet20, 32, 2.519183217430848, 0.19758771854790153, 7.9, 0, true},
+    {"lstm", build_lstm, loss_lstm, 32, 2.3294609320350834, 2.119879327637898, 1.2, 0, false},
+    {"gpt", build_gpt, loss_gpt, 8, 5.161695740806689, 4.4244286057676065, 5.7, 0, false},
+    {"scalar_chain", build_scalar_chain, loss_scalar_chain, 1, -0.852887792268097, -0.852887792268097, 0, 0, false},
+    {"elementwise", build_elementwise, loss_elementwise, 1, -3.4103256803741726e-05, -3.4103256803741726e-05, 0, 0.134,
      false},
-    {"matmul_1024", build_matmul_1024, loss_matmul_1024, 1, -0.007914495402603389, -0.007914495402603389, false},
+    {"softmax_ce", build_softmax_ce, loss_softmax_ce, 1024, 10.912970830123417, 10.912970830123417, 0, 0.067, false},
+    {"layer_norm", build_layer_norm, loss_layer_norm, 4096, -0.00013164713906238136, -0.00013164713906238136, 0, 0.038,
+     false},
+    {"conv3x3", build_conv3x3, loss_conv3x3, 16, -9.086359268652428e-05, -9.086359268652428e-05, 11.1, 0, false},
+    {"broadcast_reduce", build_broadcast_reduce, loss_broadcast_reduce, 64, 0.4577950473560704, 0.4577950473560704, 0,
+     0.067, false},
+    {"matmul_1024", build_matmul_1024, loss_matmul_1024, 1, -0.007914495402603389, -0.007914495402603389, 6.4, 0,
+     false},
 };
 
 const int workload_count = sizeof(workload_specs) / sizeof(workload_specs[0]);

@@ -15,7 +15,8 @@ typedef struct workload_spec {
     ct_tensor *(*loss)(const workload *w); /* the expression that a step differentiates */
     int64_t batch;                         /* rows of x, where there is an x */
     double loss_first, loss_after_5;       /* PyTorch 1.13's in float64 */
-    bool unstable;                         /* rounding alone changes loss_after_5 by more than 1e-3 in float32 */
+    double gflop, gbyte; /* of a step: multiplications and additions of its products, or else, 0, memory */
+    bool unstable;       /* rounding alone changes loss_after_5 by more than 1e-3 in float32 */
 } workload_spec;
 
 extern const workload_spec workload_specs[];
