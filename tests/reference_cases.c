@@ -44,6 +44,20 @@ static ct_tensor *lstm_cell_state(ct_tensor *const *in)
     return c;
 }
 
+static ct_tensor *place_of_kth(ct_tensor *x)
+{
+    ct_tensor *place = NULL;
+    ct_kthvalue(x, 3, 0, true, &place);
+    return place;
+}
+
+static ct_tensor *places_of_cummax(ct_tensor *x)
+{
+    ct_tensor *places = NULL;
+    ct_cummax(x, 1, &places);
+    return places;
+}
+
 /* The inputs of a case. */
 #define A in[0]
 #define B in[1]

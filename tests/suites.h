@@ -39,6 +39,7 @@
     SUITE(arrange) \
     SUITE(reduce) \
     SUITE(scan) \
+    SUITE(statistics) \
     SUITE(norm) \
     SUITE(conv) \
     SUITE(winograd) \

@@ -13,6 +13,7 @@
     ROW(ct_batches_options)            \
     ROW(ct_conv2d_layer_options)       \
     ROW(ct_conv_options)               \
+    ROW(ct_cov_options)                \
     ROW(ct_cross_entropy_options)      \
     ROW(ct_dataset_options)            \
     ROW(ct_fit_options)                \
@@ -30,6 +31,7 @@
     ROW(ct_pad_options)                \
     ROW(ct_plot_options)               \
     ROW(ct_pool_options)               \
+    ROW(ct_quantile_options)           \
     ROW(ct_recurrent_options)          \
     ROW(ct_reduce_options)             \
     ROW(ct_var_options)
@@ -192,6 +194,9 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_reduce_options, (ct_logsumexp)(x, &options))
     REFUSED(ct_var_options, (ct_var)(x, &options))
     REFUSED(ct_var_options, (ct_std)(x, &options))
+    REFUSED(ct_reduce_options, (ct_count_nonzero)(x, &options))
+    REFUSED(ct_quantile_options, (ct_quantile)(x, x, &options))
+    REFUSED(ct_cov_options, (ct_cov)(x, &options))
     ct_dataset_free(data);
     ct_optimizer_free(sgd);
     ct_module_free(m);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES_IN_ALL = 224 };
+enum { CASES_IN_ALL = 260 };
 
 static ct_tensor_file *answers;
 

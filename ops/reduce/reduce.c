@@ -668,21 +668,32 @@ static ct_status forward_min(ct_call *call)
     return forward_place(call, CT_REDUCE_MIN);
 }
 
-static ct_status backward_place(ct_call *call)
+/* The gradient of input 0: g, added up where the index says. */
+static ct_status scatter(ct_call *call, int64_t axis, ct_tensor *index, ct_tensor *g)
 {
-    const ct_reduce_attributes *over = ct_call_attributes(call);
     const int64_t *shape;
     int rank;
     ct_dtype dtype;
     ct__node_input_info(call->node, 0, &shape, &rank, &dtype);
-    ct_tensor *index = with_axes(call, ct_call_output(call, 1)), *g = with_axes(call, ct_call_grad_output(call, 0));
-    return ct_call_set_grad(call, 0, ct_scatter_add(ct_zeros(dtype, shape, rank), (int)over->axes[0], index, g));
+    return ct_call_set_grad(call, 0, ct_scatter_add(ct_zeros(dtype, shape, rank), (int)axis, index, g));
 }
 
-static ct_tensor *with_place(const ct_op *op, ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
+ct_status ct__scatter_back(ct_call *call, int64_t axis)
+{
+    return scatter(call, axis, ct_call_output(call, 1), ct_call_grad_output(call, 0));
+}
+
+static ct_status backward_place(ct_call *call)
+{
+    const ct_reduce_attributes *over = ct_call_attributes(call);
+    ct_tensor *index = with_axes(call, ct_call_output(call, 1)), *g = with_axes(call, ct_call_grad_output(call, 0));
+    return scatter(call, over->axes[0], index, g);
+}
+
+ct_tensor *ct__with_indices(const ct_op *op, ct_tensor *x, const void *attributes, ct_tensor **indices)
 {
     ct_tensor *outputs[2];
-    (ct_apply_multi)(op, &x, 1, OVER(ALONG(axis), .keepdim = keepdim), outputs);
+    (ct_apply_multi)(op, &x, 1, attributes, outputs);
     if (indices)
         *indices = outputs[1];
     else
@@ -692,12 +703,12 @@ static ct_tensor *with_place(const ct_op *op, ct_tensor *x, int axis, bool keepd
 
 ct_tensor *ct_max(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
 {
-    return with_place(&ct_op_max, x, axis, keepdim, indices);
+    return ct__with_indices(&ct_op_max, x, OVER(ALONG(axis), .keepdim = keepdim), indices);
 }
 
 ct_tensor *ct_min(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
 {
-    return with_place(&ct_op_min, x, axis, keepdim, indices);
+    return ct__with_indices(&ct_op_min, x, OVER(ALONG(axis), .keepdim = keepdim), indices);
 }
 
 static const ct_sample place_samples[] = {{"3x5", OVER(ALONG(1))},    {"2x3x4", OVER(ALONG(1), .keepdim = 1)},

@@ -12,6 +12,11 @@ typedef struct ct_reduce_attributes {
     double number; /* the p of a norm; what a variance subtracts from n */
 } ct_reduce_attributes;
 
+/* Of an operation along one axis. */
+typedef struct ct_axis_attributes {
+    int64_t axis;
+} ct_axis_attributes;
+
 #define CT_REDUCE_NAMES "axes:8 n_axes keepdim number:1d"
 
 /* Attributes for a sample: OVER(ALONG(0, -1), .keepdim = 1). */
@@ -24,6 +29,10 @@ typedef struct ct_reduce_attributes {
 
 /* Applies a record with these attributes; options may be NULL. */
 ct_tensor *ct__reduce(const ct_op *op, ct_tensor *x, const ct_reduce_options *options, double number);
+/* Applies a record with two outputs and hands out the second, indices, where indices is not NULL. */
+ct_tensor *ct__with_indices(const ct_op *op, ct_tensor *x, const void *attributes, ct_tensor **indices);
+/* A backward: each element of the gradient goes where output 1 says along the axis. */
+ct_status ct__scatter_back(ct_call *call, int64_t axis);
 /* Checks that input 0 has the axes, each named once; and that there is something to choose from along them. */
 ct_status ct__check_axes(ct_call *call);
 ct_status ct__check_not_empty(ct_call *call);

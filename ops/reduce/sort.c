@@ -201,24 +201,14 @@ static ct_status forward(ct_call *call)
 static ct_status backward(ct_call *call)
 {
     const sort_attributes *along = ct_call_attributes(call);
-    const int64_t *shape;
-    int rank;
-    ct_dtype dtype;
-    ct__node_input_info(call->node, 0, &shape, &rank, &dtype);
-    ct_tensor *nothing = ct_zeros(dtype, shape, rank), *indices = ct_call_output(call, 1);
-    return ct_call_set_grad(call, 0, ct_scatter_add(nothing, (int)along->axis, indices, ct_call_grad_output(call, 0)));
+    return ct__scatter_back(call, along->axis);
 }
 
-static ct_tensor *apply(const ct_op *op, ct_tensor *x, sort_attributes attributes, ct_tensor **indices)
-{
-    ct_tensor *outputs[2];
-    (ct_apply_multi)(op, &x, 1, &attributes, outputs);
-    if (indices)
-        *indices = outputs[1];
-    else
-        ct_release(outputs[1]);
-    return outputs[0];
-}
+#define BY(...)        \
+    &(sort_attributes) \
+    {                  \
+        __VA_ARGS__    \
+    }
 
 /* ---- sort ---- */
 
@@ -232,14 +222,8 @@ static ct_status infer_sort(ct_call *call)
 
 ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices)
 {
-    return apply(&ct_op_sort, x, (sort_attributes){.axis = axis, .descending = descending}, indices);
+    return ct__with_indices(&ct_op_sort, x, BY(.axis = axis, .descending = descending), indices);
 }
-
-#define BY(...)        \
-    &(sort_attributes) \
-    {                  \
-        __VA_ARGS__    \
-    }
 
 const ct_op ct_op_sort = {
     .name = "sort",
@@ -279,7 +263,7 @@ static ct_status infer_topk(ct_call *call)
 
 ct_tensor *ct_topk(ct_tensor *x, int64_t k, int axis, bool largest, ct_tensor **indices)
 {
-    return apply(&ct_op_topk, x, (sort_attributes){.axis = axis, .descending = largest, .k = k}, indices);
+    return ct__with_indices(&ct_op_topk, x, BY(.axis = axis, .descending = largest, .k = k), indices);
 }
 
 const ct_op ct_op_topk = {

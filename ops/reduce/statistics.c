@@ -185,7 +185,12 @@ static ct_tensor *reduce_variance(const ct_op *op, ct_tensor *x, const ct_var_op
         return NULL;
     ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = o->axes, .n_axes = o->n_axes,
                               .keepdim = o->keepdim};
-    return ct__reduce(op, x, &over, o->biased ? 0 : 1);
+    double correction = ct_is_unset(o->correction) ? !o->biased : o->correction;
+    if (isnan(correction)) {
+        ct__error(CT_ERROR_ARGUMENT, "%s: the correction is not a number", op->name);
+        return NULL;
+    }
+    return ct__reduce(op, x, &over, correction);
 }
 
 ct_tensor *ct_var(ct_tensor *x, const ct_var_options *options)

@@ -13,7 +13,9 @@
 #include <cotan/loss.h>
 #include <cotan/norm.h>
 #include <cotan/recurrent.h>
+#include <cotan/reduce.h>
 #include <cotan/special.h>
+#include <cotan/statistics.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -99,18 +101,6 @@ CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_cast(ct_tensor *x, ct_dtype dtype);
 
 /* ---- reductions: ct_sum(x), ct_sum(x, CT_AXES(0, -1), .keepdim = true) ---- */
-typedef struct CT_BY_NAME ct_reduce_options {
-    CT_OPTIONS_HEAD;
-    const int64_t *axes; /* negative counts from the end; with n_axes 0: all axes */
-    int n_axes;
-    bool keepdim; /* keep reduced axes with size 1 */
-} ct_reduce_options;
-#define CT_DEFAULTS_ct_reduce_options
-CT_API void ct_reduce_options_init(ct_reduce_options *options, size_t size);
-/* CT_AXES(0, -1) stands for the options .axes and .n_axes. */
-#define CT_AXES(...) \
-    .axes = (const int64_t[]){__VA_ARGS__}, .n_axes = (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
-
 /* Errors: an axis out of range or twice (argument); an extreme of nothing (shape). options may be NULL. Sums and products of
  * integers are int64, their extremes of their own dtype. */
 CT_API ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options);
@@ -135,9 +125,10 @@ typedef struct CT_BY_NAME ct_var_options {
     const int64_t *axes; /* as in ct_reduce_options */
     int n_axes;
     bool keepdim;
-    bool biased; /* divide by the number of elements n instead of n - 1 */
+    bool biased;       /* divide by the number of elements n instead of n - 1 */
+    double correction; /* divide by n less this, at least 0; default CT_UNSET: as biased says */
 } ct_var_options;
-#define CT_DEFAULTS_ct_var_options
+#define CT_DEFAULTS_ct_var_options .correction = CT_UNSET,
 CT_API void ct_var_options_init(ct_var_options *options, size_t size);
 
 /* The variance, sum (x - mean)^2 / (n - 1), and its root; NaN for too few elements. std's gradient is 0 where it is 0. */

@@ -1,0 +1,108 @@
+/* Order statistics, running extremes, differences, statistics of samples. As in ops.h, x is of any strides, an axis below 0 counts
+ * from the end, and a 0-d tensor counts as having one axis, of size 1. */
+#ifndef COTAN_STATISTICS_H
+#define COTAN_STATISTICS_H
+
+#include <cotan/reduce.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- order: the axis goes, or is kept with size 1; any dtype; error (shape): it has no elements ----
+ * indices, which may be NULL, gets where the element is (int64); it has all the gradient. NaN counts as the largest. */
+
+/* The k-th smallest, k from 1 on. Error (argument): k beyond the elements. */
+CT_API ct_tensor *ct_kthvalue(ct_tensor *x, int64_t k, int axis, bool keepdim, ct_tensor **indices);
+/* The one in the middle, of an even number the lower; NaN where there is one, or, of nanmedian, only where nothing else is. */
+CT_API ct_tensor *ct_median(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
+CT_API ct_tensor *ct_nanmedian(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
+/* The most frequent, of several the smallest; the last of its places. */
+CT_API ct_tensor *ct_mode(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices);
+
+/* What a quantile between two elements is: on the line between them; the lower; the higher; the mean; the nearest, of two with the
+ * even rank. */
+typedef enum ct_quantile_interpolation {
+    CT_LINE,
+    CT_LOWER,
+    CT_HIGHER,
+    CT_MIDPOINT,
+    CT_NEAREST_RANK
+} ct_quantile_interpolation;
+
+typedef struct CT_BY_NAME ct_quantile_options {
+    CT_OPTIONS_HEAD;
+    int64_t axis; /* default CT_UNSET_INT: of all elements */
+    bool keepdim; /* keep what is reduced with size 1 */
+    ct_quantile_interpolation interpolation;
+    bool ignore_nan; /* of the other elements; otherwise NaN where there is one */
+} ct_quantile_options;
+#define CT_DEFAULTS_ct_quantile_options .axis = CT_UNSET_INT,
+CT_API void ct_quantile_options_init(ct_quantile_options *options, size_t size);
+/* The elements with a share q of the others below: q 0-d, or [Q], of x's dtype; the result has Q in front of x's other axes. Errors:
+ * no elements (shape); q outside 0..1 (argument). PyTorch's quantile and nanquantile. */
+CT_API ct_tensor *ct_quantile(ct_tensor *x, ct_tensor *q, const ct_quantile_options *options);
+
+/* ---- running: y has x's shape ---- */
+/* log of the sum of exp(x) up to each element; finite and exact for any finite x. */
+CT_API ct_tensor *ct_logcumsumexp(ct_tensor *x, int axis);
+/* The largest, or the smallest, element up to each, any dtype; indices, which may be NULL, gets where the last such one is, and
+ * has all the gradient. From NaN on, NaN. */
+CT_API ct_tensor *ct_cummax(ct_tensor *x, int axis, ct_tensor **indices);
+CT_API ct_tensor *ct_cummin(ct_tensor *x, int axis, ct_tensor **indices);
+
+/* ---- differences and areas; error (argument): a 0-d tensor ---- */
+/* x[i + 1] - x[i] along axis, n times; one element less each time. */
+CT_API ct_tensor *ct_diff(ct_tensor *x, int64_t n, int axis);
+/* The area below the line through y, at distances of 1, or at the places x: [n] or of y's shape. cumulative_trapezoid: up to each
+ * element but the first. */
+CT_API ct_tensor *ct_trapezoid(ct_tensor *y, ct_tensor *x, int axis);
+CT_API ct_tensor *ct_cumulative_trapezoid(ct_tensor *y, ct_tensor *x, int axis);
+
+/* ---- samples ---- */
+/* How many elements differ from 0: int64; any dtype. Options as of ct_sum. */
+CT_API ct_tensor *ct_count_nonzero(ct_tensor *x, const ct_reduce_options *options);
+
+typedef struct CT_BY_NAME ct_cov_options {
+    CT_OPTIONS_HEAD;
+    double correction;   /* what is subtracted from the number of observations; default 1 */
+    ct_tensor *fweights; /* how often each observation counts: int64 [observations], or NULL */
+    ct_tensor *aweights; /* how much it counts: of x's dtype [observations], or NULL */
+} ct_cov_options;
+#define CT_DEFAULTS_ct_cov_options .correction = 1,
+CT_API void ct_cov_options_init(ct_cov_options *options, size_t size);
+/* The covariances of x [variables, observations]: [variables, variables]; of [observations] the variance, 0-d. */
+CT_API ct_tensor *ct_cov(ct_tensor *x, const ct_cov_options *options);
+/* The same over the variables' deviations: correlations, within -1..1. */
+CT_API ct_tensor *ct_corrcoef(ct_tensor *x);
+
+/* How often each of 0, 1, ... is among x (int64, one axis): int64; or the sum of the weights there, float, differentiable by them. At
+ * least minlength entries, at least up to the largest. Error (argument): an element below 0. */
+CT_API ct_tensor *ct_bincount(ct_tensor *x, ct_tensor *weights, int64_t minlength);
+/* How many elements lie in each of bins equal parts of low..high, as x's dtype; the last part has its upper end. With low and high
+ * 0 from the smallest element to the largest. No gradient. Errors (argument): bins < 1, low above high, ends that are not finite. */
+CT_API ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_kthvalue(x, ...) ct_at(CT_HERE, ct_kthvalue(x, __VA_ARGS__))
+#define ct_median(x, axis, keepdim, indices) ct_at(CT_HERE, ct_median(x, axis, keepdim, indices))
+#define ct_nanmedian(x, axis, keepdim, indices) ct_at(CT_HERE, ct_nanmedian(x, axis, keepdim, indices))
+#define ct_mode(x, axis, keepdim, indices) ct_at(CT_HERE, ct_mode(x, axis, keepdim, indices))
+#define ct_quantile(...) ct_at(CT_HERE, CT_WITH2(ct_quantile, ct_quantile_options, __VA_ARGS__, ))
+#define ct_logcumsumexp(x, axis) ct_at(CT_HERE, ct_logcumsumexp(x, axis))
+#define ct_cummax(x, axis, indices) ct_at(CT_HERE, ct_cummax(x, axis, indices))
+#define ct_cummin(x, axis, indices) ct_at(CT_HERE, ct_cummin(x, axis, indices))
+#define ct_diff(x, n, axis) ct_at(CT_HERE, ct_diff(x, n, axis))
+#define ct_trapezoid(y, x, axis) ct_at(CT_HERE, ct_trapezoid(y, x, axis))
+#define ct_cumulative_trapezoid(y, x, axis) ct_at(CT_HERE, ct_cumulative_trapezoid(y, x, axis))
+#define ct_count_nonzero(...) ct_at(CT_HERE, CT_WITH1(ct_count_nonzero, ct_reduce_options, __VA_ARGS__, ))
+#define ct_cov(...) ct_at(CT_HERE, CT_WITH1(ct_cov, ct_cov_options, __VA_ARGS__, ))
+#define ct_corrcoef(x) ct_at(CT_HERE, ct_corrcoef(x))
+#define ct_bincount(x, weights, minlength) ct_at(CT_HERE, ct_bincount(x, weights, minlength))
+#define ct_histc(x, bins, low, high) ct_at(CT_HERE, ct_histc(x, bins, low, high))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,331 @@
+/* Statistics of samples, and differences and sums over them: count_nonzero, diff, trapezoid, cov, corrcoef, bincount, histc.
+ *
+ * Invariant: all are expressions over other operations. */
+#include "expression.h"
+#include "reduce_internal.h"
+#include <math.h>
+
+static ct_tensor *number(const ct_tensor *like, double value)
+{
+    return ct_scalar(ct_dtype_of(like), value);
+}
+
+/* ---- count_nonzero ---- */
+
+static ct_tensor *count_nonzero_expression(ct_call *call)
+{
+    const ct_reduce_attributes *over = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    const ct_reduce_options options = {CT_DEFAULTS(ct_reduce_options), .axes = over->axes, .n_axes = (int)over->n_axes,
+                                       .keepdim = over->keepdim};
+    return ct__check_axes(call) == CT_OK ? ct_sum(ct_ne(x, number(x, 0)), &options) : NULL;
+}
+
+ct_tensor *ct_count_nonzero(ct_tensor *x, const ct_reduce_options *options)
+{
+    return ct__reduce(&ct_op_count_nonzero, x, options, 0);
+}
+
+static const ct_sample count_nonzero_samples[] = {{"3x4", NULL},
+                                                  {"u2:2x3x4", OVER(ALONG(0, -1), .keepdim = 1)},
+                                                  {"i2:3x2", OVER(ALONG(1))},
+                                                  {"0x3", OVER(ALONG(0))},
+                                                  {0}};
+CT_EXPRESSION(count_nonzero, "none: the result is an integer", 1, 1, .takes = {CT_ANY_DTYPE},
+              .attributes_size = sizeof(ct_reduce_attributes), .attribute_names = CT_REDUCE_NAMES);
+
+/* ---- diff ---- */
+
+typedef struct diff_attributes {
+    int64_t axis, times;
+} diff_attributes;
+
+/* x without its first element along the axis, less x without its last. */
+static ct_tensor *step(ct_tensor *x, int axis)
+{
+    return ct_sub(ct_slice(x, axis, 1, CT_END, 1), ct_slice(x, axis, 0, -1, 1));
+}
+
+static ct_tensor *diff_expression(ct_call *call)
+{
+    const diff_attributes *by = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    int axis = ct__call_real_axis(call, by->axis, ct_rank(x));
+    if (axis < 0)
+        return NULL;
+    if (by->times < 0) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "n is %lld, below 0", (long long)by->times);
+        return NULL;
+    }
+    if (by->times == 0)
+        return ct_clone(x);
+    for (int64_t i = 0; x && i < by->times && (i == 0 || ct_size(x, axis) > 0); i++)
+        x = step(x, axis);
+    return x;
+}
+
+ct_tensor *ct_diff(ct_tensor *x, int64_t n, int axis)
+{
+    return (ct_apply)(&ct_op_diff, &x, 1, &(diff_attributes){axis, n});
+}
+
+static const ct_sample diff_samples[] = {{"3x5", &(diff_attributes){1, 1}}, {"2x4x3", &(diff_attributes){-2, 2}},
+                                         {"3", &(diff_attributes){0, 0}},   {"2x2", &(diff_attributes){1, 4}},
+                                         {"3x0", &(diff_attributes){1, 1}}, {0}};
+CT_EXPRESSION(diff, "of the sum of neighbours' g with opposite signs, n times", 1, 1,
+              .attributes_size = sizeof(diff_attributes), .attribute_names = "axis n");
+
+/* ---- trapezoid, cumulative_trapezoid ---- */
+
+/* x as it broadcasts to y: of one axis, it runs along y's. */
+static ct_tensor *places_along(ct_call *call, int axis)
+{
+    ct_tensor *y = ct_call_input(call, 0), *x = ct_call_input(call, 1);
+    int64_t shape[CT_MAX_RANK];
+    if (ct_rank(x) == 1) {
+        for (int i = 0; i < ct_rank(y); i++)
+            shape[i] = i == axis ? ct_size(x, 0) : 1;
+        x = ct_reshape(x, shape, ct_rank(y));
+    }
+    if (x && (ct_rank(x) != ct_rank(y) || ct_size(x, axis) != ct_size(y, axis))) {
+        ct_call_error(call, CT_ERROR_SHAPE, "x has as many places along axis %d as y: %s", axis, ct_call_shapes(call));
+        return NULL;
+    }
+    return x;
+}
+
+/* The areas between neighbours. */
+static ct_tensor *areas(ct_call *call)
+{
+    const ct_axis_attributes *along = ct_call_attributes(call);
+    ct_tensor *y = ct_call_input(call, 0), *x = ct_call_input(call, 1);
+    int axis = ct__call_real_axis(call, along->axis, ct_rank(y));
+    if (axis < 0 || (x && !(x = places_along(call, axis))))
+        return NULL;
+    ct_tensor *sums = ct_add(ct_slice(y, axis, 1, CT_END, 1), ct_slice(y, axis, 0, -1, 1));
+    ct_tensor *means = ct_mul_scalar(sums, 0.5);
+    return x ? ct_mul(means, step(x, axis)) : means;
+}
+
+static ct_tensor *trapezoid_expression(ct_call *call)
+{
+    const ct_axis_attributes *along = ct_call_attributes(call);
+    const ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = &along->axis, .n_axes = 1};
+    ct_tensor *parts = areas(call);
+    return parts ? ct_sum(parts, &over) : NULL;
+}
+
+static ct_tensor *cumulative_trapezoid_expression(ct_call *call)
+{
+    const ct_axis_attributes *along = ct_call_attributes(call);
+    ct_tensor *parts = areas(call);
+    return parts ? ct_cumsum(parts, (int)along->axis) : NULL;
+}
+
+ct_tensor *ct_trapezoid(ct_tensor *y, ct_tensor *x, int axis)
+{
+    return (ct_apply)(&ct_op_trapezoid, (ct_tensor *[]){y, x}, 2, &(ct_axis_attributes){axis});
+}
+
+ct_tensor *ct_cumulative_trapezoid(ct_tensor *y, ct_tensor *x, int axis)
+{
+    return (ct_apply)(&ct_op_cumulative_trapezoid, (ct_tensor *[]){y, x}, 2, &(ct_axis_attributes){axis});
+}
+
+static const ct_sample trapezoid_samples[] = {
+    {"3x5", &(ct_axis_attributes){1}}, {"2x4x3 4", &(ct_axis_attributes){-2}}, {"3x4 3x4", &(ct_axis_attributes){0}},
+    {"3x1", &(ct_axis_attributes){1}}, {"0x2 2", &(ct_axis_attributes){1}},    {0}};
+#define cumulative_trapezoid_samples trapezoid_samples
+CT_EXPRESSION(trapezoid, "y: g times half the distance of the neighbours; x: -+g times the neighbours' mean", 1, 2,
+              .attributes_size = sizeof(ct_axis_attributes), .attribute_names = "axis", .roles = "y x");
+CT_EXPRESSION(cumulative_trapezoid, "as trapezoid's, of the sum of all later g", 1, 2,
+              .attributes_size = sizeof(ct_axis_attributes), .attribute_names = "axis", .roles = "y x");
+
+/* ---- cov, corrcoef: x [variables, observations], or [observations] ---- */
+
+typedef struct cov_attributes {
+    double correction;
+} cov_attributes;
+
+/* Each observation's weight, or NULL; the frequency, if any, is input 1, the importance input 2. */
+static ct_tensor *weights_of(ct_call *call, int64_t observations)
+{
+    ct_tensor *x = ct_call_input(call, 0), *f = ct_call_input(call, 1), *a = ct_call_input(call, 2);
+    for (int i = 1; i <= 2; i++) {
+        const ct_tensor *w = ct_call_input(call, i);
+        if (w && (ct_rank(w) != 1 || ct_size(w, 0) != observations)) {
+            ct_call_error(call, CT_ERROR_SHAPE, "one weight for each of the %lld observations: %s",
+                          (long long)observations, ct_call_shapes(call));
+            return NULL;
+        }
+    }
+    f = f ? ct_cast(f, ct_dtype_of(x)) : NULL;
+    return f && a ? ct_mul(f, a) : f ? f : a;
+}
+
+/* What the sum of squares is divided by, a 0-d tensor, at least 0. */
+static ct_tensor *freedom_of(ct_call *call, ct_tensor *weights, int64_t observations)
+{
+    const cov_attributes *by = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *a = ct_call_input(call, 2), *zero = number(x, 0);
+    if (!weights)
+        return number(x, fmax((double)observations - by->correction, 0));
+    ct_tensor *sum = ct_sum(weights, NULL), *lost = number(x, by->correction);
+    if (a)
+        lost = ct_div(ct_mul(lost, ct_sum(ct_mul(weights, a), NULL)), sum);
+    return ct_maximum(ct_sub(sum, lost), zero);
+}
+
+static ct_tensor *cov_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    int rank = ct_rank(x);
+    if (rank > 2) {
+        ct_call_error(call, CT_ERROR_SHAPE, "x is [variables, observations]: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    int64_t observations = rank == 0 ? 1 : ct_size(x, -1);
+    const int64_t one_row[] = {1, observations}, axes[] = {-1};
+    const ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = axes, .n_axes = 1, .keepdim = true};
+    ct_tensor *rows = rank == 2 ? x : ct_reshape(x, one_row, 2), *weights = weights_of(call, observations);
+    if (!weights && (ct_call_input(call, 1) || ct_call_input(call, 2)))
+        return NULL;
+    ct_tensor *mean =
+        weights ? ct_div(ct_sum(ct_mul(rows, weights), &over), ct_sum(weights, NULL)) : ct_mean(rows, &over);
+    ct_tensor *centred = ct_sub(rows, mean), *weighted = weights ? ct_mul(centred, weights) : centred;
+    ct_tensor *products = ct_matmul(weighted, ct_transpose(centred, 0, 1));
+    ct_tensor *y = ct_div(products, freedom_of(call, weights, observations));
+    return rank == 2 ? y : ct_reshape(y, NULL, 0);
+}
+
+CT_OPTIONS_INIT(ct_cov_options)
+
+ct_tensor *ct_cov(ct_tensor *x, const ct_cov_options *options)
+{
+    CT_READ_OPTIONS(ct_cov_options, o, options, "cov");
+    if (!o)
+        return NULL;
+    return (ct_apply)(&ct_op_cov, (ct_tensor *[]){x, o->fweights, o->aweights}, 3, &(cov_attributes){o->correction});
+}
+
+static const ct_sample cov_samples[] = {{"3x5", &(cov_attributes){1}},
+                                        {"6", &(cov_attributes){0}},
+                                        {"2x5 i4:5", &(cov_attributes){-1}},
+                                        {"2x5 null 5@0.5..2", &(cov_attributes){1}},
+                                        {"2x4 i4:4 4@0.5..2", &(cov_attributes){0}},
+                                        {"0x4", &(cov_attributes){1}},
+                                        {0}};
+CT_EXPRESSION(cov, "(g + g^T) (x - mean) w / freedom", 1, 3, .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+              .attributes_size = sizeof(cov_attributes), .attribute_names = "correction:1d",
+              .roles = "x fweights aweights");
+
+static ct_tensor *corrcoef_expression(ct_call *call)
+{
+    ct_tensor *c = (ct_cov)(ct_call_input(call, 0), NULL);
+    if (!c)
+        return NULL;
+    if (ct_rank(c) == 0)
+        return ct_div(c, c);
+    ct_tensor *deviation = ct_sqrt(ct_diagonal(c, 0, 0, 1));
+    return ct_clamp(ct_div(ct_div(c, ct_unsqueeze(deviation, 1)), deviation), -1, 1);
+}
+
+ct_tensor *ct_corrcoef(ct_tensor *x)
+{
+    return (ct_apply)(&ct_op_corrcoef, &x, 1, NULL);
+}
+
+static const ct_sample corrcoef_samples[] = {{"3x5", NULL}, {"2x4", NULL}, {0}};
+CT_EXPRESSION(corrcoef, "through y = cov / (deviation deviation^T)", 1, 1);
+
+/* ---- bincount, histc ---- */
+
+typedef struct bins_attributes {
+    int64_t bins;
+    double low, high; /* histc */
+} bins_attributes;
+
+/* A number of any dtype in a sum of counts. */
+static ct_tensor *counts(ct_tensor *index, int64_t bins, ct_tensor *weights, ct_dtype dtype)
+{
+    if (!weights)
+        weights = ct_ones(dtype, ct_shape(index), 1);
+    return ct_scatter_add(ct_zeros(dtype, &bins, 1), 0, index, weights);
+}
+
+static ct_tensor *bincount_expression(ct_call *call)
+{
+    const bins_attributes *by = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *weights = ct_call_input(call, 1);
+    if (ct_rank(x) != 1 || (weights && (ct_rank(weights) != 1 || ct_size(weights, 0) != ct_size(x, 0)))) {
+        ct_call_error(call, CT_ERROR_SHAPE, "x has one axis, and weights its shape: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    double largest = ct_numel(x) > 0 ? ct_item(ct_amax(x, NULL)) : -1;
+    if (by->bins < 0 || !(largest < 0x1p53)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld bins at least, and one for %g", (long long)by->bins, largest);
+        return NULL;
+    }
+    int64_t bins = largest + 1 > (double)by->bins ? (int64_t)largest + 1 : by->bins;
+    ct_tensor *y = counts(x, bins, weights, weights ? ct_dtype_of(weights) : CT_FLOAT64);
+    return weights ? y : ct_cast(y, CT_INT64);
+}
+
+ct_tensor *ct_bincount(ct_tensor *x, ct_tensor *weights, int64_t minlength)
+{
+    return (ct_apply)(&ct_op_bincount, (ct_tensor *[]){x, weights}, 2, &(bins_attributes){.bins = minlength});
+}
+
+static const ct_sample bincount_samples[] = {{"i4:9", &(bins_attributes){.bins = 0}},
+                                             {"i4:9 9", &(bins_attributes){.bins = 6}},
+                                             {"i4:0", &(bins_attributes){.bins = 3}},
+                                             {0}};
+CT_EXPRESSION(bincount, "weights: g at each x", 1, 2, .takes = {CT_ONLY(CT_INT64), CT_FLOATS},
+              .attributes_size = sizeof(bins_attributes), .attribute_names = "bins low:1d high:1d",
+              .roles = "x weights");
+
+/* The ends of the bins: those of the elements where none are given, a half to either side where those are equal too. */
+static bool ends_of(ct_call *call, ct_tensor *x, double *low, double *high)
+{
+    if (*low == 0 && *high == 0 && ct_numel(x) > 0) {
+        *low = ct_item(ct_amin(x, NULL));
+        *high = ct_item(ct_amax(x, NULL));
+    }
+    if (*low == *high) {
+        *low -= 1;
+        *high += 1;
+    }
+    if (*low < *high && isfinite(*low) && isfinite(*high))
+        return true;
+    ct_call_error(call, CT_ERROR_ARGUMENT, "the bins reach from %g to %g", *low, *high);
+    return false;
+}
+
+static ct_tensor *histc_expression(ct_call *call)
+{
+    const bins_attributes *by = ct_call_attributes(call);
+    double low = by->low, high = by->high;
+    const int64_t all[] = {-1};
+    ct_tensor *x = ct_reshape(ct_detach(ct_call_input(call, 0)), all, 1);
+    if (by->bins < 1) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld bins", (long long)by->bins);
+        return NULL;
+    }
+    if (!x || !ends_of(call, x, &low, &high))
+        return NULL;
+    ct_tensor *inside = ct_logical_and(ct_ge(x, number(x, low)), ct_le(x, number(x, high)));
+    x = ct_masked_select(x, inside);
+    ct_tensor *places = ct_mul_scalar(ct_add_scalar(x, -low), (double)by->bins / (high - low));
+    places = ct_clamp(ct_floor(places), 0, (double)by->bins - 1);
+    return counts(ct_cast(places, CT_INT64), by->bins, NULL, ct_dtype_of(x));
+}
+
+ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high)
+{
+    return (ct_apply)(&ct_op_histc, &x, 1, &(bins_attributes){bins, low, high});
+}
+
+static const ct_sample histc_samples[] = {
+    {"3x5", &(bins_attributes){4, 0, 0}}, {"9", &(bins_attributes){3, -1, 1}}, {"0", &(bins_attributes){2, 0, 1}}, {0}};
+CT_EXPRESSION(histc, "none: the result is a count", 1, 1, .attributes_size = sizeof(bins_attributes),
+              .attribute_names = "bins low:1d high:1d");
