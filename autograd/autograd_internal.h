@@ -15,6 +15,7 @@ struct ct_call {
     ct_tensor **grad_outputs; /* in backward */
     ct_tensor **grad_inputs;  /* in backward */
     const bool *needs;        /* in backward: whether each input's gradient is wanted */
+    struct ct_run *run;       /* in the engine's backward */
     ct_scope *scope;          /* its function runs on */
     struct ct_call *outer;    /* the call that was running on the same scope */
     bool may_write; /* its function may change inputs: an expression may update a buffer, as batch_norm does */
@@ -55,6 +56,13 @@ ct_status ct__backward_by_definition(ct_call *call);
 /* ct_apply_multi() with the expression of a record alone. */
 ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                ct_tensor **outputs);
+
+/* Instead of ct_call_set_grad(): the gradient of input i is grad in the part of it that begins offset elements behind its first and
+ * has these strides, those of a row-major tensor of its shape counting, and 0 elsewhere. It is added where it lies, so that a
+ * part costs as much as it has elements. Only while ct__call_adds_parts(): a run that records, or is observed, needs the whole
+ * gradient as a tensor. */
+bool ct__call_adds_parts(const ct_call *call);
+ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offset, const int64_t *strides);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
@@ -172,11 +180,12 @@ static inline void ct__node_input_info(const struct ct_node *node, int i, const 
 /* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
 bool ct__record_all_inputs(bool on);
 
-/* The three things the engine does to gradients; ops fills this in when it is loaded. */
+/* The things the engine does to gradients; ops fills this in when it is loaded. */
 typedef struct ct_engine_ops {
     ct_tensor *(*add)(ct_tensor *a, ct_tensor *b);                      /* recorded */
     ct_tensor *(*sum_to)(ct_tensor *t, const int64_t *shape, int rank); /* recorded; shape is t's before broadcasting */
     void (*add_in_place)(ct_tensor *sum, const ct_tensor *t);           /* same shape, float; sum is contiguous */
+    ct_status (*add_to_part)(ct_tensor *part, const ct_tensor *t);      /* the same for any strides; error: memory */
 } ct_engine_ops;
 extern ct_engine_ops ct__engine_ops;
 

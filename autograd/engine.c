@@ -180,13 +180,21 @@ static CT_COLD ct_status accumulate_observed(const ct_arrival *arrival, ct_tenso
     return ct__tell_gradient(CT_GRADIENT_CAME, arrival, *sum, status);
 }
 
+/* Where what has come to an edge's tensor is gathered; NULL with an error (memory). */
+static CT_HOT ct_tensor **sum_at(ct_run *run, const ct_edge *edge)
+{
+    if (edge->node)
+        return &edge->node->grads[edge->output];
+    ct_gathered *g = gathered_for(run, edge->leaf);
+    return g ? &g->grad : NULL;
+}
+
 /* Adds grad, which node's backward gave for input i (NULL, -1: a root's cotangent), to what has come to the edge's tensor. */
 static CT_HOT ct_status deliver(ct_run *run, const struct ct_node *node, int i, const ct_edge *edge, ct_tensor *grad)
 {
-    ct_gathered *g = edge->node ? NULL : gathered_for(run, edge->leaf);
-    if (!edge->node && !g)
+    ct_tensor **sum = sum_at(run, edge);
+    if (!sum)
         return CT_ERROR_MEMORY;
-    ct_tensor **sum = g ? &g->grad : &edge->node->grads[edge->output];
     if (CT_LIKELY(!ct__here()->observers))
         return accumulate(sum, grad);
     return accumulate_observed(&(ct_arrival){.from = node, .input = i, .to = edge, .gradient = grad}, sum, grad);
@@ -233,6 +241,48 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
               ct__shape_text(grad->shape, grad->rank, given), ct_dtype_name(dtype),
               ct__shape_text(shape, rank, wanted));
     return NULL;
+}
+
+/* ---- gradients of parts ---- */
+
+bool ct__call_adds_parts(const ct_call *call)
+{
+    return call->run && !ct_grad_enabled() && !ct__here()->observers;
+}
+
+/* Makes *sum a tensor of input i's shape that may be changed where it lies: zeros if nothing has come yet. */
+static ct_status make_changeable(const struct ct_node *node, int i, ct_tensor **sum)
+{
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    if (*sum && is_ours(*sum))
+        return CT_OK;
+    ct__node_input_info(node, i, &shape, &rank, &dtype);
+    ct_tensor *own = *sum ? ct__own_copy(false, *sum) : ct_zeros(dtype, shape, rank);
+    if (!own)
+        return ct_error_code();
+    ct__scope_move(own, NULL);
+    ct__tensor_unref(*sum);
+    *sum = own;
+    return CT_OK;
+}
+
+ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offset, const int64_t *strides)
+{
+    if (!grad || !call->needs[i])
+        return grad ? CT_OK : ct_error_code();
+    ct_tensor **sum = sum_at(call->run, &call->node->edges[i]);
+    ct_status status = sum ? make_changeable(call->node, i, sum) : CT_ERROR_MEMORY;
+    if (status != CT_OK)
+        return status;
+    ct_tensor *part = ct__tensor_view(*sum, (*sum)->offset + offset, grad->shape, strides, grad->rank, "backward");
+    if (!part)
+        return CT_ERROR_MEMORY;
+    status = ct__engine_ops.add_to_part(part, grad);
+    ct__scope_move(part, NULL); /* now, so that the sum is the engine's alone again */
+    ct__tensor_unref(part);
+    return status;
 }
 
 /* ---- what is handed out ---- */
@@ -409,7 +459,8 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
                     .node = node,
                     .grad_outputs = node->grads,
                     .grad_inputs = grad_inputs,
-                    .needs = needs};
+                    .needs = needs,
+                    .run = run};
     ct_status status = run_backward(&call);
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
         if (!needs[i] || !grad_inputs[i])

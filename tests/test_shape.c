@@ -420,12 +420,26 @@ static ct_tensor *try_concat(ct_tensor *const *in)
     return ct_concat((ct_tensor *[]){in[0], ct_square(ct_slice(in[0], 1, 0, 1, 1)), in[0]}, 3, 1);
 }
 
+/* Parts that overlap, of a leaf and of a result, backwards, across axes, and the whole between them. */
+static ct_tensor *try_parts(ct_tensor *const *in)
+{
+    ct_tensor *x = in[0], *y = ct_mul(x, x), *sum = ct_mul(ct_select(x, 0, 1), ct_select(y, 0, -1));
+    for (int64_t i = 0; i < ct_size(x, 0); i++)
+        sum = ct_add(sum, ct_square(ct_select(y, 0, i)));
+    sum = ct_sum(ct_mul(sum, ct_select(x, 0, 0)));
+    sum = ct_add(sum, ct_sum(ct_pow_scalar(ct_slice(x, 1, -1, CT_END, -2), 3)));
+    sum = ct_add(sum, ct_sum(ct_mul(ct_mul(x, y), y)));
+    sum = ct_add(sum, ct_sum(ct_square(ct_slice(y, 1, 1, 3, 1))));
+    return ct_add(sum, ct_sum(ct_square(ct_select(ct_transpose(y, 0, 1), 0, 2))));
+}
+
 static const test_expression expressions[] = {
     try_reshape, try_reshape_of_transposed,
     try_flatten, try_permute,
     try_expand,  try_expand_from_one,
     try_slice,   try_overlap,
     try_clone,   try_concat,
+    try_parts,
 };
 enum { EXPRESSIONS = sizeof expressions / sizeof *expressions };
 
@@ -433,6 +447,33 @@ START_TEST(gradients)
 {
     ct_tensor *x = f64(CT_SHAPE(2, 3, 4));
     expect_gradients(expressions[_i], &x, 1);
+}
+END_TEST
+
+/* A gradient that comes in parts is what it is as a whole: where it goes on to be differentiated, and on top of one that
+ * is there. */
+START_TEST(gradients_in_parts)
+{
+    ct_tensor *x = ct_set_requires_grad(f64(CT_SHAPE(3, 4)), true), *y = try_parts(&x), *whole, *parts;
+    ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &whole, .create_graph = true, .retain_graph = true), CT_OK);
+    ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &parts, .retain_graph = true), CT_OK);
+    expect_close(parts, ct_detach(whole), 1e-14);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(ct_backward(y, .retain_graph = true), CT_OK);
+    expect_close(ct_grad_of(x), ct_mul_scalar(parts, 2), 1e-14);
+}
+END_TEST
+
+/* The cotangent that is handed in stays as it is, though parts are added to what it begins. */
+START_TEST(a_cotangent_is_not_changed_by_parts)
+{
+    ct_tensor *x = ct_set_requires_grad(f64(CT_SHAPE(3, 4)), true),
+              *seeds[] = {numbers(CT_FLOAT64, CT_SHAPE(3, 4), 2), numbers(CT_FLOAT64, CT_SHAPE(4), 3)};
+    ct_tensor *before = ct_clone(seeds[0]), *y = ct_mul(x, x), *outputs[] = {y, ct_select(y, 0, 1)}, *got;
+    ck_assert_int_eq(ct_grad(outputs, 2, &y, 1, &got, .gradients = seeds), CT_OK);
+    expect_close(seeds[0], before, 0);
+    expect_close(ct_select(got, 0, 1), ct_add(ct_select(before, 0, 1), seeds[1]), 0);
+    expect_close(ct_select(got, 0, 2), ct_select(before, 0, 2), 0);
 }
 END_TEST
 
@@ -475,6 +516,8 @@ Suite *ct_suite_shape(void)
     tcase_add_checked_fixture(derivatives, open_test, close_test);
     tcase_add_loop_test(derivatives, gradients, 0, EXPRESSIONS);
     tcase_add_loop_test(derivatives, no_memory, 0, EXPRESSIONS);
+    tcase_add_test(derivatives, gradients_in_parts);
+    tcase_add_test(derivatives, a_cotangent_is_not_changed_by_parts);
     suite_add_tcase(suite, derivatives);
     return suite;
 }

@@ -436,9 +436,24 @@ static void add_in_place(ct_tensor *sum, const ct_tensor *t)
     ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, (ct_dtype)sum->dtype), NULL);
 }
 
+static ct_status add_to_part(ct_tensor *part, const ct_tensor *t)
+{
+    ct_dtype dtype = (ct_dtype)part->dtype;
+    ct_tensor *sum = part->contiguous ? part : ct__tensor_new(dtype, part->shape, part->rank, "backward");
+    if (!sum)
+        return CT_ERROR_MEMORY;
+    ct_tensor *inputs[] = {part, (ct_tensor *)t};
+    ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, dtype), NULL);
+    if (sum != part)
+        ct__copy_strided(dtype, ct__ptr(part), part->strides, dtype, ct__ptr(sum), sum->strides, part->shape,
+                         part->rank);
+    return CT_OK;
+}
+
 __attribute__((constructor)) static void install(void)
 {
     choose_kernels();
     ct__engine_ops.add = ct_add;
     ct__engine_ops.add_in_place = add_in_place;
+    ct__engine_ops.add_to_part = add_to_part;
 }

@@ -577,10 +577,24 @@ static ct_tensor *slice_backward(const ct_call *call, ct_tensor *g, slice_attrib
     return (ct_apply)(&ct_op_slice_backward, &g, 1, &attributes);
 }
 
+/* Sets the gradient of input 0, which is g in a slice of it. */
+static ct_status set_slice_grad(ct_call *call, ct_tensor *g, slice_attributes slice)
+{
+    if (!ct__call_adds_parts(call))
+        return ct_call_set_grad(call, 0, slice_backward(call, g, slice));
+    int rank;
+    const int64_t *of_input = input_shape(call, 0, &rank);
+    int64_t shape[CT_MAX_RANK], strides[CT_MAX_RANK], offset = 0;
+    memcpy(shape, of_input, (size_t)rank * sizeof *shape);
+    ct__row_major(shape, rank, strides);
+    ct_status status = take_slice(call, &slice, rank, &offset, shape, strides);
+    return status == CT_OK ? ct__call_add_part(call, 0, g, offset, strides) : status;
+}
+
 static ct_status backward_slice(ct_call *call)
 {
     const slice_attributes *slice = ct_call_attributes(call);
-    return ct_call_set_grad(call, 0, slice_backward(call, ct_call_grad_output(call, 0), *slice));
+    return set_slice_grad(call, ct_call_grad_output(call, 0), *slice);
 }
 
 ct_tensor *ct_slice(ct_tensor *x, int axis, int64_t start, int64_t end, int64_t step)
@@ -696,7 +710,7 @@ static ct_status backward_select(ct_call *call)
     int axis = ct__axis((int)at->axis, rank);
     int64_t index = at->index < 0 ? at->index + shape[axis] : at->index;
     slice_attributes slice = {axis, index, index + 1, 1};
-    return ct_call_set_grad(call, 0, slice_backward(call, ct_unsqueeze(g, axis), slice));
+    return set_slice_grad(call, ct_unsqueeze(g, axis), slice);
 }
 
 ct_tensor *ct_select(ct_tensor *x, int axis, int64_t index)
