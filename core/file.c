@@ -53,24 +53,30 @@ int ct__file_open(const char *what, const char *path, uint64_t *bytes)
     return -1;
 }
 
+ct_status ct__bytes_allowed(const char *what, int64_t max_bytes, uint64_t file_bytes, uint64_t times, uint64_t *most)
+{
+    bool usually = max_bytes == CT_UNSET_INT;
+    if (max_bytes < 0 && !usually)
+        return ct__error(CT_ERROR_ARGUMENT, "%s: max_bytes is %lld", what, (long long)max_bytes);
+    uint64_t usual = file_bytes > CT_USUAL_BYTES / times ? times * file_bytes : CT_USUAL_BYTES;
+    *most = usually ? usual : (uint64_t)max_bytes;
+    return CT_OK;
+}
+
 /* ---- reading what may be gzipped ---- */
 
 ct_status ct__stream_open(ct__stream *s, const char *what, const char *path, int64_t max_bytes)
 {
     *s = (ct__stream){.what = what, .path = path};
-    bool usually = max_bytes == CT_UNSET_INT;
-    if (max_bytes < 0 && !usually)
-        return ct__error(CT_ERROR_ARGUMENT, "%s: max_bytes is %lld", what, (long long)max_bytes);
     int fd = ct__file_open(what, path, &s->file_bytes);
     if (fd < 0)
         return ct_error_code();
-    uint64_t usual = s->file_bytes > CT_USUAL_BYTES / 64 ? 64 * s->file_bytes : CT_USUAL_BYTES;
-    s->most = usually ? usual : (uint64_t)max_bytes;
-    s->stream = gzdopen(fd, "rb");
+    ct_status status = ct__bytes_allowed(what, max_bytes, s->file_bytes, 64, &s->most);
+    s->stream = status == CT_OK ? gzdopen(fd, "rb") : NULL;
     if (s->stream)
         return CT_OK;
     close(fd);
-    return ct__no_memory(what);
+    return status == CT_OK ? ct__no_memory(what) : status;
 }
 
 void ct__stream_close(ct__stream *s)

@@ -16,9 +16,10 @@ int ct__file_open(const char *what, const char *path, uint64_t *bytes);
 ct_status ct__write_bytes(const char *what, const char *path, FILE *stream, const void *data, size_t bytes);
 ct_status ct__write_elements(const char *what, const char *path, FILE *stream, const ct_tensor *t);
 
-/* What a file may become in memory without a word from the user, but for 64 times its size: a gzip stream can stand for a
- * thousand times itself. */
+/* The bytes that a file may become in memory: max_bytes, or, if that is CT_UNSET_INT, the usual number, which is times the file's
+ * size or CT_USUAL_BYTES, whichever is more. Error (argument): negative. */
 #define CT_USUAL_BYTES ((uint64_t)256 << 20)
+ct_status ct__bytes_allowed(const char *what, int64_t max_bytes, uint64_t file_bytes, uint64_t times, uint64_t *most);
 
 /* A file that is read from the beginning to the end, gzipped or not. */
 typedef struct ct__stream {
@@ -28,7 +29,7 @@ typedef struct ct__stream {
     uint64_t most;       /* bytes that it may become in memory */
 } ct__stream;
 
-/* max_bytes CT_UNSET_INT stands for the usual. May be closed after an error, too. */
+/* Usually 64 times itself: a gzip stream can stand for a thousand times. May be closed after an error, too. */
 ct_status ct__stream_open(ct__stream *s, const char *what, const char *path, int64_t max_bytes);
 void ct__stream_close(ct__stream *s);
 /* Up to bytes bytes; *got is less only at the file's end. */

@@ -129,6 +129,7 @@ typedef struct reader {
     int fd;
     uint64_t size;        /* of the file */
     uint64_t data, bytes; /* where the tensors' bytes begin, and how many there are */
+    uint64_t most;        /* bytes that all may become in memory */
 } reader;
 
 static ct_status format_error(const reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -161,11 +162,34 @@ static ct_status read_at(const reader *r, uint64_t from, char *data, size_t byte
     return CT_OK;
 }
 
+/* What jansson makes of a text takes at most so much for each of these, and its length, as measured with jansson 2.14 and glibc: an
+ * object has a table, an array places, and every value a block. A header as it should be comes to 24 times itself or less, and is
+ * parsed twice. */
+static const uint8_t parsed_bytes_of[256] = {['{'] = 240, ['['] = 144, [','] = 48, [':'] = 48, ['"'] = 24};
+
+static uint64_t parsed_bytes(const char *text, size_t length)
+{
+    uint64_t bytes = length;
+    bool quoted = false;
+    for (size_t i = 0; i < length; i++) {
+        quoted = quoted != (text[i] == '"');
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (!quoted || text[i] == '"')
+            bytes += parsed_bytes_of[(unsigned char)text[i]];
+    }
+    return bytes;
+}
+
 /* jansson calls some lack of memory a syntax error, and drops a character for another: what two parses agree on is
  * so. */
 static ct_status parse_header(const reader *r, const char *text, size_t length, json_t **header)
 {
     json_error_t error, again_error;
+    uint64_t bytes = 2 * parsed_bytes(text, length) + r->bytes;
+    if (bytes > r->most)
+        return format_error(r, "%llu bytes in memory, %llu are allowed; .max_bytes allows more",
+                            (unsigned long long)bytes, (unsigned long long)r->most);
     locale_t before =
         ct__locale_begin(); /* jansson stops the process at a number in locales whose point has two bytes */
     *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
@@ -391,14 +415,18 @@ static ct_tensor_file *load(const reader *r, json_t *header)
     return file;
 }
 
-ct_tensor_file *ct_safetensors_load(const char *path)
+CT_OPTIONS_INIT(ct_safetensors_options)
+
+ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_options *options)
 {
     reader r = {.path = path};
-    r.fd = ct__file_open("safetensors_load", path, &r.size);
+    CT_READ_OPTIONS(ct_safetensors_options, o, options, "safetensors_load");
+    r.fd = o ? ct__file_open("safetensors_load", path, &r.size) : -1;
     if (r.fd < 0)
         return NULL;
     json_t *header = NULL;
-    ct_tensor_file *file = read_header(&r, &header) == CT_OK ? load(&r, header) : NULL;
+    bool readable = ct__bytes_allowed("safetensors_load", o->max_bytes, r.size, 48, &r.most) == CT_OK;
+    ct_tensor_file *file = readable && read_header(&r, &header) == CT_OK ? load(&r, header) : NULL;
     json_decref(header);
     close(r.fd);
     return file;

@@ -513,7 +513,7 @@ ct_status ct_module_load(ct_module *module, const char *path)
         return ct_error_code();
     if (!path)
         return ct_error_set(CT_ERROR_NULL, "module_load: the path is NULL");
-    ct_tensor_file *file = ct_safetensors_load(path);
+    ct_tensor_file *file = ct_safetensors_load(path, NULL);
     if (!file)
         return ct_error_code();
     ct_status status = check_file(module, file, path);

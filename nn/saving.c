@@ -73,7 +73,7 @@ ct__loading ct__loading_open(const char *path)
 {
     ct__loading loading = {.path = path};
     if (ct_error_code() == CT_OK)
-        loading.file = ct_safetensors_load(path);
+        loading.file = ct_safetensors_load(path, NULL);
     return loading;
 }
 

@@ -2,6 +2,7 @@
  * save that fails leaves the old file. */
 #include "core_internal.h"
 #include "file_checks.h"
+#include "memory_limit.h"
 #include "quick.h"
 #include "suites.h"
 #include <dirent.h>
@@ -63,7 +64,7 @@ static void save(const char *const *names, ct_tensor *const *tensors, int64_t n)
 
 static ct_tensor_file *load(void)
 {
-    ct_tensor_file *file = ct_safetensors_load(path);
+    ct_tensor_file *file = ct_safetensors_load(path, NULL);
     ck_assert_msg(file != NULL, "%s", ct_error_message());
     return file;
 }
@@ -200,7 +201,7 @@ START_TEST(foreign_files_load)
         6);
     write_bytes(path, b.data, b.size);
     /* more bytes than a tensor of that shape may have, were the other size not 0 */
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("tensor 'void' has more bytes than can be counted");
     char *size = strstr(b.data + 8, "9223372036854775807");
     memcpy(size, "                  3", 19);
@@ -302,7 +303,7 @@ START_TEST(broken_headers_are_named)
     ct_memory before = ct_memory_stats();
     file_bytes b = safetensors(broken[_i].header, broken[_i].data);
     write_bytes(path, b.data, b.size);
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error(broken[_i].words);
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
 }
@@ -311,16 +312,16 @@ END_TEST
 START_TEST(broken_lengths_are_named)
 {
     write_bytes(path, "\x02\0\0\0\0\0\0", 7);
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("truncated: 7 bytes");
     write_bytes(path, "\x03\0\0\0\0\0\0\0{}", 10);
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("truncated: 10 bytes, the header alone has 3");
     write_bytes(path, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("a header of 18446744073709551615 bytes, more than 100000000");
     write_bytes(path, "\x01\xe1\xf5\x05\0\0\0\0{}", 10); /* 100000001 */
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("a header of 100000001 bytes");
 }
 END_TEST
@@ -339,12 +340,12 @@ START_TEST(a_truncated_file_is_named)
     file_bytes b = sample();
     for (size_t size = 0; size < b.size; size++) {
         write_bytes(path, b.data, size);
-        ck_assert_msg(ct_safetensors_load(path) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        ck_assert_msg(ct_safetensors_load(path, NULL) == NULL, "loads with %zu of %zu bytes", size, b.size);
         expect_format_error("truncated");
     }
     append(&b, "", 1);
     write_bytes(path, b.data, b.size);
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_format_error("the tensors have 73 bytes, the file has 74");
 }
 END_TEST
@@ -359,7 +360,7 @@ START_TEST(a_damaged_header_does_no_harm)
     for (off_t i = 0; i < (off_t)b.size - 73; i++) {
         for (size_t k = 0; k < sizeof others; k++) {
             ck_assert_int_eq(pwrite(fd, &others[k], 1, i), 1);
-            ct_tensor_file *file = ct_safetensors_load(path);
+            ct_tensor_file *file = ct_safetensors_load(path, NULL);
             loaded += file != NULL;
             if (!file)
                 expect_format_error("");
@@ -374,11 +375,11 @@ END_TEST
 
 START_TEST(load_refusals)
 {
-    ck_assert_ptr_null(ct_safetensors_load(NULL));
+    ck_assert_ptr_null(ct_safetensors_load(NULL, NULL));
     expect_file_error(CT_ERROR_NULL, "safetensors_load: path is NULL");
-    ck_assert_ptr_null(ct_safetensors_load(path));
+    ck_assert_ptr_null(ct_safetensors_load(path, NULL));
     expect_file_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
-    ck_assert_ptr_null(ct_safetensors_load(directory));
+    ck_assert_ptr_null(ct_safetensors_load(directory, NULL));
     expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
 }
 END_TEST
@@ -580,7 +581,7 @@ static void refused_everywhere(const char *name, const char *kind)
     ck_assert_int_eq(ct_file_write(NULL, name, write_nothing, &calls), CT_ERROR_IO);
     ck_assert_int_eq(calls, 0);
     expect_file_error(CT_ERROR_IO, "file_write: ");
-    ck_assert_ptr_null(ct_safetensors_load(name));
+    ck_assert_ptr_null(ct_safetensors_load(name, NULL));
     expect_file_error(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_idx_load(name, NULL));
     expect_file_error(CT_ERROR_IO, kind);
@@ -642,7 +643,7 @@ START_TEST(links_stay)
         struct stat info;
         ck_assert(lstat(target, &info) == 0 && S_ISREG(info.st_mode));
         ck_assert_int_eq(entries(inner, false), 2);
-        ct_tensor_file *file = ct_safetensors_load(first);
+        ct_tensor_file *file = ct_safetensors_load(first, NULL);
         ck_assert_double_eq(ct_item(get(file, "t")), i);
         ct_tensor_file_free(file);
     }
@@ -777,7 +778,7 @@ START_TEST(load_without_memory)
     int64_t n = 0;
     while (!file) {
         ct__fail_allocation(++n, _i);
-        file = ct_safetensors_load(path);
+        file = ct_safetensors_load(path, NULL);
         ct__fail_allocation(0, false);
         if (!file)
             expect_file_error(CT_ERROR_MEMORY, "safetensors_load: no memory");
@@ -787,6 +788,86 @@ START_TEST(load_without_memory)
         ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
     }
     ck_assert_int_gt(n, 5); /* header, places, names, storages */
+}
+END_TEST
+
+/* Small for a file, and much for a parser: things that take up to 80 times their text. */
+static const char *const fillers[] = {"[],", "{},", "0,", "\"\",", "[0,0],"};
+
+/* A file of a header, which is freed, and nothing else. */
+static void write_header(char *text)
+{
+    uint64_t length = strlen(text);
+    FILE *stream = fopen(path, "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert(fwrite(&length, sizeof length, 1, stream) == 1 && fwrite(text, length, 1, stream) == 1);
+    ck_assert_int_eq(fclose(stream), 0);
+    free(text);
+}
+
+static void write_filled_header(const char *filler, size_t size)
+{
+    char *text = malloc(size + 64), *end = text;
+    ck_assert_ptr_nonnull(text);
+    end += sprintf(end, "{\"a\":[");
+    while (end < text + size)
+        end = stpcpy(end, filler);
+    strcpy(end, "0]}");
+    write_header(text);
+}
+
+static ct_tensor_file *load_within(int64_t max_bytes)
+{
+    CT_OPTIONS(ct_safetensors_options, options, .max_bytes = max_bytes);
+    return ct_safetensors_load(path, &options);
+}
+
+static bool header_is_refused(void)
+{
+    return !ct_safetensors_load(path, NULL) && strstr(ct_error_message(), "are allowed; .max_bytes allows more");
+}
+
+START_TEST(a_header_may_not_fill_memory)
+{
+    write_filled_header(fillers[_i], 12000000);
+    ck_assert(holds_within(40, header_is_refused));
+    write_filled_header(fillers[_i], 1000);
+    ck_assert_ptr_null(load_within(1000));
+    expect_format_error(" bytes in memory, 1000 are allowed; .max_bytes allows more");
+    ck_assert_ptr_null(load_within(1000000));
+    expect_format_error("tensor 'a' has no dtype");
+}
+END_TEST
+
+/* As many tensors as fit, with no more than a header must say of them. */
+START_TEST(a_header_as_it_should_be_is_read)
+{
+    enum { N = 120000 };
+    char *text = malloc(60 * N), *end = text;
+    ck_assert_ptr_nonnull(text);
+    for (int i = 0; i < N; i++)
+        end += sprintf(end, "%c\"%x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? ',' : '{', i);
+    strcpy(end, "}");
+    ck_assert_uint_gt(end - text, (256 << 20) / 48);
+    write_header(text);
+    ct_tensor_file *file = ct_safetensors_load(path, NULL);
+    ck_assert_int_eq(ct_tensor_file_count(file), N);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(the_bytes_of_tensors_count)
+{
+    sample();
+    ck_assert_ptr_null(load_within(-1));
+    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_load: max_bytes is -1");
+    static const char *const names[] = {"w"};
+    save(names, (ct_tensor *[]){ct_zeros(CT_FLOAT64, CT_SHAPE(1000))}, 1);
+    ck_assert_ptr_null(load_within(8500));
+    expect_format_error(".max_bytes allows more");
+    ct_tensor_file *file = load_within(12000);
+    ck_assert_ptr_nonnull(file);
+    ct_tensor_file_free(file);
 }
 END_TEST
 
@@ -814,7 +895,7 @@ START_TEST(json_without_memory)
     int saves = 0, loads = 0;
     for (int64_t n = 1;; n++, loads++) {
         mallocs_left = n;
-        ct_tensor_file *file = ct_safetensors_load(path);
+        ct_tensor_file *file = ct_safetensors_load(path, NULL);
         mallocs_left = 0;
         ct_status code = ct_error_code();
         ct_error_clear();
@@ -1087,6 +1168,9 @@ Suite *ct_suite_file(void)
     tcase_add_test(tests, a_bare_name_is_in_the_working_directory);
     tcase_add_loop_test(tests, save_without_memory, 0, 2);
     tcase_add_loop_test(tests, load_without_memory, 0, 2);
+    tcase_add_loop_test(tests, a_header_may_not_fill_memory, 0, (int)(sizeof fillers / sizeof *fillers));
+    tcase_add_test(tests, a_header_as_it_should_be_is_read);
+    tcase_add_test(tests, the_bytes_of_tensors_count);
     tcase_add_loop_test(tests, json_without_memory, 0, 2);
     suite_add_tcase(suite, tests);
     tests = tcase_create("idx");

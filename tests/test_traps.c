@@ -242,6 +242,7 @@ static const char *const unnamed[] = {
     "ct_dataset_new(x, b, CT_FLOAT64)",
     "ct_dataset_from_idx(\"a\", \"b\", CT_FLOAT64)",
     "ct_dataset_from_csv(\"a\", CT_FLOAT64)",
+    "ct_safetensors_load(\"a\", 1000)",
     "ct_batches_new(data, 32)",
     "ct_fit(model, NULL, optimizer, data, 5)",
     "ct_plot_svg(\"a\", NULL, 0, \"title\")",

@@ -33,10 +33,19 @@ typedef struct ct_tensor_file ct_tensor_file;
  * io, memory. */
 CT_API ct_status ct_safetensors_save(const char *path, const char *const *names, ct_tensor *const *tensors, int64_t n);
 
+typedef struct CT_BY_NAME ct_safetensors_options {
+    CT_OPTIONS_HEAD;
+    int64_t
+        max_bytes; /* that header and tensors may take in memory; CT_UNSET_INT: 256 MiB, or 48 times the file if that is more */
+} ct_safetensors_options;
+#define CT_DEFAULTS_ct_safetensors_options .max_bytes = CT_UNSET_INT,
+CT_API void ct_safetensors_options_init(ct_safetensors_options *options, size_t size);
+
 /* Reads a whole .safetensors file; its "__metadata__" is skipped. The result is the caller's until
- * ct_tensor_file_free(). NULL with an error: NULL, io, memory, format (truncated, header not JSON, a name given
- * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have). */
-CT_API ct_tensor_file *ct_safetensors_load(const char *path);
+ * ct_tensor_file_free(). NULL with an error: NULL, argument, io, memory, format (truncated, header not JSON, a name given
+ * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have, more than max_bytes). options may
+ * be NULL. */
+CT_API ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_options *options);
 /* Tensors in the file; their indices are in the order of their bytes, which is that in which they were saved. */
 CT_API int64_t ct_tensor_file_count(const ct_tensor_file *file);
 /* Belongs to file; NULL outside 0..count-1. */
@@ -97,9 +106,10 @@ CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
 #define ct_file_write(...) ct_at_status(CT_HERE, ct_file_write(__VA_ARGS__))
-#define ct_safetensors_load(...) ((ct_tensor_file *)ct_at_object(CT_HERE, ct_safetensors_load(__VA_ARGS__)))
 #define ct_npy_load(...) ct_at(CT_HERE, CT_WITH1(ct_npy_load, ct_npy_options, __VA_ARGS__, ))
 #define ct_npy_save(...) ct_at_status(CT_HERE, ct_npy_save(__VA_ARGS__))
+#define ct_safetensors_load(...) \
+    ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_safetensors_load, ct_safetensors_options, __VA_ARGS__, )))
 #define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
 #define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
 #endif

@@ -1,0 +1,26 @@
+/* A process with a limit. Invariant: the one that asks is as it was. */
+#include "memory_limit.h"
+#include <check.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool holds_within(int megabytes, bool (*claim)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        FILE *pages = fopen("/proc/self/statm", "r");
+        unsigned long long used = 0;
+        if (!pages || fscanf(pages, "%llu", &used) != 1)
+            _exit(2);
+        rlim_t limit = (rlim_t)used * (rlim_t)sysconf(_SC_PAGESIZE) + (rlim_t)megabytes * 1000000;
+        if (setrlimit(RLIMIT_AS, &(struct rlimit){.rlim_cur = limit, .rlim_max = limit}) != 0)
+            _exit(3);
+        alarm(60);
+        _exit(claim() ? 0 : 1);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status == 0;
+}
