@@ -156,11 +156,12 @@ struct ct_scope {
     ct_tensor *first;
     const struct ct_part *region; /* the thread's when it was opened */
     int64_t live_at_open;
-    struct ct_call *call; /* whose function runs on this scope; NULL: none */
-    bool inner;           /* has one inside it that the user opened */
-    bool on_heap;         /* opened by the user; what follows is set only then */
-    int32_t line;         /* where */
-    const char *file;     /* NULL: not known */
+    struct ct_call *call;    /* whose function runs on this scope; NULL: none */
+    bool inner;              /* has one inside it that the user opened */
+    bool on_heap;            /* opened by the user; what follows is set only then */
+    int32_t line;            /* where */
+    const char *file;        /* NULL: not known */
+    struct ct_guard *guards; /* the newest first */
 };
 void ct__scope_push(ct_scope *scope);
 void ct__scope_pop(ct_scope *scope);    /* gives up what it owns; closes what was left open inside it */

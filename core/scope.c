@@ -3,10 +3,100 @@
 
 ct_status (*ct__check_call)(struct ct_call *call, const ct_tensor *t, const char *what, ct_misuse misuse);
 
+/* ---- tensors that are put back if the scope closes with an error ---- */
+
+/* Both tensors have no owner but this. */
+struct ct_guard {
+    ct_tensor *place, *elements; /* the tensor's, and a copy of what was there */
+    struct ct_guard *next;
+};
+
+/* The innermost scope that the user opened; NULL without one. */
+static ct_scope *user_scope(void)
+{
+    ct_scope *scope = ct__scope_current();
+    while (scope && !scope->on_heap)
+        scope = scope->parent;
+    return scope;
+}
+
+static bool is_guarded(const ct_scope *scope, const ct_tensor *t)
+{
+    for (const struct ct_guard *g = scope->guards; g; g = g->next)
+        if (g->place->storage == t->storage && g->place->offset == t->offset && ct__same_shape(g->place, t))
+            return true;
+    return false;
+}
+
+static void copy(ct_tensor *to, const ct_tensor *from)
+{
+    ct_dtype dtype = (ct_dtype)to->dtype;
+    ct__copy_strided(dtype, ct__ptr(to), to->strides, dtype, ct__ptr(from), from->strides, to->shape, to->rank);
+}
+
+static void end_guard(struct ct_guard *g)
+{
+    ct__tensor_unref(g->place);
+    ct__tensor_unref(g->elements);
+    ct__free(g, sizeof *g);
+}
+
+/* Takes t, new, out of its scope; NULL stays NULL. */
+static ct_tensor *disown(ct_tensor *t)
+{
+    if (t)
+        ct__scope_move(t, NULL);
+    return t;
+}
+
+static ct_status guard(ct_scope *scope, const ct_tensor *t)
+{
+    struct ct_guard *g = ct__alloc(sizeof *g);
+    if (!g)
+        return ct__no_memory("scope_guard");
+    g->place = disown(ct__tensor_alias(t, "scope_guard"));
+    g->elements = disown(g->place ? ct__tensor_new((ct_dtype)t->dtype, t->shape, t->rank, "scope_guard") : NULL);
+    if (!g->elements) {
+        end_guard(g);
+        return CT_ERROR_MEMORY;
+    }
+    copy(g->elements, t);
+    g->next = scope->guards;
+    scope->guards = g;
+    return CT_OK;
+}
+
+ct_status ct_scope_guard(ct_tensor *t)
+{
+    ct_status status = ct__check_writable(t, "scope_guard");
+    if (status == CT_OK)
+        status = ct__check_places(t, "scope_guard");
+    ct_scope *scope = user_scope();
+    if (status != CT_OK || !scope || ct_error_code() != CT_OK || is_guarded(scope, t))
+        return status;
+    return guard(scope, t);
+}
+
+static void end_guards(ct_scope *scope)
+{
+    while (scope->guards) {
+        struct ct_guard *g = scope->guards;
+        scope->guards = g->next;
+        if (ct_error_code() != CT_OK) {
+            copy(g->place, g->elements);
+            ct__tensor_written(g->place, "scope_guard");
+        }
+        end_guard(g);
+    }
+}
+
+/* ---- opening and closing ---- */
+
 static void close_innermost(void)
 {
     ct__thread_state *me = ct__here();
     ct_scope *scope = me->innermost;
+    end_guards(scope);
     ct__scope_pop(scope);
     scope->parent->inner = false;
     me->depth--;
@@ -118,6 +208,7 @@ ct_status ct_scope_open(void)
     scope->on_heap = scope->parent->inner = true;
     scope->file = NULL;
     scope->line = 0;
+    scope->guards = NULL;
     ct__here()->depth++;
     return CT_OK;
 }

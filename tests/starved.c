@@ -1,6 +1,6 @@
 /* No memory, for the whole process: this program's own malloc serves the library, zlib, jansson and the C library itself,
  * and makes each allocation of a few whole jobs fail, alone and with all after it. Each time there is an error that says
- * so, nothing leaks, nothing is printed, and no parameter has changed; or, where the C library can do without, all is
+ * so, nothing leaks, nothing is printed, and no parameter and no running statistics have changed; or, where the C library can do without, all is
  * done. Likewise where no thread can be made. Ends with "N passed, N failed".
  *
  * usage: starved [JOB]     every allocation of that job; without it, of each job about as many as its row says */
@@ -392,7 +392,7 @@ static FILE *result; /* where this program prints; 1 and 2 are a file that must 
 /* What must be as it was after an attempt that failed. */
 typedef struct state {
     int64_t blocks, live_bytes, live_tensors;
-    unsigned long bits; /* of the parameters */
+    unsigned long bits; /* of parameters and buffers */
 } state;
 
 static unsigned long model_bits(const trained *t)
@@ -400,8 +400,7 @@ static unsigned long model_bits(const trained *t)
     unsigned long bits = 5381;
     for (int64_t i = 0; i < ct_module_count(t->module); i++) {
         const unsigned char *bytes = ct_data(ct_module_tensor(t->module, i));
-        for (int64_t b = 0; ct_module_is_parameter(t->module, i) && b < ct_numel(ct_module_tensor(t->module, i)) * 4;
-             b++)
+        for (int64_t b = 0; b < ct_numel(ct_module_tensor(t->module, i)) * 4; b++)
             bits = bits * 33 + bytes[b];
     }
     return bits;
@@ -452,7 +451,7 @@ static void try_failure(const job *j, trained *t, int64_t at, bool all_after)
                  after.live_tensors == before.live_tensors;
     report(good == (code == CT_OK) && (good || code == CT_ERROR_MEMORY), j->name, "the wrong error", at);
     report(clean, j->name, "it leaves something behind", at);
-    report(good || after.bits == before.bits, j->name, "a parameter has changed", at);
+    report(good || after.bits == before.bits, j->name, "a parameter or a buffer has changed", at);
 }
 
 static void try_job(const job *j, bool every_one)

@@ -24,6 +24,7 @@
     SUITE(definition) \
     SUITE(alias) \
     SUITE(memory) \
+    SUITE(guard) \
     SUITE(random) \
     SUITE(print) \
     SUITE(file) \

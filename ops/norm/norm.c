@@ -140,10 +140,11 @@ static ct_tensor *mixed(ct_tensor *running, ct_tensor *batch, double factor, dou
     return ct_add(ct_mul_scalar(running, 1 - momentum), ct_mul_scalar(shaped, factor * momentum));
 }
 
-/* Whether t can be copied into; otherwise the error is set. */
-static bool can_change(const ct_tensor *t)
+/* Whether t can be copied into, and, should the step fail, be put back; otherwise the error is set. */
+static bool can_change(ct_tensor *t)
 {
-    return ct__check_writable(t, "batch_norm") == CT_OK && ct__check_places(t, "batch_norm") == CT_OK;
+    return ct__check_writable(t, "batch_norm") == CT_OK && ct__check_places(t, "batch_norm") == CT_OK &&
+           ct_scope_guard(t) == CT_OK;
 }
 
 /* Both change, or neither: whatever can fail comes before the first change. */

@@ -102,6 +102,10 @@ CT_API ct_status ct_copy_(ct_tensor *t, const ct_tensor *src);
 CT_API ct_status ct_scope_open(void);
 /* Closes the innermost scope and gives back what it owns. Closing with none open is an error (state). */
 CT_API ct_status ct_scope_close(void);
+/* Makes what changes t in place from here on count only if all goes well: if an error is pending when the innermost scope closes, and
+ * none is now, t's elements are put back as they are now. So a step that fails in a scope of its own leaves all as it was. Without an
+ * open scope it does nothing. Errors: NULL, state (t may not be changed in place), memory. */
+CT_API ct_status ct_scope_guard(ct_tensor *t);
 /* Hands t from the innermost scope to the one around it (a function's result, say); returns t. */
 CT_API ct_tensor *ct_scope_return(ct_tensor *t);
 /* Takes t out of its scope: it is the caller's until ct_release(). Returns t. Keeping a kept tensor changes nothing. */
@@ -185,6 +189,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_get(t, ...) ct_at_value(CT_HERE, ct_get(t, __VA_ARGS__))
 #define ct_scope_open() ct_at_scope(CT_HERE, ct_scope_open())
 #define ct_scope_close() ct_at_status(CT_HERE, ct_scope_close())
+#define ct_scope_guard(t) ct_at_status(CT_HERE, ct_scope_guard(t))
 #define ct_scope_return(t) ct_at(CT_HERE, ct_scope_return(t))
 #define ct_release(...) (void)ct_at_integer(CT_HERE, (ct_release(__VA_ARGS__), 0))
 #define ct_keep(t) ct_at(CT_HERE, ct_keep(t))

@@ -26,8 +26,8 @@ CT_API void ct_norm_options_init(ct_norm_options *options, size_t size);
 
 /* (x - mean) / sqrt(variance + eps) * weight + bias with the biased variance, for each channel over all other axes (Ioffe,
  * Szegedy 2015). weight, bias [C]. Errors: shape, dtype, argument. A channel of one element cannot be trained on (argument).
- * The running statistics change when all of the result is there, both or neither; what fails later in the step, another
- * operation or backward, leaves them changed, as in PyTorch. */
+ * The running statistics change when all of the result is there, both or neither. If what fails later in the step, another
+ * operation or backward, is still pending when the innermost scope closes, they are put back: ct_scope_guard(). */
 CT_API ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options);
 /* The same for each sample over its last axes (Ba, Kiros, Hinton 2016). weight, bias: the shape of those axes. */
 CT_API ct_tensor *ct_layer_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options);
