@@ -46,6 +46,14 @@ const void *ct_options_read(const char *function, const void *given, const void 
     return room;
 }
 
+bool ct_option_refused(const char *function, const char *member, const void *given, const void *default_, size_t size)
+{
+    if (given && default_ && memcmp(given, default_, size) == 0)
+        return false;
+    ct__error(CT_ERROR_ARGUMENT, "%s: takes no %s", function, member);
+    return true;
+}
+
 void ct_options_init(void *options, size_t size, const void *defaults)
 {
     if (!options || !defaults || size < sizeof size)

@@ -543,26 +543,14 @@ static ct_status read_options(const char *op, int spatial, int64_t kernel, const
     return status;
 }
 
-/* What only the other kind of pool takes must not be given. */
-static ct_status refuse_others(const char *op, bool maximum, const ct_pool_options *o, const pool_attributes *a)
-{
-    if (maximum && (a->divisor != 0 || o->exclude_pad))
-        return ct__error(CT_ERROR_ARGUMENT, "%s: takes no divisor and no exclude_pad, which are for means", op);
-    bool dilated = a->dilation[0] > 1 || a->dilation[1] > 1;
-    if (!maximum && (dilated || o->indices))
-        return ct__error(CT_ERROR_ARGUMENT, "%s: takes no dilation and no indices, which are for maxima", op);
-    return CT_OK;
-}
-
 static ct_tensor *max_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t kernel, const ct_pool_options *options)
 {
     CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
-    if (!o)
+    if (!o || CT_TAKES_NO(o, op->name, divisor) || CT_TAKES_NO(o, op->name, exclude_pad))
         return NULL;
     ct_tensor *outputs[2];
     pool_attributes a;
     bool applied = read_options(op->name, spatial, kernel, o, &a) == CT_OK &&
-                   refuse_others(op->name, true, o, &a) == CT_OK &&
                    ct_apply_multi(op, (ct_tensor *[]){x}, 1, &a, outputs) == CT_OK;
     if (o->indices)
         *o->indices = applied ? outputs[1] : NULL;
@@ -583,7 +571,8 @@ static ct_tensor *avg_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t k
 {
     CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
     pool_attributes a;
-    if (!o || read_options(op->name, spatial, kernel, o, &a) != CT_OK || refuse_others(op->name, false, o, &a) != CT_OK)
+    if (!o || CT_TAKES_NO(o, op->name, dilation) || CT_TAKES_NO(o, op->name, indices) ||
+        read_options(op->name, spatial, kernel, o, &a) != CT_OK)
         return NULL;
     return ct_apply(op, (ct_tensor *[]){x}, 1, &a);
 }

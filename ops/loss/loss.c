@@ -90,15 +90,14 @@ CT_OPTIONS_INIT(ct_loss_options)
 static ct_tensor *apply(const ct_op *op, ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
     CT_READ_OPTIONS(ct_loss_options, o, options, op->name);
-    if (!o)
+    bool refused = !o || (op != &ct_op_huber_loss && CT_TAKES_NO(o, op->name, delta)) ||
+                   (op != &ct_op_kl_div && CT_TAKES_NO(o, op->name, log_target)) ||
+                   (op->max_inputs < 3 && CT_TAKES_NO(o, op->name, weight)) ||
+                   (op->max_inputs < 4 && CT_TAKES_NO(o, op->name, pos_weight));
+    if (refused)
         return NULL;
     loss_attributes how = {.number = o->delta, .reduction = o->reduction, .flag = o->log_target};
     ct_tensor *inputs[] = {x, t, o->weight, o->pos_weight};
-    for (int i = op->max_inputs; i < 4; i++)
-        if (inputs[i]) {
-            ct__error(CT_ERROR_ARGUMENT, "%s: takes no %s", op->name, i == 2 ? "weight" : "pos_weight");
-            return NULL;
-        }
     return ct_apply(op, inputs, op->max_inputs, &how);
 }
 

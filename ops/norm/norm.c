@@ -16,11 +16,17 @@ CT_OPTIONS_INIT(ct_norm_options)
 CT_OPTIONS_INIT(ct_local_response_options)
 CT_OPTIONS_INIT(ct_normalize_options)
 
+/* What of the shared options an operation takes. */
+enum { RUNNING = 1, AXES = 2 };
+
 /* The options as attributes, where axes 0 counts as the weight's. */
-static bool read_options(const char *op, const ct_norm_options *given, double eps, norm_attributes *a)
+static bool read_options(const char *op, int takes, const ct_norm_options *given, double eps, norm_attributes *a)
 {
     CT_READ_OPTIONS(ct_norm_options, o, given, op);
-    if (!o)
+    if (!o || (!(takes & AXES) && CT_TAKES_NO(o, op, axes)))
+        return false;
+    if (!(takes & RUNNING) && (CT_TAKES_NO(o, op, running_mean) || CT_TAKES_NO(o, op, running_var) ||
+                               CT_TAKES_NO(o, op, evaluation) || CT_TAKES_NO(o, op, momentum)))
         return false;
     if (o->axes == 0) {
         ct__error(CT_ERROR_ARGUMENT, "%s: 0 axes", op);
@@ -315,7 +321,7 @@ const ct_op ct_op_batch_norm = {
 ct_tensor *ct_batch_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
     norm_attributes attributes;
-    if (!read_options("batch_norm", options, 1e-5, &attributes))
+    if (!read_options("batch_norm", RUNNING, options, 1e-5, &attributes))
         return NULL;
     ct_tensor *inputs[] = {x, weight, bias, options ? options->running_mean : NULL,
                            options ? options->running_var : NULL};
@@ -416,7 +422,7 @@ const ct_op ct_op_layer_norm = {
 ct_tensor *ct_layer_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
     norm_attributes attributes;
-    if (!read_options("layer_norm", options, 1e-5, &attributes))
+    if (!read_options("layer_norm", AXES, options, 1e-5, &attributes))
         return NULL;
     return ct_apply(&ct_op_layer_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }
@@ -468,7 +474,7 @@ const ct_op ct_op_rms_norm = {
 ct_tensor *ct_rms_norm(ct_tensor *x, ct_tensor *weight, const ct_norm_options *options)
 {
     norm_attributes attributes;
-    if (!read_options("rms_norm", options, 1e-6, &attributes))
+    if (!read_options("rms_norm", AXES, options, 1e-6, &attributes))
         return NULL;
     return ct_apply(&ct_op_rms_norm, (ct_tensor *[]){x, weight}, 2, &attributes);
 }
@@ -601,7 +607,7 @@ ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_ten
                          const ct_norm_options *options)
 {
     norm_attributes attributes;
-    if (!read_options("group_norm", options, 1e-5, &attributes))
+    if (!read_options("group_norm", 0, options, 1e-5, &attributes))
         return NULL;
     attributes.groups = groups;
     return ct_apply(&ct_op_group_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
@@ -610,7 +616,7 @@ ct_tensor *ct_group_norm(ct_tensor *x, int64_t groups, ct_tensor *weight, ct_ten
 ct_tensor *ct_instance_norm(ct_tensor *x, ct_tensor *weight, ct_tensor *bias, const ct_norm_options *options)
 {
     norm_attributes attributes;
-    if (!read_options("instance_norm", options, 1e-5, &attributes))
+    if (!read_options("instance_norm", 0, options, 1e-5, &attributes))
         return NULL;
     return ct_apply(&ct_op_instance_norm, (ct_tensor *[]){x, weight, bias}, 3, &attributes);
 }

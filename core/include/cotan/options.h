@@ -67,6 +67,10 @@ CT_API const void *ct_options_read(const char *function, const void *given, cons
 /* What <type>_init() does: the defaults, as far as size goes. NULL is fine. */
 CT_API void ct_options_init(void *options, size_t size, const void *defaults);
 
+/* Whether a member is not as default_, which has the same size; then the error (argument) "<function>: takes no <member>". */
+CT_API bool ct_option_refused(const char *function, const char *member, const void *given, const void *default_,
+                              size_t size);
+
 #ifndef __cplusplus
 /* The defaults as a list of initialisers: static const ct_conv_options defaults = {CT_DEFAULTS(ct_conv_options)}; */
 #define CT_DEFAULTS(type) CT_DEFAULTS_##type.struct_size = sizeof(type)
@@ -77,6 +81,10 @@ CT_API void ct_options_init(void *options, size_t size, const void *defaults);
     const type *options = (given) && (given)->struct_size == sizeof(type) \
                               ? (given)                                   \
                               : (const type *)ct_options_read(function, given, &options##_defaults, &options##_room)
+/* For a function that shares its struct with others: true, with an error, if a member that is theirs has been given. Behind
+ * CT_READ_OPTIONS(type, options, ...). */
+#define CT_TAKES_NO(options, function, member) \
+    ct_option_refused(function, #member, &(options)->member, &options##_defaults.member, sizeof(options)->member)
 /* Defines <type>_init(). */
 #define CT_OPTIONS_INIT(type)                             \
     void type##_init(type *options, size_t size)          \

@@ -28,7 +28,7 @@ typedef struct CT_BY_NAME ct_recurrent_options {
     bool evaluation;    /* true in evaluation: no dropout; false, the default, in training */
     bool batch_first;   /* x and the result are [N, T, ...] */
     ct_tensor **h_last; /* gets the last h of each layer and direction, [layers directions, N, H]; may be NULL */
-    ct_tensor **c_last; /* lstm: likewise c */
+    ct_tensor **c_last; /* lstm: likewise c; the others: gets NULL */
 } ct_recurrent_options;
 #define CT_DEFAULTS_ct_recurrent_options
 CT_API void ct_recurrent_options_init(ct_recurrent_options *options, size_t size);
