@@ -30,6 +30,12 @@ int ct__no_grad_depth(int depth)
     return before;
 }
 
+/* What messages call an operation. */
+static const char *called(const ct_op *op)
+{
+    return op->function ? op->function : op->name;
+}
+
 /* ---- the call, from inside an operation's functions ---- */
 
 int ct_call_inputs(const ct_call *call)
@@ -127,7 +133,7 @@ ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *s
 
 ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t)
 {
-    ct_status status = ct__check_tensor(t, call->op->name);
+    ct_status status = ct__check_tensor(t, called(call->op));
     return status == CT_OK ? ct_call_output_shape(call, i, (ct_dtype)t->dtype, t->shape, t->rank) : status;
 }
 
@@ -171,7 +177,7 @@ ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
     va_start(arguments, format);
     ct__vformat(message, sizeof message, format, arguments);
     va_end(arguments);
-    return ct__error(code, "%s: %s", call->op->name, message);
+    return ct__error(code, "%s: %s", called(call->op), message);
 }
 
 const char *ct_call_shapes(const ct_call *call)
@@ -294,8 +300,8 @@ static CT_COLD ct_status explain_record(const ct_op *op, int n, const void *attr
     else if (op->min_inputs < 0 || op->max_inputs < op->min_inputs || op->max_inputs > CT_MAX_INPUTS)
         fault = "must have 0 <= min_inputs <= max_inputs <= CT_MAX_INPUTS";
     if (fault)
-        return ct__error(CT_ERROR_ARGUMENT, "%s: the record %s", op->name, fault);
-    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", op->name, n, op->min_inputs, op->max_inputs);
+        return ct__error(CT_ERROR_ARGUMENT, "%s: the record %s", called(op), fault);
+    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", called(op), n, op->min_inputs, op->max_inputs);
 }
 
 /* Checks what every call needs of its record; what only an expression or recording needs is checked there. */
@@ -381,14 +387,14 @@ static CT_COLD ct_status explain_dtypes(const ct_op *op, ct_tensor *const *input
             continue;
         const char *name = ct_dtype_name((ct_dtype)inputs[i]->dtype);
         if (!(set & CT_ONLY(inputs[i]->dtype)) && set == CT_FLOATS)
-            return ct__error(CT_ERROR_DTYPE, "%s: takes float32 or float64, not %s; ct_cast() it", op->name, name);
+            return ct__error(CT_ERROR_DTYPE, "%s: takes float32 or float64, not %s; ct_cast() it", called(op), name);
         if (!(set & CT_ONLY(inputs[i]->dtype)))
-            return ct__error(CT_ERROR_DTYPE, "%s: %s %s, not %s; see ct_cast()", op->name,
+            return ct__error(CT_ERROR_DTYPE, "%s: %s %s, not %s; see ct_cast()", called(op),
                              role_of(op, i, role, sizeof role), name, set_text(set, types, sizeof types));
         if (!has_choice(set))
             continue;
         if (first >= 0 && inputs[first]->dtype != inputs[i]->dtype)
-            return ct__error(CT_ERROR_DTYPE, "%s: dtypes differ: %s and %s (inputs %d and %d)", op->name,
+            return ct__error(CT_ERROR_DTYPE, "%s: dtypes differ: %s and %s (inputs %d and %d)", called(op),
                              ct_dtype_name((ct_dtype)inputs[first]->dtype), name, first, i);
         first = first < 0 ? i : first;
     }
@@ -427,11 +433,11 @@ static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, 
         const ct_tensor *input = inputs[i];
         if (CT_LIKELY(input != NULL)) {
             if (CT_UNLIKELY(!ct__is_alive(input)))
-                return ct__check_tensor(input, op->name);
+                return ct__check_tensor(input, called(op));
             joint &= CT_ONLY(input->dtype);
             any |= input->requires_grad;
         } else if (i < op->min_inputs || op->max_inputs == CT_MAX_INPUTS) {
-            return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", op->name, i);
+            return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", called(op), i);
         } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
             return ct_error_code();
         }
@@ -576,7 +582,7 @@ static ct_status check_results(ct_call *call)
             return ct_error_code() != CT_OK ? ct_error_code()
                                             : ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
         else if (!ct__is_alive(call->outputs[i]))
-            return ct__check_tensor(call->outputs[i], call->op->name);
+            return ct__check_tensor(call->outputs[i], called(call->op));
     return CT_OK;
 }
 
@@ -584,7 +590,7 @@ static ct_status check_results(ct_call *call)
 static __attribute__((noinline)) ct_status run_expression(ct_call *call)
 {
     const ct_op *op = call->op;
-    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, op->name, true);
+    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, called(op), true);
     if (!inner)
         return CT_ERROR_MEMORY;
     ct__here()->region = inner;

@@ -529,6 +529,7 @@ static ct_tensor *cross_entropy_soft_expression(ct_call *call)
 
 const ct_op ct_op_cross_entropy_soft = {
     .name = "cross_entropy_soft",
+    .function = "cross_entropy",
     .gradient =
         "x: g (sum(q) softmax(x) - q), q = weight ((1 - label_smoothing) target + label_smoothing / C); target: -g "
         "weight (1 - label_smoothing) log softmax(x); by the number of rows for a mean",
@@ -559,6 +560,10 @@ ct_tensor *ct_cross_entropy(ct_tensor *x, ct_tensor *target, const ct_cross_entr
         return NULL;
     cross_entropy_attributes how = attributes_of(o);
     bool soft = target && ct__is_alive(target) && ct__dtype_is_float((ct_dtype)target->dtype);
+    if (soft && o->ignore_index != o_defaults.ignore_index) {
+        ct__error(CT_ERROR_ARGUMENT, "cross_entropy: takes no ignore_index where the target holds probabilities");
+        return NULL;
+    }
     return (ct_apply)(soft ? &ct_op_cross_entropy_soft : &ct_op_cross_entropy, (ct_tensor *[]){x, target, o->weight}, 3,
                       &how);
 }
@@ -627,12 +632,8 @@ const ct_op ct_op_nll_loss = {
 ct_tensor *ct_nll_loss(ct_tensor *x, ct_tensor *target, const ct_cross_entropy_options *options)
 {
     CT_READ_OPTIONS(ct_cross_entropy_options, o, options, "nll_loss");
-    if (!o)
+    if (!o || CT_TAKES_NO(o, "nll_loss", label_smoothing))
         return NULL;
     cross_entropy_attributes how = attributes_of(o);
-    if (how.smoothing != 0) {
-        ct__error(CT_ERROR_ARGUMENT, "nll_loss: takes no label_smoothing");
-        return NULL;
-    }
     return (ct_apply)(&ct_op_nll_loss, (ct_tensor *[]){x, target, o->weight}, 3, &how);
 }

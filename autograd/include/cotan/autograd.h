@@ -85,6 +85,7 @@ typedef struct ct_op {
     const ct_sample *samples; /* ends with a sample whose inputs are NULL */
     const char *source;       /* where the formula is from; may be NULL */
     const char *roles;        /* what inputs are called in messages, a word each: "x index"; may be NULL */
+    const char *function;     /* the function that applies it, for messages, if that has another name; else NULL */
     /* Floating-point operations of forward, for profiles: a product and a sum are two. NULL: not counted. */
     double (*flops)(ct_call *call);
     /* Beside an expression: outputs behind the others that only forward fills and only backward sees, of those that .saves names.

@@ -28,7 +28,7 @@ typedef struct CT_BY_NAME ct_cross_entropy_options {
     ct_tensor *weight;      /* one for each class, [C], or NULL */
     double label_smoothing; /* 0..1: this share of the target is spread evenly over all classes */
     ct_reduction reduction; /* not CT_BATCH_MEAN. The mean over class labels is weighted, and leaves ignored ones out */
-    int64_t ignore_index;   /* labels of this value count for nothing; default -100 */
+    int64_t ignore_index;   /* labels of this value count for nothing; default -100. Not with probabilities */
 } ct_cross_entropy_options;
 #define CT_DEFAULTS_ct_cross_entropy_options .ignore_index = -100,
 CT_API void ct_cross_entropy_options_init(ct_cross_entropy_options *options, size_t size);
