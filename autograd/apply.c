@@ -719,12 +719,12 @@ ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_o
 
 bool ct_requires_grad(const ct_tensor *t)
 {
-    return t && t->requires_grad;
+    return ct__can_look(t, "requires_grad") && t->requires_grad;
 }
 
 bool ct_is_leaf(const ct_tensor *t)
 {
-    return t && !t->node;
+    return ct__can_look(t, "is_leaf") && !t->node;
 }
 
 ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad)
@@ -751,7 +751,7 @@ ct_tensor *ct_parameter(ct_tensor *t)
 
 ct_tensor *ct_grad_of(const ct_tensor *t)
 {
-    return t ? t->grad : NULL;
+    return ct__can_look(t, "grad_of") ? t->grad : NULL;
 }
 
 void ct__set_grad(ct_tensor *t, ct_tensor *grad)

@@ -5,7 +5,7 @@
 
 ct_node *ct_node_of(const ct_tensor *t)
 {
-    return t ? t->node : NULL;
+    return ct__can_look(t, "node_of") ? t->node : NULL;
 }
 
 const ct_op *ct_node_op(const ct_node *node)

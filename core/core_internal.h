@@ -101,6 +101,11 @@ static inline bool ct__is_alive(const ct_tensor *t)
 {
     return t->alive == CT_ALIVE;
 }
+/* For functions that tell what t is: false for NULL, of which nothing is known, and, with the error "<what>: ...", for a closed one. */
+static inline bool ct__can_look(const ct_tensor *t, const char *what)
+{
+    return t && (CT_LIKELY(ct__is_alive(t)) || ct__check_tensor(t, what) == CT_OK);
+}
 /* Notes an in-place change; ct_at_write and ct_at_data add the location. */
 void ct__tensor_written(ct_tensor *t, const char *writer);
 /* CT_OK, or an error if t may not be changed in place (it is recorded in a graph). */

@@ -4,6 +4,7 @@
  * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that
  * is saved takes its name only when all of it is on the disk. */
 #include "file_internal.h"
+#include <cotan/object.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -342,9 +343,8 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
 
 /* ---- loading: the tensors ---- */
 
-/* One block: this, the entries, the entries in the order of their names, the names. */
+/* One object: this, the entries, the entries in the order of their names, the names. */
 struct ct_tensor_file {
-    size_t bytes;
     int64_t count;
     struct file_entry **by_name;
     struct file_entry {
@@ -352,6 +352,8 @@ struct ct_tensor_file {
         ct_tensor *tensor; /* kept */
     } entries[];
 };
+
+#define KIND "tensor file"
 
 static int order_of_names(const void *left, const void *right)
 {
@@ -364,10 +366,9 @@ static ct_tensor_file *file_new(const span *spans, int64_t n)
     size_t fixed = index + (size_t)n * sizeof(struct file_entry *), bytes = fixed;
     for (int64_t i = 0; i < n; i++)
         bytes += strlen(spans[i].name) + 1;
-    ct_tensor_file *file = ct__alloc(bytes);
+    ct_tensor_file *file = ct_object_new(KIND, bytes);
     if (!file)
         return NULL;
-    file->bytes = bytes;
     file->count = n;
     file->by_name = (struct file_entry **)(void *)((char *)file + index);
     char *names = (char *)file + fixed;
@@ -405,7 +406,7 @@ static ct_tensor_file *load(const reader *r, json_t *header)
     ct_tensor_file *file = NULL;
     if (status == CT_OK) {
         file = file_new(spans, n);
-        status = file ? read_tensors(r, spans, file) : ct__no_memory("safetensors_load");
+        status = file ? read_tensors(r, spans, file) : CT_ERROR_MEMORY;
     }
     if (status != CT_OK) {
         ct_tensor_file_free(file);
@@ -432,19 +433,26 @@ ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_optio
     return file;
 }
 
+/* NULL is a file without tensors; a freed one is an error. */
+static bool can_look(const ct_tensor_file *file, const char *what)
+{
+    return file && ct_object_check(file, KIND, what) == CT_OK;
+}
+
 int64_t ct_tensor_file_count(const ct_tensor_file *file)
 {
-    return file ? file->count : 0;
+    return can_look(file, "tensor_file_count") ? file->count : 0;
 }
 
 const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index)
 {
-    return file && index >= 0 && index < file->count ? file->entries[index].name : NULL;
+    bool has = can_look(file, "tensor_file_name") && index >= 0 && index < file->count;
+    return has ? file->entries[index].name : NULL;
 }
 
 ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name)
 {
-    if (!file || !name || file->count == 0)
+    if (!name || !can_look(file, "tensor_file_get") || file->count == 0)
         return NULL;
     struct file_entry key = {.name = name}, *wanted = &key;
     struct file_entry **found =
@@ -454,9 +462,9 @@ ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name)
 
 void ct_tensor_file_free(ct_tensor_file *file)
 {
-    if (!file)
+    if (!can_look(file, "tensor_file_free"))
         return;
     for (int64_t i = 0; i < file->count; i++)
         ct_release(file->entries[i].tensor);
-    ct__free(file, file->bytes);
+    ct_object_free(file);
 }

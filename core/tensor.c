@@ -463,7 +463,7 @@ ct_tensor *ct_name(ct_tensor *t, const char *name)
 
 const char *ct_name_of(const ct_tensor *t)
 {
-    return t ? t->name : NULL;
+    return ct__can_look(t, "name_of") ? t->name : NULL;
 }
 
 /* ---- making tensors ---- */
@@ -637,55 +637,50 @@ ct_tensor *ct_ones_like(const ct_tensor *t)
 
 /* ---- what a tensor is ---- */
 
-static bool usable(const ct_tensor *t)
-{
-    return t && t->alive == CT_ALIVE;
-}
-
 ct_dtype ct_dtype_of(const ct_tensor *t)
 {
-    return usable(t) ? (ct_dtype)t->dtype : CT_FLOAT32;
+    return ct__can_look(t, "dtype_of") ? (ct_dtype)t->dtype : CT_FLOAT32;
 }
 
 int ct_rank(const ct_tensor *t)
 {
-    return usable(t) ? t->rank : 0;
+    return ct__can_look(t, "rank") ? t->rank : 0;
 }
 
 const int64_t *ct_shape(const ct_tensor *t)
 {
-    return usable(t) ? t->shape : NULL;
+    return ct__can_look(t, "shape") ? t->shape : NULL;
 }
 
 const int64_t *ct_strides(const ct_tensor *t)
 {
-    return usable(t) ? t->strides : NULL;
+    return ct__can_look(t, "strides") ? t->strides : NULL;
 }
 
 int64_t ct_size(const ct_tensor *t, int axis)
 {
-    int found = usable(t) && t->rank > 0 ? ct__axis(axis, t->rank) : -1;
+    int found = ct__can_look(t, "size") && t->rank > 0 ? ct__axis(axis, t->rank) : -1;
     return found < 0 ? 0 : t->shape[found];
 }
 
 int64_t ct_numel(const ct_tensor *t)
 {
-    return usable(t) ? t->numel : 0;
+    return ct__can_look(t, "numel") ? t->numel : 0;
 }
 
 bool ct_is_contiguous(const ct_tensor *t)
 {
-    return usable(t) && t->contiguous;
+    return ct__can_look(t, "is_contiguous") && t->contiguous;
 }
 
 bool ct_shares_storage(const ct_tensor *a, const ct_tensor *b)
 {
-    return usable(a) && usable(b) && a->storage == b->storage;
+    return ct__can_look(a, "shares_storage") && ct__can_look(b, "shares_storage") && a->storage == b->storage;
 }
 
 bool ct_same(const ct_tensor *a, const ct_tensor *b)
 {
-    if (!usable(a) || !usable(b))
+    if (!ct__can_look(a, "same") || !ct__can_look(b, "same"))
         return false;
     if (a == b)
         return true;
@@ -699,7 +694,7 @@ bool ct_same(const ct_tensor *a, const ct_tensor *b)
 
 int64_t ct_tensor_version(const ct_tensor *t)
 {
-    return usable(t) ? t->storage->version : 0;
+    return ct__can_look(t, "tensor_version") ? t->storage->version : 0;
 }
 
 /* ---- elements ---- */

@@ -39,6 +39,25 @@ START_TEST(a_freed_object_is_named)
 }
 END_TEST
 
+START_TEST(a_file_of_tensors_that_was_freed)
+{
+    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(2));
+    ct_safetensors_save("freed.safetensors", (const char *const[]){"x"}, &x, 1);
+    ct_tensor_file *file = ct_safetensors_load("freed.safetensors");
+    remove("freed.safetensors");
+    ck_assert_int_eq(ct_tensor_file_count(file), 1);
+    ct_tensor_file_free(file);
+    ck_assert_int_eq(ct_tensor_file_count(file), 0);
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_count: the tensor file is used after it was freed");
+    ck_assert_ptr_null(ct_tensor_file_get(file, "x"));
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_get: the tensor file is used after it was freed");
+    ck_assert_ptr_null(ct_tensor_file_name(file, 0));
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_name: the tensor file is used after it was freed");
+    ct_tensor_file_free(file);
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_free: the tensor file is used after it was freed");
+}
+END_TEST
+
 START_TEST(a_module_freed_before_its_layer_and_optimiser)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
@@ -254,6 +273,7 @@ Suite *ct_suite_objects(void)
     tcase_add_test(tcase, a_freed_object_is_named);
     tcase_add_test(tcase, a_module_freed_before_its_layer_and_optimiser);
     tcase_add_test(tcase, a_data_set_freed_before_its_batches);
+    tcase_add_test(tcase, a_file_of_tensors_that_was_freed);
 #endif
     tcase_add_test(tcase, one_tensor_under_two_names_is_refused);
     tcase_add_loop_test(tcase, tied_layers_are_one, 0, 2);

@@ -560,7 +560,64 @@ START_TEST(use_after_close)
     expect_error(NULL, CT_ERROR_STATE, "release: the tensor made by 'ones' at ");
     ck_assert_int_ne(ct_fill_(t, 1), CT_OK);
     ct_error_clear();
-    ck_assert(ct_rank(t) == 0 && !ct_shape(t) && ct_numel(t) == 0);
+}
+END_TEST
+
+/* Each function that tells what a tensor is, and what it tells of one that was given up. */
+static bool looks_at(const ct_tensor *t, int which, const char **name)
+{
+#define LOOK(look, is_nothing) (*name = #look, is_nothing)
+    switch (which) {
+    case 0:
+        return LOOK(dtype_of, ct_dtype_of(t) == CT_FLOAT32);
+    case 1:
+        return LOOK(rank, ct_rank(t) == 0);
+    case 2:
+        return LOOK(shape, !ct_shape(t));
+    case 3:
+        return LOOK(strides, !ct_strides(t));
+    case 4:
+        return LOOK(size, ct_size(t, 0) == 0);
+    case 5:
+        return LOOK(numel, ct_numel(t) == 0);
+    case 6:
+        return LOOK(is_contiguous, !ct_is_contiguous(t));
+    case 7:
+        return LOOK(shares_storage, !ct_shares_storage(t, t));
+    case 8:
+        return LOOK(same, !ct_same(t, t));
+    case 9:
+        return LOOK(tensor_version, ct_tensor_version(t) == 0);
+    case 10:
+        return LOOK(name_of, !ct_name_of(t));
+    case 11:
+        return LOOK(requires_grad, !ct_requires_grad(t));
+    case 12:
+        return LOOK(is_leaf, !ct_is_leaf(t));
+    case 13:
+        return LOOK(grad_of, !ct_grad_of(t));
+    case 14:
+        return LOOK(node_of, !ct_node_of(t));
+    }
+    return *name = NULL, false;
+#undef LOOK
+}
+
+START_TEST(a_look_at_a_closed_tensor)
+{
+    const char *name;
+    char message[64];
+    ct_tensor *leaf = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(2)), true);
+    ok(ct_scope_open());
+    ct_tensor *t = ct_square(leaf);
+    ok(ct_scope_close());
+    for (int i = 0; looks_at(t, i, &name); i++) {
+        snprintf(message, sizeof message, "%s: the tensor made by 'square'", name);
+        expect_error(NULL, CT_ERROR_STATE, message);
+        ck_assert(looks_at(NULL, i, &name));
+        ok(ct_error_code()); /* of nothing nothing is known */
+    }
+    ck_assert_ptr_null(name);
 }
 END_TEST
 #endif
@@ -1304,7 +1361,7 @@ Suite *ct_suite_tensor(void)
         TESTS(scopes_nest, kept_tensors_stay, released_tensors_leave_their_scope, closing_with_none_open,
               released_twice));
 #if CT_LIFETIME_CHECKS
-    add(suite, "closed", 1, TESTS(use_after_close));
+    add(suite, "closed", 1, TESTS(use_after_close, a_look_at_a_closed_tensor));
 #endif
     add(suite, "memory", 1,
         TESTS(peak_and_live_bytes, cached_bytes_are_used_again, size_classes, blocks_are_aligned,

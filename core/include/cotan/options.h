@@ -3,7 +3,8 @@
  *     ct_conv2d(x, w, b, .stride = {2}, .padding = {1})
  *
  * A member that is not given has its default, which stands beside the struct; one that is given means what it says, 0 too.
- * A value without a name does not compile. What is behind it: each option struct begins with CT_OPTIONS_HEAD, and each has a
+ * A value without a name does not compile; but clang lets one through behind a named one, for the member that comes next, and of a
+ * member that is named twice both compilers take the last, since the warning about that must be off for defaults. What is behind it: each option struct begins with CT_OPTIONS_HEAD, and each has a
  * macro CT_DEFAULTS_<type>, the initialisers of its members that are not 0 by default, each with a comma behind it; the macros of
  * functions put what is given behind those (CT_WITH1 and so on).
  *
