@@ -265,15 +265,55 @@ static ct_tensor *large_instance_norm(ct_tensor *const *in)
     return ct_instance_norm(in[0], in[1], in[2]);
 }
 
+enum { INPUTS = 21, HIDDEN = 35 };
+#define WEIGHTS(gates) ((gates)*HIDDEN * (INPUTS + HIDDEN + 2))
+
+static ct_tensor *cut(ct_tensor *from, int64_t *at, const int64_t *shape, int rank)
+{
+    int64_t n = shape[0] * (rank == 2 ? shape[1] : 1), begin = *at;
+    *at += n;
+    return ct_reshape(ct_slice(from, 0, begin, begin + n, 1), shape, rank);
+}
+
+/* The weights of a layer, all in one row. */
+static void cut_weights(ct_tensor *from, int64_t gates, ct_tensor **w)
+{
+    int64_t at = 0, rows = gates * HIDDEN;
+    w[0] = cut(from, &at, CT_SHAPE(rows, INPUTS));
+    w[1] = cut(from, &at, CT_SHAPE(rows, HIDDEN));
+    w[2] = cut(from, &at, CT_SHAPE(rows));
+    w[3] = cut(from, &at, CT_SHAPE(rows));
+}
+
+static ct_tensor *large_rnn(ct_tensor *const *in)
+{
+    ct_tensor *w[4];
+    cut_weights(in[1], 1, w);
+    return ct_rnn(in[0], NULL, w, 4);
+}
+
+static ct_tensor *large_lstm(ct_tensor *const *in)
+{
+    ct_tensor *w[4];
+    cut_weights(in[1], 4, w);
+    return ct_lstm(in[0], NULL, NULL, w, 4);
+}
+
+static ct_tensor *large_gru(ct_tensor *const *in)
+{
+    ct_tensor *w[4];
+    cut_weights(in[1], 3, w);
+    return ct_gru(in[0], NULL, w, 4);
+}
+
 static const struct {
     test_expression f;
     int64_t shape[4], weight;
     int rank;
-} large[] = {{large_layer_norm, {130, 5, 303}, 303, 3},
-             {large_rms_norm, {650, 301}, 301, 2},
-             {large_batch_norm, {5, 6, 41, 43}, 6, 4},
-             {large_group_norm, {7, 6, 41, 43}, 6, 4},
-             {large_instance_norm, {7, 6, 41, 43}, 6, 4}};
+} large[] = {{large_layer_norm, {130, 5, 303}, 303, 3},     {large_rms_norm, {650, 301}, 301, 2},
+             {large_batch_norm, {5, 6, 41, 43}, 6, 4},      {large_group_norm, {7, 6, 41, 43}, 6, 4},
+             {large_instance_norm, {7, 6, 41, 43}, 6, 4},   {large_rnn, {9, 240, INPUTS}, WEIGHTS(1), 3},
+             {large_lstm, {9, 240, INPUTS}, WEIGHTS(4), 3}, {large_gru, {9, 240, INPUTS}, WEIGHTS(3), 3}};
 
 static void run_large(int i, ct_dtype dtype, bool create, ct_tensor **results)
 {

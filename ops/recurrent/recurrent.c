@@ -1,7 +1,7 @@
-/* Recurrent cells and whole sequences, as expressions.
+/* Recurrent cells and whole sequences, as expressions; a layer in one direction has a shortcut beside its own (recurrent_fast.c).
  *
  * Invariant: a sequence's step is the same expression as its cell's; only the product with x is made for all steps at once. */
-#include "autograd_internal.h"
+#include "recurrent_fast.h"
 #include <cotan/ops.h>
 
 /* ---- one step, from the products with x and h ---- */
@@ -44,11 +44,26 @@ typedef struct kind {
     int gates;
     bool has_cell;
     state (*step)(ct_tensor *from_x, ct_tensor *from_h, state s);
+    const ct_op *layer;      /* the record of one layer in one direction, */
+    ct_recurrent_layer fast; /* and its shortcut */
 } kind;
 
-static const kind rnn_kind = {.gates = 1, .step = rnn_step},
-                  lstm_kind = {.gates = 4, .has_cell = true, .step = lstm_step},
-                  gru_kind = {.gates = 3, .step = gru_step};
+extern const ct_op ct_op_rnn_layer, ct_op_lstm_layer, ct_op_gru_layer;
+
+static const kind rnn_kind = {.gates = 1,
+                              .step = rnn_step,
+                              .layer = &ct_op_rnn_layer,
+                              .fast = {.kind = CT_RNN, .gates = 1, .keeps = CT_RNN_KEEPS, .adds = true}},
+                  lstm_kind =
+                      {.gates = 4,
+                       .has_cell = true,
+                       .step = lstm_step,
+                       .layer = &ct_op_lstm_layer,
+                       .fast = {.kind = CT_LSTM, .gates = 4, .keeps = CT_LSTM_KEEPS, .has_cell = true, .adds = true}},
+                  gru_kind = {.gates = 3,
+                              .step = gru_step,
+                              .layer = &ct_op_gru_layer,
+                              .fast = {.kind = CT_GRU, .gates = 3, .keeps = CT_GRU_KEEPS}};
 
 /* ---- cells: x, h, (c,) weight_x, weight_h, bias_x, bias_h ---- */
 
@@ -171,12 +186,11 @@ ct_tensor *ct_lstm_cell(ct_tensor *x, ct_tensor *h, ct_tensor *c, ct_tensor *wei
     return outputs[0];
 }
 
-/* ---- sequences: x, h0, (c0,) then four weights for each layer and direction ---- */
+/* ---- a layer in one direction: x, h0, (c0,) and four weights ---- */
 
-typedef struct sequence_attributes {
-    int64_t directions, training;
-    double dropout;
-} sequence_attributes;
+typedef struct layer_attributes {
+    int64_t backwards; /* from the last step to the first */
+} layer_attributes;
 
 /* Matrix number index of [n, rows, cols]. */
 static ct_tensor *part(ct_tensor *t, int64_t index)
@@ -201,23 +215,118 @@ static ct_tensor *stack(ct_tensor **parts, int64_t n)
     return parts[0];
 }
 
-/* One layer in one direction over x [T, N, I]: its results into steps[0..T-1]; returns the last state. */
-static state run_direction(const kind *k, ct_tensor *x, state s, ct_tensor *const *w, bool backwards, ct_tensor **steps)
+/* Whether x [T, N, I] with T > 0, the states [N, H] and the weights fit; otherwise the error says so. */
+static bool layer_fits(ct_call *call, const kind *k)
 {
+    ct_tensor *x = ct_call_input(call, 0), *h = ct_call_input(call, 1), *w[4];
+    ct_tensor *c = k->has_cell ? ct_call_input(call, 2) : NULL;
+    for (int i = 0; i < 4; i++)
+        w[i] = ct_call_input(call, (k->has_cell ? 3 : 2) + i);
+    bool fits = ct_rank(x) == 3 && ct_size(x, 0) > 0 && ct_rank(h) == 2 && ct_size(h, 0) == ct_size(x, 1) &&
+                (!c || is_matrix(c, ct_size(h, 0), ct_size(h, 1))) && weights_fit(w, k, ct_size(x, 2), ct_size(h, 1));
+    if (!fits)
+        ct_call_error(call, CT_ERROR_SHAPE,
+                      "takes x [T,N,I], T > 0, states [N,H], weights [%dH,I] and [%dH,H], biases [%dH]: %s", k->gates,
+                      k->gates, k->gates, ct_call_shapes(call));
+    return fits;
+}
+
+/* All steps, their results into steps[0..T-1]; returns the last state. */
+static state run_direction(ct_call *call, const kind *k, ct_tensor **steps)
+{
+    const layer_attributes *a = ct_call_attributes(call);
+    int first = k->has_cell ? 3 : 2;
+    ct_tensor *x = ct_call_input(call, 0), *weight_h = ct_call_input(call, first + 1);
+    ct_tensor *bias_h = ct_call_input(call, first + 3);
+    state s = {.h = ct_call_input(call, 1), .c = k->has_cell ? ct_call_input(call, 2) : NULL};
     int64_t length = ct_size(x, 0);
-    ct_tensor *from_x = ct_linear(x, w[0], w[2]); /* all steps at once */
+    ct_tensor *from_x =
+        ct_linear(x, ct_call_input(call, first), ct_call_input(call, first + 2)); /* all steps at once */
     for (int64_t i = 0; i < length; i++) {
-        int64_t t = backwards ? length - 1 - i : i;
-        s = k->step(part(from_x, t), ct_linear(s.h, w[1], w[3]), s);
+        int64_t t = a->backwards ? length - 1 - i : i;
+        s = k->step(part(from_x, t), ct_linear(s.h, weight_h, bias_h), s);
         steps[t] = s.h;
     }
     return s;
 }
 
+static ct_tensor *layer_expression(ct_call *call, const kind *k)
+{
+    if (!layer_fits(call, k))
+        return NULL;
+    int64_t length = ct_size(ct_call_input(call, 0), 0);
+    ct_tensor **steps = ct__alloc((size_t)length * sizeof *steps);
+    if (!steps) {
+        ct__no_memory(call->op->name);
+        return NULL;
+    }
+    state s = run_direction(call, k, steps);
+    ct_tensor *y = s.h ? stack(steps, length) : NULL;
+    ct__free(steps, (size_t)length * sizeof *steps);
+    if (!y || ct_call_set_output(call, 1, s.h) != CT_OK)
+        return NULL;
+    return !k->has_cell || ct_call_set_output(call, 2, s.c) == CT_OK ? y : NULL;
+}
+
+/* The record of a layer, and the functions behind it. */
+#define LAYER(cell, has_cell_, formula, ...)                                                                    \
+    static ct_tensor *cell##_layer_expression(ct_call *call)                                                    \
+    {                                                                                                           \
+        return layer_expression(call, &cell##_kind);                                                            \
+    }                                                                                                           \
+    static ct_status cell##_layer_infer(ct_call *call)                                                          \
+    {                                                                                                           \
+        return layer_fits(call, &cell##_kind) ? ct__recurrent_infer(call, &cell##_kind.fast) : CT_ERROR_SHAPE;  \
+    }                                                                                                           \
+    static ct_status cell##_layer_forward(ct_call *call)                                                        \
+    {                                                                                                           \
+        const layer_attributes *a = ct_call_attributes(call);                                                   \
+        return ct__recurrent_forward(call, &cell##_kind.fast, a->backwards);                                    \
+    }                                                                                                           \
+    static ct_status cell##_layer_backward(ct_call *call)                                                       \
+    {                                                                                                           \
+        const layer_attributes *a = ct_call_attributes(call);                                                   \
+        return ct__recurrent_backward(call, &cell##_kind.fast, a->backwards);                                   \
+    }                                                                                                           \
+    const ct_op ct_op_##cell##_layer = {                                                                        \
+        .name = #cell "_layer",                                                                                 \
+        .gradient = formula,                                                                                    \
+        .min_inputs = (has_cell_) ? 5 : 4,                                                                      \
+        .max_inputs = (has_cell_) ? 7 : 6,                                                                      \
+        .outputs = (has_cell_) ? 3 : 2,                                                                         \
+        .hidden = (has_cell_) ? 2 : 1,                                                                          \
+        .saves = CT_SAVE_OUTPUT(0) | ((has_cell_) ? CT_SAVE_OUTPUT(3) | CT_SAVE_OUTPUT(4) : CT_SAVE_OUTPUT(2)), \
+        .attributes_size = sizeof(layer_attributes),                                                            \
+        .attribute_names = "backwards",                                                                         \
+        .infer = cell##_layer_infer,                                                                            \
+        .forward = cell##_layer_forward,                                                                        \
+        .backward = cell##_layer_backward,                                                                      \
+        .expression = cell##_layer_expression,                                                                  \
+        .samples = (const ct_sample[]){__VA_ARGS__, {.inputs = NULL}},                                          \
+    }
+#define FROM_THE_END    \
+    &(layer_attributes) \
+    {                   \
+        .backwards = 1  \
+    }
+LAYER(rnn, false, "that of rnn_cell, through time", {.inputs = "3x2x3 2x4 4x3 4x4 4 4"},
+      {.inputs = "2x3x1 3x5 5x1 5x5 null 5", .attributes = FROM_THE_END}, {.inputs = "1x2x3 2x2 2x3 2x2"});
+LAYER(lstm, true, "that of lstm_cell, through time", {.inputs = "3x2x3 2x4 2x4 16x3 16x4 16 16"},
+      {.inputs = "2x3x1 3x5 3x5 20x1 20x5 null 20", .attributes = FROM_THE_END}, {.inputs = "1x2x3 2x2 2x2 8x3 8x2"});
+LAYER(gru, false, "that of gru_cell, through time", {.inputs = "3x2x3 2x4 12x3 12x4 12 12"},
+      {.inputs = "2x3x1 3x5 15x1 15x5 null 15", .attributes = FROM_THE_END}, {.inputs = "1x2x3 2x2 6x3 6x2"});
+
+/* ---- sequences: x, h0, (c0,) then four weights for each layer and direction ---- */
+
+typedef struct sequence_attributes {
+    int64_t directions, training;
+    double dropout;
+} sequence_attributes;
+
 typedef struct sequence {
     const kind *kind;
     int64_t layers, directions, length, batch, hidden;
-    ct_tensor *h0, *c0, **steps, **h_last, **c_last; /* room for length, and for layers * directions each */
+    ct_tensor *h0, *c0, **h_last, **c_last; /* room for layers * directions each */
 } sequence;
 
 /* One layer in all its directions. */
@@ -227,7 +336,8 @@ static ct_tensor *run_layer(const sequence *q, ct_call *call, ct_tensor *x, int6
     ct_tensor *results[2] = {NULL, NULL};
     for (int64_t d = 0; d < q->directions; d++) {
         int64_t index = layer * q->directions + d;
-        ct_tensor *w[4];
+        ct_tensor *inputs[7] = {x, part(q->h0, index), q->c0 ? part(q->c0, index) : NULL}, *made[CT_MAX_OUTPUTS];
+        ct_tensor **w = inputs + first;
         for (int i = 0; i < 4; i++)
             w[i] = ct_call_input(call, first + (int)index * 4 + i);
         if (!weights_fit(w, q->kind, ct_size(x, 2), q->hidden)) {
@@ -235,13 +345,11 @@ static ct_tensor *run_layer(const sequence *q, ct_call *call, ct_tensor *x, int6
                           (long long)layer, (long long)d, ct_call_shapes(call));
             return NULL;
         }
-        state s = {.h = part(q->h0, index), .c = q->c0 ? part(q->c0, index) : NULL};
-        s = run_direction(q->kind, x, s, w, d == 1, q->steps);
-        if (!s.h)
+        if (ct_apply_multi(q->kind->layer, inputs, first + 4, &(layer_attributes){d == 1}, made) != CT_OK)
             return NULL;
-        q->h_last[index] = s.h;
-        q->c_last[index] = s.c;
-        results[d] = stack(q->steps, q->length);
+        results[d] = made[0];
+        q->h_last[index] = made[1];
+        q->c_last[index] = q->kind->has_cell ? made[2] : NULL;
     }
     return q->directions == 2 ? ct_concat(results, 2, 2) : results[0];
 }
@@ -303,17 +411,10 @@ static ct_tensor *run_sequence(ct_call *call, const kind *k)
     sequence q;
     if (!begin_sequence(&q, call, k))
         return NULL;
-    size_t ends = (size_t)(q.layers * q.directions), bytes = ((size_t)q.length + 2 * ends) * sizeof(ct_tensor *);
-    q.steps = ct__alloc(bytes);
-    if (!q.steps) {
-        ct__no_memory(call->op->name);
-        return NULL;
-    }
-    q.h_last = q.steps + q.length;
-    q.c_last = q.h_last + ends;
-    ct_tensor *result = run_layers(&q, call);
-    ct__free(q.steps, bytes);
-    return result;
+    ct_tensor *h_last[CT_MAX_INPUTS / 4], *c_last[CT_MAX_INPUTS / 4]; /* a layer and direction has four weights */
+    q.h_last = h_last;
+    q.c_last = c_last;
+    return run_layers(&q, call);
 }
 
 #define ONE_WAY            \
