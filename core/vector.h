@@ -278,17 +278,17 @@ static inline vec V_JOIN(within_, vec)(vec v, T bound)
 #undef FOR_VECTORS
 #undef V_AT
 #undef V_PUT
-#define FOR_VECTORS(n, ...)                          \
-    do {                                             \
-        int64_t i_ = 0;                              \
-        for (; i_ + LANES <= (n); i_ += LANES) {     \
-            const int64_t some_ = LANES;             \
-            __VA_ARGS__                              \
-        }                                            \
-        if (i_ < (n)) {                              \
-            const int64_t some_ = (n)-i_;            \
-            __VA_ARGS__                              \
-        }                                            \
+#define FOR_VECTORS(n, ...)                      \
+    do {                                         \
+        int64_t i_ = 0;                          \
+        for (; i_ + LANES <= (n); i_ += LANES) { \
+            const int64_t some_ = LANES;         \
+            __VA_ARGS__                          \
+        }                                        \
+        if (i_ < (n)) {                          \
+            const int64_t some_ = (n)-i_;        \
+            __VA_ARGS__                          \
+        }                                        \
     } while (0)
 #define V_AT(row) (some_ == LANES ? V_LOAD((row) + i_) : V_LOAD_SOME((row) + i_, some_))
 #define V_PUT(row, v) (some_ == LANES ? V_STORE((row) + i_, v) : V_STORE_SOME((row) + i_, v, some_))
