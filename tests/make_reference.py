@@ -331,6 +331,33 @@ case("bincount_weighted", lambda i, w: torch.bincount(i, w.detach()), I(5, 12), 
 case("histc", lambda x: torch.histc(x.detach(), 5, -1, 1.5), R(40))
 case("histc_all", lambda x: torch.histc(x.detach(), 4), R(3, 10))
 
+# --- more activations and losses ----------------------------------------------------------------
+case("hardsigmoid", lambda x: F.relu6(x + 3) / 6, R(4, 5, lo=-5, hi=5))
+case("hardswish", lambda x: F.hardswish(x), R(4, 5, lo=-5, hi=5))
+case("celu", lambda x: torch.where(x > 0, x, 0.7 * torch.expm1(x / 0.7)), R(3, 4))
+case("threshold", lambda x: F.threshold(x, 0.5, -2.0), R(3, 4))
+case("hardshrink", lambda x: F.hardshrink(x, 0.6), R(3, 4))
+case("softshrink", lambda x: F.softshrink(x, 0.6), R(3, 4))
+case("tanhshrink", lambda x: F.tanhshrink(x), R(3, 4))
+case("glu", lambda x: F.glu(x, 1), R(2, 6, 3))
+case("glu_last", lambda x: F.glu(x), R(3, 8))
+case("smooth_l1_loss", lambda x, t: F.smooth_l1_loss(x, t, beta=0.5), R(3, 4), R(3, 4))
+case("soft_margin_loss", lambda x, t: F.soft_margin_loss(x, t.detach()), R(3, 4), FIX([[1., -1., 1., 1.], [-1., -1., 1., 1.], [1., 1., -1., -1.]]))
+case("hinge_embedding_loss", lambda x, t: F.hinge_embedding_loss(x, t.detach()), R(3, 4), FIX([[1., -1., 1., 1.], [-1., -1., 1., 1.], [1., 1., -1., -1.]]))
+case("margin_ranking_loss", lambda a, b, t: F.margin_ranking_loss(a, b, t, margin=0.3), R(6), R(6), FIX([1., -1., 1., 1., -1., -1.]))
+case("cosine_embedding_loss", lambda a, b, t: F.cosine_embedding_loss(a, b, t.detach(), margin=0.1), R(5, 4), R(5, 4), FIX([1., -1., 1., -1., -1.]), order=1)
+case("triplet_margin_loss", lambda a, p, n: F.triplet_margin_loss(a, p, n), R(5, 4), R(5, 4), R(5, 4))
+case("triplet_margin_loss_swap", lambda a, p, n: F.triplet_margin_loss(a, p, n, margin=2.0, p=3, swap=True, reduction="none"), R(5, 4), R(5, 4), R(5, 4))
+case("pairwise_distance", lambda a, b: F.pairwise_distance(a, b, keepdim=True), R(5, 4), R(5, 4))
+case("gaussian_nll_loss", lambda x, t, v: F.gaussian_nll_loss(x, t, v), R(3, 4), R(3, 4), POS(3, 4))
+case("gaussian_nll_loss_full", lambda x, t, v: F.gaussian_nll_loss(x, t, v, full=True, reduction="none"), R(3, 4), R(3, 4), POS(3, 1))
+case("poisson_nll_loss", lambda x, t: F.poisson_nll_loss(x, t.detach()), R(3, 4), POS(3, 4))
+case("poisson_nll_loss_rate", lambda x, t: F.poisson_nll_loss(x, t.detach(), log_input=False, full=True, reduction="sum"), POS(3, 4), POS(3, 4))
+case("sigmoid_focal_loss", lambda x, t: (lambda p, t: (F.binary_cross_entropy_with_logits(x, t, reduction="none") * (1 - (p * t + (1 - p) * (1 - t))) ** 1.5 * (0.25 * t + 0.75 * (1 - t))).mean())(x.sigmoid(), t.detach()), R(3, 4), FIX([[1., 0., 1., 1.], [0., 0., 1., 1.], [1., 1., 0., 0.]]))
+case("multilabel_soft_margin_loss", lambda x, t: F.multilabel_soft_margin_loss(x, t.detach()), R(3, 4), FIX([[1., 0., 1., 1.], [0., 0., 1., 1.], [1., 1., 0., 0.]]))
+case("ctc_loss", lambda x, t: F.ctc_loss(x.log_softmax(2), t + 1, torch.tensor([7, 5, 6]), torch.tensor([3, 2, 1])), R(7, 3, 4), I(3, 3, 3), order=1)
+case("ctc_loss_sum", lambda x, t: F.ctc_loss(x.log_softmax(2), t, torch.tensor([6, 6]), torch.tensor([2, 0]), blank=3, reduction="sum"), R(6, 2, 4), FIX([[1, 1], [0, 2]]), order=1)
+
 
 def draw(spec, rng):
     if spec[0] == "v":

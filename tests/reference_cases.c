@@ -58,6 +58,12 @@ static ct_tensor *places_of_cummax(ct_tensor *x)
     return places;
 }
 
+/* Labels that leave 0 to the blank. */
+static ct_tensor *one_more(ct_tensor *labels)
+{
+    return ct_cast(ct_add_scalar(ct_cast(labels, CT_FLOAT64), 1), CT_INT64);
+}
+
 /* The inputs of a case. */
 #define A in[0]
 #define B in[1]

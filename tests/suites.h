@@ -37,6 +37,7 @@
     SUITE(shape) \
     SUITE(index) \
     SUITE(loss) \
+    SUITE(criteria) \
     SUITE(arrange) \
     SUITE(reduce) \
     SUITE(scan) \

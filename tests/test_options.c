@@ -14,7 +14,9 @@
     ROW(ct_conv2d_layer_options)       \
     ROW(ct_conv_options)               \
     ROW(ct_cov_options)                \
+    ROW(ct_criterion_options)          \
     ROW(ct_cross_entropy_options)      \
+    ROW(ct_ctc_options)                \
     ROW(ct_dataset_options)            \
     ROW(ct_fit_options)                \
     ROW(ct_grad_options)               \
@@ -197,6 +199,9 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_reduce_options, (ct_count_nonzero)(x, &options))
     REFUSED(ct_quantile_options, (ct_quantile)(x, x, &options))
     REFUSED(ct_cov_options, (ct_cov)(x, &options))
+    REFUSED(ct_criterion_options, (ct_soft_margin_loss)(x, x, &options))
+    REFUSED(ct_loss_options, (ct_smooth_l1_loss)(x, x, &options))
+    REFUSED(ct_ctc_options, (ct_ctc_loss)(x, x, x, x, &options))
     ct_dataset_free(data);
     ct_optimizer_free(sgd);
     ct_module_free(m);

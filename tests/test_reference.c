@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES_IN_ALL = 260 };
+enum { CASES_IN_ALL = 285 };
 
 static ct_tensor_file *answers;
 

@@ -83,6 +83,65 @@ CT_API ct_tensor *ct_kl_div(ct_tensor *x, ct_tensor *t, const ct_loss_options *o
 /* max(0, 1 - x t), t = +-1. */
 CT_API ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 
+/* d^2 / (2 delta), or |d| - delta/2 where |d| > delta: huber_loss / delta; |d| for a delta of 0. PyTorch's beta is delta. */
+CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
+
+/* ---- margins, distances, likelihoods; inputs broadcast; t is 1 or -1 unless said otherwise ---- */
+
+typedef struct CT_BY_NAME ct_criterion_options {
+    CT_OPTIONS_HEAD;
+    ct_reduction reduction; /* not CT_BATCH_MEAN */
+    double margin;          /* default CT_UNSET: 1 for hinge_embedding and triplet_margin, else 0 */
+    double p;               /* triplet_margin: of the distances' norm; default 2 */
+    double eps; /* default CT_UNSET. triplet_margin: added to differences, 1e-6; gaussian_nll: the least var, 1e-6;
+                   poisson_nll: added to the rate under the logarithm, 1e-8 */
+    double alpha, gamma; /* sigmoid_focal: the weight of t = 1, below 0 for none, default 0.25; the power, default 2 */
+    bool swap;           /* triplet_margin: the negative counts as far as it is from the nearer of the other two */
+    bool full; /* nll: with the terms that do not depend on x; Stirling's approximation of log t! where t > 1 */
+    bool rate; /* poisson_nll: x is the rate, not its logarithm */
+} ct_criterion_options;
+#define CT_DEFAULTS_ct_criterion_options .margin = CT_UNSET, .p = 2, .eps = CT_UNSET, .alpha = 0.25, .gamma = 2,
+CT_API void ct_criterion_options_init(ct_criterion_options *options, size_t size);
+
+/* log(1 + exp(-t x)). */
+CT_API ct_tensor *ct_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+/* x where t is 1, else max(0, margin - x). t gets no gradient. */
+CT_API ct_tensor *ct_hinge_embedding_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+/* max(0, -t (a - b) + margin). */
+CT_API ct_tensor *ct_margin_ranking_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t, const ct_criterion_options *options);
+/* With the cosine of a and b [..., E]: 1 - cosine where t [...] is 1, else max(0, cosine - margin). t gets no gradient. */
+CT_API ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t,
+                                           const ct_criterion_options *options);
+/* max(0, |anchor - positive| - |anchor - negative| + margin), the distances along the last axis, of differences + eps. */
+CT_API ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative,
+                                         const ct_criterion_options *options);
+/* The norm of a - b + eps along the last axis. PyTorch's p is 2, its eps 1e-6. */
+CT_API ct_tensor *ct_pairwise_distance(ct_tensor *a, ct_tensor *b, double p, double eps, bool keepdim);
+/* (log v + (x - t)^2 / v) / 2, v the larger of var and eps; var's gradient is as if it were var. Error (argument): var < 0. */
+CT_API ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *t, ct_tensor *var, const ct_criterion_options *options);
+/* exp(x) - t x, or, of a rate, x - t log(x + eps): t counts. */
+CT_API ct_tensor *ct_poisson_nll_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+/* Binary cross entropy with logits, times (1 - p)^gamma and alpha (1 - alpha where t is 0), p the probability of what is true; t in
+ * 0..1. torchvision's sigmoid_focal_loss; its reduction is none. */
+CT_API ct_tensor *ct_sigmoid_focal_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+/* Binary cross entropy with logits, of t in 0..1, its mean over the last axis, the classes. */
+CT_API ct_tensor *ct_multilabel_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+
+typedef struct CT_BY_NAME ct_ctc_options {
+    CT_OPTIONS_HEAD;
+    int64_t blank; /* the class that stands for no label */
+    ct_reduction
+        reduction;      /* not CT_BATCH_MEAN. For the mean each loss is first divided by its target's length, or 1 */
+    bool zero_infinity; /* a sequence that is impossible has the loss 0 in place of infinity; no gradient either way */
+} ct_ctc_options;
+#define CT_DEFAULTS_ct_ctc_options
+CT_API void ct_ctc_options_init(ct_ctc_options *options, size_t size);
+/* -log of the probability of the labels targets [N,S], the first target_lengths [N] of each, by all their alignments with the
+ * first input_lengths [N] of log_probs [T,N,C]; indices are int64. Graves et al. 2006; PyTorch's ctc_loss. The gradient is that by
+ * log_probs as they are (PyTorch's is that by the logits of their log_softmax). Errors: shape, argument (a label, a length). */
+CT_API ct_tensor *ct_ctc_loss(ct_tensor *log_probs, ct_tensor *targets, ct_tensor *input_lengths,
+                              ct_tensor *target_lengths, const ct_ctc_options *options);
+
 /* The sum of max(0, -x t), t = +-1. 0-d. */
 CT_API ct_tensor *ct_perceptron_loss(ct_tensor *x, ct_tensor *t);
 /* a . b / (max(|a|, eps) max(|b|, eps)) along axis, which goes away; a and b broadcast. PyTorch's eps is 1e-8. */
@@ -101,6 +160,20 @@ CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, dou
 #define ct_binary_cross_entropy(...) CT_LOSS_(ct_binary_cross_entropy, __VA_ARGS__)
 #define ct_binary_cross_entropy_with_logits(...) CT_LOSS_(ct_binary_cross_entropy_with_logits, __VA_ARGS__)
 #define ct_kl_div(...) CT_LOSS_(ct_kl_div, __VA_ARGS__)
+#define ct_smooth_l1_loss(...) CT_LOSS_(ct_smooth_l1_loss, __VA_ARGS__)
+#define CT_CRITERION_(function, ...) ct_at(CT_HERE, CT_WITH2(function, ct_criterion_options, __VA_ARGS__, ))
+#define CT_CRITERION3_(function, ...) ct_at(CT_HERE, CT_WITH3(function, ct_criterion_options, __VA_ARGS__, ))
+#define ct_soft_margin_loss(...) CT_CRITERION_(ct_soft_margin_loss, __VA_ARGS__)
+#define ct_hinge_embedding_loss(...) CT_CRITERION_(ct_hinge_embedding_loss, __VA_ARGS__)
+#define ct_margin_ranking_loss(...) CT_CRITERION3_(ct_margin_ranking_loss, __VA_ARGS__)
+#define ct_cosine_embedding_loss(...) CT_CRITERION3_(ct_cosine_embedding_loss, __VA_ARGS__)
+#define ct_triplet_margin_loss(...) CT_CRITERION3_(ct_triplet_margin_loss, __VA_ARGS__)
+#define ct_pairwise_distance(a, b, p, eps, keepdim) ct_at(CT_HERE, ct_pairwise_distance(a, b, p, eps, keepdim))
+#define ct_gaussian_nll_loss(...) CT_CRITERION3_(ct_gaussian_nll_loss, __VA_ARGS__)
+#define ct_poisson_nll_loss(...) CT_CRITERION_(ct_poisson_nll_loss, __VA_ARGS__)
+#define ct_sigmoid_focal_loss(...) CT_CRITERION_(ct_sigmoid_focal_loss, __VA_ARGS__)
+#define ct_multilabel_soft_margin_loss(...) CT_CRITERION_(ct_multilabel_soft_margin_loss, __VA_ARGS__)
+#define ct_ctc_loss(...) ct_at(CT_HERE, CT_WITH4(ct_ctc_loss, ct_ctc_options, __VA_ARGS__, ))
 #define ct_hinge_loss(...) CT_LOSS_(ct_hinge_loss, __VA_ARGS__)
 #define ct_multi_margin_loss(...) ct_at(CT_HERE, CT_WITH2(ct_multi_margin_loss, ct_multi_margin_options, __VA_ARGS__, ))
 #define ct_perceptron_loss(x, t) ct_at(CT_HERE, ct_perceptron_loss(x, t))

@@ -7,6 +7,7 @@
 #ifndef COTAN_OPS_H
 #define COTAN_OPS_H
 
+#include <cotan/activations.h>
 #include <cotan/arrange.h>
 #include <cotan/autograd.h>
 #include <cotan/conv.h>
