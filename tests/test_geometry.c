@@ -258,8 +258,11 @@ typedef struct problem {
     double in[MOST], out[MOST], weight[MOST], grad_in[MOST], grad_out[MOST], grad_weight[MOST];
 } problem;
 
-/* Calls visit for all products: element i of the in side, element o of the out side, element w of the weight. */
-static void each_product(problem *p, void (*visit)(problem *p, int64_t i, int64_t o, int64_t w))
+/* One product: element i of the in side, element o of the out side, element w of the weight. */
+typedef void one_product(problem *p, int64_t i, int64_t o, int64_t w);
+
+/* Calls visit for all products. */
+static void each_product(problem *p, one_product *visit)
 {
     int64_t in = product(p->s.in), out = product(p->s.out), taps = product(p->s.kernel);
     int64_t all_channels = p->channels * p->groups, all_features = p->features * p->groups;
@@ -309,6 +312,45 @@ static void options_of(const problem *p, ct_conv_options *options)
     options->groups = p->groups;
 }
 
+/* One of the two sides of a problem: what is there, and its gradient. */
+typedef struct side {
+    int64_t channels;
+    const int64_t *sizes;
+    double *values, *gradient;
+} side;
+
+static side side_in(problem *p)
+{
+    return (side){p->channels * p->groups, p->s.in, p->in, p->grad_in};
+}
+
+static side side_out(problem *p)
+{
+    return (side){p->features * p->groups, p->s.out, p->out, p->grad_out};
+}
+
+/* What apply makes of the values of one side and of the gradient of the other, beside the sums of products that multiply adds up. */
+static void check_product(const char *name, convolution *apply, problem *p, const ct_conv_options *options, side from,
+                          side to, one_product *multiply)
+{
+    char of_x[64], of_weight[64];
+    snprintf(of_x, sizeof of_x, "%s, gradient of x", name);
+    snprintf(of_weight, sizeof of_weight, "%s, gradient of the weight", name);
+    ct_tensor *x = box(p->images, from.channels, &p->s, from.sizes, random_state);
+    ct_tensor *w = box(p->features * p->groups, p->channels, &p->s, p->s.kernel, random_state + 1);
+    ct_tensor *leaves[] = {ct_set_requires_grad(x, true), ct_set_requires_grad(w, true)}, *grads[2];
+    ct_tensor *g = box(p->images, to.channels, &p->s, to.sizes, random_state + 2);
+    read(x, from.values);
+    read(w, p->weight);
+    read(g, to.gradient);
+    each_product(p, multiply);
+    ct_tensor *y = apply(x, w, NULL, options);
+    expect(name, &p->s, y, to.values, ct_numel(g));
+    gradients(y, leaves, 2, g, grads);
+    expect(of_x, &p->s, grads[0], from.gradient, ct_numel(x));
+    expect(of_weight, &p->s, grads[1], p->grad_weight, ct_numel(w));
+}
+
 static void check_conv(void)
 {
     static convolution *const functions[] = {ct_conv1d, ct_conv2d, ct_conv3d};
@@ -316,20 +358,7 @@ static void check_conv(void)
     ct_conv_options options;
     draw_problem(&p);
     options_of(&p, &options);
-    int64_t channels = p.channels * p.groups, features = p.features * p.groups;
-    ct_tensor *x = box(p.images, channels, &p.s, p.s.in, random_state);
-    ct_tensor *w = box(features, p.channels, &p.s, p.s.kernel, random_state + 1);
-    ct_tensor *leaves[] = {ct_set_requires_grad(x, true), ct_set_requires_grad(w, true)}, *grads[2];
-    ct_tensor *g = box(p.images, features, &p.s, p.s.out, random_state + 2);
-    read(x, p.in);
-    read(w, p.weight);
-    read(g, p.grad_out);
-    each_product(&p, convolve);
-    ct_tensor *y = functions[p.s.spatial - 1](x, w, NULL, &options);
-    expect("conv", &p.s, y, p.out, ct_numel(g));
-    gradients(y, leaves, 2, g, grads);
-    expect("conv, gradient of x", &p.s, grads[0], p.grad_in, ct_numel(x));
-    expect("conv, gradient of the weight", &p.s, grads[1], p.grad_weight, ct_numel(w));
+    check_product("conv", functions[p.s.spatial - 1], &p, &options, side_in(&p), side_out(&p), convolve);
 }
 
 /* The transposed convolution goes from the side "out" to the side "in", whose size output_padding chooses among those that have
@@ -347,20 +376,7 @@ static void check_conv_transpose(void)
         more[i] = p.s.in[i] + 2 * p.s.padding[i] - extent - (p.s.out[i] - 1) * p.s.stride[i];
     }
     give(options.output_padding, &p.s, more);
-    int64_t channels = p.channels * p.groups, features = p.features * p.groups;
-    ct_tensor *x = box(p.images, features, &p.s, p.s.out, random_state);
-    ct_tensor *w = box(features, p.channels, &p.s, p.s.kernel, random_state + 1);
-    ct_tensor *leaves[] = {ct_set_requires_grad(x, true), ct_set_requires_grad(w, true)}, *grads[2];
-    ct_tensor *g = box(p.images, channels, &p.s, p.s.in, random_state + 2);
-    read(x, p.out);
-    read(w, p.weight);
-    read(g, p.grad_in);
-    each_product(&p, convolve_back);
-    ct_tensor *y = functions[p.s.spatial - 1](x, w, NULL, &options);
-    expect("conv_transpose", &p.s, y, p.in, ct_numel(g));
-    gradients(y, leaves, 2, g, grads);
-    expect("conv_transpose, gradient of x", &p.s, grads[0], p.grad_out, ct_numel(x));
-    expect("conv_transpose, gradient of the weight", &p.s, grads[1], p.grad_weight, ct_numel(w));
+    check_product("conv_transpose", functions[p.s.spatial - 1], &p, &options, side_out(&p), side_in(&p), convolve_back);
 }
 
 /* Rows are channels by taps, columns are windows; fold adds them up where they came from. */

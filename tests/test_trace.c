@@ -772,6 +772,19 @@ static void expect_text(char *text, const char *expected)
 
 static const ct_explain_options plain = {CT_DEFAULTS(ct_explain_options), .color = CT_NO, .unicode = CT_NO};
 
+/* The story of root once its backward has run; to be ended. */
+static char *backward_told(ct_tensor *root)
+{
+    ok(ct_backward(root));
+    return told(root, &plain);
+}
+
+static void end_story(char *text)
+{
+    free(text);
+    ct_trace_free(end_trace());
+}
+
 START_TEST(the_story_of_the_circuit)
 {
     ok(ct_trace_begin());
@@ -812,13 +825,11 @@ START_TEST(forks_and_old_gradients)
     ok(ct_backward(ct_neg(x)));
     ok(ct_trace_begin());
     ct_tensor *y = ct_name(ct_mul(x, x), "y");
-    ok(ct_backward(y));
-    char *text = told(y, &plain);
+    char *text = backward_told(y);
     ck_assert_ptr_nonnull(strstr(text, "(x: 0 + 3)"));
     ck_assert_ptr_nonnull(strstr(text, "(x: 3 + 3 = 6)"));
     ck_assert_ptr_nonnull(strstr(text, "leaf   dy/dx = 6          (x: -1 + 6 = 5)"));
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -831,8 +842,7 @@ START_TEST(a_story_shows_small_matrices)
     ct_set_requires_grad(w, true);
     ok(ct_trace_begin());
     ct_tensor *f = ct_name(ct_sum(ct_mul(ct_mul(ct_matmul(w, x), other), again)), "f");
-    ok(ct_backward(f));
-    char *text = told(f, &plain);
+    char *text = backward_told(f);
     ck_assert_ptr_nonnull(strstr(text, "inputs\n"
                                        "  w     = [[1, 2], [3, 4]]  asks for a gradient\n"
                                        "  two   = 2\n"
@@ -841,8 +851,7 @@ START_TEST(a_story_shows_small_matrices)
     ck_assert_ptr_nonnull(strstr(text, "matmul(w, [1,-1])"));
     ck_assert_ptr_nonnull(strstr(text, "  matmul  df/dw  = [[4, -4], [4, -4]]"));
     ck_assert_ptr_nonnull(strstr(text, "  df/dw   = [[4, -4], [4, -4]]\n"));
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -873,8 +882,7 @@ START_TEST(rounded_factors_are_marked)
     text = told(y, CT_GIVEN(ct_explain_options, .color = CT_YES, .unicode = CT_YES));
     ck_assert_ptr_nonnull(strstr(text, "\u2202L/\u2202x  = 1.234 \u00d7 1.234 \u2248 1.524"));
     ck_assert_ptr_nonnull(strstr(text, "\033["));
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -912,8 +920,7 @@ START_TEST(large_graphs_are_folded_by_region)
 {
     ok(ct_trace_begin());
     ct_tensor *y = large_graph();
-    ok(ct_backward(y));
-    char *text = told(y, &plain);
+    char *text = backward_told(y);
     ck_assert_ptr_nonnull(strstr(text, "  second  40 operations"));
     ck_assert_ptr_nonnull(strstr(text, "  third   20 steps norm 1 -> "));
     ck_assert_ptr_null(strstr(text, "tanh"));
@@ -927,8 +934,7 @@ START_TEST(large_graphs_are_folded_by_region)
     free(text);
     text = told(y, CT_GIVEN(ct_explain_options, .color = CT_NO, .unicode = CT_NO, .whole = true));
     ck_assert_ptr_null(strstr(text, "operations"));
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -939,15 +945,13 @@ START_TEST(large_graphs_without_regions_are_cut)
     for (int i = 0; i < 100; i++)
         x = ct_tanh(x);
     ct_name(x, "y");
-    ok(ct_backward(x));
-    char *text = told(x, &plain);
+    char *text = backward_told(x);
     ck_assert_ptr_nonnull(strstr(text, "t20 = tanh(t19)"));
     ck_assert_ptr_null(strstr(text, "t21 = tanh(t20)"));
     ck_assert_ptr_nonnull(strstr(text, "  ... 60 more\n  tanh  t81 = tanh(t80)"));
     ck_assert_ptr_nonnull(strstr(text, "y   = tanh(t99)"));
     ck_assert_ptr_nonnull(strstr(text, "  ... 61 more\n")); /* and the seed */
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -964,8 +968,7 @@ START_TEST(lines_are_80_wide)
             ck_assert_msg((unsigned char)*c < 0x80 && *c >= ' ', "%s", line);
         ck_assert_msg(line[strlen(line) - 1] != ' ', "%s|", line);
     }
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
@@ -990,8 +993,7 @@ START_TEST(stories_that_cannot_be_told)
     char *text = told(data, &plain);
     ck_assert_ptr_nonnull(strstr(text, "t3 = neg(c3)  = [-1, -1, -1]"));
     ck_assert_ptr_null(strstr(text, "backward"));
-    free(text);
-    ct_trace_free(end_trace());
+    end_story(text);
 }
 END_TEST
 
