@@ -265,10 +265,16 @@ static ct_tensor *similarity(ct_tensor *x)
     return ct_cosine_similarity(x, ct_flip(x, (const int64_t[]){1}, 1), 1, 1e-8);
 }
 
-/* Of numbers this large eps is nothing, and none of these changes when they grow. */
+static ct_tensor *response(ct_tensor *x)
+{
+    CT_OPTIONS(ct_local_response_options, options, .alpha = 1, .beta = 0.5);
+    return ct_local_response_norm(x, 3, &options);
+}
+
+/* Of numbers this large eps and k are nothing, and none of these changes when they grow. */
 START_TEST(normalisation_of_large_numbers)
 {
-    static const normalisation all[] = {layer, rms, batch, group, instance, unit, deviation, similarity};
+    static const normalisation all[] = {layer, rms, batch, group, instance, unit, deviation, similarity, response};
     static const double x[] = {1, 2, -3, 5, 0.5, -2, 4, 1.5};
     for (int d = 0; d < 2; d++) {
         ct_tensor *ordinary = ct_from_values(floats[d], x, 8, CT_SHAPE(2, 4));
@@ -515,7 +521,7 @@ Suite *ct_suite_edges(void)
     tcase_add_checked_fixture(range, open_test, close_test);
     tcase_add_test(range, norm_at_the_ends_of_the_range);
     tcase_add_test(range, norm_of_rows);
-    tcase_add_loop_test(range, normalisation_of_large_numbers, 0, 8);
+    tcase_add_loop_test(range, normalisation_of_large_numbers, 0, 9);
     tcase_add_test(range, spread_of_large_numbers);
     tcase_add_test(range, nothing_has_no_slope);
     if (!is_quick())

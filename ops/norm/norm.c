@@ -4,6 +4,7 @@
  * Invariant: x is seen as [..., normalised axes]; weight and bias are reshaped so that they broadcast to x. */
 #include "norm_fast.h"
 #include "reduce/reduce_internal.h"
+#include <float.h>
 #include <math.h>
 
 typedef struct norm_attributes {
@@ -637,6 +638,32 @@ static ct_tensor *zero_channels(ct_tensor *x, int64_t channels)
     return ct_zeros(ct_dtype_of(x), shape, ct_rank(x));
 }
 
+/* t between zeros, so many channels on either side. */
+static ct_tensor *pad_channels(ct_tensor *t, int64_t before, int64_t after)
+{
+    ct_tensor *parts[] = {zero_channels(t, before), t, zero_channels(t, after)};
+    return ct_concat(parts, 3, 1);
+}
+
+/* The result where squares overflow: the elements around each are divided by the largest of them, a constant that cancels. */
+static ct_tensor *response_to_large(ct_tensor *x, const response_attributes *a, int64_t before, int64_t after)
+{
+    ct_dtype dtype = ct_dtype_of(x);
+    int64_t channels = ct_size(x, 1);
+    ct_tensor *padded = pad_channels(x, before, after), *sizes = ct_abs(ct_detach(padded)), *sum = NULL;
+    ct_tensor *unit = ct_ones_like(x);
+    for (int64_t i = 0; i <= before + after; i++)
+        unit = ct_maximum(unit, ct_slice(sizes, 1, i, i + channels, 1));
+    unit = ct_minimum(unit, ct_scalar(dtype, dtype == CT_FLOAT32 ? FLT_MAX : DBL_MAX));
+    for (int64_t i = 0; i <= before + after; i++) {
+        ct_tensor *square = ct_square(ct_div(ct_slice(padded, 1, i, i + channels, 1), unit));
+        sum = sum ? ct_add(sum, square) : square;
+    }
+    ct_tensor *least = ct_div(ct_div(ct_scalar(dtype, a->k), unit), unit), *factor = ct_pow_scalar(unit, -a->beta);
+    ct_tensor *scale = ct_add(ct_mul_scalar(sum, a->alpha / (double)a->size), least);
+    return ct_mul(ct_mul(ct_mul(x, ct_pow_scalar(scale, -a->beta)), factor), factor);
+}
+
 static ct_tensor *local_response_norm_expression(ct_call *call)
 {
     const response_attributes *a = ct_call_attributes(call);
@@ -650,12 +677,13 @@ static ct_tensor *local_response_norm_expression(ct_call *call)
     int64_t channels = ct_size(x, 1), before = a->size / 2, after = (a->size - 1) / 2;
     before = before < channels ? before : channels; /* beyond are zeros only */
     after = after < channels ? after : channels;
-    ct_tensor *padded[] = {zero_channels(x, before), ct_square(x), zero_channels(x, after)};
-    ct_tensor *squares = ct_concat(padded, 3, 1), *sum = NULL;
+    ct_tensor *squares = pad_channels(ct_square(x), before, after), *sum = NULL;
     for (int64_t i = 0; i <= before + after; i++) {
         ct_tensor *shifted = ct_slice(squares, 1, i, i + channels, 1);
         sum = sum ? ct_add(sum, shifted) : shifted;
     }
+    if (sum && a->alpha > 0 && ct_numel(sum) > 0 && ct__is_extreme(sum, 100, false))
+        return response_to_large(x, a, before, after);
     ct_tensor *scale = ct_add_scalar(ct_mul_scalar(sum, a->alpha / (double)a->size), a->k);
     return ct_mul(x, ct_pow_scalar(scale, -a->beta));
 }
