@@ -22,11 +22,12 @@ struct ct_call; /* the same, to ct__check_call */
 /* ---- storage ---- */
 
 /* Reference-counted elements, in one block with this header: data at the next multiple of 64 bytes, or right behind the
- * header where it is so small that both fit into 64 bytes. */
+ * header where it is so small that both fit into 64 bytes. The tensor that a small storage was made with is in the block too. */
 typedef struct ct_storage {
     int32_t refs;
     uint32_t version; /* in-place changes so far */
     size_t bytes;     /* of data */
+    size_t block;     /* bytes of the block, with all that is in it */
     char *data;
     const char *writer;      /* what changed it in place last, for messages: an operation's name, */
     const char *writer_file; /* and where */

@@ -116,7 +116,8 @@ ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const 
 
 /* ---- storage ---- */
 
-/* Where the data begins in a storage's block. */
+/* Where the data begins in a storage's block. Behind it lies, where that is small, the tensor that was made with it: one block
+ * less to get and to give back. It stays until the storage goes, which views may hold longer. */
 static size_t data_offset(size_t bytes)
 {
     return sizeof(ct_storage) + bytes <= 64 ? sizeof(ct_storage) : 64;
@@ -130,16 +131,19 @@ static void raise_peak(ct__thread_state *me)
         me->peak_bytes = me->live_bytes;
 }
 
-static ct_storage *storage_new(size_t bytes)
+/* With room for so much more at the end of its block, aligned as that. */
+static ct_storage *storage_new(size_t bytes, size_t more)
 {
     if (bytes > (size_t)INT64_MAX / 4)
         return NULL;
-    ct_storage *storage = ct__alloc(data_offset(bytes) + bytes);
+    size_t block = ((data_offset(bytes) + bytes + 7) & ~(size_t)7) + more;
+    ct_storage *storage = ct__alloc(block);
     if (!storage)
         return NULL;
     ct__thread_state *me = ct__here();
     storage->refs = 1;
     storage->bytes = bytes;
+    storage->block = block;
     storage->version = 0;
     storage->writer = NULL;
     storage->writer_file = NULL;
@@ -163,7 +167,7 @@ static void storage_unref(ct_storage *storage)
         me->live_bytes -= (int64_t)storage->bytes;
     else
         ct__account_give_back(storage->account, (int64_t)storage->bytes, 0);
-    ct__free(storage, data_offset(storage->bytes) + storage->bytes);
+    ct__free(storage, storage->block);
 }
 
 void ct_memory_reset_peak(void)
@@ -177,6 +181,15 @@ void ct_memory_reset_peak(void)
 static size_t tensor_bytes(int rank)
 {
     return sizeof(ct_tensor) + 2 * (size_t)(rank > 0 ? rank : 1) * sizeof(int64_t);
+}
+
+enum {
+    SMALL = CT_LIFETIME_CHECKS ? -1 : 512
+}; /* bytes of elements up to which the tensor lies in the storage's block */
+
+static bool lies_in_storage(const ct_tensor *t)
+{
+    return (size_t)((const char *)t - (const char *)t->storage) < t->storage->block;
 }
 
 #if CT_LIFETIME_CHECKS
@@ -222,16 +235,10 @@ void ct__tensors_end(void)
 }
 #endif
 
-/* A tensor of the given rank over storage, whose reference it takes over, in the innermost scope; shape and strides are unset
- * but for those of a 0-d tensor. */
-static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+/* Makes t, memory for one of the given rank, a tensor over storage, whose reference it takes over, in the innermost scope; shape and
+ * strides are unset but for those of a 0-d tensor. */
+static inline void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
 {
-    ct_tensor *t = ct__alloc(tensor_bytes(rank));
-    if (!t) {
-        storage_unref(storage);
-        ct__no_memory(made_by);
-        return NULL;
-    }
     /* Copied, not cleared: at this size compilers clear with an instruction that takes longer to start than all the rest. */
     static const ct_tensor blank = {.alive = CT_ALIVE, .refs = 1};
     memcpy(t, &blank, offsetof(ct_tensor, shape));
@@ -246,23 +253,47 @@ static ct_tensor *tensor_new(ct_storage *storage, ct_dtype dtype, int rank, cons
     t->account = ct__here()->account;
     ct__here()->live_tensors++;
     ct__scope_move(t, ct__scope_current());
+}
+
+/* The same in memory of its own; NULL with an error. */
+static ct_tensor *tensor_over(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+{
+    ct_tensor *t = ct__alloc(tensor_bytes(rank));
+    if (!t) {
+        storage_unref(storage);
+        ct__no_memory(made_by);
+        return NULL;
+    }
+    start(t, storage, dtype, rank, made_by);
     return t;
+}
+
+static CT_COLD void explain_no_storage(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
+{
+    char text[CT_SHAPE_TEXT], memory[CT_MEMORY_TEXT];
+    ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s%s", made_by, dtypes[dtype].name,
+              ct__shape_text(shape, rank, text), ct__memory_text(memory));
 }
 
 ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
 {
     int64_t strides[CT_MAX_RANK];
-    int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides);
-    ct_storage *storage = storage_new((size_t)numel * (size_t)ct__size_of(dtype));
+    int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides), bytes = numel * ct__size_of(dtype);
+    size_t room = bytes <= SMALL ? tensor_bytes(rank) : 0;
+    ct_storage *storage = storage_new((size_t)bytes, room);
     if (!storage) {
-        char text[CT_SHAPE_TEXT], memory[CT_MEMORY_TEXT];
-        ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s%s", made_by, dtypes[dtype].name,
-                  ct__shape_text(shape, rank, text), ct__memory_text(memory));
+        explain_no_storage(dtype, shape, rank, made_by);
         return NULL;
     }
-    ct_tensor *t = tensor_new(storage, dtype, rank, made_by);
-    if (!t)
-        return NULL;
+    ct_tensor *t;
+    if (room > 0) {
+        t = (ct_tensor *)(void *)((char *)storage + storage->block - room);
+        start(t, storage, dtype, rank, made_by);
+    } else {
+        t = tensor_over(storage, dtype, rank, made_by);
+        if (!t)
+            return NULL;
+    }
     t->numel = numel;
     t->contiguous = true;
     for (int i = 0; i < rank; i++) {
@@ -289,7 +320,7 @@ ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *sh
                            const char *made_by)
 {
     t->storage->refs++;
-    ct_tensor *view = tensor_new(t->storage, (ct_dtype)t->dtype, rank, made_by);
+    ct_tensor *view = tensor_over(t->storage, (ct_dtype)t->dtype, rank, made_by);
     if (!view)
         return NULL;
     view->offset = offset;
@@ -325,12 +356,15 @@ void ct__tensor_unref(ct_tensor *t)
         ct__tensor_forget(t);
     ct_tensor *grad = t->grad;
     struct ct_node *node = t->node;
+    ct_storage *storage = t->storage;
+    bool apart = !lies_in_storage(t);
     t->grad = NULL;
     t->node = NULL;
     t->alive = CT_CLOSED;
-    storage_unref(t->storage);
     t->storage = NULL;
-    free_struct(t);
+    storage_unref(storage);
+    if (apart)
+        free_struct(t);
     ct__tensor_unref(grad);
     if (node)
         ct__node_release(node);

@@ -224,7 +224,8 @@ END_TEST
 
 START_TEST(making_without_memory)
 {
-    const double values[] = {1, 2};
+    enum { MANY = 300 }; /* so many lie apart from their tensor */
+    static const double values[MANY];
     for (int64_t n = 1; n <= 2; n++) { /* the storage, then the tensor */
         ct_memory before = ct_memory_stats();
 #define WITHOUT(call)                                   \
@@ -233,13 +234,15 @@ START_TEST(making_without_memory)
     ck_assert_int_eq(ct_error_code(), CT_ERROR_MEMORY); \
     ct_error_clear();                                   \
     ct__fail_allocation(0, false)
-        WITHOUT(ct_empty(CT_FLOAT32, CT_SHAPE(3)));
-        WITHOUT(ct_ones(CT_FLOAT32, CT_SHAPE(3)));
-        WITHOUT(ct_scalar(CT_FLOAT32, 3));
-        WITHOUT(ct_arange(CT_FLOAT32, 0, 1, 3));
-        WITHOUT(ct_eye(CT_FLOAT32, 3));
-        WITHOUT(ct_from_array(CT_FLOAT64, values, CT_SHAPE(2)));
-        WITHOUT(ct_from_values(CT_FLOAT64, values, 2, CT_SHAPE(2)));
+        WITHOUT(ct_empty(CT_FLOAT32, CT_SHAPE(MANY)));
+        WITHOUT(ct_ones(CT_FLOAT32, CT_SHAPE(MANY)));
+        WITHOUT(ct_arange(CT_FLOAT32, 0, 1, MANY));
+        WITHOUT(ct_eye(CT_FLOAT32, MANY));
+        WITHOUT(ct_from_array(CT_FLOAT64, values, CT_SHAPE(MANY)));
+        WITHOUT(ct_from_values(CT_FLOAT64, values, MANY, CT_SHAPE(MANY)));
+        if (n == 1) {
+            WITHOUT(ct_scalar(CT_FLOAT32, 3));
+        }
 #undef WITHOUT
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
         ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
@@ -252,6 +255,27 @@ START_TEST(making_without_memory)
     ck_assert_int_eq(ct_scope_open(), CT_ERROR_MEMORY);
     expect_at(__LINE__ - 1, CT_ERROR_MEMORY, "scope_open: no memory");
     ct__fail_allocation(0, false);
+}
+END_TEST
+
+/* A small tensor lies with its elements, which a view keeps. */
+START_TEST(elements_outlive_their_tensor)
+{
+    for (int64_t n = 0; n < 600; n++) {
+        ct_memory before = ct_memory_stats();
+        ct_tensor *t = ct_full(CT_UINT8, 7, CT_SHAPE(n)), *view = ct_detach(t);
+        ct_release(t);
+        ct_scope_open();
+        for (int i = 0; i < 10; i++)
+            ct_full(CT_UINT8, 9, CT_SHAPE(n)); /* into what was given back, if it was */
+        ct_scope_close();
+        for (int64_t i = 0; i < n; i++)
+            if (((const uint8_t *)ct_data(view))[i] != 7)
+                ck_abort_msg("element %lld of %lld", (long long)i, (long long)n);
+        ct_release(view);
+        ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+        ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);
+    }
 }
 END_TEST
 
@@ -1351,7 +1375,7 @@ Suite *ct_suite_tensor(void)
     Suite *suite = suite_create("tensor");
     add(suite, "making", 1,
         TESTS(dtypes_by_name, zero_size, values_on_the_way_in, ranges_and_identities, bad_shapes, longest_shape_text,
-              null_tensors, making_without_memory));
+              null_tensors, making_without_memory, elements_outlive_their_tensor));
     add(suite, "ranks", CT_MAX_RANK + 1, TESTS(every_dtype_and_rank));
     add(suite, "elements", 1,
         TESTS(the_same_elements_under_two_handles, what_may_come_back_itself, views_share_storage, elements_one_by_one,
