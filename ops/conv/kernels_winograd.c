@@ -32,13 +32,21 @@ INLINE vec combine(const int n, const float *m, const vec *x, const int step)
 INLINE void transform(const int rows, const int cols, const float *m, const vec *x, vec *y)
 {
     vec half[MOST * MOST];
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < cols; j++) half[i * cols + j] =
-        combine(cols, m + i * cols, x + j, cols);
+    UNROLL for (int i = 0; i < cols; i++) UNROLL for (int j = 0; j < rows; j++) half[i * rows + j] =
+        combine(cols, m + j * cols, x + i * cols, 1);
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < rows; j++) y[i * rows + j] =
-        combine(cols, m + j * cols, half + i * cols, 1);
+        combine(cols, m + i * cols, half + j, rows);
 }
 
 /* ---- tiles ---- */
+
+INLINE void store_first(float *to, vec v, int64_t n)
+{
+    if (n >= LANES)
+        V_STORE(to, v);
+    else
+        V_STORE_SOME(to, v, n);
+}
 
 /* Elements at, at + 1, ... of a row of n; 0 outside of it. */
 INLINE vec load_inside(const float *x, int64_t n, int64_t at)
@@ -49,67 +57,55 @@ INLINE vec load_inside(const float *x, int64_t n, int64_t at)
     return from < to ? V_LOAD_LANES(x + at, from, to) : V_ZERO;
 }
 
-/* Floats from one half row of scratch to the next. */
-static int64_t pitch_of(int64_t across)
+/* Row r of the tiles from number j on, size elements each, times M^T. */
+INLINE void take_row(const int size, const float *m, const ct_tiles *t, const float *image, int64_t r, int64_t j,
+                     vec *y)
 {
-    return across / LANES * LANES + LANES;
+    int64_t row = t->row + r, at = t->col + 2 * j;
+    vec d[MOST] = {V_ZERO, V_ZERO, V_ZERO, V_ZERO};
+    if (row >= 0 && row < t->rows)
+        UNROLL for (int b = 0; b < size; b += 2)
+        {
+            vec first = load_inside(image + row * t->cols, t->cols, at + b);
+            vec second = load_inside(image + row * t->cols, t->cols, at + b + LANES);
+            d[b] = V_EVEN(first, second);
+            d[b + 1] = V_ODD(first, second);
+        }
+    UNROLL for (int b = 0; b < MOST; b++) y[b] = combine(size, m + b * size, d, 1);
 }
 
-/* Rows of the image from the first tile's on: each as its even elements and then its odd ones, counted from the first tile. */
-INLINE void split_rows(const ct_tiles *t, int64_t rows, const float *x, float *scratch)
+/* The transform M d M^T of tiles d of size x size elements. Tiles of 4 x 4 share two rows with those below them. */
+INLINE void take(const int size, const float *m, const ct_tiles *t, const float *image, float *v, int64_t step)
 {
-    int64_t pitch = pitch_of(t->across);
-    for (int64_t r = 0; r < rows; r++, scratch += 2 * pitch) {
-        bool inside = t->row + r >= 0 && t->row + r < t->rows;
-        const float *row = inside ? x + (t->row + r) * t->cols : x;
-        for (int64_t j = 0; j < pitch; j += LANES) {
-            int64_t at = t->col + 2 * j;
-            vec a = inside ? load_inside(row, t->cols, at) : V_ZERO;
-            vec b = inside ? load_inside(row, t->cols, at + LANES) : V_ZERO;
-            V_STORE(scratch + j, V_EVEN(a, b));
-            V_STORE(scratch + pitch + j, V_ODD(a, b));
+    for (int64_t j = 0; j < t->across; j += LANES) {
+        int64_t n = t->across - j < LANES ? t->across - j : LANES;
+        vec rows[MOST * MOST];
+        UNROLL for (int a = 0; a < size - 2; a++) take_row(size, m, t, image, a, j, rows + a * MOST);
+        for (int64_t i = 0; i < t->down; i++) {
+            UNROLL for (int a = size - 2; a < size; a++) take_row(size, m, t, image, 2 * i + a, j, rows + a * MOST);
+            UNROLL for (int k = 0; k < CT_WINOGRAD_TERMS; k++) store_first(
+                v + k * step + i * t->across + j, combine(size, m + k / MOST * size, rows + k % MOST, MOST), n);
+            UNROLL for (int a = 0; a < (size - 2) * MOST; a++) rows[a] = rows[a + 2 * MOST];
         }
     }
 }
 
-/* The transform M d M^T of tiles d of size x size elements, from split rows. */
-INLINE void take(const int size, const float *m, const ct_tiles *t, const float *rows, float *v, int64_t step)
+static void take_x(const ct_tiles *tiles, const float *x, float *v, int64_t step)
 {
-    int64_t pitch = pitch_of(t->across);
-    for (int64_t i = 0; i < t->down; i++, rows += 4 * pitch, v += t->across)
-        for (int64_t j = 0; j < t->across; j += LANES) {
-            vec d[MOST * MOST], terms[CT_WINOGRAD_TERMS];
-            UNROLL for (int a = 0; a < size; a++) UNROLL for (int b = 0; b < size; b++) d[a * size + b] =
-                V_LOAD(rows + (2 * a + b % 2) * pitch + j + b / 2);
-            transform(4, size, m, d, terms);
-            UNROLL for (int k = 0; k < CT_WINOGRAD_TERMS; k++) V_STORE(v + k * step + j, terms[k]);
-        }
+    take(4, B_T[0], tiles, x, v, step);
 }
 
-static void take_x(const ct_tiles *tiles, const float *x, float *scratch, float *v, int64_t step)
+static void take_y(const ct_tiles *tiles, const float *y, float *v, int64_t step)
 {
-    split_rows(tiles, 2 * tiles->down + 2, x, scratch);
-    take(4, B_T[0], tiles, scratch, v, step);
-}
-
-static void take_y(const ct_tiles *tiles, const float *y, float *scratch, float *v, int64_t step)
-{
-    split_rows(tiles, 2 * tiles->down, y, scratch);
-    take(2, A[0], tiles, scratch, v, step);
+    take(2, A[0], tiles, y, v, step);
 }
 
 /* Two rows of vectors in turn, at most n elements. */
 INLINE void store_pairs(float *to, vec even, vec odd, int64_t n)
 {
-    vec low = V_LOW(even, odd), high = V_HIGH(even, odd);
-    if (n >= LANES)
-        V_STORE(to, low);
-    else
-        V_STORE_SOME(to, low, n);
-    if (n >= 2 * LANES)
-        V_STORE(to + LANES, high);
-    else if (n > LANES)
-        V_STORE_SOME(to + LANES, high, n - LANES);
+    store_first(to, V_LOW(even, odd), n);
+    if (n > LANES)
+        store_first(to + LANES, V_HIGH(even, odd), n - LANES);
 }
 
 static void give_y(const ct_tiles *t, const float *v, int64_t step, float bias, float *y)

@@ -25,13 +25,12 @@ typedef struct ct_tiles {
     int64_t down, across;
 } ct_tiles;
 
-/* Term t of tile (i, j) is v[t * step + i * across + j]; so many floats as CT_WINOGRAD_SLACK behind a row of terms may be read,
- * and those behind a channel's last term written, too. */
+/* Term t of tile (i, j) is v[t * step + i * across + j]; CT_WINOGRAD_SLACK floats behind the last are readable. */
 typedef struct ct_winograd_kernels {
-    /* B^T d B of the tiles d of x. scratch: ct__winograd_scratch() floats. */
-    void (*take_x)(const ct_tiles *tiles, const float *x, float *scratch, float *v, int64_t step);
+    /* B^T d B of the tiles d of x. */
+    void (*take_x)(const ct_tiles *tiles, const float *x, float *v, int64_t step);
     /* A d A^T of the tiles d of y: the adjoint of give_y. */
-    void (*take_y)(const ct_tiles *tiles, const float *y, float *scratch, float *v, int64_t step);
+    void (*take_y)(const ct_tiles *tiles, const float *y, float *v, int64_t step);
     /* y = A^T v A + bias. */
     void (*give_y)(const ct_tiles *tiles, const float *v, int64_t step, float bias, float *y);
     /* u[t * n + i] = term t of G w G^T of the kernel w[9 i ...], turned around if flip. */
@@ -41,11 +40,5 @@ typedef struct ct_winograd_kernels {
 } ct_winograd_kernels;
 
 extern const ct_winograd_kernels ct__winograd_portable, ct__winograd_avx2, ct__winograd_avx512;
-
-/* Floats of scratch for tiles of x. */
-static inline int64_t ct__winograd_scratch(int64_t down, int64_t across)
-{
-    return (2 * down + 2) * 2 * (across + 1 + CT_WINOGRAD_SLACK) + CT_WINOGRAD_SLACK;
-}
 
 #endif

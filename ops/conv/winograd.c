@@ -22,7 +22,7 @@ typedef struct side {
     int64_t channels; /* in one group */
     int64_t rows, cols;
     int64_t row, col; /* where the first tile begins */
-    void (*take)(const ct_tiles *tiles, const float *image, float *scratch, float *terms, int64_t step);
+    void (*take)(const ct_tiles *tiles, const float *image, float *terms, int64_t step);
 } side;
 
 /* What the tasks of one call share. The tiles of all images make up rows, one below the other; blocks are some of these. */
@@ -117,13 +117,13 @@ static int64_t image_at(const job *j, const block *b, int64_t r, const side *s, 
     return (((b->first + r) / j->down * j->g->groups + group) * s->channels + channel) * s->rows * s->cols;
 }
 
-/* Transforms a block of s. Terms are written in rising order of memory: those behind a row of tiles are no one's yet. */
-static void take(const job *j, const block *b, const side *s, int64_t group, float *scratch, float *terms)
+/* Transforms a block of s. */
+static void take(const job *j, const block *b, const side *s, int64_t group, float *terms)
 {
     for (int64_t c = 0; c < s->channels; c++)
         for (int64_t r = 0; r < b->rows;) {
             ct_tiles tiles = tiles_at(j, b, r, s);
-            s->take(&tiles, s->data + image_at(j, b, r, s, group, c), scratch, terms + c * b->pitch + r * j->across,
+            s->take(&tiles, s->data + image_at(j, b, r, s, group, c), terms + c * b->pitch + r * j->across,
                     step_of(j, s));
             r += tiles.down;
         }
@@ -154,16 +154,13 @@ static job new_job(const ct_conv_geometry *g, side x, side y)
     return j;
 }
 
-/* Room for the terms of a block of x and of y, and for what transforming takes; NULL without memory. */
-static float *new_terms(const job *j, float **of_y, float **scratch, size_t *bytes)
+/* Room for the terms of a block of x and, behind them, of y; NULL without memory. */
+static float *new_terms(const job *j, float **of_y, size_t *bytes)
 {
     int64_t x = TERMS * step_of(j, &j->x), y = TERMS * step_of(j, &j->y);
-    *bytes = sizeof(float) * (size_t)(x + y + ct__winograd_scratch(j->block, j->across));
+    *bytes = sizeof(float) * (size_t)(x + y);
     float *of_x = ct__alloc(*bytes);
-    if (!of_x)
-        return NULL;
-    *of_y = of_x + x;
-    *scratch = of_x + x + y;
+    *of_y = of_x ? of_x + x : NULL;
     return of_x;
 }
 
@@ -185,14 +182,14 @@ static void block_task(void *context, int64_t index)
     job *j = context;
     int64_t rows = j->g->images * j->down, blocks = ceil_div(rows, j->block), group = index / blocks;
     block b = block_at(j, index % blocks * j->block, rows);
-    float *y, *scratch;
+    float *y;
     size_t bytes;
-    float *x = new_terms(j, &y, &scratch, &bytes);
+    float *x = new_terms(j, &y, &bytes);
     if (!x) {
         atomic_store(&j->failed, true);
         return;
     }
-    take(j, &b, &j->x, group, scratch, x);
+    take(j, &b, &j->x, group, x);
     if (multiply(j, &b, group, x, y) == CT_OK)
         give(j, &b, group, y);
     else
@@ -274,14 +271,14 @@ static void part_task(void *context, int64_t index)
     job *j = context;
     int64_t group = index / j->parts, begin = index % j->parts * j->part;
     int64_t end = least(begin + j->part, j->g->images * j->down);
-    float *y, *scratch, *sums = j->sums + index * TERMS * j->x.channels * j->y.channels;
+    float *y, *sums = j->sums + index * TERMS * j->x.channels * j->y.channels;
     size_t bytes;
-    float *x = new_terms(j, &y, &scratch, &bytes);
+    float *x = new_terms(j, &y, &bytes);
     ct_status status = x ? CT_OK : CT_ERROR_MEMORY;
     for (int64_t first = begin; first < end && status == CT_OK; first += j->block) {
         block b = block_at(j, first, end);
-        take(j, &b, &j->x, group, scratch, x);
-        take(j, &b, &j->y, group, scratch, y);
+        take(j, &b, &j->x, group, x);
+        take(j, &b, &j->y, group, y);
         status = sum_products(j, &b, x, y, first > begin, sums);
     }
     if (status != CT_OK)
