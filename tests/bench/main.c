@@ -1,5 +1,5 @@
 /* Times the workloads, one JSON object a line: bench [--threads N] [--only NAME[,NAME]] [--seconds S]; bench --list names
- * them; bench --floors tells what the machine can do. */
+ * them; bench --floors tells what the machine can do, bench --scaling what one of many small things costs. */
 #include "floors.h"
 #include "workloads.h"
 #include <math.h>
@@ -147,6 +147,10 @@ static bool parse(int argc, char **argv, options *o)
 int main(int argc, char **argv)
 {
     options o = {.threads = 1, .only = "", .seconds = 2};
+    if (argc == 2 && strcmp(argv[1], "--scaling") == 0) {
+        ct_set_num_threads(1);
+        return print_scaling();
+    }
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
         for (int i = 0; i < workload_count; i++)
             puts(workload_specs[i].name);
@@ -154,7 +158,7 @@ int main(int argc, char **argv)
     }
     if (!parse(argc, argv, &o)) {
         fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] | bench --list\n"
-                        "       bench --floors [--threads N]\n");
+                        "       bench --floors [--threads N] | bench --scaling\n");
         return 2;
     }
     if (!all_known(o.only))
