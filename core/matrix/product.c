@@ -155,8 +155,8 @@ static void transpose(product *p)
     swap(&p->row_c, &p->col_c);
 }
 
-/* Strides along axes of size 1 say nothing: make them 1. Vectors run along the axis in which C, or, for few columns, A
- * lies in one piece. */
+/* Strides along axes of size 1 say nothing: make them 1. Vectors run along the axis in which C lies in one piece, or, for few
+ * columns, which would leave them mostly empty, along the rows, although A then has to be packed where it does not lie so. */
 static void choose_direction(product *p)
 {
     if (p->m == 1)
@@ -165,7 +165,8 @@ static void choose_direction(product *p)
         p->col_b = p->col_c = 1;
     if (p->k == 1)
         p->col_a = p->row_b = 1;
-    bool few = p->n < p->kernels->lanes && p->m >= p->kernels->lanes && p->row_a == 1;
+    bool few = p->n < p->kernels->lanes && p->m >= p->kernels->lanes;
+    few = few && (p->row_a == 1 || p->n <= p->kernels->lanes / 2);
     if (few || (p->col_c != 1 && p->row_c == 1))
         transpose(p);
 }
