@@ -358,6 +358,27 @@ case("multilabel_soft_margin_loss", lambda x, t: F.multilabel_soft_margin_loss(x
 case("ctc_loss", lambda x, t: F.ctc_loss(x.log_softmax(2), t + 1, torch.tensor([7, 5, 6]), torch.tensor([3, 2, 1])), R(7, 3, 4), I(3, 3, 3), order=1)
 case("ctc_loss_sum", lambda x, t: F.ctc_loss(x.log_softmax(2), t, torch.tensor([6, 6]), torch.tensor([2, 0]), blank=3, reduction="sum"), R(6, 2, 4), FIX([[1, 1], [0, 2]]), order=1)
 
+# --- indexing -----------------------------------------------------------------------------------
+case("scatter", lambda x, i, s: x.scatter(1, i, s), R(3, 5), FIX([[0, 2, 4], [1, 0, 3], [4, 3, 2]]), R(3, 3))
+case("scatter_reduce_sum", lambda x, i, s: x.scatter_reduce(1, i, s, "sum", include_self=False), R(3, 5), I(5, 3, 4), R(3, 4))
+case("scatter_reduce_mean", lambda x, i, s: x.scatter_reduce(1, i, s, "mean"), R(3, 5), I(5, 3, 7), R(3, 7))
+case("scatter_reduce_amax", lambda x, i, s: x.scatter_reduce(0, i, s, "amax"), R(3, 4), I(3, 6, 4), R(6, 4))
+case("scatter_reduce_amin", lambda x, i, s: x.scatter_reduce(0, i, s, "amin", include_self=False), R(3, 4), I(3, 6, 4), R(6, 4))
+case("index_add", lambda x, i, s: x.index_add(1, i, s), R(3, 5), I(5, 4), R(3, 4))
+case("index_copy", lambda x, i, s: x.index_copy(0, i, s), R(5, 3), FIX([3, 0]), R(2, 3))
+case("take_along_dim", lambda x, i: torch.take_along_dim(x, i, 1), R(3, 5), I(5, 1, 4))
+case("index", lambda x, i, j: x[i, j], R(3, 4, 2), I(3, 5), I(4, 2, 1))
+case("index_put", lambda x, s, i, j: x.index_put((i, j), s), R(3, 4, 2), R(2, 2), FIX([2, 0]), FIX([1, 3]))
+case("index_put_accumulate", lambda x, s, i: x.index_put((i,), s, accumulate=True), R(3, 4), R(4), I(3, 5))
+case("searchsorted", lambda x, v: torch.searchsorted(x.sort(1).values, v), R(3, 6), R(3, 4))
+case("bucketize_right", lambda x, v: torch.bucketize(v, x, right=True), FIX([1., 2., 2., 5.]), FIX([[0., 2.], [5., 9.], [1., 3.]]))
+case("nonzero", lambda x: torch.nonzero(x > 0), R(3, 4, 2))
+case("unique", lambda x: torch.unique(x.round().detach()), R(4, 5))
+case("unique_inverse", lambda x: torch.unique(x, return_inverse=True)[1], I(4, 3, 5))
+case("unique_counts", lambda x: torch.unique(x, return_counts=True)[1], I(4, 3, 5))
+case("repeat_interleave", lambda x, n: x.repeat_interleave(n, 1), R(3, 4), I(3, 4))
+case("repeat_interleave_all", lambda x: x.repeat_interleave(3, 0), R(3, 4))
+
 
 def draw(spec, rng):
     if spec[0] == "v":

@@ -64,6 +64,13 @@ static ct_tensor *one_more(ct_tensor *labels)
     return ct_cast(ct_add_scalar(ct_cast(labels, CT_FLOAT64), 1), CT_INT64);
 }
 
+static ct_tensor *unique_part(ct_tensor *x, bool want_counts)
+{
+    ct_tensor *inverse = NULL, *counts = NULL;
+    ct_unique(x, &inverse, &counts);
+    return want_counts ? counts : inverse;
+}
+
 /* The inputs of a case. */
 #define A in[0]
 #define B in[1]

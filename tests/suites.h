@@ -36,6 +36,7 @@
     SUITE(differences) \
     SUITE(shape) \
     SUITE(index) \
+    SUITE(scatter) \
     SUITE(loss) \
     SUITE(criteria) \
     SUITE(arrange) \

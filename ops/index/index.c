@@ -1,12 +1,7 @@
 /* Operations that go where an index tensor says: gather and its adjoint scatter_add.
  *
  * Invariant: the shape rules have looked at every index, so that the loops need not. */
-#include "shape/shape_internal.h"
-#include <string.h>
-
-typedef struct index_attributes {
-    int64_t axis;
-} index_attributes;
+#include "index_internal.h"
 
 /* ---- walking over the index ---- */
 
@@ -62,7 +57,7 @@ ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size)
 /* Checks input 0, the indexed tensor, against input 1, the index; returns the axis, or -1 with an error. */
 static int check_indexed(ct_call *call)
 {
-    const index_attributes *along = ct_call_attributes(call);
+    const ct_index_attributes *along = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1);
     int axis = ct__call_axis(call, along->axis, x->rank);
     if (axis < 0)
@@ -78,50 +73,34 @@ static int check_indexed(ct_call *call)
     return ct__check_indices(call, index, x->shape[axis]) == CT_OK ? axis : -1;
 }
 
-/* One row of the walk: dense[i] goes with indexed[i, but index[i] along the axis]. Steps are in elements; indexed_step is 0
- * if the row runs along the axis. */
-typedef struct row {
-    int64_t n;
-    char *dense, *indexed;
-    const int64_t *index;
-    int64_t dense_step, indexed_step, index_step, axis_step;
-} row;
-
-#define EACH(D, T, statement)                                                                            \
-    for (int64_t i = 0; i < r->n; i++) {                                                                 \
-        D *dense = (D *)r->dense + i * r->dense_step;                                                    \
-        T *indexed = (T *)r->indexed + i * r->indexed_step + r->index[i * r->index_step] * r->axis_step; \
-        statement;                                                                                       \
-    }
-
-static void gather_4_bytes(const row *r)
+static void gather_4_bytes(const ct__row *r)
 {
-    EACH(uint32_t, uint32_t, *dense = *indexed)
+    CT_EACH_INDEXED(uint32_t, uint32_t, *dense = *indexed)
 }
 
-static void gather_8_bytes(const row *r)
+static void gather_8_bytes(const ct__row *r)
 {
-    EACH(uint64_t, uint64_t, *dense = *indexed)
+    CT_EACH_INDEXED(uint64_t, uint64_t, *dense = *indexed)
 }
 
-static void gather_bytes(const row *r)
+static void gather_bytes(const ct__row *r)
 {
-    EACH(uint8_t, uint8_t, *dense = *indexed)
+    CT_EACH_INDEXED(uint8_t, uint8_t, *dense = *indexed)
 }
 
-static void add_float32(const row *r)
+static void add_float32(const ct__row *r)
 {
-    EACH(float, float, *indexed += *dense)
+    CT_EACH_INDEXED(float, float, *indexed += *dense)
 }
 
-static void add_float64(const row *r)
+static void add_float64(const ct__row *r)
 {
-    EACH(double, double, *indexed += *dense)
+    CT_EACH_INDEXED(double, double, *indexed += *dense)
 }
 
-static void add_float32_to_float64(const row *r)
+static void add_float32_to_float64(const ct__row *r)
 {
-    EACH(float, double, *indexed += *dense)
+    CT_EACH_INDEXED(float, double, *indexed += *dense)
 }
 
 /* Elements that are indexed along an axis. */
@@ -133,7 +112,7 @@ typedef struct indexed {
 } indexed;
 
 /* Runs over index, dense (of its shape) and to together, in row-major order of the index. */
-static void walk(indexed to, const ct_tensor *index, const ct_tensor *dense, void (*do_row)(const row *r))
+static void walk(indexed to, const ct_tensor *index, const ct_tensor *dense, void (*do_row)(const ct__row *r))
 {
     int64_t size = ct__size_of((ct_dtype)dense->dtype), steps[CT_MAX_RANK], at[CT_MAX_RANK] = {0};
     int rank = axes_of(index), last = rank - 1;
@@ -142,14 +121,14 @@ static void walk(indexed to, const ct_tensor *index, const ct_tensor *dense, voi
     for (int i = 0; i < rank; i++)
         steps[i] = i == to.axis ? 0 : to.strides[i];
     do {
-        row r = {.n = index->shape[last],
-                 .dense = ct__ptr(dense) + row_offset(at, dense->strides, rank) * size,
-                 .indexed = to.data + row_offset(at, steps, rank) * to.size,
-                 .index = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, rank),
-                 .dense_step = dense->strides[last],
-                 .indexed_step = steps[last],
-                 .index_step = index->strides[last],
-                 .axis_step = to.strides[to.axis]};
+        ct__row r = {.n = index->shape[last],
+                     .dense = ct__ptr(dense) + row_offset(at, dense->strides, rank) * size,
+                     .indexed = to.data + row_offset(at, steps, rank) * to.size,
+                     .index = (const int64_t *)ct__ptr(index) + row_offset(at, index->strides, rank),
+                     .dense_step = dense->strides[last],
+                     .indexed_step = steps[last],
+                     .index_step = index->strides[last],
+                     .axis_step = to.strides[to.axis]};
         do_row(&r);
     } while (next_row(at, index->shape, rank));
 }
@@ -171,7 +150,7 @@ static ct_status infer_gather(ct_call *call)
 
 static ct_status forward_gather(ct_call *call)
 {
-    const index_attributes *along = ct_call_attributes(call);
+    const ct_index_attributes *along = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0);
     int64_t size = ct__size_of((ct_dtype)x->dtype);
     walk(elements_of(x, ct__axis((int)along->axis, x->rank)), ct_call_input(call, 1), ct_call_output(call, 0),
@@ -183,7 +162,7 @@ static ct_status forward_gather(ct_call *call)
 
 static ct_status backward_gather(ct_call *call)
 {
-    const index_attributes *along = ct_call_attributes(call);
+    const ct_index_attributes *along = ct_call_attributes(call);
     const int64_t *shape;
     int rank;
     ct_dtype dtype;
@@ -194,7 +173,7 @@ static ct_status backward_gather(ct_call *call)
 
 ct_tensor *ct_gather(ct_tensor *x, int axis, ct_tensor *index)
 {
-    return (ct_apply)(&ct_op_gather, (ct_tensor *[]){x, index}, 2, &(index_attributes){axis});
+    return (ct_apply)(&ct_op_gather, (ct_tensor *[]){x, index}, 2, &(ct_index_attributes){axis});
 }
 
 const ct_op ct_op_gather = {
@@ -205,21 +184,21 @@ const ct_op ct_op_gather = {
     .min_inputs = 2,
     .max_inputs = 2,
     .saves = CT_SAVE_INPUT(1),
-    .attributes_size = sizeof(index_attributes),
+    .attributes_size = sizeof(ct_index_attributes),
     .infer = infer_gather,
     .forward = forward_gather,
     .backward = backward_gather,
-    .samples = (const ct_sample[]){{"3x5 i5:3x4", &(index_attributes){1}},
-                                   {"3x5 i3:2x5", &(index_attributes){0}},
-                                   {"2x3x4 i4:2x2x6", &(index_attributes){-1}},
-                                   {"5 i5:3", &(index_attributes){0}},
-                                   {"3x5 i5:3x0", &(index_attributes){1}},
+    .samples = (const ct_sample[]){{"3x5 i5:3x4", &(ct_index_attributes){1}},
+                                   {"3x5 i3:2x5", &(ct_index_attributes){0}},
+                                   {"2x3x4 i4:2x2x6", &(ct_index_attributes){-1}},
+                                   {"5 i5:3", &(ct_index_attributes){0}},
+                                   {"3x5 i5:3x0", &(ct_index_attributes){1}},
                                    {0}},
 };
 
 /* ---- scatter_add ---- */
 
-static ct_status infer_scatter_add(ct_call *call)
+ct_status ct__scatter_infer(ct_call *call)
 {
     const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
     if (check_indexed(call) < 0)
@@ -256,20 +235,27 @@ static ct_status add_in_double(ct_tensor *y, const ct_tensor *x, int axis, const
 
 static ct_status forward_scatter_add(ct_call *call)
 {
-    const index_attributes *along = ct_call_attributes(call);
+    const ct_index_attributes *along = ct_call_attributes(call);
     const ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
     ct_tensor *y = ct_call_output(call, 0);
     int axis = ct__axis((int)along->axis, y->rank);
     if (y->dtype == CT_FLOAT32 && index->shape[axis] > MANY_TERMS)
         return add_in_double(y, x, axis, index, source);
-    copy((ct_dtype)y->dtype, ct__ptr(y), x);
-    walk(elements_of(y, axis), index, source, y->dtype == CT_FLOAT32 ? add_float32 : add_float64);
+    return ct__scatter_run(call, y->dtype == CT_FLOAT32 ? add_float32 : add_float64);
+}
+
+ct_status ct__scatter_run(ct_call *call, void (*do_row)(const ct__row *r))
+{
+    const ct_index_attributes *along = ct_call_attributes(call);
+    ct_tensor *y = ct_call_output(call, 0);
+    copy((ct_dtype)y->dtype, ct__ptr(y), ct_call_input(call, 0));
+    walk(elements_of(y, ct__axis((int)along->axis, y->rank)), ct_call_input(call, 1), ct_call_input(call, 2), do_row);
     return CT_OK;
 }
 
 static ct_status backward_scatter_add(ct_call *call)
 {
-    const index_attributes *along = ct_call_attributes(call);
+    const ct_index_attributes *along = ct_call_attributes(call);
     ct_tensor *g = ct_call_grad_output(call, 0);
     ct_status status = CT_OK;
     if (ct_call_needs_grad(call, 0))
@@ -281,7 +267,7 @@ static ct_status backward_scatter_add(ct_call *call)
 
 ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source)
 {
-    return (ct_apply)(&ct_op_scatter_add, (ct_tensor *[]){x, index, source}, 3, &(index_attributes){axis});
+    return (ct_apply)(&ct_op_scatter_add, (ct_tensor *[]){x, index, source}, 3, &(ct_index_attributes){axis});
 }
 
 const ct_op ct_op_scatter_add = {
@@ -292,14 +278,14 @@ const ct_op ct_op_scatter_add = {
     .min_inputs = 3,
     .max_inputs = 3,
     .saves = CT_SAVE_INPUT(1),
-    .attributes_size = sizeof(index_attributes),
-    .infer = infer_scatter_add,
+    .attributes_size = sizeof(ct_index_attributes),
+    .infer = ct__scatter_infer,
     .forward = forward_scatter_add,
     .backward = backward_scatter_add,
-    .samples = (const ct_sample[]){{"3x5 i5:3x4 3x4", &(index_attributes){1}},
-                                   {"3x5 i3:4x5 4x5", &(index_attributes){0}},
-                                   {"2x3x4 i3:2x5x2 2x5x2", &(index_attributes){-2}},
-                                   {"3 i3:7 7", &(index_attributes){0}},
-                                   {"3x5 i5:3x0 3x0", &(index_attributes){1}},
+    .samples = (const ct_sample[]){{"3x5 i5:3x4 3x4", &(ct_index_attributes){1}},
+                                   {"3x5 i3:4x5 4x5", &(ct_index_attributes){0}},
+                                   {"2x3x4 i3:2x5x2 2x5x2", &(ct_index_attributes){-2}},
+                                   {"3 i3:7 7", &(ct_index_attributes){0}},
+                                   {"3x5 i5:3x0 3x0", &(ct_index_attributes){1}},
                                    {0}},
 };

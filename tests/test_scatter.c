@@ -1,0 +1,129 @@
+/* Writing and looking by index: duplicates, integers, NaN, nothing, and errors. The reference cases have the rest. */
+#include <cotan/cotan.h>
+
+#include "suites.h"
+#include "tensor_checks.h"
+#include <math.h>
+
+static ct_tensor *row(ct_dtype dtype, const double *values, int64_t n)
+{
+    return ct_from_values(dtype, values, n, CT_SHAPE(n));
+}
+
+/* The last of several is written, and it alone gets a gradient, whatever the layout. */
+START_TEST(of_several_the_last)
+{
+    ct_tensor *index = row(CT_INT64, CT_VALUES(1, 1, 0, 1)), *weights = row(CT_FLOAT32, CT_VALUES(5, 6, 7));
+    ct_tensor *x = ct_set_requires_grad(ct_zeros(CT_FLOAT32, CT_SHAPE(3)), true);
+    ct_tensor *source = ct_set_requires_grad(row(CT_FLOAT32, CT_VALUES(1, 2, 3, 4)), true);
+    ct_tensor *y = ct_scatter(x, 0, index, source);
+    expect_tensor(y, CT_FLOAT32, CT_SHAPE(3), CT_VALUES(3, 4, 0));
+    ck_assert_int_eq(ct_backward(y, .gradient = weights), CT_OK);
+    expect_tensor(ct_grad_of(x), CT_FLOAT32, CT_SHAPE(3), CT_VALUES(0, 0, 7));
+    expect_tensor(ct_grad_of(source), CT_FLOAT32, CT_SHAPE(4), CT_VALUES(0, 0, 5, 6));
+    expect_tensor(ct_index_copy(x, 0, index, source), CT_FLOAT32, CT_SHAPE(3), CT_VALUES(3, 4, 0));
+    ct_tensor *wide = numbers(CT_FLOAT64, CT_SHAPE(3, 4), 1), *narrow = numbers(CT_FLOAT64, CT_SHAPE(3, 2), 2);
+    ct_tensor *at = ct_from_values(CT_INT64, CT_VALUES(3, 3, 0, 1, 2, 2), CT_SHAPE(3, 2));
+    ct_tensor *expected = ct_scatter(wide, 1, at, narrow);
+    for (int layout = 0; layout < LAYOUTS; layout++)
+        expect_close(ct_scatter(in_layout(wide, layout), 1, in_layout(at, layout), in_layout(narrow, layout)), expected,
+                     0);
+}
+END_TEST
+
+START_TEST(of_integers)
+{
+    static const ct_dtype integers[] = {CT_INT64, CT_INT32, CT_UINT8};
+    for (int i = 0; i < 3; i++) {
+        ct_tensor *x = row(integers[i], CT_VALUES(9, 8, 7)), *index = row(CT_INT64, CT_VALUES(2, 0)), *inverse, *counts;
+        ct_tensor *values = row(integers[i], CT_VALUES(1, 2));
+        expect_tensor(ct_scatter(x, 0, index, values), integers[i], CT_SHAPE(3), CT_VALUES(2, 8, 1));
+        expect_tensor(ct_index_put(x, &index, 1, values, false), integers[i], CT_SHAPE(3), CT_VALUES(2, 8, 1));
+        expect_error(ct_index_put(x, &index, 1, values, true), CT_ERROR_DTYPE, "index_put: adds up floats, not ");
+        expect_tensor(ct_index(x, &index, 1), integers[i], CT_SHAPE(2), CT_VALUES(7, 9));
+        ct_tensor *several = row(integers[i], CT_VALUES(4, 2, 4, 4));
+        expect_tensor(ct_unique(several, &inverse, &counts), integers[i], CT_SHAPE(2), CT_VALUES(2, 4));
+        expect_tensor(inverse, CT_INT64, CT_SHAPE(4), CT_VALUES(1, 0, 1, 1));
+        expect_tensor(counts, CT_INT64, CT_SHAPE(2), CT_VALUES(1, 3));
+        expect_tensor(ct_searchsorted(row(integers[i], CT_VALUES(2, 4, 4)), several, true), CT_INT64, CT_SHAPE(4),
+                      CT_VALUES(3, 1, 3, 3));
+        ct_tensor *rest = ct_nonzero(row(integers[i], CT_VALUES(0, 3, 0, 1)));
+        expect_tensor(rest, CT_INT64, CT_SHAPE(2, 1), CT_VALUES(1, 3));
+    }
+}
+END_TEST
+
+START_TEST(nan_and_extremes)
+{
+    ct_tensor *index = row(CT_INT64, CT_VALUES(0, 0, 1)), *x = row(CT_FLOAT64, CT_VALUES(1, 1));
+    ct_tensor *source = row(CT_FLOAT64, CT_VALUES(NAN, 5, 0));
+    expect_tensor(ct_scatter_reduce(x, 0, index, source, CT_SCATTER_AMAX, true), CT_FLOAT64, CT_SHAPE(2),
+                  CT_VALUES(NAN, 1));
+    expect_tensor(ct_scatter_reduce(x, 0, index, source, CT_SCATTER_AMIN, true), CT_FLOAT64, CT_SHAPE(2),
+                  CT_VALUES(NAN, 0));
+    ct_tensor *sorted = row(CT_FLOAT64, CT_VALUES(1, 2, NAN)), *wanted = row(CT_FLOAT64, CT_VALUES(NAN, 3, -INFINITY));
+    expect_tensor(ct_searchsorted(sorted, wanted, false), CT_INT64, CT_SHAPE(3), CT_VALUES(2, 2, 0));
+    expect_tensor(ct_searchsorted(sorted, wanted, true), CT_INT64, CT_SHAPE(3), CT_VALUES(3, 2, 0));
+    expect_tensor(ct_unique(row(CT_FLOAT32, CT_VALUES(2, -0.0, 0.0)), NULL, NULL), CT_FLOAT32, CT_SHAPE(2),
+                  CT_VALUES(0, 2));
+}
+END_TEST
+
+START_TEST(nothing_at_all)
+{
+    ct_tensor *none = ct_zeros(CT_FLOAT32, CT_SHAPE(0)), *index = ct_zeros(CT_INT64, CT_SHAPE(0)), *counts;
+    ck_assert_int_eq(ct_numel(ct_unique(none, NULL, &counts)), 0);
+    ck_assert_int_eq(ct_numel(counts), 0);
+    ct_tensor *places = ct_nonzero(ct_zeros(CT_FLOAT32, CT_SHAPE(2, 0, 3)));
+    ck_assert_int_eq(ct_size(places, 0), 0);
+    ck_assert_int_eq(ct_size(places, 1), 3);
+    ck_assert_int_eq(ct_size(ct_nonzero(ct_scalar(CT_FLOAT32, 2)), 0), 1);
+    expect_tensor(ct_index_add(row(CT_FLOAT32, CT_VALUES(1, 2)), 0, index, none), CT_FLOAT32, CT_SHAPE(2),
+                  CT_VALUES(1, 2));
+    ck_assert_int_eq(ct_numel(ct_repeat_interleave(none, index, 0)), 0);
+    ct_tensor *zero_times = ct_repeat_interleave(row(CT_FLOAT32, CT_VALUES(1, 2)), ct_scalar(CT_INT64, 0), 0);
+    ck_assert_int_eq(ct_numel(zero_times), 0);
+}
+END_TEST
+
+START_TEST(errors)
+{
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(2, 3)), *i = row(CT_INT64, CT_VALUES(0, 1)),
+              *far = row(CT_INT64, CT_VALUES(0, 3));
+    expect_error(ct_scatter(x, 1, i, x), CT_ERROR_SHAPE, "scatter: the index must have as many axes");
+    expect_error(ct_index_add(x, 1, i, x), CT_ERROR_SHAPE, "index_add: the index has one axis, and as many elements");
+    expect_error(ct_index_copy(x, 2, i, x), CT_ERROR_ARGUMENT, "index_copy: axis 2");
+    expect_error(ct_take_along_dim(x, ct_zeros(CT_INT64, CT_SHAPE(3, 1)), 1), CT_ERROR_SHAPE,
+                 "take_along_dim: x and the index do not broadcast beside axis 1: [2,3], [3,1]");
+    expect_error(ct_index(x, &far, 1), CT_ERROR_ARGUMENT, "index: index 3 at [1] is not in 0..1");
+    expect_error(ct_index(x, (ct_tensor *[]){i, row(CT_INT64, CT_VALUES(0, 1, 2))}, 2), CT_ERROR_SHAPE,
+                 "index: the indices do not broadcast: [2,3], [2], [3]");
+    expect_error(ct_index(x, (ct_tensor *[]){i, i, i}, 3), CT_ERROR_SHAPE, "index: 3 indices for 2 axes");
+    expect_error(ct_index(x, (ct_tensor *[]){i, NULL}, 2), CT_ERROR_NULL, "index: index 1 is NULL");
+    expect_error((ct_index)(x, NULL, 1), CT_ERROR_NULL, "index: 1 indices");
+    expect_error(ct_index_put(x, &i, 1, ct_ones(CT_FLOAT64, CT_SHAPE(4)), false), CT_ERROR_SHAPE,
+                 "index_put: expand: ");
+    expect_error(ct_searchsorted(x, ct_ones(CT_FLOAT64, CT_SHAPE(3, 3)), false), CT_ERROR_SHAPE,
+                 "searchsorted: takes sorted [n]");
+    expect_error(ct_repeat_interleave(x, row(CT_INT64, CT_VALUES(1, -1)), 0), CT_ERROR_ARGUMENT,
+                 "repeat_interleave: repeats below 0");
+    expect_error(ct_repeat_interleave(x, i, 1), CT_ERROR_SHAPE,
+                 "repeat_interleave: one number for all, or one for each");
+    expect_error(ct_scatter_reduce(x, 1, ct_zeros(CT_INT64, CT_SHAPE(2, 3)), x, (ct_scatter_reduction)9, true),
+                 CT_ERROR_ARGUMENT, "scatter_reduce: there is no reduction 9");
+}
+END_TEST
+
+Suite *ct_suite_scatter(void)
+{
+    Suite *suite = suite_create("scatter");
+    TCase *tests = tcase_create("scatter");
+    tcase_add_checked_fixture(tests, open_test, close_test);
+    tcase_add_test(tests, of_several_the_last);
+    tcase_add_test(tests, of_integers);
+    tcase_add_test(tests, nan_and_extremes);
+    tcase_add_test(tests, nothing_at_all);
+    tcase_add_test(tests, errors);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
