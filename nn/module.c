@@ -1,36 +1,138 @@
-/* Modules: ordered lists of named tensors, and the state dict on disk.
+/* Modules: a tree of parts, and the named tensors in it.
  *
- * Invariant: every tensor is kept by one entry of one module alone, and no two entries have one name. Other names of it are
- * entries that are tied to that one, which comes before them. */
-#include "nn_internal.h"
+ * Invariant: every tensor is kept by one entry of one tree alone, and no two entries of a tree have one name. Other names of it are
+ * entries that are tied to that one, which comes before them. The list of a module has the entries of all modules in it. */
+#include "module_internal.h"
 #include <pthread.h>
 
-typedef struct entry {
-    char *name;
-    ct_tensor *tensor; /* NULL in a tied one */
-    bool parameter;
-    int64_t tied; /* the entry whose tensor this is too; -1: it has its own */
-} entry;
-
-/* What goes in front of names: "block1.conv1." in the innermost of two pushes. */
-typedef struct prefix {
-    struct prefix *outer;
-    char *text;
-} prefix;
-
-struct ct_module {
-    ct_dtype dtype;
-    int64_t count, capacity;
-    entry *entries;
-    prefix *prefix; /* NULL: none */
-    int64_t blocks, most_blocks;
-    void **memory; /* what lives as long as the module */
-    ct_module *next;
-};
-
-/* All modules, so that a tensor is not given to two. Whoever changes a module's list of tensors holds the lock. */
-static ct_module *modules;
+/* All roots, so that a tensor is not given to two. Whoever changes a list of entries holds the lock. */
+static ct_module *roots;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool is_alive(const ct_module *module)
+{
+    return module && ct_object_check(module, "module", "module") == CT_OK;
+}
+
+/* The module in which what is made in module goes: the innermost that was pushed. */
+static ct_module *pushed_in(ct_module *module)
+{
+    while (module->pushed)
+        module = module->pushed;
+    return module;
+}
+
+static ct_module *root_of(const ct_module *module)
+{
+    ct_module *root = (ct_module *)module;
+    while (root->parent)
+        root = root->parent;
+    return root;
+}
+
+/* Room for one more in an array of pointers; what is for the message. */
+static ct_status reserve(void *array, int64_t count, int64_t *capacity)
+{
+    if (count < *capacity)
+        return CT_OK;
+    int64_t more = *capacity ? 2 * *capacity : 8;
+    void *grown = realloc(*(void **)array, (size_t)more * sizeof(void *));
+    if (!grown)
+        return ct__nn_no_memory("module");
+    *(void **)array = grown;
+    *capacity = more;
+    return CT_OK;
+}
+
+/* ---- entries ---- */
+
+static entry *owner_of(entry *e)
+{
+    return e->tied ? e->tied : e;
+}
+
+/* The name as module sees it: without its path. */
+static const char *name_in(const ct_module *module, const entry *e)
+{
+    return e->name + (*module->path ? strlen(module->path) + 1 : 0);
+}
+
+/* The module's path, a dot and name, in memory of its own. */
+static char *full_name(const ct_module *module, const char *name)
+{
+    size_t size = strlen(module->path) + strlen(name) + 2;
+    char *text = malloc(size);
+    if (text)
+        snprintf(text, size, "%s%s%s", module->path, *module->path ? "." : "", name);
+    else
+        ct__nn_no_memory("module");
+    return text;
+}
+
+static entry *find_entry(const ct_module *module, const char *name)
+{
+    for (int64_t i = 0; name && i < module->count; i++)
+        if (strcmp(name_in(module, module->entries[i]), name) == 0)
+            return module->entries[i];
+    return NULL;
+}
+
+/* Room for one more entry in the lists of module and of all around it. */
+static ct_status reserve_entry(ct_module *module)
+{
+    ct_status status = CT_OK;
+    for (ct_module *m = module; m && status == CT_OK; m = m->parent)
+        status = reserve(&m->entries, m->count, &m->capacity);
+    return status;
+}
+
+/* Puts e, whose room is reserved, into the lists. */
+static void enter(ct_module *module, entry *e)
+{
+    e->owner = module;
+    for (ct_module *m = module; m; m = m->parent)
+        m->entries[m->count++] = e;
+}
+
+static bool is_inside(const ct_module *module, const ct_module *outer)
+{
+    while (module && module != outer)
+        module = module->parent;
+    return module != NULL;
+}
+
+/* Takes the entries of module, and of what is in it, out of the list of outer. */
+static void leave(ct_module *outer, const ct_module *module)
+{
+    int64_t left = 0;
+    for (int64_t i = 0; i < outer->count; i++)
+        if (!is_inside(outer->entries[i]->owner, module))
+            outer->entries[left++] = outer->entries[i];
+    outer->count = left;
+}
+
+static void free_entry(entry *e)
+{
+    ct_release(e->tensor);
+    free(e->name);
+    free(e);
+}
+
+/* ---- making and freeing ---- */
+
+static ct_module *new_module(ct_module *parent, char *path, const char *name, const ct_layer *layer)
+{
+    ct_module *module = ct_object_new("module", sizeof *module);
+    if (!module)
+        return NULL;
+    module->parent = parent;
+    module->path = path;
+    module->name = name;
+    module->layer = layer;
+    module->training = parent ? parent->training : true;
+    module->dtype = parent ? parent->dtype : CT_FLOAT32;
+    return module;
+}
 
 ct_module *ct_module_new(ct_dtype dtype)
 {
@@ -38,71 +140,71 @@ ct_module *ct_module_new(ct_dtype dtype)
         ct_error_set(CT_ERROR_DTYPE, "module: dtype must be float32 or float64, not %s", ct_dtype_name(dtype));
         return NULL;
     }
-    ct_module *module = ct_object_new("module", sizeof *module);
-    if (!module)
+    char *path = ct__nn_alloc("module", 1, 1);
+    ct_module *module = path ? new_module(NULL, path, path, &ct__layer_sequential) : NULL;
+    if (!module) {
+        free(path);
         return NULL;
+    }
     module->dtype = dtype;
     pthread_mutex_lock(&lock);
-    module->next = modules;
-    modules = module;
+    module->next = roots;
+    roots = module;
     pthread_mutex_unlock(&lock);
     return module;
 }
 
-static bool is_alive(const ct_module *module)
+/* Gives back the module and all in it. Its entries are in no list any more but its own. */
+static void free_tree(ct_module *module)
 {
-    return module && ct_object_check(module, "module", "module") == CT_OK;
-}
-
-void ct__module_truncate(ct_module *module, int64_t count)
-{
-    pthread_mutex_lock(&lock);
-    while (module->count > count) {
-        entry *last = &module->entries[--module->count];
-        ct_release(last->tensor);
-        free(last->name);
-    }
-    pthread_mutex_unlock(&lock);
+    for (int64_t i = 0; i < module->children; i++)
+        free_tree(module->child[i]);
+    for (int64_t i = 0; i < module->count; i++)
+        if (module->entries[i]->owner == module)
+            free_entry(module->entries[i]);
+    while (module->blocks > 0)
+        ct_object_free(module->memory[--module->blocks]);
+    free(module->memory);
+    free(module->self);
+    free(module->entries);
+    free(module->child);
+    free(module->path);
+    free(module->loaded);
+    ct_object_free(module);
 }
 
 void ct_module_free(ct_module *module)
 {
     if (!is_alive(module))
         return;
-    ct__module_truncate(module, 0);
+    if (module->parent) {
+        ct_error_set(CT_ERROR_STATE, "module_free: \"%s\" goes with the module in which it was made", module->path);
+        return;
+    }
     pthread_mutex_lock(&lock);
-    ct_module **place = &modules;
+    ct_module **place = &roots;
     while (*place != module)
         place = &(*place)->next;
     *place = module->next;
     pthread_mutex_unlock(&lock);
-    while (module->blocks > 0)
-        ct_object_free(module->memory[--module->blocks]);
-    while (module->prefix)
-        ct_module_pop(module);
-    free(module->memory);
-    free(module->entries);
-    ct_object_free(module);
+    free_tree(module);
 }
 
-ct_dtype ct_module_dtype(const ct_module *module)
+void ct__module_remove(ct_module *module)
 {
-    return is_alive(module) ? module->dtype : CT_FLOAT32;
-}
-
-/* ---- names ---- */
-
-/* The module's prefix, name and end, in memory of its own. */
-static char *full_name(const ct_module *module, const char *name, const char *end)
-{
-    const char *before = module->prefix ? module->prefix->text : "";
-    size_t size = strlen(before) + strlen(name) + strlen(end) + 1;
-    char *text = malloc(size);
-    if (text)
-        snprintf(text, size, "%s%s%s", before, name, end);
-    else
-        ct__nn_no_memory("module");
-    return text;
+    if (!module || !module->parent)
+        return;
+    pthread_mutex_lock(&lock);
+    for (ct_module *m = module->parent; m; m = m->parent)
+        leave(m, module);
+    pthread_mutex_unlock(&lock);
+    ct_module *parent = module->parent;
+    int64_t left = 0;
+    for (int64_t i = 0; i < parent->children; i++)
+        if (parent->child[i] != module)
+            parent->child[left++] = parent->child[i];
+    parent->children = left;
+    free_tree(module);
 }
 
 static ct_status check_name(const ct_module *module, const char *name)
@@ -116,44 +218,94 @@ static ct_status check_name(const ct_module *module, const char *name)
     return CT_OK;
 }
 
+static ct_module *find_child(const ct_module *module, const char *name)
+{
+    for (int64_t i = 0; i < module->children; i++)
+        if (strcmp(module->child[i]->name, name) == 0)
+            return module->child[i];
+    return NULL;
+}
+
+/* A module of that name, not yet built, at the end of parent. */
+static ct_module *add_child(ct_module *parent, const char *name, const ct_layer *layer, const void *self)
+{
+    char *path = full_name(parent, name);
+    ct_module *module = path ? new_module(parent, path, path + strlen(path) - strlen(name), layer) : NULL;
+    if (!module) {
+        free(path);
+        return NULL;
+    }
+    module->self = ct__nn_alloc("module", 1, layer->self_size ? layer->self_size : 1);
+    if (!module->self || reserve(&parent->child, parent->children, &parent->most_children) != CT_OK) {
+        free_tree(module);
+        return NULL;
+    }
+    if (self)
+        memcpy(module->self, self, layer->self_size);
+    return parent->child[parent->children++] = module;
+}
+
+ct_module *ct_layer_new(ct_module *parent, const char *name, const ct_layer *layer, const void *self)
+{
+    if (ct_error_code() != CT_OK || ct_object_check(parent, "module", "layer_new") != CT_OK)
+        return NULL;
+    if (!layer) {
+        ct_error_set(CT_ERROR_NULL, "layer_new: the record is NULL");
+        return NULL;
+    }
+    parent = pushed_in(parent);
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)parent->children);
+    name = name ? name : number;
+    if (check_name(parent, name) != CT_OK)
+        return NULL;
+    if (find_child(parent, name)) {
+        ct_error_set(CT_ERROR_ARGUMENT, "layer_new: the name \"%s\" is taken in \"%s\"", name, parent->path);
+        return NULL;
+    }
+    ct_module *module = add_child(parent, name, layer, self);
+    if (module && layer->build)
+        layer->build(module);
+    if (!module || ct_error_code() == CT_OK)
+        return module;
+    ct__module_remove(module);
+    return NULL;
+}
+
+void *ct_module_self(const ct_module *module)
+{
+    return is_alive(module) ? module->self : NULL;
+}
+
 ct_status ct_module_push(ct_module *module, const char *name)
 {
     ct_status status = check_name(module, name);
     if (status != CT_OK)
         return status;
-    prefix *inner = ct__nn_alloc("module", 1, sizeof *inner);
-    char *text = inner ? full_name(module, name, ".") : NULL;
-    if (!text) {
-        free(inner);
-        return ct_error_code();
-    }
-    *inner = (prefix){.outer = module->prefix, .text = text};
-    module->prefix = inner;
-    return CT_OK;
+    ct_module *outer = pushed_in(module), *inner = find_child(outer, name);
+    outer->pushed = inner ? inner : add_child(outer, name, &ct__layer_sequential, NULL);
+    return outer->pushed ? CT_OK : ct_error_code();
 }
 
 void ct_module_pop(ct_module *module)
 {
-    prefix *inner = is_alive(module) ? module->prefix : NULL;
-    if (!inner)
-        return;
-    module->prefix = inner->outer;
-    free(inner->text);
-    free(inner);
+    ct_module *inner = is_alive(module) ? pushed_in(module) : module;
+    if (inner != module)
+        inner->parent->pushed = NULL;
 }
 
-static ct_status reserve_entry(ct_module *module)
+void *ct_module_alloc(ct_module *module, size_t bytes)
 {
-    if (module->count < module->capacity)
-        return CT_OK;
-    int64_t capacity = module->capacity ? 2 * module->capacity : 16;
-    entry *entries = realloc(module->entries, (size_t)capacity * sizeof *entries);
-    if (!entries)
-        return ct__nn_no_memory("module");
-    module->entries = entries;
-    module->capacity = capacity;
-    return CT_OK;
+    if (ct_object_check(module, "module", "module") != CT_OK ||
+        reserve(&module->memory, module->blocks, &module->most_blocks) != CT_OK)
+        return NULL;
+    void *layer = ct_object_new("layer", bytes);
+    if (layer)
+        module->memory[module->blocks++] = layer;
+    return layer;
 }
+
+/* ---- adding tensors ---- */
 
 /* Whether a and b are one tensor, or two over the same elements. */
 static bool is_one(const ct_tensor *a, const ct_tensor *b)
@@ -162,32 +314,39 @@ static bool is_one(const ct_tensor *a, const ct_tensor *b)
                       ct_data(a) == ct_data(b));
 }
 
-/* Error (argument), naming both, if a module has t already. The lock must be held. */
-static ct_status check_free(const ct_module *module, const char *full, const ct_tensor *t)
+/* Error (argument), naming both, if a tree has t already. The lock must be held. */
+static ct_status check_free(const ct_module *root, const char *full, const ct_tensor *t)
 {
-    for (const ct_module *m = modules; m; m = m->next)
+    for (const ct_module *m = roots; m; m = m->next)
         for (int64_t i = 0; i < m->count; i++)
-            if (m->entries[i].tensor && is_one(m->entries[i].tensor, t))
+            if (m->entries[i]->tensor && is_one(m->entries[i]->tensor, t))
                 return ct_error_set(CT_ERROR_ARGUMENT, "module: the tensor for \"%s\" is \"%s\" of %s", full,
-                                    m->entries[i].name,
-                                    m == module ? "this module already; ct_module_tie() gives it two names"
-                                                : "another module, which would free it too");
+                                    m->entries[i]->name,
+                                    m == root ? "this module already; ct_module_tie() gives it two names"
+                                              : "another module, which would free it too");
     return CT_OK;
 }
 
 /* Takes t over under a name that is free, and which the module then owns. */
 static ct_status take(ct_module *module, char *full, ct_tensor *t, bool parameter)
 {
+    entry *e = ct__nn_alloc("module", 1, sizeof *e);
+    if (!e)
+        return ct_error_code();
     pthread_mutex_lock(&lock);
-    ct_status status = check_free(module, full, t);
+    ct_status status = check_free(root_of(module), full, t);
     if (status == CT_OK)
         status = reserve_entry(module);
-    if (status == CT_OK && ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true)))
-        module->entries[module->count++] =
-            (entry){.name = full, .tensor = ct_keep(t), .parameter = parameter, .tied = -1};
-    else if (status == CT_OK)
+    if (status == CT_OK && ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true))) {
+        *e = (entry){.name = full, .tensor = ct_keep(t), .parameter = parameter};
+        e->own = e->tensor;
+        enter(module, e);
+    } else if (status == CT_OK) {
         status = ct_error_code();
+    }
     pthread_mutex_unlock(&lock);
+    if (status != CT_OK)
+        free(e);
     return status;
 }
 
@@ -199,10 +358,11 @@ static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool pa
     }
     if (check_name(module, name) != CT_OK)
         return NULL;
-    char *full = full_name(module, name, "");
+    module = pushed_in(module);
+    char *full = full_name(module, name);
     if (!full)
         return NULL;
-    if (ct_module_get(module, full))
+    if (find_entry(root_of(module), full))
         ct_error_set(CT_ERROR_ARGUMENT, "module: the name \"%s\" is taken", full);
     else if (!ct_is_leaf(t))
         ct_error_set(CT_ERROR_STATE, "module: \"%s\" is the result of a recorded operation; detach it", full);
@@ -222,73 +382,67 @@ ct_tensor *ct_module_buffer(ct_module *module, const char *name, ct_tensor *t)
     return add(module, name, t, false);
 }
 
-void *ct_module_alloc(ct_module *module, size_t bytes)
+CT_OPTIONS_INIT(ct_add_options)
+
+ct_tensor *ct_module_add(ct_module *module, const char *name, const ct_initializer *initializer, const int64_t *shape,
+                         int rank, const ct_add_options *options)
 {
-    if (ct_object_check(module, "module", "module") != CT_OK)
+    CT_READ_OPTIONS(ct_add_options, o, options, "module_add");
+    if (!o || check_name(module, name) != CT_OK)
         return NULL;
-    if (module->blocks == module->most_blocks) {
-        int64_t most = module->most_blocks ? 2 * module->most_blocks : 16;
-        void **memory = realloc(module->memory, (size_t)most * sizeof *memory);
-        if (!memory) {
-            ct__nn_no_memory("module");
-            return NULL;
-        }
-        module->memory = memory;
-        module->most_blocks = most;
-    }
-    void *layer = ct_object_new("layer", bytes);
-    if (layer)
-        module->memory[module->blocks++] = layer;
-    return layer;
+    ct_tensor *t = ct_empty(module->dtype, shape, rank);
+    bool own_fans = o->fan_in == 0 && o->fan_out == 0 && rank < 2;
+    int64_t fan_in = own_fans ? ct_numel(t) : o->fan_in, fan_out = own_fans ? ct_numel(t) : o->fan_out;
+    if (t && ct_initialize_(t, initializer ? initializer : &ct_init_torch, fan_in, fan_out) == CT_OK &&
+        add(module, name, t, !o->buffer))
+        return t;
+    ct_release(t);
+    return NULL;
 }
 
 /* ---- one tensor under two names ---- */
 
-/* The entry of that name, or -1. */
-static int64_t find(const ct_module *module, const char *name)
-{
-    for (int64_t i = 0; name && i < module->count; i++)
-        if (strcmp(module->entries[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
-/* The entry whose tensor the entry index has. */
-static int64_t root_of(const ct_module *module, int64_t index)
-{
-    return module->entries[index].tied >= 0 ? module->entries[index].tied : index;
-}
-
 /* A name that there is not yet, tied to entry of. */
-static ct_status add_name(ct_module *module, const char *name, int64_t of)
+static ct_status add_name(ct_module *module, const char *name, entry *of)
 {
-    char *own = ct__nn_alloc("module_tie", (int64_t)strlen(name) + 1, 1);
-    if (!own)
+    entry *e = ct__nn_alloc("module_tie", 1, sizeof *e);
+    char *own = e ? full_name(module, name) : NULL;
+    if (!own) {
+        free(e);
         return ct_error_code();
-    strcpy(own, name);
+    }
+    *e = (entry){.name = own, .parameter = of->parameter, .tied = of};
     pthread_mutex_lock(&lock);
     ct_status status = reserve_entry(module);
     if (status == CT_OK)
-        module->entries[module->count++] = (entry){.name = own, .parameter = module->entries[of].parameter, .tied = of};
+        enter(module, e);
     pthread_mutex_unlock(&lock);
     if (status != CT_OK)
-        free(own);
+        free_entry(e);
     return status;
 }
 
-/* The entries of both roots become one, of root of's tensor, whose owner is the first of them. */
-static void join(ct_module *module, int64_t root, int64_t of)
+/* Whether a comes before b in the list of the whole tree. */
+static bool is_before(const ct_module *root, const entry *a, const entry *b)
+{
+    int64_t i = 0;
+    while (root->entries[i] != a && root->entries[i] != b)
+        i++;
+    return root->entries[i] == a;
+}
+
+/* Both entries become one, of of's tensor, whose owner is the first of them. */
+static void join(ct_module *root, entry *other, entry *of)
 {
     pthread_mutex_lock(&lock);
-    entry *entries = module->entries;
-    ct_tensor *t = entries[of].tensor, *other = entries[root].tensor;
-    int64_t first = root < of ? root : of, second = root < of ? of : root;
-    entries[second].tensor = NULL;
-    entries[first].tensor = t;
-    for (int64_t i = 0; i < module->count; i++)
-        if (i == second || entries[i].tied == second)
-            entries[i].tied = first;
-    ct_release(other);
+    ct_tensor *t = of->tensor, *gone = other->tensor;
+    entry *first = is_before(root, other, of) ? other : of, *second = first == of ? other : of;
+    second->tensor = second->own = NULL;
+    first->tensor = first->own = t;
+    for (int64_t i = 0; i < root->count; i++)
+        if (root->entries[i] == second || root->entries[i]->tied == second)
+            root->entries[i]->tied = first;
+    ct_release(gone);
     pthread_mutex_unlock(&lock);
 }
 
@@ -299,87 +453,121 @@ ct_status ct_module_tie(ct_module *module, const char *name, const char *of)
     if (!name || !of || !*name)
         return ct_error_set(name && of ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "module_tie: a name is %s",
                             name && of ? "empty" : "NULL");
-    int64_t owner = find(module, of), index = find(module, name);
-    if (owner < 0)
+    entry *b = find_entry(module, of), *a = find_entry(module, name);
+    if (!b)
         return ct_error_set(CT_ERROR_ARGUMENT, "module_tie: the module has no tensor \"%s\"", of);
-    owner = root_of(module, owner);
-    if (index < 0)
-        return add_name(module, name, owner);
-    index = root_of(module, index);
-    const entry *a = &module->entries[index], *b = &module->entries[owner];
+    b = owner_of(b);
+    if (!a)
+        return add_name(module, name, b);
+    a = owner_of(a);
     char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
     if (strcmp(ct__nn_shape_text(a->tensor, have), ct__nn_shape_text(b->tensor, want)) != 0)
         return ct_error_set(CT_ERROR_SHAPE, "module_tie: \"%s\" is %s, and \"%s\" is %s", name, have, of, want);
     if (ct_dtype_of(a->tensor) != ct_dtype_of(b->tensor) || a->parameter != b->parameter)
         return ct_error_set(CT_ERROR_DTYPE, "module_tie: \"%s\" and \"%s\" are not both %s %s", name, of,
                             ct_dtype_name(ct_dtype_of(b->tensor)), b->parameter ? "parameters" : "buffers");
-    if (index != owner)
-        join(module, index, owner);
+    if (a != b)
+        join(root_of(module), a, b);
     return CT_OK;
+}
+
+/* The first entry of the module's list that has the tensor of entry index; -1: that one itself. */
+static int64_t tied_before(const ct_module *module, int64_t index)
+{
+    entry *owner = owner_of(module->entries[index]);
+    for (int64_t i = 0; owner != module->entries[index] && i < index; i++)
+        if (owner_of(module->entries[i]) == owner)
+            return i;
+    return -1;
 }
 
 int64_t ct_module_tied(const ct_module *module, int64_t index)
 {
-    return is_alive(module) && index >= 0 && index < module->count ? module->entries[index].tied : -1;
-}
-
-/* ---- regions ---- */
-
-const char *ct__part_name(ct_module *module, const char *name)
-{
-    if (check_name(module, name) != CT_OK)
-        return NULL;
-    char *full = full_name(module, name, ""), *own = full ? ct_module_alloc(module, strlen(full) + 1) : NULL;
-    if (own)
-        strcpy(own, full);
-    free(full);
-    return own;
-}
-
-ct_status ct__part_begin(const char *full_name)
-{
-    for (const char *here = ct_region(); here; here = strchr(here, '.')) {
-        here += *here == '.';
-        size_t length = strlen(here);
-        if (length && strncmp(full_name, here, length) == 0 && full_name[length] == '.')
-            return ct_region_begin(full_name + length + 1);
-    }
-    return ct_region_begin(full_name);
+    return is_alive(module) && index >= 0 && index < module->count ? tied_before(module, index) : -1;
 }
 
 /* ---- looking ---- */
+
+const ct_layer *ct_module_layer(const ct_module *module)
+{
+    return is_alive(module) ? module->layer : NULL;
+}
+
+const char *ct_module_path(const ct_module *module)
+{
+    return is_alive(module) ? module->path : NULL;
+}
+
+ct_dtype ct_module_dtype(const ct_module *module)
+{
+    return is_alive(module) ? module->dtype : CT_FLOAT32;
+}
+
+int64_t ct_module_children(const ct_module *module)
+{
+    return is_alive(module) ? module->children : 0;
+}
+
+ct_module *ct_module_child(const ct_module *module, int64_t index)
+{
+    return is_alive(module) && index >= 0 && index < module->children ? module->child[index] : NULL;
+}
+
+ct_module *ct_module_find(const ct_module *module, const char *path)
+{
+    if (!is_alive(module) || !path)
+        return NULL;
+    for (int64_t i = 0; i < module->children; i++) {
+        size_t length = strlen(module->child[i]->name);
+        if (strncmp(path, module->child[i]->name, length) == 0 && path[length] == 0)
+            return module->child[i];
+        ct_module *inside = strncmp(path, module->child[i]->name, length) == 0 && path[length] == '.'
+                                ? ct_module_find(module->child[i], path + length + 1)
+                                : NULL;
+        if (inside)
+            return inside;
+    }
+    return NULL;
+}
 
 int64_t ct_module_count(const ct_module *module)
 {
     return is_alive(module) ? module->count : 0;
 }
 
-static const entry *entry_at(const ct_module *module, int64_t index)
+static entry *entry_at(const ct_module *module, int64_t index)
 {
-    return is_alive(module) && index >= 0 && index < module->count ? &module->entries[index] : NULL;
+    return is_alive(module) && index >= 0 && index < module->count ? module->entries[index] : NULL;
 }
 
 const char *ct_module_name(const ct_module *module, int64_t index)
 {
     const entry *e = entry_at(module, index);
-    return e ? e->name : NULL;
+    return e ? name_in(module, e) : NULL;
 }
 
 ct_tensor *ct_module_tensor(const ct_module *module, int64_t index)
 {
-    const entry *e = entry_at(module, index);
-    return e && e->tied >= 0 ? module->entries[e->tied].tensor : e ? e->tensor : NULL;
+    entry *e = entry_at(module, index);
+    return e ? owner_of(e)->tensor : NULL;
 }
 
 bool ct_module_is_parameter(const ct_module *module, int64_t index)
 {
     const entry *e = entry_at(module, index);
-    return e && e->parameter && e->tied < 0;
+    return e && e->parameter && tied_before(module, index) < 0;
 }
 
 ct_tensor *ct_module_get(const ct_module *module, const char *name)
 {
-    return is_alive(module) ? ct_module_tensor(module, find(module, name)) : NULL;
+    entry *e = is_alive(module) ? find_entry(module, name) : NULL;
+    return e ? owner_of(e)->tensor : NULL;
+}
+
+ct_tensor *ct__module_own(const ct_module *module, const char *name)
+{
+    entry *e = find_entry(module, name);
+    return e ? owner_of(e)->own : NULL;
 }
 
 int64_t ct_module_parameters(const ct_module *module)
@@ -398,139 +586,59 @@ int64_t ct_module_numel(const ct_module *module)
     return numel;
 }
 
+/* ---- exchanging ---- */
+
+static ct_status check_exchange(entry *const *entries, ct_tensor *const *tensors, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
+        if (!tensors[i])
+            return ct_error_set(CT_ERROR_NULL, "module_exchange: the tensor for \"%s\" is NULL", entries[i]->name);
+        if (strcmp(ct__nn_shape_text(tensors[i], have), ct__nn_shape_text(entries[i]->tensor, want)) != 0)
+            return ct_error_set(CT_ERROR_SHAPE, "module_exchange: %s for \"%s\", which is %s", have, entries[i]->name,
+                                want);
+    }
+    return CT_OK;
+}
+
+/* Writes the owners of the module's tensors that are parameters, or buffers, and returns how many there are. */
+static int64_t owners(const ct_module *module, bool parameters, entry **found)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < module->count; i++)
+        if (module->entries[i]->parameter == parameters && tied_before(module, i) < 0)
+            found[n++] = owner_of(module->entries[i]);
+    return n;
+}
+
+static ct_status exchange(ct_module *module, bool parameters, ct_tensor **tensors, int64_t n)
+{
+    entry **found = ct__nn_alloc("module_exchange", module->count, sizeof(entry *));
+    if (!found)
+        return ct_error_code();
+    int64_t have = owners(module, parameters, found);
+    ct_status status = n == have ? check_exchange(found, tensors, n)
+                                 : ct_error_set(CT_ERROR_ARGUMENT, "module_exchange: %lld tensors for %lld parameters",
+                                                (long long)n, (long long)have);
+    for (int64_t i = 0; i < n && status == CT_OK; i++) {
+        ct_tensor *own = found[i]->tensor;
+        found[i]->tensor = tensors[i];
+        tensors[i] = own;
+    }
+    free(found);
+    return status;
+}
+
 ct_status ct_module_exchange(ct_module *module, ct_tensor **tensors, int64_t n)
 {
     if (ct_object_check(module, "module", "module_exchange") != CT_OK)
         return ct_error_code();
     if (!tensors && n > 0)
         return ct_error_set(CT_ERROR_NULL, "module_exchange: the tensors are NULL");
-    if (n != ct_module_parameters(module))
-        return ct_error_set(CT_ERROR_ARGUMENT, "module_exchange: %lld tensors for %lld parameters", (long long)n,
-                            (long long)ct_module_parameters(module));
-    /* Twice over the parameters: the first round checks, the second exchanges. */
-    for (int round = 0; round < 2; round++) {
-        ct_tensor **t = tensors;
-        for (entry *e = module->entries; t < tensors + n; e++) {
-            if (!e->parameter || e->tied >= 0)
-                continue;
-            char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
-            if (strcmp(ct__nn_shape_text(*t, have), ct__nn_shape_text(e->tensor, want)) != 0)
-                return ct_error_set(CT_ERROR_SHAPE, "module_exchange: %s for \"%s\", which is %s", have, e->name, want);
-            if (round == 1) {
-                ct_tensor *own = e->tensor;
-                e->tensor = *t;
-                *t = own;
-            }
-            t++;
-        }
-    }
-    return CT_OK;
+    return exchange(module, true, tensors, n);
 }
 
-/* ---- the state dict ---- */
-
-ct_status ct_module_save(const ct_module *module, const char *path)
+ct_status ct__module_exchange_buffers(ct_module *module, ct_tensor **tensors, int64_t n)
 {
-    if (ct_object_check(module, "module", "module_save") != CT_OK)
-        return ct_error_code();
-    if (!path)
-        return ct_error_set(CT_ERROR_NULL, "module_save: the path is NULL");
-    const char **names = ct__nn_alloc("module_save", module->count, sizeof *names);
-    ct_tensor **tensors = ct__nn_alloc("module_save", module->count, sizeof *tensors);
-    ct_status status = CT_ERROR_MEMORY;
-    if (names && tensors) {
-        for (int64_t i = 0; i < module->count; i++) {
-            names[i] = module->entries[i].name;
-            tensors[i] = ct_module_tensor(module, i);
-        }
-        status = ct_safetensors_save(path, names, tensors, module->count);
-    }
-    free(names);
-    free(tensors);
-    return status;
-}
-
-/* The file's tensor for entry root, under its name or the first of the others that it has; NULL: none. */
-static ct_tensor *find_in_file(const ct_module *module, const ct_tensor_file *file, int64_t root)
-{
-    ct_tensor *t = NULL;
-    for (int64_t i = root; i < module->count && !t; i++)
-        if (root_of(module, i) == root)
-            t = ct_tensor_file_get(file, module->entries[i].name);
-    return t;
-}
-
-static bool same_elements(const ct_tensor *a, const ct_tensor *b)
-{
-    return a == b || memcmp(ct_data(a), ct_data(b), (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a))) == 0;
-}
-
-/* CT_OK if the file has a tensor of the entry's name, shape and dtype. One of several names is enough; those that are there must
- * agree. */
-static ct_status check_entry(const ct_module *module, int64_t index, const ct_tensor_file *file, const char *path)
-{
-    char want[CT_NN_SHAPE_TEXT], have[CT_NN_SHAPE_TEXT];
-    const char *name = module->entries[index].name;
-    const ct_tensor *own = ct_module_tensor(module, index), *t = ct_tensor_file_get(file, name);
-    const ct_tensor *first = find_in_file(module, file, root_of(module, index));
-    if (!first)
-        return ct_error_set(CT_ERROR_FORMAT, "module_load: %s has no tensor \"%s\"", path, name);
-    if (!t)
-        return CT_OK;
-    if (ct_dtype_of(t) != ct_dtype_of(own))
-        return ct_error_set(CT_ERROR_DTYPE, "module_load: \"%s\" is %s in %s, but %s in the module", name,
-                            ct_dtype_name(ct_dtype_of(t)), path, ct_dtype_name(ct_dtype_of(own)));
-    if (strcmp(ct__nn_shape_text(t, have), ct__nn_shape_text(own, want)) != 0)
-        return ct_error_set(CT_ERROR_SHAPE, "module_load: \"%s\" is %s in %s, but %s in the module", name, have, path,
-                            want);
-    if (!same_elements(t, first))
-        return ct_error_set(CT_ERROR_FORMAT, "module_load: \"%s\" is tied to \"%s\", and they differ in %s", name,
-                            module->entries[root_of(module, index)].name, path);
-    return CT_OK;
-}
-
-static ct_status check_file(const ct_module *module, const ct_tensor_file *file, const char *path)
-{
-    for (int64_t i = 0; i < module->count; i++) {
-        ct_status status = check_entry(module, i, file, path);
-        if (status != CT_OK)
-            return status;
-    }
-    for (int64_t i = 0; i < ct_tensor_file_count(file); i++) {
-        const char *name = ct_tensor_file_name(file, i);
-        if (!ct_module_get(module, name))
-            return ct_error_set(CT_ERROR_FORMAT, "module_load: %s has a tensor \"%s\" that the module has not", path,
-                                name);
-    }
-    return CT_OK;
-}
-
-ct_status ct_module_load(ct_module *module, const char *path)
-{
-    if (ct_error_code() != CT_OK)
-        return ct_error_code();
-    if (ct_object_check(module, "module", "module_load") != CT_OK)
-        return ct_error_code();
-    if (!path)
-        return ct_error_set(CT_ERROR_NULL, "module_load: the path is NULL");
-    ct_tensor_file *file = ct_safetensors_load(path, NULL);
-    if (!file)
-        return ct_error_code();
-    ct_status status = check_file(module, file, path);
-    for (int64_t i = 0; i < module->count && status == CT_OK; i++)
-        if (module->entries[i].tied < 0)
-            status = ct_copy_(module->entries[i].tensor, find_in_file(module, file, i));
-    ct_tensor_file_free(file);
-    return status;
-}
-
-char *ct__nn_shape_text(const ct_tensor *t, char *buffer)
-{
-    char *end = buffer;
-    *end++ = '[';
-    for (int i = 0; i < ct_rank(t); i++)
-        end += snprintf(end, 22, i ? ",%lld" : "%lld", (long long)ct_shape(t)[i]);
-    end[0] = ']';
-    end[1] = 0;
-    return buffer;
+    return exchange(module, false, tensors, n);
 }

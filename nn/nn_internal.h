@@ -47,14 +47,18 @@ static inline ct_status ct__nn_scope_close(void)
 #define CT_NN_SHAPE_TEXT 176
 char *ct__nn_shape_text(const ct_tensor *t, char *buffer);
 
-/* The full name of a part that is being made, "block1.conv1" for "conv1" between ct_module_push(module, "block1") and its pop;
- * belongs to the module. NULL with an error. */
-const char *ct__part_name(ct_module *module, const char *name);
-/* Begins the region of that part. What the regions begun already end in is not said twice: inside "net.block1" it is "conv1". */
-ct_status ct__part_begin(const char *full_name);
-
-/* Removes and releases the tensors named since the module had count of them. */
-void ct__module_truncate(ct_module *module, int64_t count);
+/* The tensor that was given to the module under that name, also while another is exchanged for it; NULL: none. */
+ct_tensor *ct__module_own(const ct_module *module, const char *name);
+/* As ct_module_exchange(), of the buffers. */
+ct_status ct__module_exchange_buffers(ct_module *module, ct_tensor **tensors, int64_t n);
+/* Between begin and end all modules compute in evaluation on this thread. */
+void ct__evaluation_begin(void);
+void ct__evaluation_end(void);
+/* What it trains. */
+ct_module *ct__optimizer_module(const ct_optimizer *optimizer);
+/* Adds the bias [n] of a weight with these fans. */
+void ct__add_bias(ct_module *module, const char *name, const ct_initializer *initializer, int64_t n, int64_t fan_in,
+                  int64_t fan_out);
 
 /* How many rows of logits [n, classes] have their largest element at labels [n]; -1 with an error. */
 int64_t ct__count_correct(ct_tensor *logits, ct_tensor *labels, const char *what);

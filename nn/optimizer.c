@@ -252,6 +252,11 @@ static bool is_alive(const ct_optimizer *optimizer, const char *what)
     return optimizer && ct_object_check(optimizer, "optimizer", what) == CT_OK;
 }
 
+ct_module *ct__optimizer_module(const ct_optimizer *optimizer)
+{
+    return (ct_module *)optimizer->module;
+}
+
 void ct_optimizer_free(ct_optimizer *optimizer)
 {
     if (!is_alive(optimizer, "optimizer_free"))

@@ -149,11 +149,17 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
     f.progress.epochs = o.epochs;
     f.progress.epoch_steps = ct_batches_count(batches);
     f.progress.steps = o.epochs * f.progress.epoch_steps;
+    ct_module *module = ct__optimizer_module(optimizer);
+    bool in_evaluation = module && !ct_module_training(module);
+    if (in_evaluation)
+        ct_module_train(module, true);
     CT_OPTIONS(ct_optimizer_schedule_options, whole, .steps = f.progress.steps, .epochs = o.epochs);
     ct_status status = ct_optimizer_schedule(optimizer, o.schedule, &whole);
     if (status == CT_OK)
         status = run_epochs(&f);
     ct_optimizer_schedule(optimizer, NULL, NULL);
+    if (in_evaluation)
+        ct_module_train(module, false);
     ct_optimizer_zero_grad(optimizer);
     ct_batches_free(batches);
     return status;
@@ -193,6 +199,7 @@ ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, 
     ct_evaluation sum = {0};
     ct_status status = CT_OK;
     ct_no_grad_begin();
+    ct__evaluation_begin();
     for (bool more = true; more && status == CT_OK;) {
         ct_tensor *x, *y;
         if ((status = ct_scope_open()) != CT_OK)
@@ -200,6 +207,7 @@ ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, 
         more = ct_batches_next(batches, &x, &y) && evaluate_batch(forward, model, x, y, &sum) == CT_OK;
         status = ct__nn_scope_close();
     }
+    ct__evaluation_end();
     ct_no_grad_end();
     ct_batches_free(batches);
     if (status != CT_OK)

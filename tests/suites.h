@@ -50,6 +50,7 @@
     SUITE(geometry) \
     SUITE(matmul) \
     SUITE(nn) \
+    SUITE(layers) \
     SUITE(optimizer) \
     SUITE(schedule) \
     SUITE(objects) \

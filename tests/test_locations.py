@@ -14,7 +14,8 @@ WITHOUT = set("""
     ct_error_code ct_error_message ct_error_set ct_status_name ct_version ct_config ct_region ct_options_read
     ct_dtype_name ct_shape ct_strides ct_name_of ct_tensor_file_name ct_tensor_file_get ct_verdict_name
     ct_grad_of ct_node_of ct_node_op ct_node_file ct_node_region ct_node_input_node ct_node_input_leaf ct_node_output_shape
-    ct_module_name ct_module_tensor ct_module_get ct_profile_operations ct_profile_regions ct_trace_node_at ct_trace_step_at
+    ct_module_name ct_module_tensor ct_module_get ct_module_self ct_module_layer ct_module_path ct_module_child ct_module_find
+    ct_module_load_report ct_profile_operations ct_profile_regions ct_trace_node_at ct_trace_step_at
     ct_trace_why ct_why_no_grad ct_number_text""".split())
 # Completers are what locations are passed to; an operation's functions (ct_call_*) have the line of the operation's call.
 INSIDE = re.compile(r"ct_(at\w*|call_\w+|\w+_at)$")

@@ -67,8 +67,8 @@ START_TEST(a_module_freed_before_its_layer_and_optimiser)
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd);
     ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(1, 2));
     ct_module_free(m);
-    expect_error(ct_linear_forward(layer, x), CT_ERROR_STATE, "linear_forward: the layer is used after it was freed");
-    expect_error(ct_conv2d_forward(conv, x), CT_ERROR_STATE, "conv2d_forward: the layer is used after it was freed");
+    expect_error(ct_linear_forward(layer, x), CT_ERROR_STATE, "linear_forward: the module is used after it was freed");
+    expect_error(ct_conv2d_forward(conv, x), CT_ERROR_STATE, "conv2d_forward: the module is used after it was freed");
     expect_error(ct_lenet5_forward(lenet, x), CT_ERROR_STATE, "lenet5_forward: the layer is used after it was freed");
     expect_failure(ct_optimizer_step(sgd), CT_ERROR_STATE, "optimizer_step: the module is used after it was freed");
     ct_optimizer_zero_grad(sgd);

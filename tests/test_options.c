@@ -11,7 +11,6 @@
     ROW(ct_average_options)            \
     ROW(ct_backward_options)           \
     ROW(ct_batches_options)            \
-    ROW(ct_conv2d_layer_options)       \
     ROW(ct_conv_options)               \
     ROW(ct_cov_options)                \
     ROW(ct_criterion_options)          \
@@ -36,6 +35,12 @@
     ROW(ct_quantile_options)           \
     ROW(ct_recurrent_options)          \
     ROW(ct_reduce_options)             \
+    ROW(ct_add_options)                \
+    ROW(ct_conv_layer_options)         \
+    ROW(ct_embedding_options)          \
+    ROW(ct_instance_norm_options)      \
+    ROW(ct_load_options)               \
+    ROW(ct_norm_layer_options)         \
     ROW(ct_var_options)
 
 /* What a program of another language gets is what the macros begin with, as far as its struct goes. */
@@ -138,7 +143,25 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_backward_options, (ct_backward)(x, &options))
     REFUSED(ct_grad_options, (ct_grad)(&x, 1, &x, 1, &grad, &options))
     REFUSED(ct_batches_options, (ct_batches_new)(data, &options))
-    REFUSED(ct_conv2d_layer_options, (ct_conv2d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv1d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv2d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv3d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv_transpose1d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv_transpose2d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_conv_layer_options, (ct_conv_transpose3d_new)(m, "a", 1, 1, 1, &options))
+    REFUSED(ct_pool_options, (ct_max_pool1d_new)(m, "a", 1, &options))
+    REFUSED(ct_pool_options, (ct_max_pool2d_new)(m, "a", 1, &options))
+    REFUSED(ct_pool_options, (ct_avg_pool1d_new)(m, "a", 1, &options))
+    REFUSED(ct_pool_options, (ct_avg_pool2d_new)(m, "a", 1, &options))
+    REFUSED(ct_norm_layer_options, (ct_batch_norm_new)(m, "a", 1, &options))
+    REFUSED(ct_norm_layer_options, (ct_layer_norm_new)(m, "a", two, 2, &options))
+    REFUSED(ct_norm_layer_options, (ct_rms_norm_new)(m, "a", two, 2, &options))
+    REFUSED(ct_norm_layer_options, (ct_group_norm_new)(m, "a", 1, 1, &options))
+    REFUSED(ct_instance_norm_options, (ct_instance_norm_new)(m, "a", 1, &options))
+    REFUSED(ct_local_response_options, (ct_local_response_norm_new)(m, "a", 1, &options))
+    REFUSED(ct_embedding_options, (ct_embedding_new)(m, "a", 1, 1, &options))
+    REFUSED(ct_add_options, (ct_module_add)(m, "a", NULL, two, 2, &options))
+    REFUSED(ct_load_options, (ct_module_load)(m, "a", &options))
     REFUSED(ct_linear_options, (ct_linear_new)(m, "a", 1, 1, &options))
     REFUSED(ct_optimizer_options, (ct_optimizer_new)(m, &ct_rule_sgd, &options))
     REFUSED(ct_optimizer_options, (ct_optimizer_of)(&x, 1, &ct_rule_sgd, &options))

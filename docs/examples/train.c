@@ -124,8 +124,7 @@ static int read_options(int argc, char **argv, settings *s)
 /* ---- the networks: LeNet-5 is ct_lenet5; this is what a network of one's own looks like ---- */
 
 typedef struct digits_net {
-    ct_conv2d_layer *conv1, *conv2;
-    ct_linear_layer *fc;
+    ct_module *conv1, *conv2, *fc;
 } digits_net;
 
 static void *digits_net_new(ct_module *module)
@@ -143,9 +142,9 @@ static void *digits_net_new(ct_module *module)
 static ct_tensor *digits_net_forward(void *model, ct_tensor *x)
 {
     const digits_net *m = model;
-    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv1, x)), 2);
-    h = ct_max_pool2d(ct_relu(ct_conv2d_forward(m->conv2, h)), 2);
-    return ct_linear_forward(m->fc, ct_flatten(h, 1, -1));
+    ct_tensor *h = ct_max_pool2d(ct_relu(ct_forward(m->conv1, x)), 2);
+    h = ct_max_pool2d(ct_relu(ct_forward(m->conv2, h)), 2);
+    return ct_forward(m->fc, ct_flatten(h, 1, -1));
 }
 
 static void *lenet5_new(ct_module *module)

@@ -13,7 +13,7 @@ import headers
 CONTENTS = {
     "Begin": ["docs/guide", "docs/from_pytorch", "docs/troubleshooting", "docs/cli", "docs/trace"],
     "Learn": ["docs/course/README", "docs/examples/README"],
-    "Operations": ["docs/reference", "docs/differences", "docs/accuracy", "docs/adding_an_operation"],
+    "Operations": ["docs/reference", "docs/differences", "docs/accuracy", "docs/adding_an_operation", "docs/adding_a_layer"],
     "The gradient checker": ["docs/gradcheck", "docs/verdicts"],
     "Headers": [],
     "Inside": ["docs/architecture", "docs/speed", "docs/dependencies", "docs/data/README"],

@@ -43,7 +43,8 @@ typedef struct CT_BY_NAME ct_fit_options {
 #define CT_DEFAULTS_ct_fit_options .epochs = 1, .batch_size = 64,
 CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 
-/* Trains model on the data set. The schedule scales the optimiser's learning rate, and is taken away at the end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
+/* Trains model on the data set. The optimiser's module, if it is in evaluation, is in training meanwhile; parts of it that alone are
+ * in evaluation stay so. The schedule scales the optimiser's learning rate, and is taken away at the end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
 CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
                         const ct_fit_options *options);
 
@@ -53,7 +54,7 @@ typedef struct ct_evaluation {
     int64_t correct, count;
 } ct_evaluation;
 
-/* Loss (cross entropy) and accuracy of the model on a whole data set, without recording. */
+/* Loss (cross entropy) and accuracy of the model on a whole data set, without recording: all modules compute in evaluation. */
 CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result);
 
 /* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in

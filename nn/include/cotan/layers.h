@@ -1,0 +1,231 @@
+/* The library's layers. Names, parameters and defaults are PyTorch's; each takes and returns what the operation of its name does.
+ *
+ * All are made in a module, under a name in it (NULL: its number), belong to it, and are called with ct_forward(layer, x) unless
+ * they have a function of their own below. Options are given behind the arguments; in plain functions a NULL pointer stands for the
+ * defaults. Errors of all: NULL, argument (sizes below 1, options, a name that is taken), memory. */
+#ifndef COTAN_LAYERS_H
+#define COTAN_LAYERS_H
+
+#include <cotan/init.h>
+#include <cotan/module.h>
+#include <cotan/ops.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- containers ---- */
+
+/* Calls what is made in it, in turn: ct_conv2d_new(features, NULL, ...) is "features.0". It is also PyTorch's ModuleList: a model that
+ * calls the parts by itself takes them from ct_module_child(). */
+CT_API ct_module *ct_sequential_new(ct_module *module, const char *name);
+/* x plus what the sequence in it makes of x. */
+CT_API ct_module *ct_residual_new(ct_module *module, const char *name);
+
+/* ---- linear and convolutions ---- */
+
+typedef struct CT_BY_NAME ct_linear_options {
+    CT_OPTIONS_HEAD;
+    bool no_bias;
+    const ct_initializer *weight, *bias; /* NULL: ct_init_torch */
+} ct_linear_options;
+#define CT_DEFAULTS_ct_linear_options
+CT_API void ct_linear_options_init(ct_linear_options *options, size_t size);
+
+/* x [..., in] -> [..., out]: x weight^T + bias, weight [out, in], bias [out]. */
+CT_API ct_module *ct_linear_new(ct_module *module, const char *name, int64_t in, int64_t out,
+                                const ct_linear_options *options);
+
+typedef struct CT_BY_NAME ct_conv_layer_options {
+    CT_OPTIONS_HEAD;
+    int64_t kernel[3];         /* in place of the kernel argument; default CT_UNSET_INT: that. As in ct_conv_options: */
+    int64_t stride[3];         /* default 1 */
+    int64_t padding[3];        /* default 0 */
+    int64_t dilation[3];       /* default 1 */
+    int64_t output_padding[3]; /* transposed convolutions only */
+    int64_t groups;            /* divides in and out; default 1 */
+    bool no_bias;
+    const ct_initializer *weight, *bias; /* NULL: ct_init_torch */
+} ct_conv_layer_options;
+#define CT_DEFAULTS_ct_conv_layer_options .kernel = {CT_UNSET_INT}, .stride = {1}, .dilation = {1}, .groups = 1,
+CT_API void ct_conv_layer_options_init(ct_conv_layer_options *options, size_t size);
+
+/* ct_conv1d() and its like with weight [out, in / groups, kernel...] and bias [out]: x [N, in, spatial...] -> [N, out, ...]. */
+CT_API ct_module *ct_conv1d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                const ct_conv_layer_options *options);
+CT_API ct_module *ct_conv2d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                const ct_conv_layer_options *options);
+CT_API ct_module *ct_conv3d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                const ct_conv_layer_options *options);
+/* The transposed ones: weight [in, out / groups, kernel...]. */
+CT_API ct_module *ct_conv_transpose1d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                          const ct_conv_layer_options *options);
+CT_API ct_module *ct_conv_transpose2d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                          const ct_conv_layer_options *options);
+CT_API ct_module *ct_conv_transpose3d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
+                                          const ct_conv_layer_options *options);
+
+/* What these layers and ct_forward() were called before all layers were modules. */
+#define ct_linear_layer ct_module
+#define ct_conv2d_layer ct_module
+CT_API ct_tensor *ct_linear_forward(const ct_module *layer, ct_tensor *x);
+CT_API ct_tensor *ct_conv2d_forward(const ct_module *layer, ct_tensor *x);
+
+/* ---- pooling and shape: no parameters ---- */
+
+/* The operations of these names; options as theirs, without indices. */
+CT_API ct_module *ct_max_pool1d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
+CT_API ct_module *ct_max_pool2d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
+CT_API ct_module *ct_avg_pool1d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
+CT_API ct_module *ct_avg_pool2d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
+CT_API ct_module *ct_adaptive_avg_pool2d_new(ct_module *module, const char *name, int64_t height, int64_t width);
+/* Axes start..end become one; PyTorch's Flatten is 1, -1. */
+CT_API ct_module *ct_flatten_new(ct_module *module, const char *name, int start, int end);
+
+/* ---- normalisation ---- */
+
+typedef struct CT_BY_NAME ct_norm_layer_options {
+    CT_OPTIONS_HEAD;
+    double eps;      /* default CT_UNSET: 1e-5; rms_norm: the dtype's epsilon, as in PyTorch */
+    bool affine;     /* it has a weight, of ones, and a bias, of zeros; default true, instance_norm: see below */
+    bool no_bias;    /* it has a weight only */
+    double momentum; /* batch_norm: the batch's share of the running statistics; default 0.1 */
+    bool
+        track_running_stats; /* batch_norm: buffers running_mean and running_var, which evaluation normalises with; default true.
+                               * false: with the batch's statistics always */
+} ct_norm_layer_options;
+#define CT_DEFAULTS_ct_norm_layer_options .eps = CT_UNSET, .affine = true, .momentum = 0.1, .track_running_stats = true,
+CT_API void ct_norm_layer_options_init(ct_norm_layer_options *options, size_t size);
+
+/* x [N, features, ...] or [N, features]: PyTorch's BatchNorm1d, 2d and 3d. num_batches_tracked, which it counts and does not use, is
+ * neither kept nor missed. */
+CT_API ct_module *ct_batch_norm_new(ct_module *module, const char *name, int64_t features,
+                                    const ct_norm_layer_options *options);
+/* Over the last axes, which have that shape. */
+CT_API ct_module *ct_layer_norm_new(ct_module *module, const char *name, const int64_t *shape, int rank,
+                                    const ct_norm_layer_options *options);
+CT_API ct_module *ct_rms_norm_new(ct_module *module, const char *name, const int64_t *shape, int rank,
+                                  const ct_norm_layer_options *options);
+CT_API ct_module *ct_group_norm_new(ct_module *module, const char *name, int64_t groups, int64_t channels,
+                                    const ct_norm_layer_options *options);
+
+typedef struct CT_BY_NAME ct_instance_norm_options {
+    CT_OPTIONS_HEAD;
+    double eps;  /* default 1e-5 */
+    bool affine; /* it has a weight, of ones, and a bias, of zeros; default false */
+} ct_instance_norm_options;
+#define CT_DEFAULTS_ct_instance_norm_options .eps = 1e-5,
+CT_API void ct_instance_norm_options_init(ct_instance_norm_options *options, size_t size);
+/* The operations of these names. */
+CT_API ct_module *ct_instance_norm_new(ct_module *module, const char *name, int64_t channels,
+                                       const ct_instance_norm_options *options);
+CT_API ct_module *ct_local_response_norm_new(ct_module *module, const char *name, int64_t size,
+                                             const ct_local_response_options *options);
+
+/* ---- dropout: x itself in evaluation ---- */
+
+/* Each element is 0 with probability p in 0..1, the others are divided by 1 - p. */
+CT_API ct_module *ct_dropout_new(ct_module *module, const char *name, double p);
+/* Each channel as a whole: x [N, C, L] or [C, L]; x [N, C, H, W] or [C, H, W]. */
+CT_API ct_module *ct_dropout1d_new(ct_module *module, const char *name, double p);
+CT_API ct_module *ct_dropout2d_new(ct_module *module, const char *name, double p);
+
+/* ---- embedding ---- */
+
+typedef struct CT_BY_NAME ct_embedding_options {
+    CT_OPTIONS_HEAD;
+    int64_t
+        padding_idx; /* the row of this index is 0 at first and gets no gradient; negative counts from the end; default
+                          * CT_UNSET_INT: none */
+    const ct_initializer *weight; /* NULL: ct_init_normal */
+} ct_embedding_options;
+#define CT_DEFAULTS_ct_embedding_options .padding_idx = CT_UNSET_INT,
+CT_API void ct_embedding_options_init(ct_embedding_options *options, size_t size);
+/* Indices (int64) of any shape -> [shape, size]: rows of weight [count, size]. */
+CT_API ct_module *ct_embedding_new(ct_module *module, const char *name, int64_t count, int64_t size,
+                                   const ct_embedding_options *options);
+
+/* ---- activations: the operation of the name ---- */
+
+/* The operations of these names, with their numbers. */
+CT_API ct_module *ct_relu_new(ct_module *module, const char *name);
+CT_API ct_module *ct_gelu_new(ct_module *module, const char *name);
+CT_API ct_module *ct_gelu_tanh_new(ct_module *module, const char *name);
+CT_API ct_module *ct_silu_new(ct_module *module, const char *name);
+CT_API ct_module *ct_mish_new(ct_module *module, const char *name);
+CT_API ct_module *ct_selu_new(ct_module *module, const char *name);
+CT_API ct_module *ct_tanh_new(ct_module *module, const char *name);
+CT_API ct_module *ct_sigmoid_new(ct_module *module, const char *name);
+CT_API ct_module *ct_log_sigmoid_new(ct_module *module, const char *name);
+CT_API ct_module *ct_softsign_new(ct_module *module, const char *name);
+CT_API ct_module *ct_elu_new(ct_module *module, const char *name, double alpha);
+CT_API ct_module *ct_leaky_relu_new(ct_module *module, const char *name, double slope);
+CT_API ct_module *ct_softplus_new(ct_module *module, const char *name, double beta);
+CT_API ct_module *ct_hardtanh_new(ct_module *module, const char *name, double low, double high);
+CT_API ct_module *ct_softmax_new(ct_module *module, const char *name, int axis);
+CT_API ct_module *ct_log_softmax_new(ct_module *module, const char *name, int axis);
+/* weight [n], 0.25 at first: n is 1, or the channels of x. */
+CT_API ct_module *ct_prelu_new(ct_module *module, const char *name, int64_t n);
+/* Any function of one tensor: ct_function_new(net, NULL, ct_square). */
+typedef ct_tensor *(*ct_unary)(ct_tensor *x);
+CT_API ct_module *ct_function_new(ct_module *module, const char *name, ct_unary function);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_sequential_new(module, name) ct_at_object(CT_HERE, ct_sequential_new(module, name))
+#define ct_residual_new(module, name) ct_at_object(CT_HERE, ct_residual_new(module, name))
+#define CT_LAYER3_(new, type, ...) ct_at_object(CT_HERE, CT_WITH3(new, type, __VA_ARGS__, ))
+#define CT_LAYER4_(new, type, ...) ct_at_object(CT_HERE, CT_WITH4(new, type, __VA_ARGS__, ))
+#define CT_LAYER5_(new, type, ...) ct_at_object(CT_HERE, CT_WITH5(new, type, __VA_ARGS__, ))
+#define ct_linear_new(...) CT_LAYER4_(ct_linear_new, ct_linear_options, __VA_ARGS__)
+#define ct_conv1d_new(...) CT_LAYER5_(ct_conv1d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_conv2d_new(...) CT_LAYER5_(ct_conv2d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_conv3d_new(...) CT_LAYER5_(ct_conv3d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_conv_transpose1d_new(...) CT_LAYER5_(ct_conv_transpose1d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_conv_transpose2d_new(...) CT_LAYER5_(ct_conv_transpose2d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_conv_transpose3d_new(...) CT_LAYER5_(ct_conv_transpose3d_new, ct_conv_layer_options, __VA_ARGS__)
+#define ct_linear_forward(layer, x) ct_at(CT_HERE, ct_linear_forward(layer, x))
+#define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
+#define ct_max_pool1d_new(...) CT_LAYER3_(ct_max_pool1d_new, ct_pool_options, __VA_ARGS__)
+#define ct_max_pool2d_new(...) CT_LAYER3_(ct_max_pool2d_new, ct_pool_options, __VA_ARGS__)
+#define ct_avg_pool1d_new(...) CT_LAYER3_(ct_avg_pool1d_new, ct_pool_options, __VA_ARGS__)
+#define ct_avg_pool2d_new(...) CT_LAYER3_(ct_avg_pool2d_new, ct_pool_options, __VA_ARGS__)
+#define ct_adaptive_avg_pool2d_new(...) ct_at_object(CT_HERE, ct_adaptive_avg_pool2d_new(__VA_ARGS__))
+#define ct_flatten_new(...) ct_at_object(CT_HERE, ct_flatten_new(__VA_ARGS__))
+#define ct_batch_norm_new(...) CT_LAYER3_(ct_batch_norm_new, ct_norm_layer_options, __VA_ARGS__)
+#define ct_layer_norm_new(...) CT_LAYER4_(ct_layer_norm_new, ct_norm_layer_options, __VA_ARGS__)
+#define ct_rms_norm_new(...) CT_LAYER4_(ct_rms_norm_new, ct_norm_layer_options, __VA_ARGS__)
+#define ct_group_norm_new(...) CT_LAYER4_(ct_group_norm_new, ct_norm_layer_options, __VA_ARGS__)
+#define ct_instance_norm_new(...) CT_LAYER3_(ct_instance_norm_new, ct_instance_norm_options, __VA_ARGS__)
+#define ct_local_response_norm_new(...) CT_LAYER3_(ct_local_response_norm_new, ct_local_response_options, __VA_ARGS__)
+#define ct_dropout_new(...) ct_at_object(CT_HERE, ct_dropout_new(__VA_ARGS__))
+#define ct_dropout1d_new(...) ct_at_object(CT_HERE, ct_dropout1d_new(__VA_ARGS__))
+#define ct_dropout2d_new(...) ct_at_object(CT_HERE, ct_dropout2d_new(__VA_ARGS__))
+#define ct_embedding_new(...) CT_LAYER4_(ct_embedding_new, ct_embedding_options, __VA_ARGS__)
+#define ct_relu_new(module, name) ct_at_object(CT_HERE, ct_relu_new(module, name))
+#define ct_gelu_new(module, name) ct_at_object(CT_HERE, ct_gelu_new(module, name))
+#define ct_gelu_tanh_new(module, name) ct_at_object(CT_HERE, ct_gelu_tanh_new(module, name))
+#define ct_silu_new(module, name) ct_at_object(CT_HERE, ct_silu_new(module, name))
+#define ct_mish_new(module, name) ct_at_object(CT_HERE, ct_mish_new(module, name))
+#define ct_selu_new(module, name) ct_at_object(CT_HERE, ct_selu_new(module, name))
+#define ct_tanh_new(module, name) ct_at_object(CT_HERE, ct_tanh_new(module, name))
+#define ct_sigmoid_new(module, name) ct_at_object(CT_HERE, ct_sigmoid_new(module, name))
+#define ct_log_sigmoid_new(module, name) ct_at_object(CT_HERE, ct_log_sigmoid_new(module, name))
+#define ct_softsign_new(module, name) ct_at_object(CT_HERE, ct_softsign_new(module, name))
+#define ct_elu_new(...) ct_at_object(CT_HERE, ct_elu_new(__VA_ARGS__))
+#define ct_leaky_relu_new(...) ct_at_object(CT_HERE, ct_leaky_relu_new(__VA_ARGS__))
+#define ct_softplus_new(...) ct_at_object(CT_HERE, ct_softplus_new(__VA_ARGS__))
+#define ct_hardtanh_new(...) ct_at_object(CT_HERE, ct_hardtanh_new(__VA_ARGS__))
+#define ct_softmax_new(...) ct_at_object(CT_HERE, ct_softmax_new(__VA_ARGS__))
+#define ct_log_softmax_new(...) ct_at_object(CT_HERE, ct_log_softmax_new(__VA_ARGS__))
+#define ct_prelu_new(...) ct_at_object(CT_HERE, ct_prelu_new(__VA_ARGS__))
+#define ct_function_new(...) ct_at_object(CT_HERE, ct_function_new(__VA_ARGS__))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,176 @@
+/* Normalisation: a weight and a bias of one shape, and what each kind does with them. */
+#include "nn_internal.h"
+#include <float.h>
+
+typedef struct norm {
+    int rank;
+    int64_t shape[CT_MAX_RANK]; /* of weight and bias */
+    int64_t groups;
+    bool affine, bias, running;
+    ct_norm_options call; /* of the operation */
+} norm;
+
+static void build(ct_module *module)
+{
+    const norm *n = ct_module_self(module);
+    CT_OPTIONS(ct_add_options, buffer, .buffer = true);
+    if (n->affine)
+        ct_module_add(module, "weight", &ct_init_ones, n->shape, n->rank, NULL);
+    if (n->affine && n->bias)
+        ct_module_add(module, "bias", &ct_init_zeros, n->shape, n->rank, NULL);
+    if (n->running) {
+        ct_module_add(module, "running_mean", &ct_init_zeros, n->shape, n->rank, &buffer);
+        ct_module_add(module, "running_var", &ct_init_ones, n->shape, n->rank, &buffer);
+    }
+}
+
+static ct_tensor *weight_of(const ct_module *module)
+{
+    return ct_module_get(module, "weight");
+}
+
+static ct_tensor *bias_of(const ct_module *module)
+{
+    return ct_module_get(module, "bias");
+}
+
+/* ---- what each does ---- */
+
+static ct_tensor *batch_norm(ct_module *module, ct_tensor *x)
+{
+    const norm *n = ct_module_self(module);
+    ct_norm_options call = n->call;
+    call.running_mean = ct_module_get(module, "running_mean");
+    call.running_var = ct_module_get(module, "running_var");
+    call.evaluation = n->running && !ct_module_training(module);
+    return ct_batch_norm(x, weight_of(module), bias_of(module), &call);
+}
+
+static ct_tensor *layer_norm(ct_module *module, ct_tensor *x)
+{
+    const norm *n = ct_module_self(module);
+    return ct_layer_norm(x, weight_of(module), bias_of(module), &n->call);
+}
+
+/* PyTorch's default eps is that of x's type. */
+static ct_tensor *rms_norm(ct_module *module, ct_tensor *x)
+{
+    const norm *n = ct_module_self(module);
+    ct_norm_options call = n->call;
+    if (ct_is_unset(call.eps))
+        call.eps = ct_dtype_of(x) == CT_FLOAT64 ? DBL_EPSILON : FLT_EPSILON;
+    return ct_rms_norm(x, weight_of(module), &call);
+}
+
+static ct_tensor *group_norm(ct_module *module, ct_tensor *x)
+{
+    const norm *n = ct_module_self(module);
+    return ct_group_norm(x, n->groups, weight_of(module), bias_of(module), &n->call);
+}
+
+static ct_tensor *instance_norm(ct_module *module, ct_tensor *x)
+{
+    const norm *n = ct_module_self(module);
+    return ct_instance_norm(x, weight_of(module), bias_of(module), &n->call);
+}
+
+#define LAYER(function) static const ct_layer function##_layer = {#function, sizeof(norm), build, function};
+LAYER(batch_norm)
+LAYER(layer_norm)
+LAYER(rms_norm)
+LAYER(group_norm)
+LAYER(instance_norm)
+
+/* ---- making them ---- */
+
+CT_OPTIONS_INIT(ct_norm_layer_options)
+CT_OPTIONS_INIT(ct_instance_norm_options)
+
+static ct_status check_shape(const char *what, const int64_t *shape, int rank)
+{
+    if (rank < 1 || rank > CT_MAX_RANK || !shape)
+        return ct_error_set(shape ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "%s: %s", what,
+                            shape ? "a shape of no axes, or of too many" : "the shape is NULL");
+    for (int i = 0; i < rank; i++)
+        if (shape[i] < 1)
+            return ct_error_set(CT_ERROR_ARGUMENT, "%s: sizes must be at least 1: %lld", what, (long long)shape[i]);
+    return CT_OK;
+}
+
+static ct_module *norm_new(ct_module *module, const char *name, const ct_layer *layer, const int64_t *shape, int rank,
+                           const ct_norm_layer_options *options, int64_t groups)
+{
+    CT_READ_OPTIONS(ct_norm_layer_options, o, options, layer->name);
+    if (!o || check_shape(layer->name, shape, rank) != CT_OK)
+        return NULL;
+    norm n = {.rank = rank, .groups = groups, .affine = o->affine, .bias = !o->no_bias && layer != &rms_norm_layer};
+    n.running = layer == &batch_norm_layer && o->track_running_stats;
+    memcpy(n.shape, shape, (size_t)rank * sizeof *shape);
+    CT_OPTIONS(ct_norm_options, call, .eps = o->eps, .momentum = o->momentum);
+    if (layer == &layer_norm_layer || layer == &rms_norm_layer)
+        call.axes = rank;
+    n.call = call;
+    return ct_layer_new(module, name, layer, &n);
+}
+
+ct_module *ct_batch_norm_new(ct_module *module, const char *name, int64_t features,
+                             const ct_norm_layer_options *options)
+{
+    return norm_new(module, name, &batch_norm_layer, &features, 1, options, 1);
+}
+
+ct_module *ct_layer_norm_new(ct_module *module, const char *name, const int64_t *shape, int rank,
+                             const ct_norm_layer_options *options)
+{
+    return norm_new(module, name, &layer_norm_layer, shape, rank, options, 1);
+}
+
+ct_module *ct_rms_norm_new(ct_module *module, const char *name, const int64_t *shape, int rank,
+                           const ct_norm_layer_options *options)
+{
+    return norm_new(module, name, &rms_norm_layer, shape, rank, options, 1);
+}
+
+ct_module *ct_group_norm_new(ct_module *module, const char *name, int64_t groups, int64_t channels,
+                             const ct_norm_layer_options *options)
+{
+    if (groups >= 1 && channels % groups == 0)
+        return norm_new(module, name, &group_norm_layer, &channels, 1, options, groups);
+    ct_error_set(CT_ERROR_ARGUMENT, "group_norm_new: %lld groups do not divide %lld channels", (long long)groups,
+                 (long long)channels);
+    return NULL;
+}
+
+ct_module *ct_instance_norm_new(ct_module *module, const char *name, int64_t channels,
+                                const ct_instance_norm_options *options)
+{
+    CT_READ_OPTIONS(ct_instance_norm_options, o, options, "instance_norm_new");
+    if (!o)
+        return NULL;
+    CT_OPTIONS(ct_norm_layer_options, all, .eps = o->eps, .affine = o->affine);
+    return norm_new(module, name, &instance_norm_layer, &channels, 1, &all, 1);
+}
+
+/* ---- across channels ---- */
+
+typedef struct local_response {
+    int64_t size;
+    ct_local_response_options options;
+} local_response;
+
+static ct_tensor *local_response_norm(ct_module *module, ct_tensor *x)
+{
+    const local_response *l = ct_module_self(module);
+    return ct_local_response_norm(x, l->size, &l->options);
+}
+
+ct_module *ct_local_response_norm_new(ct_module *module, const char *name, int64_t size,
+                                      const ct_local_response_options *options)
+{
+    static const ct_layer layer = {
+        .name = "local_response_norm", .self_size = sizeof(local_response), .forward = local_response_norm};
+    CT_READ_OPTIONS(ct_local_response_options, o, options, "local_response_norm_new");
+    if (o && size < 1)
+        ct_error_set(CT_ERROR_ARGUMENT, "local_response_norm_new: a size of %lld", (long long)size);
+    return o && size >= 1 ? ct_layer_new(module, name, &layer, &(local_response){size, *o}) : NULL;
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Writes data/layer_reference.safetensors: what PyTorch's layers make of an input, in float64, with their state dicts.
+
+It was written with PyTorch 2.15.0 from PyPI. For each case of test_layers.c the file holds "<case>/x", "<case>/state/<name>" for each
+name of the state dict, all of them random, "<case>/y" in evaluation and "<case>/g", the gradient for x of the sum of
+y * cos(0, 1, 2, ...). Cases of batch normalisation have "<case>/training", the result in training, too, and "<case>/after/<name>", the
+buffers after that.
+
+usage: make_layer_reference.py OUTPUT
+"""
+import json
+import struct
+import sys
+
+import torch
+from torch import nn
+
+D = torch.float64
+CODES = {torch.float64: "F64", torch.int64: "I64"}
+
+
+def normal(*shape):
+    return torch.randn(*shape, dtype=D)
+
+
+def image():
+    return normal(2, 4, 6, 5)
+
+
+def sequence():
+    return normal(5, 3, 4)
+
+
+CASES = {
+    "linear": (lambda: nn.Linear(5, 3), lambda: normal(2, 4, 5)),
+    "linear_no_bias": (lambda: nn.Linear(5, 3, bias=False), lambda: normal(4, 5)),
+    "conv1d": (lambda: nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2), lambda: normal(2, 4, 9)),
+    "conv2d": (lambda: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2)), image),
+    "conv2d_no_bias": (lambda: nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False), image),
+    "conv3d": (lambda: nn.Conv3d(2, 3, 2, stride=(1, 2, 1), padding=1), lambda: normal(2, 2, 4, 3, 4)),
+    "conv_transpose1d": (lambda: nn.ConvTranspose1d(4, 6, 3, stride=2, output_padding=1, groups=2), lambda: normal(2, 4, 5)),
+    "conv_transpose2d": (lambda: nn.ConvTranspose2d(4, 3, (3, 2), stride=(2, 1), padding=(1, 0)), image),
+    "conv_transpose3d": (lambda: nn.ConvTranspose3d(2, 3, 2, dilation=2), lambda: normal(1, 2, 3, 2, 3)),
+    "max_pool1d": (lambda: nn.MaxPool1d(3, stride=2, padding=1), lambda: normal(2, 4, 9)),
+    "max_pool2d": (lambda: nn.MaxPool2d(3, stride=2, ceil_mode=True), image),
+    "avg_pool1d": (lambda: nn.AvgPool1d(3), lambda: normal(2, 4, 9)),
+    "avg_pool2d": (lambda: nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), image),
+    "adaptive_avg_pool2d": (lambda: nn.AdaptiveAvgPool2d((3, 4)), image),
+    "flatten": (lambda: nn.Flatten(), image),
+    "batch_norm1d": (lambda: nn.BatchNorm1d(4), lambda: normal(6, 4)),
+    "batch_norm2d": (lambda: nn.BatchNorm2d(4, eps=1e-3, momentum=0.3), image),
+    "batch_norm_no_affine": (lambda: nn.BatchNorm2d(4, affine=False), image),
+    "batch_norm_batch_only": (lambda: nn.BatchNorm2d(4, track_running_stats=False), image),
+    "layer_norm": (lambda: nn.LayerNorm(5), image),
+    "layer_norm2": (lambda: nn.LayerNorm((6, 5), eps=1e-3, bias=False), image),
+    "rms_norm": (lambda: nn.RMSNorm(5), image),
+    "rms_norm_eps": (lambda: nn.RMSNorm((6, 5), eps=1e-2), image),
+    "group_norm": (lambda: nn.GroupNorm(2, 4), image),
+    "instance_norm": (lambda: nn.InstanceNorm2d(4), image),
+    "instance_norm_affine": (lambda: nn.InstanceNorm2d(4, affine=True, eps=1e-2), image),
+    "local_response_norm": (lambda: nn.LocalResponseNorm(3, alpha=0.1, beta=0.6, k=2.), image),
+    "dropout": (lambda: nn.Dropout(0.5), image),
+    "dropout1d": (lambda: nn.Dropout1d(0.5), lambda: normal(2, 4, 9)),
+    "dropout2d": (lambda: nn.Dropout2d(0.5), image),
+    "embedding": (lambda: nn.Embedding(7, 3), lambda: torch.randint(0, 7, (4, 5))),
+    "embedding_padding": (lambda: nn.Embedding(7, 3, padding_idx=-5), lambda: torch.randint(0, 7, (4, 5))),
+    "relu": (lambda: nn.ReLU(), image),
+    "gelu": (lambda: nn.GELU(), image),
+    "gelu_tanh": (lambda: nn.GELU(approximate="tanh"), image),
+    "silu": (lambda: nn.SiLU(), image),
+    "mish": (lambda: nn.Mish(), image),
+    "selu": (lambda: nn.SELU(), image),
+    "tanh": (lambda: nn.Tanh(), image),
+    "sigmoid": (lambda: nn.Sigmoid(), image),
+    "log_sigmoid": (lambda: nn.LogSigmoid(), image),
+    "softsign": (lambda: nn.Softsign(), image),
+    "elu": (lambda: nn.ELU(0.7), image),
+    "leaky_relu": (lambda: nn.LeakyReLU(0.2), image),
+    "softplus": (lambda: nn.Softplus(2), image),
+    "hardtanh": (lambda: nn.Hardtanh(-0.5, 0.25), image),
+    "softmax": (lambda: nn.Softmax(1), image),
+    "log_softmax": (lambda: nn.LogSoftmax(-1), image),
+    "prelu": (lambda: nn.PReLU(4), image),
+    "sequential": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(),
+                                         nn.Sequential(nn.Linear(6 * 4 * 3, 5), nn.Tanh())), image),
+}
+
+
+def randomise(module):
+    for name, t in module.state_dict().items():
+        if t.dtype == D:
+            t.copy_(torch.rand_like(t) + 0.5 if name.endswith("running_var") else torch.randn_like(t))
+
+
+def run(name, make, make_x):
+    module, x, found = make().double(), make_x(), {}
+    randomise(module)
+    found.update({f"state/{k}": v.clone() for k, v in module.state_dict().items()})
+    x.requires_grad_(x.dtype == D)
+    y = module.eval()(x)
+    found.update(x=x.detach(), y=y.detach())
+    if x.dtype == D:
+        cotangent = torch.arange(y.numel(), dtype=D).cos().view(y.shape)
+        found["g"] = torch.autograd.grad((y * cotangent).sum(), x)[0]
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        found["training"] = module.train()(x).detach()
+        found.update({f"after/{k}": v.clone() for k, v in module.named_buffers()})
+    return {f"{name}/{k}": v for k, v in found.items()}
+
+
+def save(path, tensors):
+    header, data = {}, b""
+    for name, t in tensors.items():
+        raw = t.contiguous().numpy().tobytes()
+        header[name] = {"dtype": CODES[t.dtype], "shape": list(t.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    open(path, "wb").write(struct.pack("<Q", len(text)) + text + data)
+
+
+def main():
+    torch.manual_seed(1)
+    tensors = {}
+    for name, (make, make_x) in CASES.items():
+        tensors.update(run(name, make, make_x))
+    save(sys.argv[1], tensors)
+
+
+main()
