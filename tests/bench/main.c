@@ -1,4 +1,4 @@
-/* Times the workloads, one JSON object a line: bench [--threads N] [--only NAME[,NAME]] [--seconds S]; bench --list names
+/* Times the workloads, one JSON object a line: bench [--threads N] [--only NAME[,NAME]] [--seconds S] [--steps N]; bench --list names
  * them; bench --floors tells what the machine can do, bench --scaling what one of many small things costs. */
 #include "floors.h"
 #include "workloads.h"
@@ -9,10 +9,11 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { MIN_STEPS = 5, MAX_STEPS = 1000000 };
+enum { MAX_STEPS = 1000000 };
 
 typedef struct options {
     int threads;
+    int steps; /* that are timed, at least */
     const char *only;
     double seconds;
     bool floors;
@@ -31,14 +32,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Steps for that many seconds, MIN_STEPS at least; their times, sorted, go to *times (to be freed). Returns their number, or
+/* Steps for that many seconds, and so many at least; their times, sorted, go to *times (to be freed). Returns their number, or
  * 0 with an error. */
-static int64_t time_steps(workload *w, double seconds, double **times)
+static int64_t time_steps(workload *w, double seconds, int64_t least, double **times)
 {
     int64_t steps = 0, room = 0;
     double end = now_ms() + seconds * 1e3;
     *times = NULL;
-    while ((now_ms() < end || steps < MIN_STEPS) && steps < MAX_STEPS) {
+    while ((now_ms() < end || steps < least) && steps < MAX_STEPS) {
         if (steps == room) {
             room = room == 0 ? 1024 : 2 * room;
             double *longer = realloc(*times, (size_t)room * sizeof(double));
@@ -62,7 +63,7 @@ static long peak_rss_mib(void)
     return usage.ru_maxrss / 1024;
 }
 
-static int run_workload(const workload_spec *spec, double seconds)
+static int run_workload(const workload_spec *spec, const options *o)
 {
     workload w;
     double first = NAN, after_5 = NAN, *times = NULL;
@@ -75,7 +76,7 @@ static int run_workload(const workload_spec *spec, double seconds)
     if (status == CT_OK)
         status = workload_loss(&w, &after_5);
     if (status == CT_OK)
-        steps = time_steps(&w, seconds, &times);
+        steps = time_steps(&w, o->seconds, o->steps, &times);
     if (steps > 0) {
         printf("{\"workload\": \"%s\", \"ms\": %.5f, \"ms_min\": %.5f, \"steps\": %lld, \"loss_first\": %.8g, "
                "\"loss_after_5\": %.8g, \"gflop\": %g, \"gbyte\": %g, \"threads\": %d, \"by\": \"%s\", "
@@ -135,18 +136,20 @@ static bool parse(int argc, char **argv, options *o)
             o->threads = atoi(value);
         else if (value != NULL && strcmp(name, "--only") == 0)
             o->only = value;
+        else if (value != NULL && strcmp(name, "--steps") == 0)
+            o->steps = atoi(value);
         else if (value != NULL && strcmp(name, "--seconds") == 0)
             o->seconds = atof(value);
         else
             return false;
         i++;
     }
-    return o->threads > 0 && o->seconds >= 0;
+    return o->threads > 0 && o->steps > 0 && o->seconds >= 0;
 }
 
 int main(int argc, char **argv)
 {
-    options o = {.threads = 1, .only = "", .seconds = 2};
+    options o = {.threads = 1, .steps = 5, .only = "", .seconds = 2};
     if (argc == 2 && strcmp(argv[1], "--scaling") == 0) {
         ct_set_num_threads(1);
         return print_scaling();
@@ -157,7 +160,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] | bench --list\n"
+        fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] [--steps N] | bench --list\n"
                         "       bench --floors [--threads N] | bench --scaling\n");
         return 2;
     }
@@ -168,7 +171,7 @@ int main(int argc, char **argv)
         return print_floors(o.threads);
     int result = EXIT_SUCCESS;
     for (int i = 0; i < workload_count; i++)
-        if (listed(o.only, workload_specs[i].name) && run_workload(&workload_specs[i], o.seconds) != EXIT_SUCCESS)
+        if (listed(o.only, workload_specs[i].name) && run_workload(&workload_specs[i], &o) != EXIT_SUCCESS)
             result = EXIT_FAILURE;
     return result;
 }
