@@ -52,6 +52,12 @@ static const conv_case conv_cases[] = {
      {3, 2, 2},
      CONV(.stride = {2, 1, 2}, .padding = {1, 0, 1}, .dilation = {1, 2, 1}, .groups = 2)},
     {2, 0, 3, 4, {5, 5}, {3, 3}, CONV(.groups = 1)},
+    /* by data without a fold */
+    {2, 2, 18, 12, {9, 10}, {3, 3}, CONV(.padding = {1, 1}, .groups = 2)},
+    {2, 2, 9, 8, {12, 11}, {3, 3}, CONV(.padding = {2, 1}, .dilation = {2, 1})},
+    {2, 0, 9, 8, {12, 11}, {3, 3}, CONV(.padding = {1, 1})},
+    {1, 3, 8, 5, {50}, {5}, CONV(.padding = {2})},
+    {3, 1, 10, 3, {5, 6, 7}, {3, 3, 2}, CONV(.padding = {1, 1, 1})},
 };
 enum { CONV_CASES = sizeof conv_cases / sizeof *conv_cases };
 

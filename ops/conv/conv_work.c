@@ -11,6 +11,7 @@ enum {
     PARTS = 16,                /* of a gradient that may be computed side by side */
     PART_POSITIONS = 2048,     /* a part of a weight's gradient sums over at least so many: gathering parts costs too */
     BLOCK_TERMS = 192, /* that a part of a weight's gradient has at least, if there are so many: y is packed for each */
+    LEAST_ROWS = 8,    /* of a product in place of a fold */
     SERIAL_WORK = 1 << 18 /* multiplications below which threads cost more than they save */
 };
 
@@ -166,16 +167,38 @@ static void conv_task(void *context, int64_t index)
     ct__free(scratch, bytes);
 }
 
-/* The weights as product() takes them: by groups, then blocks, then terms; the rows of a block side by side. */
-static void pack_weights(const ct_conv_geometry *g, int64_t block, const char *w, char *packed)
+/* The weights as product() takes them: by groups, then blocks, then terms; the rows of a block side by side. Of an adjoint they are
+ * w [channels,features,kernel] of each group, turned around. */
+static void pack_weights(const ct_conv_geometry *g, bool adjoint, int64_t block, const char *w, char *packed)
 {
     int64_t terms = g->channels * g->taps, rows = ceil_div(g->features, block) * block;
+    int64_t next = adjoint ? g->features * g->taps : g->taps, step = adjoint ? -1 : 1;
     for (int64_t group = 0; group < g->groups; group++)
         for (int64_t k = 0; k < g->features; k++) {
             char *to = packed + (group * rows * terms + k / block * block * terms + k % block) * g->size;
-            const char *from = w + (group * g->features + k) * terms * g->size;
-            ct__copy_strided(g->dtype, to, &block, g->dtype, from, (const int64_t[]){1}, &terms, 1);
+            int64_t from = group * g->features * terms + (adjoint ? (k + 1) * g->taps - 1 : k * terms);
+            ct__copy_strided(g->dtype, to, (const int64_t[]){g->taps * block, block}, g->dtype, w + from * g->size,
+                             (const int64_t[]){next, step}, (const int64_t[]){g->channels, g->taps}, 2);
         }
+}
+
+/* The convolution of x, or an adjoint that is one too, with w. */
+static ct_status convolve(job *j, bool adjoint, const char *w, const char *name)
+{
+    const ct_conv_geometry *g = &j->g;
+    j->kernels = ct__conv_kernels(g->dtype);
+    cut(j, g->channels * plane_bytes(g));
+    int64_t block = ct__block_rows(g->features, j->kernels->block);
+    int64_t rows = ceil_div(g->features, block) * block * g->groups;
+    size_t bytes = (size_t)(rows * g->channels * g->taps * g->size);
+    char *packed = ct__alloc(bytes);
+    if (!packed)
+        return ct__no_memory(name);
+    pack_weights(g, adjoint, block, w, packed);
+    j->w = packed;
+    run(j, g->images * j->pieces, conv_task);
+    ct__free(packed, bytes);
+    return job_status(j, name);
 }
 
 ct_status ct__conv_forward(ct_call *call, int spatial)
@@ -190,22 +213,40 @@ ct_status ct__conv_forward(ct_call *call, int spatial)
     if (ct__winograd_pays(&j.g))
         return ct__winograd_forward(&j.g, (const float *)(const void *)j.x, (const float *)(const void *)w,
                                     (const float *)(const void *)j.bias, (float *)(void *)j.result, call->op->name);
-    j.kernels = ct__conv_kernels(j.g.dtype);
-    cut(&j, j.g.channels * plane_bytes(&j.g));
-    int64_t block = ct__block_rows(j.g.features, j.kernels->block);
-    int64_t rows = ceil_div(j.g.features, block) * block * j.g.groups;
-    size_t bytes = (size_t)(rows * j.g.channels * j.g.taps * j.g.size);
-    char *packed = ct__alloc(bytes);
-    if (!packed)
-        return ct__no_memory(call->op->name);
-    pack_weights(&j.g, block, w, packed);
-    j.w = packed;
-    run(&j, j.g.images * j.pieces, conv_task);
-    ct__free(packed, bytes);
-    return job_status(&j, call->op->name);
+    return convolve(&j, false, w, call->op->name);
 }
 
 /* ---- conv_transpose ---- */
+
+/* With stride 1 the adjoint of a convolution is one too: of y, padded to where each element of x is seen by the whole kernel, which
+ * is turned around. That is quicker than folding where few products are with the padding, and x has the channels to fill a tile. */
+static bool is_convolution(const ct_conv_geometry *g)
+{
+    const ct_windows *s = &g->windows;
+    bool is = !g->pointwise && g->channels >= LEAST_ROWS && g->in <= g->out + g->out / 4;
+    for (int i = 0; i < 3; i++)
+        is = is && s->stride[i] == 1 && s->padding[i] <= s->dilation[i] * (s->kernel[i] - 1);
+    return is;
+}
+
+static void swap(int64_t *a, int64_t *b)
+{
+    int64_t c = *a;
+    *a = *b;
+    *b = c;
+}
+
+/* The geometry of that convolution. */
+static void turn_around(ct_conv_geometry *g)
+{
+    ct_windows *s = &g->windows;
+    swap(&g->channels, &g->features);
+    swap(&g->in, &g->out);
+    for (int i = 0; i < 3; i++) {
+        swap(&s->in[i], &s->out[i]);
+        s->padding[i] = s->dilation[i] * (s->kernel[i] - 1) - s->padding[i];
+    }
+}
 
 static void fill_channel(const ct_conv_geometry *g, char *to, const char *value)
 {
@@ -264,6 +305,11 @@ ct_status ct__conv_transpose_forward(ct_call *call, int spatial)
     if (ct__winograd_pays(g))
         return ct__winograd_transpose(g, (const float *)(const void *)j.y, (const float *)(const void *)j.w,
                                       (const float *)(const void *)j.bias, (float *)(void *)j.result, call->op->name);
+    if (is_convolution(g)) {
+        turn_around(&j.g);
+        j.x = j.y;
+        return convolve(&j, true, j.w, call->op->name);
+    }
     j.kernels = ct__conv_kernels(g->dtype);
     j.block = block_size(g->channels, PARTS / ct__or_one(g->images * g->groups));
     j.blocks = ceil_div(g->channels, j.block);
