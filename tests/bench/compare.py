@@ -105,8 +105,8 @@ def train(args):
     """Both programs of the main job, in turn, and their figures."""
     for command in ([TOP / "build/docs/examples/train"], [TORCH, HERE / "torch_train.py"]):
         done = subprocess.run([*map(str, command), "--threads", str(args.threads)], capture_output=True, text=True)
-        seconds = re.findall(r"^.*\d+(?:\.\d+)? s\b.*$", done.stdout, re.MULTILINE)
-        print("%s:\n  %s" % (command[-1].name, "\n  ".join(seconds[-2:]) or done.stderr.strip()[-300:]), flush=True)
+        said = re.findall("^(?:trained in|test accuracy).*$", done.stdout, re.MULTILINE)
+        print("%s: %s" % (command[-1].name, ", ".join(said) or done.stderr.strip()[-300:]), flush=True)
 
 
 def main():
