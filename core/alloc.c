@@ -2,6 +2,7 @@
  *
  * Invariant: a block of a class is as large as the class says, so that it serves any request of that class. */
 #include "memory_internal.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,7 @@
 #define ADDRESS_SANITIZER 0
 #endif
 
-enum { ALIGNMENT = 64, PAGE = 4096, HUGE_PAGE = 2 << 20 };
+enum { ALIGNMENT = 64, PAGE = 4096, LOT = 64 << 10, HUGE_PAGE = 2 << 20 };
 #define CACHE_LIMIT ((int64_t)1 << 30) /* bytes that a thread keeps back */
 
 typedef struct free_block {
@@ -25,15 +26,25 @@ struct ct__block_cache {
     free_block *free[CT_CLASSES];
 };
 
+/* Whether blocks are kept at all: not with COTAN_CACHE=0, for memory debuggers, which want to see every free. */
+static bool keeps_blocks(void)
+{
+#if ADDRESS_SANITIZER
+    return false;
+#else
+    static _Atomic int kept; /* 1 yes, -1 no; for the whole process, whatever becomes of the variable */
+    if (CT_UNLIKELY(atomic_load_explicit(&kept, memory_order_relaxed) == 0)) {
+        const char *setting = getenv("COTAN_CACHE");
+        atomic_store(&kept, setting && strcmp(setting, "0") == 0 ? -1 : 1);
+    }
+    return atomic_load_explicit(&kept, memory_order_relaxed) > 0;
+#endif
+}
+
 void ct__cache_begin(ct__thread_state *me)
 {
-#if !ADDRESS_SANITIZER                           /* it wants to see every free */
-    const char *setting = getenv("COTAN_CACHE"); /* COTAN_CACHE=0: for memory debuggers, which want to see every free */
-    if (!setting || strcmp(setting, "0") != 0)
+    if (keeps_blocks())
         me->cache = calloc(1, sizeof *me->cache);
-#else
-    (void)me;
-#endif
 }
 
 void ct__cache_end(ct__thread_state *me)
@@ -64,19 +75,62 @@ static void *from_system(size_t size)
     return block;
 }
 
+/* Small blocks come from the system many at a time: a lot, at a multiple of its size, which goes back when all of them have. One by
+ * one they would cost more than what is done with them, since each must be aligned. */
+typedef struct lot {
+    _Atomic int64_t left; /* blocks that have not been given back */
+} lot;
+
+static bool comes_in_lots(size_t size)
+{
+    return size <= CT_SMALL_CLASSES * ALIGNMENT && keeps_blocks();
+}
+
+/* The first block of a new lot. The others go to the thread's cache, if it has one. */
+static void *block_of_lot(int class, size_t size)
+{
+    ct__thread_state *me = ct__here();
+    char *new = touched(aligned_alloc(LOT, LOT), LOT);
+    if (!new)
+        return NULL;
+    int64_t count = me->cache ? (int64_t)((LOT - ALIGNMENT) / size) : 1;
+    atomic_init(&((lot *)(void *)new)->left, count);
+    for (int64_t i = count - 1; i > 0; i--) {
+        free_block *block = (free_block *)(void *)(new + ALIGNMENT + (size_t)i *size);
+        block->next = me->cache->free[class];
+        me->cache->free[class] = block;
+        me->cached_bytes += (int64_t)size;
+    }
+    return new + ALIGNMENT;
+}
+
+static void give_back(void *block, size_t size)
+{
+    lot *of = (lot *)((uintptr_t)block & ~(uintptr_t)(LOT - 1));
+    if (!comes_in_lots(size))
+        free(block);
+    else if (atomic_fetch_sub(&of->left, 1) == 1)
+        free(of);
+}
+
 /* For tests: whether this allocation is one that ct__fail_allocation() asked to fail. */
 static bool must_fail(const ct__thread_state *me)
 {
     return me->allocations == me->fail_at || (me->fail_all_after && me->allocations > me->fail_at);
 }
 
-static void *alloc_slowly(size_t size)
+static void *new_block(int class, size_t size)
+{
+    return comes_in_lots(size) ? block_of_lot(class, size) : from_system(size);
+}
+
+static void *alloc_slowly(int class, size_t size)
 {
     ct__thread_begin();
-    void *block = from_system(size);
+    void *block = new_block(class, size);
     if (!block && ct__here()->cached_bytes > 0) { /* what is cached may be what is missing */
         ct_memory_trim();
-        block = from_system(size);
+        block = new_block(class, size);
     }
     return block;
 }
@@ -89,7 +143,7 @@ void *ct__alloc_class(int class, size_t size)
     if (CT_UNLIKELY(me->fail_at != 0 && must_fail(me)))
         return NULL;
     if (CT_UNLIKELY(!blocks || !blocks->free[class]))
-        return alloc_slowly(size);
+        return alloc_slowly(class, size);
     free_block *block = blocks->free[class];
     blocks->free[class] = block->next;
     me->cached_bytes -= (int64_t)size;
@@ -103,7 +157,7 @@ void ct__free_class(void *block, int class, size_t size)
     if (!block)
         return;
     if (CT_UNLIKELY(!blocks || me->cached_bytes + (int64_t)size > CACHE_LIMIT)) {
-        free(block);
+        give_back(block, size);
         return;
     }
     free_block *head = block;
@@ -119,7 +173,7 @@ void ct_memory_trim(void)
         while (blocks->free[class]) {
             free_block *block = blocks->free[class];
             blocks->free[class] = block->next;
-            free(block);
+            give_back(block, class < CT_SMALL_CLASSES ? ALIGNMENT : SIZE_MAX);
         }
     }
     ct__here()->cached_bytes = 0;

@@ -733,6 +733,19 @@ int64_t ct_tensor_version(const ct_tensor *t)
 
 /* ---- elements ---- */
 
+/* One element n times: doubled up to so many bytes, which stay near, and then these again and again. */
+enum { REPEATED = 4096 };
+static void repeat(char *dst, const char *src, size_t size, int64_t n)
+{
+    size_t all = (size_t)n * size, part;
+    memcpy(dst, src, size);
+    for (size_t done = size; done < all; done += part) {
+        part = done < REPEATED ? done : REPEATED;
+        part = part < all - done ? part : all - done;
+        memcpy(dst + done, dst, part);
+    }
+}
+
 /* One row of a strided copy: n elements, whole steps in elements. */
 static void copy_row(ct_dtype to, char *dst, int64_t step_dst, ct_dtype from, const char *src, int64_t step_src,
                      int64_t n)
@@ -740,6 +753,8 @@ static void copy_row(ct_dtype to, char *dst, int64_t step_dst, ct_dtype from, co
     size_t size = dtypes[to].size;
     if (to == from && step_dst == 1 && step_src == 1) {
         memcpy(dst, src, (size_t)n * size);
+    } else if (to == from && step_dst == 1 && step_src == 0) {
+        repeat(dst, src, size, n);
     } else if (to == from && size == 4) {
         for (int64_t i = 0; i < n; i++)
             ((uint32_t *)dst)[i * step_dst] = ((const uint32_t *)src)[i * step_src];
