@@ -1,4 +1,4 @@
-/* vector.h, and functions of vectors, which SLEEF gives (to 1.0 ulp). Define T_IS_DOUBLE to 0 or 1 first; may be
+/* vector.h, and functions of vectors, most of which SLEEF gives (to 1.0 ulp). Define T_IS_DOUBLE to 0 or 1 first; may be
  * included again for the other type. */
 #include "vector.h"
 #include <sleef.h>
@@ -39,10 +39,88 @@
 #define V_HYPOT(x, y) ((vec)V_SLEEF(hypot, u05)(x, y))
 #define V_ATAN2(y, x) ((vec)V_SLEEF(atan2, u10)(y, x))
 
-/* exp, 0 or infinite past the bound: far out SLEEF's converts numbers to integers that do not fit (FE_INVALID). */
-static inline vec V_JOIN(exp_, vec)(vec x)
+/* ---- exp, which most others are made of: in line, as a call costs more than the arithmetic ---- */
+
+#undef V_WHOLE
+#undef V_LOG2_E
+#undef V_LN2_HIGH
+#undef V_LN2_LOW
+#undef V_EXP_END
+#if T_IS_DOUBLE
+#define V_WHOLE 0x1.8p52 /* numbers about it are whole */
+#define V_LOG2_E 1.4426950408889634
+#define V_LN2_HIGH 0x1.62e42feep-1 /* so few bits that whole numbers times it are exact */
+#define V_LN2_LOW 1.9082149292705877e-10
+#define V_EXP_END 760 /* past +-this exp is infinite or 0 */
+#else
+#define V_WHOLE 0x1.8p23f
+#define V_LOG2_E 1.44269504f
+#define V_LN2_HIGH 0.693359375f
+#define V_LN2_LOW -2.12194440e-4f
+#define V_EXP_END 110
+#endif
+
+/* x 2^n for whole n of at most 2000 (300 in float32): by two powers, each of which is a normal number. */
+static inline vec V_JOIN(times_power_, vec)(vec x, vec n)
 {
-    return (vec)V_SLEEF(exp, u10)(V_JOIN(within_, vec)(x, T_IS_DOUBLE ? 760 : 110));
+#if defined(__AVX512F__) && T_IS_DOUBLE
+    return (vec)_mm512_scalef_pd((__m512d)x, (__m512d)n);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_scalef_ps((__m512)x, (__m512)n);
+#else
+    const int bits = T_IS_DOUBLE ? 52 : 23;
+    const integer bias = T_IS_DOUBLE ? 1023 : 127;
+    const vec whole = V_SPLAT(V_WHOLE);
+    mask half = (mask)(n / 2 + whole) - (mask)whole, rest = (mask)(n + whole) - (mask)whole - half;
+    return x * (vec)((half + bias) << bits) * (vec)((rest + bias) << bits);
+#endif
 }
 
+/* exp(x) = 2^n (1 + q) for |x| up to V_EXP_END: returns q, between -0.3 and 0.42, and puts n, a whole number. q is exact where n is 0
+ * and x small. Of r = x - n log(2), q is r + r^2 P(r), where P interpolates (exp(r) - 1 - r) / r^2 in Chebyshev's points, to 2^-32
+ * of exp and 2^-61; tests/accuracy_data.py prints the coefficients, that of the highest power first. */
+static inline vec V_JOIN(exp_parts_, vec)(vec x, vec *n)
+{
+#if T_IS_DOUBLE
+    static const T coefficients[] = {2.0914755325893202e-9,
+                                     2.5105312729622102e-8,
+                                     2.755727347871858e-7,
+                                     2.7557255170000887e-6,
+                                     2.4801587325677462e-5,
+                                     0.00019841269875002279,
+                                     0.0013888888888883711,
+                                     0.0083333333333260831,
+                                     0.04166666666666667,
+                                     0.16666666666666671,
+                                     0.5};
+#else
+    static const T coefficients[] = {0.000198910805f, 0.00139337307f, 0.00833331084f,
+                                     0.0416664642f,   0.166666667f,   0.5f};
+#endif
+    const vec whole = V_SPLAT(V_WHOLE);
+    vec nearest = *n = V_FMA(x, V_SPLAT(V_LOG2_E), whole) - whole;
+    vec r = V_FMA(nearest, V_SPLAT(-V_LN2_LOW), V_FMA(nearest, V_SPLAT(-V_LN2_HIGH), x)),
+        sum = V_SPLAT(coefficients[0]);
+    UNROLL
+    for (size_t i = 1; i < sizeof coefficients / sizeof *coefficients; i++)
+        sum = V_FMA(sum, r, V_SPLAT(coefficients[i]));
+    return V_FMA(r * r, sum, r);
+}
+
+static inline vec V_JOIN(exp_, vec)(vec x)
+{
+    vec n, q = V_JOIN(exp_parts_, vec)(V_WITHIN(x, V_EXP_END), &n);
+    return V_JOIN(times_power_, vec)(1 + q, n);
+}
+
+/* By t = exp(2|x|) - 1, which loses no digits about 0: t / (t + 2). It is 1 to the last digit from 20 on. */
+static inline vec V_JOIN(tanh_, vec)(vec x)
+{
+    const mask sign = (mask)-V_ZERO;
+    vec n, q = V_JOIN(exp_parts_, vec)(2 * V_MIN(V_SPLAT(22), V_ABS(x)), &n);
+    vec power = V_JOIN(times_power_, vec)(V_ONE, n), t = V_FMA(power, q, power - 1), y = t / (t + 2);
+    return (vec)(((mask)y & ~sign) | ((mask)x & sign));
+}
+
+#define V_TANH V_JOIN(tanh_, vec)
 #define V_EXP V_JOIN(exp_, vec)

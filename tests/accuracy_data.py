@@ -9,7 +9,8 @@ signs, more between 1/8 and 256, and the edges. The file is gzip: for each numbe
 line for each function with its name, and then for each point, as doubles, the inputs and each function's value, first and
 second derivatives (for two inputs: f, fa, fb, faa, fab, fbb), rounded once.
 
-    /usr/bin/python3 tests/accuracy_data.py --normal        prints the coefficients of normal_tail_ in ops/elementwise/functions.h"""
+    /usr/bin/python3 tests/accuracy_data.py --normal        prints the coefficients of normal_tail_ in ops/elementwise/functions.h
+    /usr/bin/python3 tests/accuracy_data.py --exp           and those of exp_parts_ in ops/simd.h"""
 import gzip, math, random, struct, sys
 from fractions import Fraction
 from mpmath import mp, mpf, mpc
@@ -497,7 +498,17 @@ def verify():
                 assert same(values[k + 1], mp.diff(lambda s, t: f(s, t)[0], (a, b), n)), (name, a, b, n)
 
 
-# ---- the coefficients of ops/elementwise/functions.h ----
+# ---- the coefficients of ops/elementwise/functions.h and ops/simd.h ----
+
+def chebyshev_points(low, high, n):
+    return [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * j + 1) / (2 * n)) for j in range(n)]
+
+
+def through(points, values):
+    """The polynomial through them, the coefficient of the highest power first."""
+    matrix = mp.matrix([[u ** (len(points) - 1 - i) for i in range(len(points))] for u in points])
+    return list(mp.lu_solve(matrix, mp.matrix(values)))
+
 
 def normal_tail(t):
     return mp.erfc(t / mp.sqrt(2)) / 2 * mp.exp(t * t / 2)
@@ -507,12 +518,26 @@ def normal_coefficients(degree, last, shift=4):
     """Of (t + shift) normal_tail(t), 0 <= t <= last, in powers of u = (t - shift) / (t + shift), the highest first: by
     interpolation at Chebyshev's points. Returns them and the largest relative error."""
     low, high = mpf(-1), mpf(last - shift) / (last + shift)
-    nodes = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * j + 1) / (2 * degree + 2)) for j in range(degree + 1)]
+    nodes = chebyshev_points(low, high, degree + 1)
     t_of = [shift * (1 + u) / (1 - u) for u in nodes]
-    matrix = mp.matrix([[u ** (degree - i) for i in range(degree + 1)] for u in nodes])
-    found = list(mp.lu_solve(matrix, mp.matrix([(t + shift) * normal_tail(t) for t in t_of])))
+    found = through(nodes, [(t + shift) * normal_tail(t) for t in t_of])
     points = [mpf(last) * j / 1000 for j in range(1001)]
     return found, max(abs(mp.polyval(found, (t - shift) / (t + shift)) / (t + shift) / normal_tail(t) - 1) for t in points)
+
+
+def exp_coefficients(degree):
+    """Of (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2 and a little: the polynomial and the largest relative error of exp."""
+    end = mp.log(2) / 2 * mpf("1.001")
+    nodes = chebyshev_points(-end, end, degree + 1)
+    found = through(nodes, [(mp.exp(r) - 1 - r) / r ** 2 if abs(r) > 1e-30 else mpf(1) / 2 for r in nodes])
+    points = [end * j / 500 for j in range(-500, 501)]
+    return found, max(abs((1 + r + r * r * mp.polyval(found, r)) / mp.exp(r) - 1) for r in points)
+
+
+def print_exp():
+    for degree, digits in ((5, 9), (10, 17)):
+        found, error = exp_coefficients(degree)
+        print(f"degree {degree}, relative error {mp.nstr(error, 2)}:", ", ".join(f"%.{digits}g" % float(c) for c in found))
 
 
 def print_normal():
@@ -524,6 +549,8 @@ def print_normal():
 def main():
     if sys.argv[1] == "--normal":
         return print_normal()
+    if sys.argv[1] == "--exp":
+        return print_exp()
     verify()
     with gzip.GzipFile(sys.argv[1], "wb", 9, mtime=0) as out:
         points = points_of_one()

@@ -33,12 +33,7 @@ static inline vec V_JOIN(expm1_, vec)(vec x)
     return (vec)V_SLEEF(expm1, u10)(V_WITHIN(x, T_IS_DOUBLE ? 760 : 110));
 }
 
-/* 1 to the last digit from 20 on, and erf from 6 on. */
-static inline vec V_JOIN(tanh_, vec)(vec x)
-{
-    return (vec)V_SLEEF(tanh, u10)(V_WITHIN(x, 40));
-}
-
+/* 1 to the last digit from 6 on. */
 static inline vec V_JOIN(erf_, vec)(vec x)
 {
     return (vec)V_SLEEF(erf, u10)(V_WITHIN(x, 10));
@@ -168,7 +163,6 @@ static inline vec V_JOIN(acosh_, vec)(vec x)
 #define V_IGAMMA V_JOIN(igamma_, vec)
 #define V_IGAMMAC V_JOIN(igammac_, vec)
 #define V_FMOD V_JOIN(fmod_, vec)
-#define V_TANH V_JOIN(tanh_, vec)
 #define V_ERF V_JOIN(erf_, vec)
 #define V_FLOOR V_JOIN(floor_, vec)
 #define V_TAN V_JOIN(tan_, vec)
