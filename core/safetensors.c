@@ -3,8 +3,7 @@
  *
  * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that
  * is saved takes its name only when all of it is on the disk. */
-#include "file_internal.h"
-#include <cotan/object.h>
+#include "tensor_file.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -104,19 +103,10 @@ static ct_status write_content(FILE *stream, void *context)
 
 ct_status ct_safetensors_save(const char *path, const char *const *names, ct_tensor *const *tensors, int64_t n)
 {
-    if (n < 0)
-        return ct__error(CT_ERROR_ARGUMENT, "safetensors_save: %lld tensors", (long long)n);
-    if (!path || (n > 0 && (!names || !tensors)))
-        return ct__error(CT_ERROR_NULL, "safetensors_save: %s is NULL", !path ? "path" : !names ? "names" : "tensors");
-    for (int64_t i = 0; i < n; i++) {
-        if (!names[i])
-            return ct__error(CT_ERROR_NULL, "safetensors_save: the name of tensor %lld is NULL", (long long)i);
-        ct_status status = ct__check_tensor(tensors[i], "safetensors_save");
-        if (status != CT_OK)
-            return status;
-    }
     content c = {.path = path, .tensors = tensors, .n = n};
-    ct_status status = make_head(names, tensors, n, &c.head);
+    ct_status status = ct__check_named("safetensors_save", path, names, tensors, n);
+    if (status == CT_OK)
+        status = make_head(names, tensors, n, &c.head);
     if (status == CT_OK)
         status = ct_file_write("safetensors_save", path, write_content, &c);
     ct__free(c.head.data, c.head.bytes);
@@ -343,42 +333,18 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
 
 /* ---- loading: the tensors ---- */
 
-/* One object: this, the entries, the entries in the order of their names, the names. */
-struct ct_tensor_file {
-    int64_t count;
-    struct file_entry **by_name;
-    struct file_entry {
-        const char *name;
-        ct_tensor *tensor; /* kept */
-    } entries[];
-};
-
-#define KIND "tensor file"
-
-static int order_of_names(const void *left, const void *right)
+static ct_tensor_file *new_file(const span *spans, int64_t n)
 {
-    return strcmp((*(struct file_entry *const *)left)->name, (*(struct file_entry *const *)right)->name);
-}
-
-static ct_tensor_file *file_new(const span *spans, int64_t n)
-{
-    size_t index = sizeof(ct_tensor_file) + (size_t)n * sizeof(struct file_entry);
-    size_t fixed = index + (size_t)n * sizeof(struct file_entry *), bytes = fixed;
-    for (int64_t i = 0; i < n; i++)
-        bytes += strlen(spans[i].name) + 1;
-    ct_tensor_file *file = ct_object_new(KIND, bytes);
-    if (!file)
+    size_t bytes = (size_t)n * sizeof(char *);
+    const char **names = ct__alloc(bytes);
+    if (!names) {
+        ct__no_memory("safetensors_load");
         return NULL;
-    file->count = n;
-    file->by_name = (struct file_entry **)(void *)((char *)file + index);
-    char *names = (char *)file + fixed;
-    for (int64_t i = 0; i < n; i++) {
-        file->entries[i] = (struct file_entry){.name = strcpy(names, spans[i].name)};
-        file->by_name[i] = &file->entries[i];
-        names += strlen(names) + 1;
     }
-    if (n > 0)
-        qsort(file->by_name, (size_t)n, sizeof *file->by_name, order_of_names);
+    for (int64_t i = 0; i < n; i++)
+        names[i] = spans[i].name;
+    ct_tensor_file *file = ct__tensor_file_new(names, n);
+    ct__free(names, bytes);
     return file;
 }
 
@@ -405,7 +371,7 @@ static ct_tensor_file *load(const reader *r, json_t *header)
     ct_status status = spans ? read_spans(r, header, spans, n) : ct__no_memory("safetensors_load");
     ct_tensor_file *file = NULL;
     if (status == CT_OK) {
-        file = file_new(spans, n);
+        file = new_file(spans, n);
         status = file ? read_tensors(r, spans, file) : CT_ERROR_MEMORY;
     }
     if (status != CT_OK) {
@@ -431,40 +397,4 @@ ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_optio
     json_decref(header);
     close(r.fd);
     return file;
-}
-
-/* NULL is a file without tensors; a freed one is an error. */
-static bool can_look(const ct_tensor_file *file, const char *what)
-{
-    return file && ct_object_check(file, KIND, what) == CT_OK;
-}
-
-int64_t ct_tensor_file_count(const ct_tensor_file *file)
-{
-    return can_look(file, "tensor_file_count") ? file->count : 0;
-}
-
-const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index)
-{
-    bool has = can_look(file, "tensor_file_name") && index >= 0 && index < file->count;
-    return has ? file->entries[index].name : NULL;
-}
-
-ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name)
-{
-    if (!name || !can_look(file, "tensor_file_get") || file->count == 0)
-        return NULL;
-    struct file_entry key = {.name = name}, *wanted = &key;
-    struct file_entry **found =
-        bsearch(&wanted, file->by_name, (size_t)file->count, sizeof *file->by_name, order_of_names);
-    return found ? (*found)->tensor : NULL;
-}
-
-void ct_tensor_file_free(ct_tensor_file *file)
-{
-    if (!can_look(file, "tensor_file_free"))
-        return;
-    for (int64_t i = 0; i < file->count; i++)
-        ct_release(file->entries[i].tensor);
-    ct_object_free(file);
 }

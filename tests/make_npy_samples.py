@@ -31,3 +31,7 @@ numpy.save(there / "complex.npy", sample("<f8").astype("<c16"))
 numpy.save(there / "structured.npy", numpy.zeros(2, [("a", "<f4"), ("b", "<i4")]))
 numpy.save(there / "large_u8.npy", numpy.array([1, 2**63], "<u8"))
 numpy.save(there / "halves.npy", numpy.array([0, -0.0, 2**-24, 2**-14 - 2**-24, 2**-14, 1 / 3, 65504, numpy.inf, -numpy.inf, numpy.nan], "<f2"))
+arrays = {"x": sample("<f8"), "layer.weight": sample("<f4").T, "n": numpy.int64(3), "größe": sample("|u1")}
+numpy.savez(there / "arrays.npz", **arrays)
+numpy.savez_compressed(there / "compressed.npz", **arrays)
+numpy.savez(there / "nothing.npz")

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 missing=
-for package in gcc g++ meson ninja-build pkg-config libblis-dev libsleef-dev libjansson-dev zlib1g-dev check locales; do
+for package in gcc g++ meson ninja-build pkg-config libblis-dev libsleef-dev libjansson-dev zlib1g-dev libzip-dev check locales; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then

@@ -2,15 +2,17 @@
  * wrong is named. */
 #include "core_internal.h"
 #include "file_checks.h"
+#include "quick.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <math.h>
 #include <string.h>
 
+/* The path of a file of NumPy's; without an ending in name, of an array. */
 static const char *sample_path(const char *name)
 {
     static char text[512];
-    snprintf(text, sizeof text, "%s/npy/%s.npy", TEST_DATA, name);
+    snprintf(text, sizeof text, "%s/npy/%s%s", TEST_DATA, name, strchr(name, '.') ? "" : ".npy");
     return text;
 }
 
@@ -254,6 +256,189 @@ START_TEST(without_memory)
 }
 END_TEST
 
+/* ---- archives ---- */
+
+static ct_tensor_file *load_archive(const char *name)
+{
+    ct_tensor_file *file = ct_npz_load(name, NULL);
+    ck_assert_msg(file != NULL, "%s", ct_error_message());
+    return file;
+}
+
+/* _i: stored, compressed. */
+START_TEST(archives_of_numpys)
+{
+    ct_tensor_file *file = load_archive(sample_path(_i ? "compressed.npz" : "arrays.npz"));
+    ck_assert_int_eq(ct_tensor_file_count(file), 4);
+    ck_assert_str_eq(ct_tensor_file_name(file, 0), "x");
+    expect_tensor(ct_tensor_file_get(file, "x"), CT_FLOAT64, CT_SHAPE(2, 3), halves, 6);
+    expect_tensor(ct_tensor_file_get(file, "layer.weight"), CT_FLOAT32, CT_SHAPE(3, 2),
+                  CT_VALUES(-1, 0.5, -0.5, 1, 0, 1.5));
+    expect_tensor(ct_tensor_file_get(file, "n"), CT_INT64, NULL, 0, CT_VALUES(3));
+    expect_tensor(ct_tensor_file_get(file, "gr\xc3\xb6\xc3\x9f"
+                                           "e"),
+                  CT_UINT8, CT_SHAPE(2, 3), counts, 6);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+START_TEST(an_archive_of_nothing)
+{
+    ct_tensor_file *file = load_archive(sample_path("nothing.npz"));
+    ck_assert_int_eq(ct_tensor_file_count(file), 0);
+    ck_assert_ptr_null(ct_tensor_file_get(file, "x"));
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+static const char *const two_names[] = {"a/b", "\xce\xb2"};
+
+/* _i: layout and whether compressed. */
+START_TEST(archives_saved_and_loaded)
+{
+    CT_OPTIONS(ct_npz_options, options, .compress = _i % 2);
+    ct_tensor *tensors[] = {in_layout(numbers(CT_FLOAT32, CT_SHAPE(4, 5, 6), 3), _i / 2),
+                            ct_zeros(CT_UINT8, CT_SHAPE(0, 2))};
+    ck_assert_int_eq(ct_npz_save(path, two_names, tensors, 2, &options), CT_OK);
+    file_bytes first = read_bytes(path);
+    ck_assert(_i % 2 == 0 || first.size < 4 * 5 * 6 * 4 + 600); /* the header alone is made smaller */
+    ck_assert_int_eq(ct_npz_save(path, two_names, tensors, 2, &options), CT_OK);
+    file_bytes again = read_bytes(path);
+    ck_assert(first.size == again.size && memcmp(first.data, again.data, first.size) == 0);
+    ct_tensor_file *file = load_archive(path);
+    ck_assert_int_eq(ct_tensor_file_count(file), 2);
+    for (int i = 0; i < 2; i++)
+        expect_close(ct_tensor_file_get(file, two_names[i]), tensors[i], 0);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
+/* What has one byte wrong is refused, or its arrays are as they were: names, say, are not summed. _i: stored, compressed. */
+START_TEST(damaged_archives)
+{
+    file_bytes b = read_bytes(sample_path(_i ? "compressed.npz" : "arrays.npz"));
+    int failures = 0, bits = is_quick() ? 1 : 8;
+    for (size_t i = 0; i < b.size; i++)
+        for (int bit = 0; bit < bits; bit++) {
+            b.data[i] = (char)(b.data[i] ^ 1 << bit);
+            write_bytes(path, b.data, b.size);
+            b.data[i] = (char)(b.data[i] ^ 1 << bit);
+            ct_tensor_file *file = ct_npz_load(path, NULL);
+            failures += !file;
+            if (!file) {
+                ck_assert_msg(ct_error_code() == CT_ERROR_FORMAT || ct_error_code() == CT_ERROR_IO, "%s",
+                              ct_error_message());
+                ct_error_clear();
+            } else if (ct_tensor_file_get(file, "x")) {
+                expect_tensor(ct_tensor_file_get(file, "x"), CT_FLOAT64, CT_SHAPE(2, 3), halves, 6);
+            }
+            ct_tensor_file_free(file);
+        }
+    ck_assert_int_gt(failures, (int)b.size * bits / 2);
+}
+END_TEST
+
+START_TEST(truncated_archives)
+{
+    file_bytes b = read_bytes(sample_path("compressed.npz"));
+    for (size_t size = 0; size < b.size; size++) {
+        write_bytes(path, b.data, size);
+        ck_assert_msg(ct_npz_load(path, NULL) == NULL, "loads with %zu of %zu bytes", size, b.size);
+        expect_format_error("");
+    }
+}
+END_TEST
+
+START_TEST(wrong_archives)
+{
+    CT_OPTIONS(ct_npy_options, few, .max_bytes = 85);
+    CT_OPTIONS(ct_npy_options, enough, .max_bytes = 86);
+    CT_OPTIONS(ct_npy_options, negative, .max_bytes = -1);
+    ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), &few));
+    expect_file_error(CT_ERROR_FORMAT, "array 'gr\xc3\xb6\xc3\x9f"
+                                       "e': more than 5 bytes of numbers; .max_bytes allows more");
+    ct_tensor_file *file = ct_npz_load(sample_path("arrays.npz"), &enough);
+    ck_assert_ptr_nonnull(file);
+    ct_tensor_file_free(file);
+    ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), &negative));
+    expect_file_error(CT_ERROR_ARGUMENT, "npz_load: max_bytes is -1");
+    ck_assert_ptr_null(ct_npz_load(NULL, NULL));
+    expect_file_error(CT_ERROR_NULL, "npz_load: path is NULL");
+    ck_assert_ptr_null(ct_npz_load(directory, NULL));
+    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    ck_assert_ptr_null(ct_npz_load(sample_path("f8"), NULL));
+    expect_file_error(CT_ERROR_FORMAT, "npz_load: ");
+}
+END_TEST
+
+START_TEST(wrong_saves)
+{
+    ct_tensor *one = ct_ones(CT_FLOAT32, CT_SHAPE(2)), *tensors[] = {one, one};
+    ck_assert_int_eq(ct_npz_save(path, (const char *const[]){"a", "a"}, tensors, 2, NULL), CT_ERROR_ARGUMENT);
+    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: the name 'a' is given twice");
+    ck_assert_int_eq(ct_npz_save(path, (const char *const[]){"\xff\xfe"}, tensors, 1, NULL), CT_ERROR_ARGUMENT);
+    expect_file_error(CT_ERROR_ARGUMENT, "is not UTF-8");
+    ck_assert_int_eq(ct_npz_save(path, two_names, tensors, 0, NULL), CT_ERROR_ARGUMENT);
+    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: no arrays");
+    ck_assert_int_eq(ct_npz_save(path, two_names, tensors, -1, NULL), CT_ERROR_ARGUMENT);
+    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: -1 tensors");
+    ck_assert_int_eq(ct_npz_save(path, two_names, NULL, 1, NULL), CT_ERROR_NULL);
+    expect_file_error(CT_ERROR_NULL, "npz_save: tensors is NULL");
+    ck_assert_int_eq(ct_npz_save(directory, two_names, tensors, 2, NULL), CT_ERROR_IO);
+    expect_file_error(CT_ERROR_IO, "a directory");
+    ck_assert_int_eq(entries(directory, false), 0);
+}
+END_TEST
+
+/* Every allocation of ours fails in turn, in loading and in saving. _i: from then on all. */
+START_TEST(archives_without_memory)
+{
+    ct_tensor *one = ct_ones(CT_FLOAT32, CT_SHAPE(2)), *tensors[] = {one, one};
+    ct_memory before = ct_memory_stats();
+    ct_tensor_file *file = NULL;
+    for (int64_t n = 1; !file; n++) {
+        ct__fail_allocation(n, _i);
+        file = ct_npz_load(sample_path("arrays.npz"), NULL);
+        ct__fail_allocation(0, false);
+        if (!file)
+            expect_file_error(CT_ERROR_MEMORY, "npz_load");
+    }
+    ct_tensor_file_free(file);
+    ct_status status = CT_ERROR_MEMORY;
+    for (int64_t n = 1; status != CT_OK; n++) {
+        ct__fail_allocation(n, _i);
+        status = ct_npz_save(path, two_names, tensors, 2, NULL);
+        ct__fail_allocation(0, false);
+        if (status != CT_OK)
+            expect_file_error(CT_ERROR_MEMORY, "npz_save");
+    }
+    ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
+}
+END_TEST
+
+/* In a build without libzip. */
+START_TEST(no_archives)
+{
+    ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), NULL));
+    expect_file_error(CT_ERROR_STATE, "npz_load: cotan was built without libzip");
+    ct_tensor *one = ct_ones(CT_FLOAT32, CT_SHAPE(2));
+    ck_assert_int_eq(ct_npz_save(path, two_names, &one, 1, NULL), CT_ERROR_STATE);
+    expect_file_error(CT_ERROR_STATE, "npz_save: cotan was built without libzip");
+}
+END_TEST
+
+static void add_archives(TCase *archives)
+{
+    tcase_add_loop_test(archives, archives_of_numpys, 0, 2);
+    tcase_add_test(archives, an_archive_of_nothing);
+    tcase_add_loop_test(archives, archives_saved_and_loaded, 0, 2 * LAYOUTS);
+    tcase_add_loop_test(archives, damaged_archives, 0, 2);
+    tcase_add_test(archives, truncated_archives);
+    tcase_add_test(archives, wrong_archives);
+    tcase_add_test(archives, wrong_saves);
+    tcase_add_loop_test(archives, archives_without_memory, 0, 2);
+}
+
 Suite *ct_suite_npy(void)
 {
     Suite *suite = suite_create("npy");
@@ -273,5 +458,12 @@ Suite *ct_suite_npy(void)
     tcase_add_test(tests, wrong_calls);
     tcase_add_loop_test(tests, without_memory, 0, 2);
     suite_add_tcase(suite, tests);
+    TCase *archives = tcase_create("archives");
+    tcase_add_checked_fixture(archives, open_directory, close_directory);
+    if (CT_HAVE_LIBZIP)
+        add_archives(archives);
+    else
+        tcase_add_test(archives, no_archives);
+    suite_add_tcase(suite, archives);
     return suite;
 }

@@ -1,4 +1,4 @@
-/* Files: safetensors (named tensors), NumPy's .npy, IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
+/* Files: safetensors (named tensors), NumPy's .npy and .npz, IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
  *
  * Readers and writers refuse what is no regular file (a device, FIFO, socket, directory) without touching it. Numbers are read
  * and written with a point, whatever the program's locale. */
@@ -74,6 +74,25 @@ CT_API ct_tensor *ct_npy_load(const char *path, const ct_npy_options *options);
  * path as ct_file_write() does. Errors: NULL, io, memory. */
 CT_API ct_status ct_npy_save(const char *path, const ct_tensor *t);
 
+/* Reads an archive of such arrays, .npz (numpy.savez, numpy.savez_compressed), as ct_npy_load() reads each; max_bytes is for all
+ * together. The result is the caller's until ct_tensor_file_free(); ct_tensor_file_get(file, "x") is the array that NumPy
+ * calls "x". NULL with an error: as ct_npy_load() has them, format too where the archive is damaged, encrypted, has another
+ * file in it or two arrays of one name, state (cotan was built without libzip). options may be NULL. */
+CT_API ct_tensor_file *ct_npz_load(const char *path, const ct_npy_options *options);
+
+typedef struct CT_BY_NAME ct_npz_options {
+    CT_OPTIONS_HEAD;
+    bool compress; /* by deflate, as numpy.savez_compressed does */
+} ct_npz_options;
+#define CT_DEFAULTS_ct_npz_options
+CT_API void ct_npz_options_init(ct_npz_options *options, size_t size);
+
+/* Writes n tensors, at least one, under their names as .npz for numpy.load(). Any strides. The archive is made in memory, where
+ * it takes twice the tensors' bytes at most. Replaces path as ct_file_write() does. Errors: NULL, argument (none, two of one
+ * name, a name that is not UTF-8), io, memory, state (cotan was built without libzip). options may be NULL. */
+CT_API ct_status ct_npz_save(const char *path, const char *const *names, ct_tensor *const *tensors, int64_t n,
+                             const ct_npz_options *options);
+
 /* ---- IDX and CSV ---- */
 
 typedef struct CT_BY_NAME ct_idx_options {
@@ -110,6 +129,9 @@ CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
 #define ct_npy_save(...) ct_at_status(CT_HERE, ct_npy_save(__VA_ARGS__))
 #define ct_safetensors_load(...) \
     ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_safetensors_load, ct_safetensors_options, __VA_ARGS__, )))
+#define ct_npz_load(...) ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_npz_load, ct_npy_options, __VA_ARGS__, )))
+#define ct_npz_save(path, names, tensors, ...) \
+    ct_at_status(CT_HERE, CT_WITH4(ct_npz_save, ct_npz_options, path, names, tensors, __VA_ARGS__, ))
 #define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
 #define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
 #endif
