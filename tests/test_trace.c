@@ -2,7 +2,7 @@
 #include "suites.h"
 #include "tensor_checks.h"
 #include <cotan/cotan.h>
-#include "core_internal.h"
+#include "observe/trace_internal.h"
 #include <jansson.h>
 #include <locale.h>
 #include <math.h>
@@ -63,13 +63,63 @@ START_TEST(attributes_by_name)
     ct_tensor *z = ct_exp(ct_select(ct_transpose(y, 0, 1), 0, 0));
     ck_assert_ptr_nonnull(z);
     ct_trace_log *trace = end_trace();
-    ck_assert_str_eq(attributes_of(trace, "sum"), "axes=0,1,0,0,0,0,0,0 n_axes=2 keepdim=1 number=0");
+    ck_assert_str_eq(attributes_of(trace, "sum"), "axes=0,1 keepdim=1 number=0");
     ck_assert_str_eq(attributes_of(trace, "mul_scalar"), "p=0.10000000000000001");
     ck_assert_str_eq(attributes_of(trace, "clamp"), "p=-1.5,2");
     ck_assert_str_eq(attributes_of(trace, "transpose"), "first=0 second=1");
     ck_assert_str_eq(attributes_of(trace, "select"), "axis=0 index=0");
     ck_assert_ptr_null(attributes_of(trace, "exp"));
     ct_trace_free(trace);
+}
+END_TEST
+
+/* The bytes that the words of attribute_names stand for: of eight each, or four (w), or one (s). */
+static size_t named_bytes(const char *names)
+{
+    size_t bytes = 0;
+    for (const char *word = names; word && *word; word += strspn(word, " ")) {
+        const char *colon = strpbrk(word, ": ");
+        char *end = (char *)(colon ? colon : word + strlen(word));
+        long count = *end == ':' ? strtol(end + 1, &end, 10) : 1;
+        bytes += (size_t)count * (*end == 's' ? 1 : *end == 'w' ? 4 : 8);
+        word = end + strcspn(end, " ");
+    }
+    return bytes;
+}
+
+START_TEST(every_record_names_its_attributes)
+{
+    int n;
+    const ct_op *const *ops = ct_ops(&n);
+    ck_assert_int_gt(n, 150);
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(named_bytes(ops[i]->attribute_names) == ops[i]->attributes_size,
+                      "%s: .attribute_names \"%s\" stand for %zu bytes of attributes, but there are %zu", ops[i]->name,
+                      ops[i]->attribute_names ? ops[i]->attribute_names : "NULL", named_bytes(ops[i]->attribute_names),
+                      ops[i]->attributes_size);
+}
+END_TEST
+
+START_TEST(attributes_of_every_kind)
+{
+    ct_arena arena = {0};
+    const struct {
+        int64_t hidden, list[3], used;
+        double real;
+        int32_t words[2];
+        int64_t dtype;
+        char text[8];
+    } given = {7, {4, 5, 6}, 2, -0.5, {1, -1}, CT_INT64, "ij->ji"};
+    ct_op op = {.attributes_size = sizeof given, .attribute_names = "- list:3n used real:1d words:2w dtype:1t text:8s"};
+    ck_assert_str_eq(ct__attributes_text(&arena, &op, &given), "list=4,5 real=-0.5 words=1,-1 dtype=int64 text=ij->ji");
+    op.attribute_names = "- list:3n - real:1d more:300"; /* beyond the struct: nothing is read */
+    ck_assert_str_eq(ct__attributes_text(&arena, &op, &given), "list=4,5 real=-0.5");
+    op.attribute_names = "list:99999999999999999999";
+    ck_assert_ptr_null(ct__attributes_text(&arena, &op, &given));
+    op.attribute_names = NULL;
+    ck_assert_ptr_null(ct__attributes_text(&arena, &op, &given));
+    ck_assert_ptr_null(ct__attributes_text(&arena, &op, NULL));
+    ct__arena_free(&arena);
 }
 END_TEST
 
@@ -855,6 +905,22 @@ START_TEST(a_story_shows_small_matrices)
 }
 END_TEST
 
+START_TEST(a_story_has_the_attributes)
+{
+    ok(ct_trace_begin());
+    ct_tensor *x = ct_name(ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 5, 5)), true), "x");
+    ct_tensor *w = ct_name(ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 3, 3)), "w");
+    ct_tensor *f = ct_name(
+        ct_mul_scalar(ct_sum(ct_conv2d(x, w, NULL, .stride = {2}, .padding = {1}), CT_AXES(0, 1, 2, 3)), 0.1), "f");
+    ok(ct_backward(f));
+    char *text = told(f, &plain);
+    ck_assert_msg(strstr(text, "conv2d(x, w, -; stride=2,2,0; padding=1,1,0; dilation=1,1,0;"), "%s", text);
+    ck_assert_msg(strstr(text, "; axes=0,1,2,3)") && strstr(text, "; p=0.1)"), "%s", text);
+    free(text);
+    ct_trace_free(end_trace());
+}
+END_TEST
+
 START_TEST(a_story_runs_backward_by_itself)
 {
     ct_tensor *x = named(3, "x", true);
@@ -1151,6 +1217,9 @@ Suite *ct_suite_trace(void)
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, the_circuit_of_the_lectures);
     tcase_add_test(tests, attributes_by_name);
+    tcase_add_test(tests, every_record_names_its_attributes);
+    tcase_add_test(tests, attributes_of_every_kind);
+    tcase_add_test(tests, a_story_has_the_attributes);
     tcase_add_loop_test(tests, every_step_adds_up, 0, 2);
     tcase_add_test(tests, results_are_the_same);
     tcase_add_test(tests, leaves_accumulate);

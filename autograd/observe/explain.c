@@ -215,6 +215,38 @@ static bool same_fold(const char *a, const char *b)
 
 /* ---- forward ---- */
 
+/* One of "axis=1 p=0.10000000000000001", with the numbers as people read them. */
+static const char *attribute(story *s, const char *word, size_t length)
+{
+    const char *equals = memchr(word, '=', length);
+    const char *shown = text(s, "; %.*s", (int)(equals ? equals + 1 - word : (long)length), word);
+    for (const char *at = equals + 1; equals && at < word + length;) {
+        char number[CT_NUMBER_TEXT], *end;
+        double value = ct__strtod(at, &end);
+        size_t rest = strcspn(end, ", ");
+        shown = text(s, "%s%s%.*s", shown, end == at ? "" : ct_number_text(value, number), (int)rest, end);
+        at = end + rest;
+        if (*at == ',')
+            shown = text(s, "%s,", shown), at++;
+        else
+            break;
+    }
+    return shown;
+}
+
+/* "; axis=1", "" without any. What stands behind the first and is all zero is left out: it is so if nobody says anything. */
+static const char *attributes(story *s, const ct_trace_node *node)
+{
+    const char *shown = "", *words = node->attributes ? node->attributes : "";
+    for (const char *word = words; *word; word += strspn(word, " ")) {
+        size_t length = strcspn(word, " "), name = strcspn(word, "=");
+        if (word == words || strspn(word + name, "=0,") < length - name)
+            shown = text(s, "%s%s", shown, attribute(s, word, length));
+        word += length;
+    }
+    return shown;
+}
+
 static void tell_operation(story *s, const ct_trace_node *node)
 {
     char call[TEXT];
@@ -222,6 +254,8 @@ static void tell_operation(story *s, const ct_trace_node *node)
     for (int i = 0; i < node->n_inputs && used < sizeof call; i++)
         used += (size_t)snprintf(call + used, sizeof call - used, i ? ", %s" : "%s",
                                  node->inputs[i] < 0 ? "-" : s->labels[node->inputs[i]]);
+    if (used < sizeof call)
+        snprintf(call + used, sizeof call - used, "%s", attributes(s, node));
     add_line(s, node->op, s->labels[node->id], text(s, "%.*s)", TEXT - 2, call),
              text(s, "= %s", value(s, node->value)));
 }

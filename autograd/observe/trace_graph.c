@@ -33,47 +33,6 @@ const char **ct__trace_labels(const ct_trace_log *trace, ct_arena *arena)
     return labels;
 }
 
-/* ---- attributes ---- */
-
-/* What one word of attribute_names says: the name's length, how many, and of which kind. */
-typedef struct attribute {
-    int length;
-    long count;
-    bool real;
-} attribute;
-
-static attribute read_word(const char *word)
-{
-    attribute a = {.length = (int)strcspn(word, ": "), .count = 1};
-    char *end = (char *)word + a.length;
-    if (*end == ':')
-        a.count = strtol(end + 1, &end, 10);
-    a.real = *end == 'd';
-    return a;
-}
-
-const char *ct__attributes_text(ct_arena *arena, const ct_op *op, const void *attributes)
-{
-    char text[2048];
-    size_t used = 0, at = 0;
-    if (!op->attribute_names || !attributes)
-        return NULL;
-    for (const char *word = op->attribute_names; *word; word += strcspn(word, " "), word += *word == ' ') {
-        attribute a = read_word(word);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s=", used ? " " : "", a.length, word);
-        for (long i = 0; i < a.count && at + 8 <= op->attributes_size && used < sizeof text - 64; i++, at += 8) {
-            double number;
-            int64_t integer;
-            memcpy(&number, (const char *)attributes + at, sizeof number);
-            memcpy(&integer, (const char *)attributes + at, sizeof integer);
-            const char *comma = i ? "," : "";
-            used += (size_t)(a.real ? ct__format(text + used, sizeof text - used, "%s%.17g", comma, number)
-                                    : snprintf(text + used, sizeof text - used, "%s%lld", comma, (long long)integer));
-        }
-    }
-    return ct__arena_text(arena, text);
-}
-
 /* ---- a backward ---- */
 
 bool ct__trace_has_run(const ct_trace_log *trace, int64_t root)

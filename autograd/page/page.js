@@ -607,8 +607,12 @@ function showDetails() {
 <h3>Value</h3><div id="value">${made ? tableOf(valueNow(n)) : '<span class="state">not computed yet</span>'}</div>
 <h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}${updateHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
-${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
+${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${optionsHtml(n)}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
 ${pathOf(n)}${where}</dl>`;
+}
+function optionsHtml(n) {
+  const words = (n.attributes || '').split(' ').filter(Boolean);
+  return words.length ? `<dt>options</dt><dd id="options">${words.map(w => esc(w.replace(/,/g, ', '))).join('<br>')}</dd>` : '';
 }
 /* What a step of an optimiser made of a leaf, once it has been told of. */
 function updateHtml(n) {
@@ -771,8 +775,8 @@ const two = (f, da, db) => ({
   b: (g, [a, b], y, _, i) => mul(g, zip(a, b, i === 0 ? da : db)),
 });
 /* The axes that a reduction takes away, all without any. */
-function axesOf(shape, {axes = [], n_axes = [0]}) {
-  const chosen = n_axes[0] ? axes.slice(0, n_axes[0]).map(a => a < 0 ? a + shape.length : a) : shape.map((_, i) => i);
+function axesOf(shape, {axes = []}) {
+  const chosen = axes.length ? axes.map(a => a < 0 ? a + shape.length : a) : shape.map((_, i) => i);
   return {kept: shape.map((s, i) => chosen.includes(i) ? 1 : s), n: chosen.reduce((n, i) => n * shape[i], 1)};
 }
 /* fold(values) of each group; slope(x, y, n) of an element in its group's result. */

@@ -198,6 +198,7 @@ static double conv_backward_weight_flops(ct_call *call)
         .max_inputs = 3,                                                                                 \
         .saves = CT_SAVE_INPUT(0) | CT_SAVE_INPUT(1),                                                    \
         .attributes_size = sizeof(ct_conv_options),                                                      \
+        .attribute_names = CT_CONV_NAMES,                                                                \
         .infer = kind##D##d_infer,                                                                       \
         .forward = kind##D##d_forward,                                                                   \
         .backward = kind##D##d_backward,                                                                 \
@@ -244,6 +245,7 @@ const ct_op ct_op_conv_backward_weight = {
     .max_inputs = 2,
     .saves = CT_SAVE_INPUT(0) | CT_SAVE_INPUT(1),
     .attributes_size = sizeof(ct_conv_weight_attributes),
+    .attribute_names = CT_CONV_NAMES " kernel:3 spatial",
     .infer = ct__conv_weight_infer,
     .forward = ct__conv_weight_forward,
     .backward = weight_backward,

@@ -18,6 +18,9 @@ typedef struct ct_conv_geometry {
     bool pointwise;             /* the kernel is one element, and x and y have the same positions */
 } ct_conv_geometry;
 
+/* The names of ct_conv_options, behind its size. */
+#define CT_CONV_NAMES "- stride:3 padding:3 dilation:3 output_padding:3 groups"
+
 /* conv_backward_weight */
 typedef struct ct_conv_weight_attributes {
     ct_conv_options options;

@@ -17,6 +17,9 @@ typedef struct pool_attributes {
     int32_t ceil_mode, exclude_pad, adaptive;
     int32_t spatial; /* 1 or 2 */
 } pool_attributes;
+#define POOL_NAMES                                                                                            \
+    "kernel:2 stride:2 padding:2 dilation:2 divisor size:2 target:2 ceil_mode:1w exclude_pad:1w adaptive:1w " \
+    "spatial:1w"
 
 /* ---- shapes ---- */
 
@@ -450,6 +453,7 @@ static const ct_sample adaptive_samples[] = {
         .outputs = 2,                                                               \
         .saves = CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(1),                              \
         .attributes_size = sizeof(pool_attributes),                                 \
+        .attribute_names = POOL_NAMES,                                              \
         .infer = pool_infer,                                                        \
         .forward = max_forward,                                                     \
         .backward = max_backward,                                                   \
@@ -468,6 +472,7 @@ const ct_op ct_op_max_pool_backward = {
     .max_inputs = 2,
     .saves = CT_SAVE_INPUT(1),
     .attributes_size = sizeof(pool_attributes),
+    .attribute_names = POOL_NAMES,
     .infer = scatter_infer,
     .forward = scatter_forward,
     .backward = scatter_backward,
@@ -482,6 +487,7 @@ const ct_op ct_op_max_pool_gather = {
     .max_inputs = 2,
     .saves = CT_SAVE_INPUT(1),
     .attributes_size = sizeof(pool_attributes),
+    .attribute_names = POOL_NAMES,
     .infer = gather_infer,
     .forward = gather_forward,
     .backward = gather_backward,
@@ -496,6 +502,7 @@ const ct_op ct_op_max_pool_gather = {
         .max_inputs = 1,                                                 \
         .saves = CT_SAVE_INPUT(0),                                       \
         .attributes_size = sizeof(pool_attributes),                      \
+        .attribute_names = POOL_NAMES,                                   \
         .infer = pool_infer,                                             \
         .forward = average_forward,                                      \
         .backward = average_backward,                                    \
@@ -511,6 +518,7 @@ const ct_op ct_op_avg_pool_backward = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(pool_attributes),
+    .attribute_names = POOL_NAMES,
     .infer = spread_infer,
     .forward = spread_forward,
     .backward = spread_backward,

@@ -92,6 +92,7 @@ const ct_op ct_op_interpolate = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(interpolate_attributes),
+    .attribute_names = "size:3 mode align_corners scale:3d",
     .expression = interpolate_expression,
     .samples =
         (const ct_sample[]){{"2x3x3x4", &(interpolate_attributes){.scale = {2}, .mode = CT_NEAREST}},

@@ -342,6 +342,7 @@ const ct_op ct_op_einsum = {
     .min_inputs = 1,
     .max_inputs = CT_MAX_INPUTS,
     .attributes_size = sizeof(einsum_attributes),
+    .attribute_names = "equation:240s",
     .expression = einsum_expression,
     .samples = (const ct_sample[]){{"5x3 2x3x4 5x4", EQUATION_OF("bi,oij,bj->bo")},
                                    {"2x2x3x4 2x2x5x4", EQUATION_OF("bhid,bhjd->bhij")},

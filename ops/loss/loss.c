@@ -113,6 +113,7 @@ static ct_tensor *apply(const ct_op *op, ct_tensor *x, ct_tensor *t, const ct_lo
                                    .min_inputs = 2,                                              \
                                    .max_inputs = most_inputs,                                    \
                                    .attributes_size = sizeof(loss_attributes),                   \
+                                   .attribute_names = "number:1d reduction flag",                \
                                    .expression = op_name##_expression,                           \
                                    __VA_ARGS__}
 
@@ -442,6 +443,7 @@ const ct_op ct_op_cosine_similarity = {
     .min_inputs = 2,
     .max_inputs = 2,
     .attributes_size = sizeof(cosine_attributes),
+    .attribute_names = "eps:1d axis",
     .expression = cosine_similarity_expression,
     .samples = (const ct_sample[]){{"3x5 3x5", &(cosine_attributes){1e-8, 1}},
                                    {"3x5 5", &(cosine_attributes){1e-8, -1}},

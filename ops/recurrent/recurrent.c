@@ -445,6 +445,7 @@ const ct_op ct_op_rnn = {
     .max_inputs = 58,
     .outputs = 2,
     .attributes_size = sizeof(sequence_attributes),
+    .attribute_names = "directions training dropout:1d",
     .expression = rnn_expression,
     .samples = rnn_samples,
 };
@@ -466,6 +467,7 @@ const ct_op ct_op_lstm = {
     .max_inputs = 59,
     .outputs = 3,
     .attributes_size = sizeof(sequence_attributes),
+    .attribute_names = "directions training dropout:1d",
     .expression = lstm_expression,
     .samples = lstm_samples,
 };
@@ -486,6 +488,7 @@ const ct_op ct_op_gru = {
     .max_inputs = 58,
     .outputs = 2,
     .attributes_size = sizeof(sequence_attributes),
+    .attribute_names = "directions training dropout:1d",
     .expression = gru_expression,
     .samples = gru_samples,
 };

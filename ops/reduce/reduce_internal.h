@@ -17,7 +17,7 @@ typedef struct ct_axis_attributes {
     int64_t axis;
 } ct_axis_attributes;
 
-#define CT_REDUCE_NAMES "axes:8 n_axes keepdim number:1d"
+#define CT_REDUCE_NAMES "axes:8n n_axes keepdim number:1d"
 
 /* Attributes for a sample: OVER(ALONG(0, -1), .keepdim = 1). */
 #define OVER(...)           \

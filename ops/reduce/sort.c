@@ -234,6 +234,7 @@ const ct_op ct_op_sort = {
     .outputs = 2,
     .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(sort_attributes),
+    .attribute_names = "axis descending k",
     .infer = infer_sort,
     .forward = forward,
     .backward = backward,
@@ -275,6 +276,7 @@ const ct_op ct_op_topk = {
     .outputs = 2,
     .saves = CT_SAVE_OUTPUT(1),
     .attributes_size = sizeof(sort_attributes),
+    .attribute_names = "axis descending k",
     .infer = infer_topk,
     .forward = forward,
     .backward = backward,
@@ -310,6 +312,7 @@ const ct_op ct_op_argsort = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(sort_attributes),
+    .attribute_names = "axis descending k",
     .expression = argsort_expression,
     .samples = (const ct_sample[]){{"3x5", BY(.axis = 1)}, {"2x0x3", BY(.axis = -1, .descending = 1)}, {0}},
 };

@@ -59,8 +59,9 @@ typedef struct ct_op {
     int outputs;                /* 0 counts as 1 */
     uint64_t saves;             /* CT_SAVE_INPUT(0) | CT_SAVE_OUTPUT(0) | ... */
     size_t attributes_size;     /* at most CT_MAX_ATTRIBUTES: a plain struct without padding that matters */
-    /* The attributes' names, for pictures and traces: a word each, in the struct's order, "axes:8 n_axes p:1d". Each is an int64_t, or
-     * so many behind a colon, or doubles with a d. NULL: they are not shown. */
+    /* The attributes' names, for stories, pictures and traces: a word each, in the struct's order, "axes:8n n_axes p:1d". Each is an
+     * int64_t, or so many behind a colon; with a letter behind the number doubles (d), int32_t (w), bytes of a text (s), a
+     * ct_dtype as int64_t (t), or as many int64_t as the next attribute says (n), which is not shown itself. "-" stands for one that is not shown. NULL: none is. */
     const char *attribute_names;
     /* The element types that inputs may have, a set for each: 0 is the set of the input before it, and for the first
      * CT_FLOATS; inputs behind the last set have that. Inputs that have a choice must all choose alike, but for those that are
