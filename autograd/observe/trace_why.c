@@ -47,25 +47,47 @@ static const char *input_values(const ct_trace_log *trace, const ct_trace_node *
     return buffer;
 }
 
-static const ct_trace_step *last_step_to(const ct_trace_log *trace, int64_t id)
+/* What one run has brought to each node: the step that came last, and the one with the largest contribution. */
+typedef struct way_back {
+    const ct_trace_log *trace;
+    int64_t run;
+    struct arrival {
+        const ct_trace_step *last, *heaviest; /* NULL: nothing has come */
+    } * to;
+} way_back;
+
+/* Number of the last run that brought something to a node; 0 without one. */
+static int64_t last_run_to(const ct_trace_log *trace, int64_t id)
 {
     for (int64_t k = trace->n_steps - 1; k >= 0; k--)
         if (trace->steps[k].to == id && trace->steps[k].action != CT_STEP_LEAF)
-            return &trace->steps[k];
-    return NULL;
+            return trace->steps[k].run;
+    return 0;
 }
 
-/* Of the contributions of that run to a tensor the one that is the largest; NULL without any. */
-static const ct_trace_step *heaviest(const ct_trace_log *trace, int64_t id, int64_t run)
+/* Looks at every step once. False without memory; free_way() must follow. */
+static bool find_way_back(way_back *w, const ct_trace_log *trace, int64_t id)
 {
-    const ct_trace_step *most = NULL;
+    size_t bytes = (size_t)trace->n_nodes * sizeof *w->to;
+    *w = (way_back){.trace = trace, .run = last_run_to(trace, id), .to = ct__alloc(bytes)};
+    if (!w->to)
+        return false;
+    memset(w->to, 0, bytes);
     for (int64_t k = 0; k < trace->n_steps; k++) {
         const ct_trace_step *s = &trace->steps[k];
-        if (s->to == id && s->run == run && s->action != CT_STEP_LEAF &&
-            (!most || size_of(s->contribution) > size_of(most->contribution)))
-            most = s;
+        struct arrival *a = &w->to[s->to];
+        if (s->run != w->run || s->action == CT_STEP_LEAF)
+            continue;
+        a->last = s;
+        if (!a->heaviest || size_of(s->contribution) > size_of(a->heaviest->contribution))
+            a->heaviest = s;
     }
-    return most;
+    return true;
+}
+
+static void free_way_back(way_back *w)
+{
+    ct__free(w->to, (size_t)w->trace->n_nodes * sizeof *w->to);
 }
 
 /* ---- zero ---- */
@@ -88,24 +110,23 @@ static const char *stops(const ct_trace_log *trace, const ct_trace_step *s)
                    input_values(trace, from, value));
 }
 
-static const char *why_zero(const ct_trace_log *trace, const ct_trace_node *node)
+static const char *why_zero(const way_back *w, const ct_trace_node *node)
 {
     for (;;) {
-        const ct_trace_step *last = last_step_to(trace, node->id);
+        const ct_trace_step *last = w->to[node->id].last, *s = w->to[node->id].heaviest;
         char where[WHERE];
         if (!last)
             return ct__say("the backward of what uses %s leaves it out, which counts as zero",
                            node->name ? node->name : operation(node, where));
-        const ct_trace_step *s = heaviest(trace, node->id, last->run);
         if (!is_zero(s->contribution))
-            return cancels(trace, node, last);
+            return cancels(w->trace, node, last);
         if (s->action == CT_STEP_SEED)
             return ct__say("the cotangent that the backward was given for its root is 0");
         if (s->from < 0)
             return ct__say("it is zero where the trace's knowledge ends: its graph is older");
         if (!is_zero(s->incoming))
-            return stops(trace, s);
-        node = &trace->nodes[s->from];
+            return stops(w->trace, s);
+        node = &w->trace->nodes[s->from];
     }
 }
 
@@ -167,10 +188,10 @@ typedef struct way {
     double least_factor, most_factor, product;
 } way;
 
-static way find_way(const ct_trace_log *trace, int64_t id, int64_t run)
+static way find_way(const way_back *back, int64_t id)
 {
     way w = {.least_factor = INFINITY, .most_factor = 0, .product = 1};
-    for (const ct_trace_step *s; (s = heaviest(trace, id, run)) && s->from >= 0 && s->incoming; id = s->from) {
+    for (const ct_trace_step *s; (s = back->to[id].heaviest) && s->from >= 0 && s->incoming; id = s->from) {
         double factor = size_of(s->contribution) / size_of(s->incoming);
         w.operations++;
         w.product *= factor;
@@ -186,10 +207,11 @@ static way find_way(const ct_trace_log *trace, int64_t id, int64_t run)
     return w;
 }
 
-static const char *why_number(const ct_trace_log *trace, const ct_trace_node *node)
+static const char *why_number(const way_back *back, const ct_trace_node *node)
 {
-    const ct_trace_step *last = last_step_to(trace, node->id);
-    way w = last ? find_way(trace, node->id, last->run) : (way){0};
+    const ct_trace_log *trace = back->trace;
+    const ct_trace_step *last = back->to[node->id].last;
+    way w = find_way(back, node->id);
     if (!w.least)
         return ct__say("it is the root's own cotangent, or of a run older than the trace");
     char size[CT_NUMBER_TEXT], factor[CT_NUMBER_TEXT], mean[CT_NUMBER_TEXT], where[WHERE], value[WHERE];
@@ -216,5 +238,10 @@ const char *ct_trace_why(const ct_trace_log *trace, int64_t id)
                                    : "no backward has run while the trace did");
     if (is_bad(node->gradient))
         return why_bad(trace);
-    return node->state == CT_GRADIENT_ZERO ? why_zero(trace, node) : why_number(trace, node);
+    way_back back;
+    if (!find_way_back(&back, trace, id))
+        return ct__say("there is no memory to look for it");
+    const char *why = node->state == CT_GRADIENT_ZERO ? why_zero(&back, node) : why_number(&back, node);
+    free_way_back(&back);
+    return why;
 }
