@@ -127,7 +127,7 @@ for expression, column, message in [
         ("sum([1], axis=0.5)", 15, "whole numbers"), ("softmax([1], axis=[0,1])", 19, "takes one number"), ("one_hot([1])", 1, "'classes' is missing"),
         ("1; 2; q", 7, "'q' has no value"), ("a=1; a=2", 6, "'a' has a value already"), ("a=b=1", 3, "'=' stands only"),
         ("concat(1)", 8, "a list is needed"), ('einsum("i', 8, "the quote does not end"), ("mse_loss(1,2,reduction=all)", 24, "mean, sum or none"),
-        ("lstm([1],[2])", 1, "takes options"), ("cross_entropy([[1,2]], [1.5])", 24, "whole numbers"), ("; 1", 1, "';' stands where"),
+        ("lstm([1],[2])", 1, "lstm: takes x [T,N,I]"), ("cross_entropy([[1,2]], [1.5])", 24, "whole numbers"), ("; 1", 1, "';' stands where"),
         ("[1,2] @ [1,2,3]", 7, "matmul: inner sizes differ: [2] @ [3]"), ("1 + softmax([1], axis=3)", 5, "softmax: axis 3"),
         ("mean(argmax([1]))", 1, "mean: takes float32 or float64, not int64"), ("[1,2] + [1,2,3]", 7, "add: shapes do not broadcast"), ("add(1;2)", 6, "',' or ')'"),
 ]:
@@ -216,6 +216,25 @@ quiz(circuit, ["-.534", "-.534", "-0.197", "0.197"], 1, "v4", "4 of 12")
 refuses(["explain", "sum(x)", "x=randn([100])", "--quiz"], "there is no gradient to ask for")
 out = run("explain", *fork, "--quiz", stdin="1\n", LC_ALL="C")[1]
 check("the quiz is ASCII under LC_ALL=C", out.isascii() and "df/dx" in out, out)
+
+# ---- every operation by its name: those with a row, and the others by what their records say of their attributes ----
+for call, value in {
+        "sum(conv_transpose2d(x, [[[[1,2],[3,4]]]], stride=2))": "100", "sum(conv_transpose1d([[[1,2]]], [[[1,2]]], output_padding=1, stride=2)) + sum(x)": "19",
+        "sum(unfold(x, 1)) + sum(unfold(x, [2,1])) + sum(unfold(x, 2, padding=1))": "60",
+        "sum(fold(unfold(x, 2), [2,2], 2))": "10", "sum(interpolate(x, 2))": "40", "sum(interpolate(x, size=[3,1]))": "5",
+        "sum(interpolate(x, 3, linear=1, align_corners=1))": "90", "sum(adaptive_avg_pool2d(x, 1, 2))": "5",
+        "sum(local_response_norm(x, 1, alpha=0, k=4, beta=0.5))": "5", "sum(roll(x, 1))": "10", "max_pool_gather(x, [[[[0,3]]]])": None,
+        "sum(rnn([[[1]]], [[[1]], [[0]], [0], [0]])) + sum(x)": "10.76", "sum(lstm([[[1]]], [[[0],[0],[9],[0]], [[0],[0],[0],[0]], [0,0,0,0], [0,0,0,0]])) + sum(x)": "10.23",
+        "sum(gru([[[1]]], [[[0],[0],[9]], [[0],[0],[0]], [0,0,0], [0,0,0]], bidirectional=0)) + sum(x)": "10.5",
+        "sum(lstm_cell([[1]], [[0]], [[0]], [[0],[0],[9],[0]], [[0],[0],[0],[0]])) + sum(x)": "10.23"}.items():
+    got, out, err = run("explain", "f = " + call, "x=[[[[1,2],[3,4]]]]", "--json")
+    root = json.loads(out)["root"] if got == 0 else None
+    check(f"explain {call}", value is None or (got == 0 and f"{json.loads(out)['nodes'][root]['value']['values'][0]:.4g}" == value), out[-300:], err)
+says(["explain", "sum(softmax_backward(x, y, axis=0))", "x=[1,2]", "y=[.5,.5]"], "softmax_backward(x, y; axis=0)")
+refuses(["explain", "sum(softmax_backward(x, y, ax=0))", "x=[1,2]", "y=[.5,.5]"], "softmax_backward has no option 'ax'", lines=3)
+refuses(["explain", "sum(softmax_backward(x, y, axis=[0,1]))", "x=[1,2]", "y=[.5,.5]"], "'axis' takes 1 number", lines=3)
+refuses(["explain", "sum(softmax_backward(x, y, axis=0.5))", "x=[1,2]", "y=[.5,.5]"], "whole numbers", lines=3)
+refuses(["explain", "exp(x, p=1)", "x=1"], "exp has no option 'p'", lines=3)
 
 # ---- a step ----
 out = says(["explain", "f = (w*3 - 1)^2 + v", "w=2", "v=1", "--step", "sgd lr=0.1"], "update by optimizer_step",
@@ -346,6 +365,20 @@ out = says(["info", "m.safetensors"], "w shape [2, 2] dtype float32 size 16 B", 
 check("info keeps to 60 columns", max(map(len, out.splitlines()[:-1])) <= 60, out)
 values = {t["name"]: t for t in json.loads(says(["info", "m.safetensors", "--json"]))}
 check("info --json", values["w"]["mean"] == 2.5 and values["none"]["min"] is None and values["bad"]["nan"] == 1, values)
+header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
+header += (118 - len(header) - 1 - 1) % 64 * " " + "\n"
+pathlib.Path("a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<4d", 1, 2, nan, 5))
+says(["info", "a.npy"], "a.npy [2, 2] float64 32 B 1 5 2.667 1.7 1 0", "1 tensor, 4 elements")
+pathlib.Path("named.csv").write_text('height, "weight",\n1,10,7\n3,30,7\n')
+says(["info", "named.csv"], "height [2] float64 16 B 1 3 2 1 0 0", "weight [2] float64 16 B 10 30 20 10", "column 3 [2] float64 16 B 7 7 7 0", "3 tensors")
+pathlib.Path("plain.csv").write_text("1,10\n3,30\n")
+says(["info", "plain.csv"], "column 1 [2] float64 16 B 1 3 2 1 0 0", "column 2", "2 tensors, 4 elements")
+import gzip
+pathlib.Path("plain.csv.gz").write_bytes(gzip.compress(b"1,10\n3,30\n"))
+check("info reads a compressed CSV", run("info", "plain.csv.gz")[1] == run("info", "plain.csv")[1])
+pathlib.Path("bad.csv").write_text("a,b\n1,x\n")
+refuses(["info", "bad.csv"], "bad.csv")
+refuses(["info", "absent.csv"], "absent.csv")
 pathlib.Path("short.safetensors").write_bytes(pathlib.Path("m.safetensors").read_bytes()[:-3])
 refuses(["info", "short.safetensors"], "short.safetensors")
 refuses(["info", "absent.safetensors"], "absent.safetensors")

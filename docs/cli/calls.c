@@ -36,7 +36,10 @@ typedef struct call_row {
 #define REDUCE(i, k) AXES(i, k)
 #define VARIANCE AXES(1, 2), .biased = F(3)
 #define LOSS(i) .reduction = R(i)
-#define CONV .stride = {N(3)}, .padding = {N(4)}, .dilation = {N(5)}
+#define CONV_AT(i) .stride = {N(i)}, .padding = {N(i + 1)}, .dilation = {N(i + 2)}
+#define CONV CONV_AT(3)
+#define PAIR(i) ((const int64_t[]){a[i].integers[0], a[i].integers[a[i].n > 1]})
+#define EACH_AXIS(i) a[i].n ? a[i].integers[0] : CT_UNSET_INT, a[i].integers[1], a[i].integers[2]
 #define POOL .stride = {N(2)}, .padding = {N(3)}
 
 #define CALL(name, parameters, ...)                  \
@@ -371,18 +374,87 @@ static ct_tensor *call_by_row(parser *p, const call_row *row, int at)
     return made(p, at, at, result);
 }
 
-/* The operation's inputs are all it takes. */
+/* ---- calls by record: inputs in order, and attributes by the names that the record gives them ---- */
+
+/* A word of attribute_names (autograd.h): where its count values of that kind are in the struct. */
+typedef struct slot {
+    const char *name;
+    int length;
+    long count;
+    char kind;
+    size_t at, size;
+} slot;
+
+/* Reads the word at names; false behind the last. */
+static bool next_slot(const char **names, slot *s)
+{
+    const char *word = *names + strspn(*names, " ");
+    char *end = (char *)word + strcspn(word, ": ");
+    size_t before = s->at + (size_t)s->count * s->size;
+    *s = (slot){.name = word, .length = (int)(end - word), .count = 1};
+    if (*end == ':')
+        s->count = strtol(end + 1, &end, 10);
+    s->kind = *end && *end != ' ' ? *end++ : 'i';
+    s->size = s->kind == 's' ? 1 : s->kind == 'w' ? sizeof(int32_t) : sizeof(int64_t);
+    s->at = (before + s->size - 1) / s->size * s->size;
+    *names = end;
+    return s->length > 0 && s->at + (size_t)s->count * s->size <= CT_MAX_ATTRIBUTES;
+}
+
+static void put_value(char *place, char letter, double value)
+{
+    int64_t integer = (int64_t)value;
+    int32_t word = (int32_t)value;
+    if (letter == 'd')
+        memcpy(place, &value, sizeof value);
+    else if (letter == 'w')
+        memcpy(place, &word, sizeof word);
+    else
+        memcpy(place, &integer, sizeof integer);
+}
+
+/* Reads the value of the attribute that the name here, which is used up, is for. */
+static bool read_attribute(parser *p, const ct_op *op, char *attributes)
+{
+    const char *names = op->attribute_names ? op->attribute_names : "";
+    slot s = {0};
+    while (next_slot(&names, &s) &&
+           !(s.length == p->now.end - p->now.start && !memcmp(s.name, p->text + p->now.start, (size_t)s.length)))
+        ;
+    if (!s.length || s.kind == 's' || s.kind == 't')
+        return wrong(p, p->now.start, "%s has no option '%.*s' that takes numbers", op->name, p->now.end - p->now.start,
+                     p->text + p->now.start);
+    advance(p);
+    advance(p);
+    const parameter what = {.name = "this option", .kind = s.kind == 'd' ? NUMBER_ : INTEGER};
+    int at = p->now.start;
+    const ct_tensor *t = read_constant(p, &what);
+    if (!t || (what.kind == INTEGER && !whole(p, at, &what, t)))
+        return false;
+    if (ct_numel(t) > s.count || (s.kind != 'n' && ct_numel(t) != s.count))
+        return wrong(p, at, "'%.*s' takes %ld number%s", s.length, s.name, s.count, s.count == 1 ? "" : "s");
+    for (int64_t i = 0; i < ct_numel(t); i++)
+        put_value(attributes + s.at + (size_t)i * s.size, s.kind, ((const double *)ct_data(t))[i]);
+    if (s.kind == 'n')
+        put_value(attributes + s.at + (size_t)s.count * s.size, 'i', (double)ct_numel(t));
+    return true;
+}
+
 static ct_tensor *call_by_record(parser *p, const ct_op *op, int at)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
+    _Alignas(int64_t) char attributes[CT_MAX_ATTRIBUTES + 8 * sizeof(int64_t)] = {0};
     const parameter what = {.kind = TENSOR, .otherwise = "none"};
     int n = 0;
-    if (op->attributes_size > 0)
-        return wrong(p, at, "'%s' takes options that an expression cannot give", op->name);
-    while (!at_symbol(p, ')')) {
+    for (bool first = true; !at_symbol(p, ')'); first = false) {
         argument a = {0};
-        if (n > 0 && !next_element(p, ')'))
+        if (!first && !next_element(p, ')'))
             return NULL;
+        if (p->now.kind == NAME && p->now.before_equals) {
+            if (!read_attribute(p, op, attributes))
+                return NULL;
+            continue;
+        }
         if (n == op->max_inputs)
             return wrong(p, p->now.start, "too many arguments: %s takes %d", op->name, op->max_inputs);
         if (!read_tensor(p, &what, &a))
@@ -393,7 +465,7 @@ static ct_tensor *call_by_record(parser *p, const ct_op *op, int at)
         return wrong(p, at, "%s takes %d argument%s, here are %d", op->name, op->min_inputs,
                      op->min_inputs == 1 ? "" : "s", n);
     advance(p);
-    return made(p, at, at, ct_apply(op, inputs, n, NULL));
+    return made(p, at, at, ct_apply(op, inputs, n, op->attributes_size ? attributes : NULL));
 }
 
 ct_tensor *parse_call(parser *p)

@@ -123,22 +123,86 @@ static bool list_safetensors(const char *path, listing *l)
     return added;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static bool list_idx(const char *path, listing *l)
 {
     const ct_tensor *t = ct_idx_load(path);
-    const char *slash = strrchr(path, '/');
-    return t && add(l, slash ? slash + 1 : path, t);
+    return t && add(l, base_name(path), t);
 }
 
-/* What the first bytes say: the zeros of an IDX file, or gzip's mark, which only those have here. */
-static bool is_idx(const char *path)
+static bool list_npy(const char *path, listing *l)
 {
-    unsigned char first[2] = {1, 1};
+    const ct_tensor *t = ct_npy_load(path);
+    return t && add(l, base_name(path), t);
+}
+
+/* A field of the line of names, without quotes and blanks around it; "column 3" where there is none. Moves on. */
+static const char *heading(const char **line, int64_t column, char *buffer, size_t size)
+{
+    size_t length = strcspn(*line, ",\r\n");
+    const char *first = *line + strspn(*line, " \""), *end = *line + length;
+    while (end > first && strchr(" \"", end[-1]))
+        end--;
+    snprintf(buffer, size, "%.*s", (int)(end > first ? end - first : 0), first);
+    if (!*buffer)
+        snprintf(buffer, size, "column %lld", (long long)column + 1);
+    *line += length + ((*line)[length] == ',');
+    return buffer;
+}
+
+/* Each column by itself: with the names of the first line, if that is none of numbers. */
+static bool list_csv(const char *path, listing *l)
+{
+    char line[4096] = "", name[64];
+    ct_tensor *t = ct_csv_load(path);
+    if (!t && ct_error_code() == CT_ERROR_FORMAT) {
+        ct_error_clear();
+        t = ct_csv_load(path, .skip_lines = 1);
+        FILE *file = t ? fopen(path, "rb") : NULL;
+        if (file && (!fgets(line, sizeof line, file) || (line[0] & 0x80) || line[0] == 0x1F)) /* compressed: no names */
+            line[0] = '\0';
+        if (file)
+            fclose(file);
+    }
+    const char *rest = line;
+    bool added = t;
+    for (int64_t i = 0; added && i < ct_size(t, 1); i++)
+        added = add(l, heading(&rest, i, name, sizeof name), ct_select(t, 1, i));
+    return added;
+}
+
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), tail = strlen(suffix);
+    return length >= tail && strcmp(path + length - tail, suffix) == 0;
+}
+
+/* What the library reads, told by the first bytes, or by the name where they do not say: of a text, and of what is compressed. */
+static const struct format {
+    const char *suffix, *first; /* NULL: any */
+    size_t length;              /* of first */
+    bool (*list)(const char *path, listing *l);
+} formats[] = {{".csv", NULL, 0, list_csv},      {".csv.gz", NULL, 0, list_csv}, {".npy.gz", NULL, 0, list_npy},
+               {NULL, "\x93NUMPY", 6, list_npy}, {NULL, "\0\0", 2, list_idx},    {NULL, "\x1F\x8B", 2, list_idx},
+               {NULL, NULL, 0, list_safetensors}};
+
+static bool list_file(const char *path, listing *l)
+{
+    char first[6] = "";
     FILE *file = fopen(path, "rb");
-    size_t n = file ? fread(first, 1, 2, file) : 0;
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
     if (file)
         fclose(file);
-    return n == 2 && ((first[0] == 0 && first[1] == 0) || (first[0] == 0x1F && first[1] == 0x8B));
+    const struct format *f = formats;
+    while ((f->suffix && !ends_with(path, f->suffix)) ||
+           (f->first && (n < f->length || memcmp(first, f->first, f->length) != 0)))
+        f++;
+    return f->list(path, l);
 }
 
 /* ---- the command ---- */
@@ -170,7 +234,7 @@ static int run(const arguments *given)
     const char *path = given->words[0];
     listing l = {.table = {.headings = headings, .columns = 10}, .json = given->values[JSON] ? json_array() : NULL};
     ct_scope_open();
-    bool read = is_idx(path) ? list_idx(path, &l) : list_safetensors(path, &l);
+    bool read = list_file(path, &l);
     ct_scope_close();
     if (!read) {
         json_decref(l.json);
@@ -181,12 +245,12 @@ static int run(const arguments *given)
     return written ? FINE : complain(given->command, "no memory");
 }
 
-#define SHARED_ROW                                                                                                  \
-    .usage = "FILE", .min_words = 1, .max_words = 1, .options = options, .run = run,                                \
-    .about =                                                                                                        \
-        "Lists the tensors of a .safetensors file, or of an IDX file (gzipped or not): name, shape, element type, " \
-        "size, and the smallest, largest, mean and standard deviation of the elements that are finite, with the "   \
-        "number of those that are not."
+#define SHARED_ROW                                                                                                     \
+    .usage = "FILE", .min_words = 1, .max_words = 1, .options = options, .run = run,                                   \
+    .about = "Lists what a file holds that the library reads, the tensors of .safetensors, the array of .npy or IDX, " \
+             "the columns of .csv, the last three gzipped or not: name, shape, element type, "                         \
+             "size, and the smallest, largest, mean and standard deviation of the elements that are finite, with the " \
+             "number of those that are not."
 
 const command info_command = {
     .name = "info",

@@ -1,5 +1,5 @@
 /* The operations that take more than tensors, as an expression calls them: CALL(name, parameters, call). Every other operation
- * of the library is called by its record, and needs no row.
+ * of the library is called by its record, its options by the names that the record gives its attributes, and needs no row.
  *
  * A parameter is "name", a tensor, or "name:kind": number, integer, flag, integers (one or a list), index (a tensor of whole
  * numbers), mask (a tensor of 0 and 1), labels (an index, or probabilities of the first argument's shape), tensors (a list),
@@ -100,10 +100,34 @@ CALL(group_norm,    "x, groups:integer, weight=none, bias=none, eps:number=1e-5"
 CALL(conv1d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv1d(T(0), T(1), T(2), CONV))
 CALL(conv2d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv2d(T(0), T(1), T(2), CONV))
 CALL(conv3d,        "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1", ct_conv3d(T(0), T(1), T(2), CONV))
+CALL(conv_transpose1d, "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1, output_padding:integer=0",
+     ct_conv_transpose1d(T(0), T(1), T(2), CONV, .output_padding = {N(6)}))
+CALL(conv_transpose2d, "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1, output_padding:integer=0",
+     ct_conv_transpose2d(T(0), T(1), T(2), CONV, .output_padding = {N(6)}))
+CALL(conv_transpose3d, "x, w, b=none, stride:integer=1, padding:integer=0, dilation:integer=1, output_padding:integer=0",
+     ct_conv_transpose3d(T(0), T(1), T(2), CONV, .output_padding = {N(6)}))
+CALL(unfold,        "x, kernel:integers, stride:integer=1, padding:integer=0, dilation:integer=1",
+     ct_unfold(T(0), PAIR(1), CONV_AT(2)))
+CALL(fold,          "columns, size:integers, kernel:integers, stride:integer=1, padding:integer=0, dilation:integer=1",
+     ct_fold(T(0), PAIR(1), PAIR(2), CONV))
+CALL(interpolate,   "x, scale:number=0, size:integers=all, linear:flag=false, align_corners:flag=false",
+     ct_interpolate(T(0), .scale = {N(1) != 0 ? N(1) : CT_UNSET}, .size = {EACH_AXIS(2)}, .mode = F(3) ? CT_LINEAR : CT_NEAREST,
+                    .align_corners = F(4)))
 CALL(max_pool1d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_max_pool1d(T(0), N(1), POOL))
 CALL(max_pool2d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_max_pool2d(T(0), N(1), POOL))
 CALL(avg_pool1d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_avg_pool1d(T(0), N(1), POOL))
 CALL(avg_pool2d,    "x, kernel:integer, stride:integer=kernel, padding:integer=0", ct_avg_pool2d(T(0), N(1), POOL))
+CALL(adaptive_avg_pool2d, "x, height:integer, width:integer",       ct_adaptive_avg_pool2d(T(0), N(1), N(2)))
+CALL(local_response_norm, "x, size:integer, alpha:number=1e-4, beta:number=0.75, k:number=1",
+     ct_local_response_norm(T(0), N(1), .alpha = N(2), .beta = N(3), .k = N(4)))
+CALL(lstm_cell,     "x, h, c, weight_x, weight_h, bias_x=none, bias_h=none",
+     ct_lstm_cell(T(0), T(1), T(2), T(3), T(4), T(5), T(6), NULL))
+CALL(rnn,           "x, weights:tensors, h0=none, bidirectional:flag=false, batch_first:flag=false",
+     ct_rnn(T(0), T(2), TENSORS(1), .bidirectional = F(3), .batch_first = F(4)))
+CALL(lstm,          "x, weights:tensors, h0=none, c0=none, bidirectional:flag=false, batch_first:flag=false",
+     ct_lstm(T(0), T(2), T(3), TENSORS(1), .bidirectional = F(4), .batch_first = F(5)))
+CALL(gru,           "x, weights:tensors, h0=none, bidirectional:flag=false, batch_first:flag=false",
+     ct_gru(T(0), T(2), TENSORS(1), .bidirectional = F(3), .batch_first = F(4)))
 CALL(scaled_dot_product_attention, "q, k, v, is_causal:flag=false",
      ct_scaled_dot_product_attention(T(0), T(1), T(2), .is_causal = F(3)))
 
