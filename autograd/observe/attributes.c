@@ -76,7 +76,7 @@ static size_t put(char *text, const attribute *a, const ct_op *op, const void *a
 {
     const char *first = (const char *)attributes + a->at;
     int64_t count = shown(a, op, attributes);
-    if (count == 0 || *a->name == '-')
+    if ((count == 0 && a->kind != 'n') || *a->name == '-')
         return 0;
     size_t used = (size_t)sprintf(text, "%.*s=", a->length, a->name);
     if (a->kind == 's')

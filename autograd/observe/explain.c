@@ -240,7 +240,7 @@ static const char *attributes(story *s, const ct_trace_node *node)
     const char *shown = "", *words = node->attributes ? node->attributes : "";
     for (const char *word = words; *word; word += strspn(word, " ")) {
         size_t length = strcspn(word, " "), name = strcspn(word, "=");
-        if (word == words || strspn(word + name, "=0,") < length - name)
+        if ((word == words && name + 1 < length) || strspn(word + name, "=0,") < length - name)
             shown = text(s, "%s%s", shown, attribute(s, word, length));
         word += length;
     }

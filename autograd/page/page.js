@@ -946,7 +946,7 @@ const RULES = {
 /* "axes=0,1 keepdim=0" as {axes: [0, 1], keepdim: [0]}. */
 const attributesOf = n => Object.fromEntries((n.attributes || '').split(' ').filter(Boolean).map(word => {
   const [name, values] = word.split('=');
-  return [name, values.split(',').map(Number)];
+  return [name, values ? values.split(',').map(Number) : []];
 }));
 const known = n => n.kind !== RESULT || (Object.hasOwn(RULES, n.op) && n.output === 0);
 const complete = v => v !== null && v.v !== null && !v.stats;
