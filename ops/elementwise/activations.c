@@ -18,7 +18,7 @@ static const ct_sample hardtanh_samples[] = {{.inputs = "3x4@0.6..1.4", .attribu
                                              {.inputs = "2x3@-3..-1", .attributes = (const double[]){-0.5, 0.5}},
                                              {.inputs = NULL}};
 CT_EXPRESSION(hardtanh, "g where low < x < high, else 0", 1, 1, .attributes_size = 2 * sizeof(double),
-           .attribute_names = "low:1d high:1d");
+              .attribute_names = "low:1d high:1d");
 
 ct_tensor *ct_hardtanh(ct_tensor *x, double low, double high)
 {
@@ -120,7 +120,7 @@ static const ct_sample masked_fill_samples[] = {{.inputs = "3x4 u2:3x4", .attrib
                                                 {.inputs = "2x3x4 u2:4", .attributes = (const double[]){0}},
                                                 {.inputs = NULL}};
 CT_EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double),
-           .attribute_names = "value:1d", .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
+              .attribute_names = "value:1d", .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value)
 {
