@@ -320,6 +320,21 @@ for kind, holds in {"dot": ["digraph", "0.7311"], "svg": ["</svg>", "0.7311"], "
     check(f"--{kind} writes the graph", "w0*x0" in text and all(part in text for part in holds), text)
     refuses(["explain", *circuit, f"--{kind}", f"/nowhere/x.{kind}"], f"/nowhere/x.{kind}")
     refuses(["explain", *circuit, f"--{kind}", "x.txt"], f"--{kind} x.txt: the name must end in .{kind}")
+out = says(["explain", "f = x*y + x", "x=3", "y=4", "--frames", "frames"], "5 pictures in frames")
+frames = [pathlib.Path(f"frames/step_{k:03}.svg").read_text() for k in range(1, 6)]
+check("frames: all of one size", len({re.search("viewBox=.*?>", f)[0] for f in frames}) == 1 and len(list(pathlib.Path("frames").iterdir())) == 5)
+check("frames: what has not come is not shown", [f.count("∂ …</text>") for f in frames] == [3, 2, 1, 1, 0], [f.count("∂ …</text>") for f in frames])
+check("frames: each step is told", "step 1 of 5, begin: ∂f/∂f = 1<" in frames[0] and "step 4 of 5, mul: ∂f/∂x = 1 × 4 = 4;   1 + 4 = 5<" in frames[3], frames[3])
+check("frames: x has 1, then 5", "∂ 1</text>" in frames[2] and "∂ 5</text>" not in frames[2] and "∂ 5</text>" in frames[3])
+check("frames: the same bytes again", run("explain", "f = x*y + x", "x=3", "y=4", "--frames", "frames")[0] == 0 and [
+    pathlib.Path(f"frames/step_{k:03}.svg").read_text() for k in range(1, 6)] == frames)
+refuses(["explain", "f = 3", "--frames", "frames"], "--frames: there is no backward")
+refuses(["explain", "x", "x=1", "--frames", "/nowhere/frames"], "--frames /nowhere/frames: ")
+says(["explain", "f = x*y + x", "x=3", "y=4", "--handout", "sheet.svg"])
+sheet, solution = pathlib.Path("sheet.svg").read_text(), pathlib.Path("sheet.solution.svg").read_text()
+check("the handout has blanks, the solution none", sheet.count("∂ ______") == 4 and "∂ 5" not in sheet and "______" not in solution and "∂ 5</text>" in solution, sheet)
+check("handout and solution lie on one another", re.findall("<rect.*?>", sheet) == re.findall("<rect.*?>", solution))
+refuses(["explain", "x", "x=1", "--handout", "sheet.pdf"], "--handout sheet.pdf: the name must end in .svg")
 refuses(["explain", *circuit, "--svg", "x.svg", "--html", "x.html"], "--html and --svg do not go together")
 
 picture = top / "docs" / "circuit.svg"

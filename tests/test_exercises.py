@@ -3,7 +3,7 @@
 of the table below, planted into a solution, fails in words that no other mistake of its exercise gets.
 usage: test_exercises.py TOP BUILD COMPILER...
 """
-import concurrent.futures, json, os, pathlib, subprocess, sys, tempfile
+import concurrent.futures, csv, json, os, pathlib, subprocess, sys, tempfile
 
 top, build, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
 course = top / "docs/course"
@@ -236,6 +236,31 @@ def check_stubs():
         check(f"exercises.md lists {made.name}", f"(exercises/{made.name})" in page)
 
 
+def check_marks():
+    """A table of a group: each way that an exercise can end, and a name that CSV must quote."""
+    group = folder / "group"
+    for student, files in {"ada": {2: solution(2).read_text(), 5: (folder / "mistake_5_0.c").read_text()},
+                           'bo, "the" second': {2: (course / "exercises/02_product.c").read_text(), 5: "int broken(\n"}}.items():
+        (group / student).mkdir(parents=True)
+        for number, text in files.items():
+            (group / student / solution(number).name).write_text(text)
+    (group / "a file").write_text("no student")
+    environment = {**os.environ, "COTAN_BUILD": str(build), "CC": " ".join(compiler), "COURSE_STATE": str(folder / "marks")}
+    done = subprocess.run(["sh", course / "marks.sh", group, "2", "5", "12"], capture_output=True, text=True, env=environment)
+    rows = list(csv.reader(done.stdout.splitlines()))
+    wanted = [["student", "exercise", "name", "result", "check", "cause"],
+              ["ada", "2", "product", "passed", "", ""],
+              ["ada", "5", "matmul", "failed", "values", "it is g @ w: w is not transposed"],
+              ["ada", "12", "attention", "missing", "", ""],
+              ['bo, "the" second', "2", "product", "untouched", "", ""],
+              ['bo, "the" second', "5", "matmul", "failed", "compiles", "the compiler says why above"],
+              ['bo, "the" second', "12", "attention", "missing", "", ""]]
+    check("marks.sh writes the table", rows == wanted and done.returncode == 0, done.stdout + done.stderr)
+    for arguments in [[], ["/nowhere"], [group, "13"], [group, "x"]]:
+        done = subprocess.run(["sh", course / "marks.sh", *arguments], capture_output=True, text=True, env=environment)
+        check(f"marks.sh {arguments}: status 2 and words", done.returncode == 2 and done.stderr and not done.stdout, done.stdout + done.stderr)
+
+
 grade(1, None)  # compiles the grader once, for all
 check_stubs()
 check_use()
@@ -248,5 +273,6 @@ with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
 check_ladder()
 check_sample()
 check_json()
+check_marks()
 print(f"{passed} passed, {failed} failed")
 sys.exit(passed == 0 or failed > 0)

@@ -383,6 +383,10 @@ START_TEST(wrong_use)
     ct_error_clear();
     ck_assert_int_eq(ct_graph_write(f, at("f.svg"), .around = "w0", .distance = -1), CT_ERROR_ARGUMENT);
     ct_error_clear();
+    ck_assert_int_eq(ct_graph_write(f, at("f.svg"), .step = -1), CT_ERROR_ARGUMENT);
+    expect_error(NULL, CT_ERROR_ARGUMENT, "graph_write: step -1 is below 0 (");
+    ck_assert_int_eq(ct_graph_write(f, at("f.svg"), .step = 99), CT_ERROR_ARGUMENT);
+    expect_error(NULL, CT_ERROR_ARGUMENT, "graph_write: step 99 is behind the last, ");
     ck_assert_int_eq(ct_graph_write(f, at("f.svg"), .around = "nobody"), CT_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(ct_error_message(), "'nobody'"));
     ct_error_clear();

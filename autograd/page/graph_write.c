@@ -33,6 +33,8 @@ static ct_status check_options(const ct_graph_options *o)
         return ct__error(CT_ERROR_ARGUMENT, "graph_write: distance %d is below 0", o->distance);
     if (o->width < 200)
         return ct__error(CT_ERROR_ARGUMENT, "graph_write: width %d is not at least 200", o->width);
+    if (o->step < 0)
+        return ct__error(CT_ERROR_ARGUMENT, "graph_write: step %lld is below 0", (long long)o->step);
     return CT_OK;
 }
 

@@ -386,6 +386,31 @@ bool ct__in_story(const ct_picture *p, const ct_trace_step *step)
     return step->run == p->run && p->tile_of[step->to] >= 0 && adds && step->now;
 }
 
+/* Finds the step that is asked for, and what has come up to it. Widths are those of the end, so that all steps look alike. */
+static ct_status go_to_step(ct_picture *p)
+{
+    size_t bytes = (size_t)p->trace->n_nodes * sizeof *p->so_far;
+    const ct_snapshot **so_far = ct__arena_alloc(&p->arena, bytes);
+    if (!so_far)
+        return CT_ERROR_MEMORY;
+    memset(so_far, 0, bytes);
+    for (int64_t k = 0; k < p->trace->n_steps; k++) {
+        const ct_trace_step *step = &p->trace->steps[k];
+        if (!ct__in_story(p, step))
+            continue;
+        p->steps++;
+        if (p->steps > p->options->step)
+            continue;
+        so_far[step->to] = step->now;
+        p->step = step;
+    }
+    p->so_far = so_far;
+    if (p->options->step > p->steps)
+        return ct__error(CT_ERROR_ARGUMENT, "graph_write: step %lld is behind the last, %lld",
+                         (long long)p->options->step, (long long)p->steps);
+    return CT_OK;
+}
+
 ct_status ct__picture_make(ct_picture *p)
 {
     p->run = find_run(p);
@@ -406,7 +431,9 @@ ct_status ct__picture_make(ct_picture *p)
         status = ct__picture_rank(p);
     if (status == CT_OK)
         ct__picture_measure(p);
-    return status == CT_OK ? ct__picture_place(p) : status;
+    if (status == CT_OK)
+        status = ct__picture_place(p);
+    return status == CT_OK && p->options->step ? go_to_step(p) : status;
 }
 
 void ct__picture_free(ct_picture *p)

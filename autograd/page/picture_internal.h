@@ -65,6 +65,9 @@ typedef struct ct_picture {
     int64_t n_lanes;
     int64_t *order; /* tiles by box, rank and slot */
     double width, height;
+    const ct_trace_step *step;        /* that options->step asks for, NULL at the end; and */
+    const ct_snapshot *const *so_far; /* what has come to each node of the trace up to it */
+    int64_t steps;                    /* in the story */
 } ct_picture;
 
 /* Fills in picture, whose trace, options and root are set; ct__picture_free() must follow. */

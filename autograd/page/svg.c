@@ -20,6 +20,9 @@ static const char style[] =
     "print{svg{background:#fff}text{fill:#000}.b,.l,.c,.f{fill:#fff;stroke:#000}.w,.r{stroke:#000}.h{fill:#000}}\n"
     "</style>\n";
 
+/* Of the step that a picture is of, and its words. */
+static const char step_style[] = "<style>.m{stroke:#0b57d0;stroke-width:4}.q{font-size:14px}</style>\n";
+
 static void put_escaped(FILE *stream, const char *text)
 {
     for (; *text; text++)
@@ -65,7 +68,7 @@ static void put_bins(FILE *stream, const int64_t *bins, double x, double y)
 }
 
 /* What stands at the wire that leaves the box. */
-static void put_wire_labels(FILE *stream, const ct_trace_node *node, const ct_labels *l, double x, double y)
+static void put_wire_labels(FILE *stream, const ct_trace_node *node, const ct_labels *l, double x, double y, bool bins)
 {
     bool large = *l->value_more;
     put_text(stream, "", x, y - (large ? 18 : 5), l->value);
@@ -75,7 +78,7 @@ static void put_wire_labels(FILE *stream, const ct_trace_node *node, const ct_la
     put_text(stream, node->state == CT_GRADIENT_NUMBER || node->state == CT_GRADIENT_ZERO ? "g" : "n", x, y + 14,
              l->gradient);
     put_text(stream, "s", x, y + 27, l->gradient_more);
-    if (node->state == CT_GRADIENT_NUMBER && node->gradient->bins)
+    if (bins && node->state == CT_GRADIENT_NUMBER && node->gradient->bins)
         put_bins(stream, node->gradient->bins, x, y + 45);
 }
 
@@ -94,13 +97,15 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
         fputs(", gradient: ", stream);
         put_escaped(stream, ct__clean(node->formula, 300, formula, sizeof formula));
     }
-    fprintf(stream, "</title><rect class=\"%s\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"46\" rx=\"%d\"/>\n",
-            classes[node->kind], tile->x, y - 23, width, node->kind == CT_TRACE_RESULT ? 12 : 3);
+    bool bins = !p->step && !p->options->blanks;
+    fprintf(stream, "</title><rect class=\"%s%s\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"46\" rx=\"%d\"/>\n",
+            classes[node->kind], p->step && p->step->to == node->id ? " m" : "", tile->x, y - 23, width,
+            node->kind == CT_TRACE_RESULT ? 12 : 3);
     put_text(stream, "t", tile->x + 9, y - 6, l.title);
     put_text(stream, "s", tile->x + 9, y + 7, l.type);
     put_text(stream, "s", tile->x + 9, y + 18, l.place);
     fprintf(stream, "<path class=\"w\" d=\"M%.0f %.0fh%d\"/>\n", tile->x + width, y, tile->label_w);
-    put_wire_labels(stream, node, &l, tile->x + width + 6, y);
+    put_wire_labels(stream, node, &l, tile->x + width + 6, y, bins);
     fputs("</g>\n", stream);
 }
 
@@ -207,16 +212,44 @@ static const char *title_of(const ct_picture *p, char *buffer, size_t size)
     return ct__clean(p->options->title ? p->options->title : p->labels[p->root], 100, buffer, size);
 }
 
+/* "step 3 of 14, mul: df/dw = 0.1966 x -1 = -0.1966; 4 + -0.1966 = 3.803" */
+static void put_step(FILE *stream, const ct_picture *p)
+{
+    const ct_trace_step *s = p->step;
+    char words[1200], incoming[100] = "", local[100] = "", added[100], old[100] = "", now[100], name[2][100];
+    ct__snapshot_text(s->contribution, 4, added, sizeof added);
+    ct__snapshot_text(s->now, 4, now, sizeof now);
+    if (s->elementwise && s->incoming) {
+        ct__snapshot_text(s->incoming, 4, incoming, sizeof incoming);
+        ct__snapshot_text(s->local, 4, local, sizeof local);
+    }
+    if (s->old)
+        ct__snapshot_text(s->old, 4, old, sizeof old);
+    snprintf(words, sizeof words, "step %lld of %lld, %.60s: \u2202%s/\u2202%s = %s%s%s%s%s%s%s%s%s%s",
+             (long long)p->options->step, (long long)p->steps,
+             s->action == CT_STEP_LEAF ? "leaf"
+             : s->from < 0             ? "begin"
+                                       : p->trace->nodes[s->from].op,
+             ct__clean(p->labels[p->root], 20, name[0], sizeof name[0]),
+             ct__clean(p->labels[s->to], 20, name[1], sizeof name[1]), incoming, *incoming ? " \u00d7 " : "", local,
+             *incoming ? " = " : "", added, *old ? ";   " : "", old, *old ? " + " : "", *old ? added : "",
+             *old ? " = " : "");
+    size_t used = strlen(words);
+    snprintf(words + used, sizeof words - used, "%s", *old ? now : "");
+    put_text(stream, "q", 14, p->height + 20, words);
+}
+
 ct_status ct__write_svg(FILE *stream, void *picture)
 {
     const ct_picture *p = picture;
     char title[500];
+    double height = p->height + (p->step ? 34 : 0);
     fprintf(stream,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
             "role=\"img\">\n<title>",
-            p->width, p->height, p->width, p->height);
+            p->width, height, p->width, height);
     put_escaped(stream, title_of(p, title, sizeof title));
-    fprintf(stream, "</title>\n%s", style);
+    fprintf(stream, "</title>\n%s%s", style, p->step ? step_style : "");
     put_text(stream, "t", 14, 20, title);
     for (int64_t b = 0; b < p->n_boxes; b++)
         if (ct__visible(p, p->n_nodes + b) == p->n_nodes + b)
@@ -226,6 +259,8 @@ ct_status ct__write_svg(FILE *stream, void *picture)
     for (int64_t k = 0; k < p->n_nodes; k++)
         if (ct__visible(p, k) == k)
             put_node(stream, p, k);
+    if (p->step)
+        put_step(stream, p);
     fputs("</svg>\n", stream);
     return ct_error_code();
 }

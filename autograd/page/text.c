@@ -94,6 +94,15 @@ static void label_value(const ct_snapshot *s, char *buffer, char *more)
         many(s, buffer, more);
 }
 
+/* After a step: what has come so far; "..." where nothing has yet. */
+static void label_so_far(const ct_snapshot *now, ct_labels *l)
+{
+    char text[CT_LABEL_TEXT] = "";
+    bool zero = now && now->zeros == now->numel;
+    label_value(zero ? NULL : now, text, l->gradient_more);
+    snprintf(l->gradient, sizeof l->gradient, "\xe2\x88\x82 %.88s", !now ? "\xe2\x80\xa6" : zero ? "0" : text);
+}
+
 static void label_gradient(const ct_trace_node *node, ct_labels *l)
 {
     static const char *const states[] = {"not computed", "none", "0"};
@@ -140,5 +149,13 @@ void ct__label_node(const ct_picture *p, int64_t tile, ct_labels *l)
     if (node->file)
         snprintf(l->place, sizeof l->place, "%.80s:%d", ct__clean(base(node->file), 24, file, sizeof file), node->line);
     label_value(node->value, l->value, l->value_more);
-    label_gradient(node, l);
+    bool none = node->state == CT_GRADIENT_NONE;
+    if (p->step && !none)
+        label_so_far(p->so_far[node->id], l);
+    else
+        label_gradient(node, l);
+    if (p->options->blanks && !none) {
+        strcpy(l->gradient, "\xe2\x88\x82 ______");
+        l->gradient_more[0] = '\0';
+    }
 }

@@ -1,9 +1,11 @@
 /* cotan explain: an expression, its value and its gradients, told, checked or asked for. */
 #include "explain.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT };
+enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"seed", "NUMBERS",
@@ -19,6 +21,8 @@ static const option options[] = {
     {"html", "FILE", "write a page to step through, in one file for a browser"},
     {"svg", "FILE", "draw the graph, values above the wires and gradients below"},
     {"dot", "FILE", "write the graph in Graphviz's language"},
+    {"frames", "FOLDER", "draw the graph after each step of the backward, for slides: FOLDER/step_001.svg and so on"},
+    {"handout", "FILE.svg", "draw the graph with blanks for the gradients, and beside it FILE.solution.svg with them"},
     {0}};
 
 /* ---- running the expression ---- */
@@ -144,12 +148,59 @@ static int write_picture(session *s, const ct_trace_log *trace)
     return FINE;
 }
 
+/* The steps of the last run, but those that only lay a leaf's first gradient down. */
+static int64_t count_steps(const ct_trace_log *trace)
+{
+    int64_t n = 0, all = ct_trace_steps(trace);
+    for (int64_t i = 0; i < all; i++) {
+        const ct_trace_step *step = ct_trace_step_at(trace, i);
+        n += step->run == ct_trace_step_at(trace, all - 1)->run && (step->action != CT_STEP_LEAF || step->old);
+    }
+    return n;
+}
+
+static int write_frames(session *s, const ct_trace_log *trace)
+{
+    const char *folder = s->given->values[FRAMES];
+    char path[4096];
+    int64_t n = count_steps(trace);
+    if (n == 0)
+        return complain("explain",
+                        "--frames: there is no backward: give a name its value behind the expression, as x=1");
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return complain("explain", "--frames %s: %s", folder, strerror(errno));
+    for (int64_t i = 1; i <= n; i++) {
+        if (snprintf(path, sizeof path, "%s/step_%03lld.svg", folder, (long long)i) >= (int)sizeof path)
+            return complain("explain", "--frames: the name is too long");
+        if (ct_trace_write(trace, path, .title = s->e.text, .step = i, .unfold = CT_YES) != CT_OK)
+            return complain_of_error("explain");
+    }
+    printf("%lld pictures in %s\n", (long long)n, folder);
+    return FINE;
+}
+
+static int write_handout(session *s, const ct_trace_log *trace)
+{
+    const char *path = s->given->values[HANDOUT];
+    char solution[4096];
+    size_t length = strlen(path);
+    if (length < 5 || strcmp(path + length - 4, ".svg") != 0)
+        return complain("explain", "--handout %s: the name must end in .svg", path);
+    if (snprintf(solution, sizeof solution, "%.*s.solution.svg", (int)(length - 4), path) >= (int)sizeof solution)
+        return complain("explain", "--handout: the name is too long");
+    if (ct_trace_write(trace, path, .title = s->e.text, .blanks = true, .unfold = CT_YES) != CT_OK ||
+        ct_trace_write(trace, solution, .title = s->e.text, .unfold = CT_YES) != CT_OK)
+        return complain_of_error("explain");
+    return FINE;
+}
+
 /* The options that say what becomes of it instead of the story. */
 static const struct mode {
     int option;
     int (*write)(session *s, const ct_trace_log *trace);
-} modes[] = {{CHECK, write_check},  {QUIZ, play_quiz},    {WHY, write_why},    {JSON, write_json},
-             {HTML, write_picture}, {SVG, write_picture}, {DOT, write_picture}};
+} modes[] = {{CHECK, write_check}, {QUIZ, play_quiz},      {WHY, write_why},
+             {JSON, write_json},   {HTML, write_picture},  {SVG, write_picture},
+             {DOT, write_picture}, {FRAMES, write_frames}, {HANDOUT, write_handout}};
 
 /* The mode that is given, the story without one; NULL after complaining of two. */
 static const struct mode *mode_of(const arguments *given)

@@ -21,18 +21,20 @@ typedef struct CT_BY_NAME ct_graph_options {
     int distance;       /* at most so many wires away, from 0; default 2 */
     int width;          /* pixels after which a row goes on below, at least 200; default 1200 */
     bool source;        /* default true: a page has the text of the source lines, where their files can be read */
+    int64_t step; /* .svg: as it is after so many steps of the backward, which is told below; default 0: at the end */
+    bool blanks;  /* .svg: a line to be filled in stands where a gradient is */
 } ct_graph_options;
 #define CT_DEFAULTS_ct_graph_options .constants = true, .distance = 2, .width = 1200, .source = true,
 CT_API void ct_graph_options_init(ct_graph_options *options, size_t size);
 
 /* Writes what is behind root to the file path, in the format that its suffix names: .svg, .dot (https://graphviz.org), .html (one
  * page, for a browser, that needs nothing else) or .json (the whole trace, docs/trace.md). Graphviz is not needed: cotan has
- * a layout of its own.
+ * a layout of its own. Pictures of several steps have the same size and places.
  *
  * A trace that runs on this thread (ct_trace_begin) gives the values and the steps. Without one, or if it has not seen root, what the
  * graph itself still has is shown. If no backward has run from root in the trace, and one still can, one is run that changes no
  * leaf. Replaces path as ct_file_write() does. Errors: NULL, argument (another suffix, no tensor named .around, no region named
- * .open), io, memory. options may be NULL. */
+ * .open, a .step beyond the last), io, memory. options may be NULL. */
 CT_API ct_status ct_graph_write(ct_tensor *root, const char *path, const ct_graph_options *options);
 /* The same of a trace that is over: what is behind the root of its last run, or, without one, behind its last result. */
 CT_API ct_status ct_trace_write(const ct_trace_log *trace, const char *path, const ct_graph_options *options);
