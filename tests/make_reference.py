@@ -379,6 +379,37 @@ case("unique_counts", lambda x: torch.unique(x, return_counts=True)[1], I(4, 3, 
 case("repeat_interleave", lambda x, n: x.repeat_interleave(n, 1), R(3, 4), I(3, 4))
 case("repeat_interleave_all", lambda x: x.repeat_interleave(3, 0), R(3, 4))
 
+# --- linear algebra -----------------------------------------------------------------------------
+case("solve", lambda a, b: torch.linalg.solve(a, b), R(3, 3), R(3, 2))
+case("solve_vector", lambda a, b: torch.linalg.solve(a, b), R(4, 4), R(4))
+case("solve_batched", lambda a, b: torch.linalg.solve(a, b), R(2, 1, 3, 3), R(4, 3, 2))
+case("solve_triangular", lambda a, b: torch.linalg.solve_triangular(a, b, upper=False), POS(3, 3), R(3, 2))
+case("solve_triangular_upper_unit", lambda a, b: torch.linalg.solve_triangular(a, b, upper=True, unitriangular=True), R(2, 3, 3), R(2, 3, 2))
+case("lstsq", lambda a, b: torch.linalg.lstsq(a, b).solution, R(5, 3), R(5, 2))
+case("inverse", lambda a: torch.linalg.inv(a), R(2, 3, 3))
+case("pinv", lambda a: torch.linalg.pinv(a), R(4, 3), order=1)
+case("det", lambda a: torch.linalg.det(a), R(2, 3, 3))
+case("slogdet_sign", lambda a: torch.linalg.slogdet(a)[0].detach(), R(3, 4, 4))
+case("slogdet", lambda a: torch.linalg.slogdet(a)[1], R(3, 4, 4))
+case("cholesky", lambda a: torch.linalg.cholesky(a @ a.mT + torch.eye(3)), R(2, 3, 3))
+case("cholesky_solve", lambda a, b: torch.cholesky_solve(b, torch.linalg.cholesky(a @ a.mT + torch.eye(3))), R(3, 3), R(3, 2))
+case("eigvalsh", lambda a: torch.linalg.eigvalsh(a @ a.mT + torch.eye(3)), R(2, 3, 3))
+case("eigh_vectors", lambda a: torch.linalg.eigh(a @ a.mT + torch.eye(4))[1].square(), R(4, 4))
+case("qr_q", lambda a: torch.linalg.qr(a)[0], R(5, 3))
+case("qr_r", lambda a: torch.linalg.qr(a)[1], R(2, 4, 4))
+case("svdvals", lambda a: torch.linalg.svdvals(a), R(2, 3, 5))
+case("svd_u", lambda a: torch.linalg.svd(a, full_matrices=False)[0].square(), R(4, 3))
+case("svd_v", lambda a: torch.linalg.svd(a, full_matrices=False)[2].mT.square(), R(3, 4))
+case("matrix_power", lambda a: torch.linalg.matrix_power(a, 5), R(2, 3, 3))
+case("matrix_power_negative", lambda a: torch.linalg.matrix_power(a, -2), R(3, 3))
+case("matrix_exp", lambda a: torch.linalg.matrix_exp(a), R(2, 4, 4))
+case("cross", lambda a, b: torch.linalg.cross(a, b, dim=1), R(2, 3, 4), R(2, 3, 1))
+case("kron", lambda a, b: torch.kron(a, b), R(2, 3), R(3, 2))
+case("kron_ranks", lambda a, b: torch.kron(a, b), R(3), R(2, 2))
+case("cdist", lambda a, b: torch.cdist(a, b), R(4, 3), R(5, 3))
+case("cdist_p3", lambda a, b: torch.cdist(a, b, p=3.0), R(2, 4, 3), R(2, 5, 3), order=1)
+case("nuclear_norm", lambda a: torch.linalg.matrix_norm(a, "nuc"), R(3, 4))
+
 
 def draw(spec, rng):
     if spec[0] == "v":

@@ -71,6 +71,40 @@ static ct_tensor *unique_part(ct_tensor *x, bool want_counts)
     return want_counts ? counts : inverse;
 }
 
+/* a a^T + 1 */
+static ct_tensor *positive(ct_tensor *a)
+{
+    return ct_add(ct_matmul(a, ct_transpose(a, -1, -2)), ct_eye(ct_dtype_of(a), ct_size(a, -1)));
+}
+
+static ct_tensor *slogdet_part(ct_tensor *a, bool want_log)
+{
+    ct_tensor *sign = NULL, *log_size = NULL;
+    ct_slogdet(a, &sign, &log_size);
+    return want_log ? log_size : sign;
+}
+
+static ct_tensor *eigenvectors(ct_tensor *a)
+{
+    ct_tensor *vectors = NULL;
+    ct_eigh(a, &vectors);
+    return vectors;
+}
+
+static ct_tensor *qr_part(ct_tensor *a)
+{
+    ct_tensor *r = NULL;
+    ct_qr(a, &r);
+    return r;
+}
+
+static ct_tensor *svd_part(ct_tensor *a, bool want_v)
+{
+    ct_tensor *u = NULL, *v = NULL;
+    ct_svd(a, &u, &v);
+    return want_v ? v : u;
+}
+
 /* The inputs of a case. */
 #define A in[0]
 #define B in[1]

@@ -49,6 +49,7 @@
     SUITE(edges) \
     SUITE(geometry) \
     SUITE(matmul) \
+    SUITE(linalg) \
     SUITE(nn) \
     SUITE(layers) \
     SUITE(optimizer) \

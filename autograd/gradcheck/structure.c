@@ -19,7 +19,7 @@ bool ct__combines(const ct_tensor *sum, double fa, const ct_tensor *a, double fb
            tolerance = ROUNDING * (size + 1e-2 * scale);
     for (int64_t k = 0; k < sum->numel; k++) {
         double want = fa * ct__doubles(a)[k] + (b ? fb * ct__doubles(b)[k] : 0), got = ct__doubles(sum)[k];
-        if (!(fabs(got - want) <= tolerance) && !(isnan(got) && isnan(want)))
+        if (got != want && !(fabs(got - want) <= tolerance) && !(isnan(got) && isnan(want)))
             return false;
     }
     return true;

@@ -12,6 +12,7 @@
 #include <cotan/autograd.h>
 #include <cotan/conv.h>
 #include <cotan/index.h>
+#include <cotan/linalg.h>
 #include <cotan/loss.h>
 #include <cotan/norm.h>
 #include <cotan/recurrent.h>
