@@ -74,6 +74,10 @@ START_TEST(margins_and_reductions)
     expect_error(ct_smooth_l1_loss(a, b, .delta = -1), CT_ERROR_ARGUMENT, "smooth_l1_loss: beta -1 is below 0");
     expect_error(ct_soft_margin_loss(a, t, .reduction = CT_BATCH_MEAN), CT_ERROR_ARGUMENT,
                  "soft_margin_loss: there is no reduction 3 of this loss");
+    expect_error(ct_soft_margin_loss(a, t, .margin = 1), CT_ERROR_ARGUMENT, "soft_margin_loss: takes no margin");
+    expect_error(ct_hinge_embedding_loss(a, t, .swap = true), CT_ERROR_ARGUMENT, "hinge_embedding_loss: takes no swap");
+    expect_error(ct_gaussian_nll_loss(a, b, a, .rate = true), CT_ERROR_ARGUMENT, "gaussian_nll_loss: takes no rate");
+    expect_error(ct_smooth_l1_loss(a, b, .weight = a), CT_ERROR_ARGUMENT, "smooth_l1_loss: takes no weight");
     expect_error(ct_gaussian_nll_loss(a, b, row(CT_VALUES(1, -1))), CT_ERROR_ARGUMENT,
                  "gaussian_nll_loss: var has elements below 0");
     ct_tensor *var = ct_set_requires_grad(row(CT_VALUES(0, 4)), true);

@@ -115,6 +115,9 @@ START_TEST(corrections)
     expect_tensor(ct_var(x, .correction = 0), CT_FLOAT64, CT_SCALAR, CT_VALUES(14.0 / 3));
     expect_tensor(ct_var(x, .biased = true, .correction = 1), CT_FLOAT64, CT_SCALAR, CT_VALUES(7));
     expect_tensor(ct_var(x, .correction = 5), CT_FLOAT64, CT_SCALAR, CT_VALUES(INFINITY));
+    ct_tensor *pair = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(1, 3)), true);
+    ck_assert_int_eq(ct_backward(ct_var(pair, .correction = 2)), CT_OK); /* 2 (x - mean) / 0 */
+    expect_tensor(ct_grad_of(pair), CT_FLOAT64, CT_SHAPE(2), CT_VALUES(-INFINITY, INFINITY));
     expect_error(ct_std(x, .correction = NAN), CT_ERROR_ARGUMENT, "std: the correction is not a number");
     expect_tensor(ct_cov(x, .correction = 3), CT_FLOAT64, CT_SCALAR, CT_VALUES(INFINITY));
     expect_error(ct_cov(x, .aweights = ct_ones(CT_FLOAT64, CT_SHAPE(2))), CT_ERROR_SHAPE,

@@ -63,12 +63,26 @@ static ct_tensor *raised(ct_tensor *x, double least)
 
 CT_OPTIONS_INIT(ct_criterion_options)
 
+/* The options that a loss takes beside the reduction. */
+enum { MARGIN = 1, DISTANCE = 2, EPS = 4, FOCUS = 8, FULL = 16, RATE = 32 };
+
+static bool refuses(const ct_op *op, const ct_criterion_options *o, int takes)
+{
+    static const ct_criterion_options o_defaults = {CT_DEFAULTS(ct_criterion_options)};
+    return (!(takes & MARGIN) && CT_TAKES_NO(o, op->name, margin)) ||
+           (!(takes & DISTANCE) && CT_TAKES_NO(o, op->name, p)) ||
+           (!(takes & DISTANCE) && CT_TAKES_NO(o, op->name, swap)) ||
+           (!(takes & EPS) && CT_TAKES_NO(o, op->name, eps)) || (!(takes & FOCUS) && CT_TAKES_NO(o, op->name, alpha)) ||
+           (!(takes & FOCUS) && CT_TAKES_NO(o, op->name, gamma)) ||
+           (!(takes & FULL) && CT_TAKES_NO(o, op->name, full)) || (!(takes & RATE) && CT_TAKES_NO(o, op->name, rate));
+}
+
 /* Each loss has margin and eps of its own where the options have none. */
-static ct_tensor *apply(const ct_op *op, ct_tensor *const *inputs, const ct_criterion_options *options, double margin,
-                        double eps)
+static ct_tensor *apply(const ct_op *op, ct_tensor *const *inputs, const ct_criterion_options *options, int takes,
+                        double margin, double eps)
 {
     CT_READ_OPTIONS(ct_criterion_options, o, options, op->name);
-    if (!o)
+    if (!o || refuses(op, o, takes))
         return NULL;
     return (ct_apply)(op, inputs, op->max_inputs,
                       HOW(.margin = ct_is_unset(o->margin) ? margin : o->margin, .p = o->p,
@@ -81,7 +95,9 @@ static ct_tensor *apply(const ct_op *op, ct_tensor *const *inputs, const ct_crit
 ct_tensor *ct_smooth_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options)
 {
     CT_READ_OPTIONS(ct_loss_options, o, options, "smooth_l1_loss");
-    if (!o)
+    bool refused = !o || CT_TAKES_NO(o, "smooth_l1_loss", weight) || CT_TAKES_NO(o, "smooth_l1_loss", pos_weight) ||
+                   CT_TAKES_NO(o, "smooth_l1_loss", log_target);
+    if (refused)
         return NULL;
     return (ct_apply)(&ct_op_smooth_l1_loss, (ct_tensor *[]){x, t}, 2,
                       HOW(.margin = o->delta, .reduction = o->reduction));
@@ -117,7 +133,7 @@ static ct_tensor *soft_margin_loss_expression(ct_call *call)
 
 ct_tensor *ct_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_soft_margin_loss, (ct_tensor *[]){x, t}, options, 0, 0);
+    return apply(&ct_op_soft_margin_loss, (ct_tensor *[]){x, t}, options, 0, 0, 0);
 }
 
 static const ct_sample soft_margin_loss_samples[] = {{"3x4 3x4", HOW(.reduction = CT_MEAN)},
@@ -134,7 +150,7 @@ static ct_tensor *hinge_embedding_loss_expression(ct_call *call)
 
 ct_tensor *ct_hinge_embedding_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_hinge_embedding_loss, (ct_tensor *[]){x, t}, options, 1, 0);
+    return apply(&ct_op_hinge_embedding_loss, (ct_tensor *[]){x, t}, options, MARGIN, 1, 0);
 }
 
 static const ct_sample hinge_embedding_loss_samples[] = {
@@ -151,7 +167,7 @@ static ct_tensor *margin_ranking_loss_expression(ct_call *call)
 
 ct_tensor *ct_margin_ranking_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_margin_ranking_loss, (ct_tensor *[]){a, b, t}, options, 0, 0);
+    return apply(&ct_op_margin_ranking_loss, (ct_tensor *[]){a, b, t}, options, MARGIN, 0, 0);
 }
 
 static const ct_sample margin_ranking_loss_samples[] = {
@@ -171,7 +187,7 @@ static ct_tensor *cosine_embedding_loss_expression(ct_call *call)
 
 ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_cosine_embedding_loss, (ct_tensor *[]){a, b, t}, options, 0, 0);
+    return apply(&ct_op_cosine_embedding_loss, (ct_tensor *[]){a, b, t}, options, MARGIN, 0, 0);
 }
 
 static const ct_sample cosine_embedding_loss_samples[] = {
@@ -218,7 +234,8 @@ static ct_tensor *triplet_margin_loss_expression(ct_call *call)
 ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative,
                                   const ct_criterion_options *options)
 {
-    return apply(&ct_op_triplet_margin_loss, (ct_tensor *[]){anchor, positive, negative}, options, 1, 1e-6);
+    return apply(&ct_op_triplet_margin_loss, (ct_tensor *[]){anchor, positive, negative}, options,
+                 MARGIN | DISTANCE | EPS, 1, 1e-6);
 }
 
 static const ct_sample triplet_margin_loss_samples[] = {
@@ -246,7 +263,7 @@ static ct_tensor *gaussian_nll_loss_expression(ct_call *call)
 
 ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *t, ct_tensor *var, const ct_criterion_options *options)
 {
-    return apply(&ct_op_gaussian_nll_loss, (ct_tensor *[]){x, t, var}, options, 0, 1e-6);
+    return apply(&ct_op_gaussian_nll_loss, (ct_tensor *[]){x, t, var}, options, EPS | FULL, 0, 1e-6);
 }
 
 static const ct_sample gaussian_nll_loss_samples[] = {
@@ -275,7 +292,7 @@ static ct_tensor *poisson_nll_loss_expression(ct_call *call)
 
 ct_tensor *ct_poisson_nll_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_poisson_nll_loss, (ct_tensor *[]){x, t}, options, 0, 1e-8);
+    return apply(&ct_op_poisson_nll_loss, (ct_tensor *[]){x, t}, options, EPS | FULL | RATE, 0, 1e-8);
 }
 
 static const ct_sample poisson_nll_loss_samples[] = {
@@ -301,7 +318,7 @@ static ct_tensor *sigmoid_focal_loss_expression(ct_call *call)
 
 ct_tensor *ct_sigmoid_focal_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_sigmoid_focal_loss, (ct_tensor *[]){x, t}, options, 0, 0);
+    return apply(&ct_op_sigmoid_focal_loss, (ct_tensor *[]){x, t}, options, FOCUS, 0, 0);
 }
 
 static const ct_sample sigmoid_focal_loss_samples[] = {
@@ -323,7 +340,7 @@ static ct_tensor *multilabel_soft_margin_loss_expression(ct_call *call)
 
 ct_tensor *ct_multilabel_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options)
 {
-    return apply(&ct_op_multilabel_soft_margin_loss, (ct_tensor *[]){x, t}, options, 0, 0);
+    return apply(&ct_op_multilabel_soft_margin_loss, (ct_tensor *[]){x, t}, options, 0, 0, 0);
 }
 
 static const ct_sample multilabel_soft_margin_loss_samples[] = {

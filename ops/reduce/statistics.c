@@ -149,11 +149,15 @@ static ct_tensor *mean_square(ct_call *call, ct_tensor *centred)
     return ct__count_reduced(call) > 0 ? ct_mul_scalar(sum, 1 / freedom_of(call)) : ct__mean_of(sum, 0);
 }
 
+/* The mean's part in the gradient is a sum of 0, which an infinite factor would make NaN. */
 static ct_tensor *centred_input(ct_call *call)
 {
     ct_reduce_options keepdim = same_axes(call, true);
     ct_tensor *x = ct_call_input(call, 0);
-    return ct__check_axes(call) == CT_OK ? ct_sub(x, ct_mean(x, &keepdim)) : NULL;
+    if (ct__check_axes(call) != CT_OK)
+        return NULL;
+    ct_tensor *mean = ct_mean(x, &keepdim);
+    return ct_sub(x, freedom_of(call) > 0 ? mean : ct_detach(mean));
 }
 
 static ct_tensor *var_expression(ct_call *call)
