@@ -1,7 +1,7 @@
 /* Gradient clipping: by the norm of all gradients together, and element by element.
  *
  * Invariant: whatever can fail has been done before the first gradient changes. */
-#include "nn_internal.h"
+#include "optimizer_internal.h"
 #include <math.h>
 
 /* ---- one gradient ---- */
@@ -34,20 +34,14 @@ static void change(ct_tensor *gradient, double factor, double bound)
     }
 }
 
-/* ---- those of a module ---- */
-
-/* The gradient of the parameter at index; NULL for a buffer and where there is none. */
-static ct_tensor *gradient_at(const ct_module *module, int64_t index)
-{
-    return ct_module_is_parameter(module, index) ? ct_grad_of(ct_module_tensor(module, index)) : NULL;
-}
+/* ---- those of n parameters ---- */
 
 /* largest times the norm of all gradients divided by largest, so that no power of an element overflows. */
-static double norm_of(const ct_module *module, double p, double largest)
+static double norm_of(ct_tensor *const *parameters, int64_t n, double p, double largest)
 {
     double sum = 0;
-    for (int64_t k = 0; k < ct_module_count(module) && ct_error_code() == CT_OK; k++) {
-        ct_tensor *gradient = gradient_at(module, k);
+    for (int64_t k = 0; k < n && ct_error_code() == CT_OK; k++) {
+        ct_tensor *gradient = ct_grad_of(parameters[k]);
         const void *data = gradient ? ct_data(ct_contiguous(gradient)) : NULL;
         for (int64_t i = 0; data && i < ct_numel(gradient); i++)
             sum = add_to_norm(sum, fabs(element(data, ct_dtype_of(gradient), i)) / largest, p);
@@ -56,20 +50,21 @@ static double norm_of(const ct_module *module, double p, double largest)
 }
 
 /* NaN with an error. */
-static double total_norm(const ct_module *module, double p)
+static double total_norm(ct_tensor *const *parameters, int64_t n, double p)
 {
     if (ct_scope_open() != CT_OK)
         return NAN;
     ct_no_grad_begin();
-    double norm = norm_of(module, INFINITY, 1);
+    double norm = norm_of(parameters, n, INFINITY, 1);
     if (!isinf(p) && norm > 0 && isfinite(norm))
-        norm = norm_of(module, p, norm);
+        norm = norm_of(parameters, n, p, norm);
     ct_no_grad_end();
     return ct__nn_scope_close() == CT_OK ? norm : NAN;
 }
 
-static void own_gradient(ct_tensor *parameter, const ct_tensor *gradient)
+static void own_gradient(ct_tensor *parameter)
 {
+    const ct_tensor *gradient = ct_grad_of(parameter);
     ct_tensor *own = gradient ? ct_empty(ct_dtype_of(gradient), ct_shape(gradient), ct_rank(gradient)) : NULL;
     if (own && ct_copy_(own, gradient) == CT_OK)
         ct_set_grad(parameter, own);
@@ -77,24 +72,52 @@ static void own_gradient(ct_tensor *parameter, const ct_tensor *gradient)
 
 /* Gives every parameter a gradient that is contiguous and has its elements alone: one that is recorded, or a view, does not
  * bear to be changed. */
-static ct_status make_own(const ct_module *module)
+static ct_status make_own(ct_tensor *const *parameters, int64_t n)
 {
     if (ct_scope_open() != CT_OK)
         return ct_error_code();
     ct_no_grad_begin();
-    for (int64_t k = 0; k < ct_module_count(module) && ct_error_code() == CT_OK; k++)
-        own_gradient(ct_module_tensor(module, k), gradient_at(module, k));
+    for (int64_t k = 0; k < n && ct_error_code() == CT_OK; k++)
+        own_gradient(parameters[k]);
     ct_no_grad_end();
     return ct__nn_scope_close();
 }
 
-static ct_status change_all(const ct_module *module, double factor, double bound)
+static ct_status change_all(ct_tensor *const *parameters, int64_t n, double factor, double bound)
 {
-    ct_status status = make_own(module);
-    for (int64_t k = 0; k < ct_module_count(module) && status == CT_OK; k++)
-        if (gradient_at(module, k))
-            change(gradient_at(module, k), factor, bound);
+    ct_status status = make_own(parameters, n);
+    for (int64_t k = 0; k < n && status == CT_OK; k++)
+        if (ct_grad_of(parameters[k]))
+            change(ct_grad_of(parameters[k]), factor, bound);
     return status;
+}
+
+double ct__clip_grad_norm(ct_tensor *const *parameters, int64_t n, double max_norm, const ct_clip_options *o)
+{
+    double norm = total_norm(parameters, n, o->norm_type);
+    if (ct_error_code() != CT_OK)
+        return NAN;
+    if (!isfinite(norm) && o->error_if_nonfinite) {
+        ct_error_set(CT_ERROR_STATE, "clip_grad_norm_: the norm of the gradients is %g, and nothing was changed", norm);
+        return NAN;
+    }
+    double factor = max_norm / (norm + 1e-6);
+    if (isinf(max_norm) || factor >= 1 || change_all(parameters, n, factor, INFINITY) == CT_OK)
+        return norm;
+    return NAN;
+}
+
+/* ---- those of a module ---- */
+
+/* Its parameters, the caller's until free(); NULL with an error. */
+static ct_tensor **parameters_of(const ct_module *module, int64_t *n)
+{
+    ct_tensor **parameters = ct__nn_alloc("clip", ct_module_parameters(module), sizeof *parameters);
+    *n = 0;
+    for (int64_t i = 0; parameters && i < ct_module_count(module); i++)
+        if (ct_module_is_parameter(module, i))
+            parameters[(*n)++] = ct_module_tensor(module, i);
+    return parameters;
 }
 
 /* Error: NULL, argument (the limit is negative or NaN); one that is pending. */
@@ -120,21 +143,20 @@ double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_opti
         ct_error_set(CT_ERROR_ARGUMENT, "clip_grad_norm_: norm_type must be above 0: %g", o->norm_type);
         return NAN;
     }
-    double norm = total_norm(module, o->norm_type);
-    if (ct_error_code() != CT_OK)
-        return NAN;
-    if (!isfinite(norm) && o->error_if_nonfinite) {
-        ct_error_set(CT_ERROR_STATE, "clip_grad_norm_: the norm of the gradients is %g, and nothing was changed", norm);
-        return NAN;
-    }
-    double factor = max_norm / (norm + 1e-6);
-    if (isinf(max_norm) || factor >= 1 || change_all(module, factor, INFINITY) == CT_OK)
-        return norm;
-    return NAN;
+    int64_t n;
+    ct_tensor **parameters = parameters_of(module, &n);
+    double norm = parameters ? ct__clip_grad_norm(parameters, n, max_norm, o) : NAN;
+    free(parameters);
+    return norm;
 }
 
 ct_status ct_clip_grad_value_(ct_module *module, double clip_value)
 {
-    ct_status status = check("clip_grad_value_", module, "clip_value", clip_value);
-    return status == CT_OK ? change_all(module, 1, clip_value) : status;
+    if (check("clip_grad_value_", module, "clip_value", clip_value) != CT_OK)
+        return ct_error_code();
+    int64_t n;
+    ct_tensor **parameters = parameters_of(module, &n);
+    ct_status status = parameters ? change_all(parameters, n, 1, clip_value) : ct_error_code();
+    free(parameters);
+    return status;
 }

@@ -334,6 +334,7 @@ struct ct_batches {
     int64_t size, count; /* samples in a batch; batches in an epoch */
     bool shuffle;
     uint64_t seed;
+    int64_t epoch;
     int64_t next;   /* sample */
     int64_t *order; /* [samples] */
 };
@@ -406,11 +407,19 @@ ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
     if (epoch < 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "batches: epoch %lld", (long long)epoch);
     batches->next = 0;
+    batches->epoch = epoch;
     if (batches->shuffle)
         return draw_order(batches, epoch);
     for (int64_t i = 0; i < ct_dataset_count(batches->dataset); i++)
         batches->order[i] = i;
     return CT_OK;
+}
+
+ct_status ct__batches_begin_next(ct_batches *batches)
+{
+    if (check_batches(batches, "each_batch") != CT_OK)
+        return ct_error_code();
+    return batches->next == 0 ? CT_OK : ct_batches_start(batches, batches->epoch + 1);
 }
 
 bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y)

@@ -60,7 +60,7 @@ ct_module *ct__optimizer_module(const ct_optimizer *optimizer);
 void ct__add_bias(ct_module *module, const char *name, const ct_initializer *initializer, int64_t n, int64_t fan_in,
                   int64_t fan_out);
 
-/* How many rows of logits [n, classes] have their largest element at labels [n]; -1 with an error. */
-int64_t ct__count_correct(ct_tensor *logits, ct_tensor *labels, const char *what);
+/* Goes to the beginning of the next epoch, unless they stand at the beginning of one. */
+ct_status ct__batches_begin_next(ct_batches *batches);
 
 #endif

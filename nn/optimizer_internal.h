@@ -51,6 +51,9 @@ extern const ct__option ct__optimizer_options[CT__OPTIONS];
 double ct__option_get(const ct_optimizer_options *options, const ct__option *option);
 void ct__option_set(ct_optimizer_options *options, const ct__option *option, double value);
 
+/* ct_clip_grad_norm_() for n parameters. */
+double ct__clip_grad_norm(ct_tensor *const *parameters, int64_t n, double max_norm, const ct_clip_options *options);
+
 /* Copies the records that schedule leads to into list [CT__SCHEDULES]; how many, or -1 with an error. */
 int ct__schedule_list(const ct_schedule *schedule, const ct__training_time *whole, ct_schedule *list);
 /* The product of n records' factors, memory [n * CT_SCHEDULE_MEMORY]; NaN with an error. */

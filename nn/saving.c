@@ -194,19 +194,3 @@ ct_status ct__loading_close(ct__loading *loading)
     *loading = (ct__loading){0};
     return status;
 }
-
-/* ---- a module: its tensors, each under the first of its names ---- */
-
-void ct__module_put(const ct_module *module, ct__saving *saving, const char *before)
-{
-    for (int64_t i = 0; i < ct_module_count(module); i++)
-        if (ct_module_tied(module, i) < 0)
-            ct__saving_add(saving, before, ct_module_name(module, i), ct_module_tensor(module, i));
-}
-
-void ct__module_plan(ct_module *module, ct__loading *loading, const char *before)
-{
-    for (int64_t i = 0; i < ct_module_count(module); i++)
-        if (ct_module_tied(module, i) < 0)
-            ct__loading_tensor(loading, before, ct_module_name(module, i), ct_module_tensor(module, i));
-}

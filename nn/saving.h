@@ -50,8 +50,6 @@ void ct__loading_nothing_else(ct__loading *loading);
 ct_status ct__loading_close(ct__loading *loading);
 
 /* What each kind of object puts into such files. */
-void ct__module_put(const ct_module *module, ct__saving *saving, const char *before);
-void ct__module_plan(ct_module *module, ct__loading *loading, const char *before);
 void ct__optimizer_put(const ct_optimizer *optimizer, ct__saving *saving, const char *before);
 void ct__optimizer_plan(ct_optimizer *optimizer, ct__loading *loading, const char *before);
 void ct__average_put(const ct_average *average, ct__saving *saving, const char *before);

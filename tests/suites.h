@@ -54,6 +54,7 @@
     SUITE(layers) \
     SUITE(optimizer) \
     SUITE(schedule) \
+    SUITE(fit) \
     SUITE(objects) \
     SUITE(gradcheck) \
     SUITE(ops) \

@@ -34,12 +34,19 @@ ct_tensor *strided(ct_tensor *x, ct_tensor *w)
     options.padding[1] = CT_ZERO;
     return ct_sum(ct_conv2d(x, w, nullptr, &options), nullptr);
 }
+int64_t first_batch(ct_batches *batches);
+int64_t first_batch(ct_batches *batches)
+{
+    CT_EACH_BATCH (batches, x, y)
+        return ct_size(x, 0) + ct_size(y, 0);
+    return 0;
+}
 PROGRAM
 then
     passed=$((passed + 1))
 else
     failed=$((failed + 1))
-    echo "options do not compile in C++"
+    echo "options and loops over batches do not compile in C++"
 fi
 echo "$passed passed, $failed failed"
 [ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]

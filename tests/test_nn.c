@@ -37,12 +37,14 @@ static void close_scope(void)
 static char folder[64];
 static const char *temporary(const char *name)
 {
-    static char path[128];
+    static char paths[4][128];
+    static int turn;
+    char *path = paths[turn++ % 4];
     if (!*folder) {
         strcpy(folder, "/tmp/cotan-nn-XXXXXX");
         ck_assert_ptr_nonnull(mkdtemp(folder));
     }
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }
 
@@ -1007,7 +1009,7 @@ static bool on_progress(const ct_progress *p, void *user)
     w->calls++;
     ck_assert_int_eq(p->step, w->calls);
     ck_assert(p->epoch_step >= 1 && p->epoch_step <= p->epoch_steps && p->epoch <= p->epochs);
-    ck_assert(p->epoch_accuracy >= 0 && p->epoch_accuracy <= 1 && isfinite(p->epoch_loss));
+    ck_assert(p->epoch_metrics[0] >= 0 && p->epoch_metrics[0] <= 1 && isfinite(p->epoch_loss));
     w->live_last = ct_memory_stats().live_bytes;
     if (p->step == 1) {
         w->first_lr = p->lr;
@@ -1027,7 +1029,7 @@ START_TEST(fit_learns_and_keeps_its_memory)
     ct_optimizer *adam = ct_optimizer_new(m, &ct_rule_adam, .lr = 0.1);
     watch w = {0};
     int64_t scopes = ct_memory_stats().scope_depth;
-    ck_assert_int_eq(ct_fit(linear_model, layer, adam, d, .epochs = 10, .batch_size = 48,
+    ck_assert_int_eq(ct_fit(linear_model, layer, adam, d, .output = NULL, .epochs = 10, .batch_size = 48,
                             .schedule = &ct_schedule_linear, .progress = on_progress, .user = &w),
                      CT_OK);
     ck_assert_int_eq(w.calls, 110); /* 11 batches, the last of 20 */
@@ -1043,9 +1045,9 @@ START_TEST(fit_learns_and_keeps_its_memory)
     ck_assert_double_eq(e.accuracy, (double)e.correct / 500);
 
     w = (watch){.stop_after = 15};
-    ck_assert_int_eq(
-        ct_fit(linear_model, layer, adam, d, .epochs = 10, .batch_size = 48, .progress = on_progress, .user = &w),
-        CT_OK);
+    ck_assert_int_eq(ct_fit(linear_model, layer, adam, d, .output = NULL, .epochs = 10, .batch_size = 48,
+                            .progress = on_progress, .user = &w),
+                     CT_OK);
     ck_assert_int_eq(w.calls, 15);
     ct_optimizer_free(adam);
     ct_module_free(m);
@@ -1061,13 +1063,13 @@ START_TEST(the_means_of_an_epoch_are_over_its_samples)
     ct_optimizer *still = ct_optimizer_new(m, &ct_rule_sgd, .lr = 1e-300); /* 0 in float32 */
     watch w = {0};
     ct_evaluation e;
-    ck_assert_int_eq(
-        ct_fit(linear_model, layer, still, d, .epochs = 2, .batch_size = 50, .progress = on_progress, .user = &w),
-        CT_OK);
+    ck_assert_int_eq(ct_fit(linear_model, layer, still, d, .output = NULL, .epochs = 2, .batch_size = 50,
+                            .progress = on_progress, .user = &w),
+                     CT_OK);
     ck_assert_int_eq(ct_evaluate(linear_model, layer, d, &e), CT_OK);
     ck_assert_int_eq(w.last.epoch_samples, 101);
     ck_assert_double_eq_tol(w.last.epoch_loss, e.loss, 1e-6);
-    ck_assert_double_eq(w.last.epoch_accuracy, e.accuracy);
+    ck_assert_double_eq(w.last.epoch_metrics[0], e.accuracy);
     ct_optimizer_free(still);
     ct_module_free(m);
     ct_dataset_free(d);
@@ -1084,7 +1086,7 @@ static ct_module *trained(uint64_t seed, int threads)
     ct_seed(seed);
     ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1, .momentum = 0.9);
-    ck_assert_int_eq(ct_fit(linear_model, layer, sgd, d, .epochs = 2, .seed = seed), CT_OK);
+    ck_assert_int_eq(ct_fit(linear_model, layer, sgd, d, .output = NULL, .epochs = 2, .seed = seed), CT_OK);
     ct_optimizer_free(sgd);
     ct_dataset_free(d);
     ct_set_num_threads(before);
@@ -1123,17 +1125,17 @@ START_TEST(fit_hands_errors_on)
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
     int depth = ct_memory_stats().scope_depth;
     int64_t live = ct_memory_stats().live_bytes;
-    ck_assert_int_eq(ct_fit(failing_model, layer, sgd, d), CT_ERROR_SHAPE);
+    ck_assert_int_eq(ct_fit(failing_model, layer, sgd, d, .output = NULL), CT_ERROR_SHAPE);
     expect_error(CT_ERROR_SHAPE, "test_nn.c:");
-    ck_assert_int_eq(ct_fit(endless_model, layer, sgd, d), CT_ERROR_STATE);
+    ck_assert_int_eq(ct_fit(endless_model, layer, sgd, d, .output = NULL), CT_ERROR_STATE);
     expect_error(CT_ERROR_STATE, "at step 1 (learning rate 0.1)");
     ct_evaluation e = {.correct = -7};
     ck_assert_int_eq(ct_evaluate(failing_model, layer, d, &e), CT_ERROR_SHAPE);
     ct_error_clear();
     ck_assert_int_eq(e.correct, -7);
-    ck_assert_int_eq(ct_fit(linear_model, layer, sgd, d, .epochs = -1), CT_ERROR_ARGUMENT);
+    ck_assert_int_eq(ct_fit(linear_model, layer, sgd, d, .output = NULL, .epochs = -1), CT_ERROR_ARGUMENT);
     expect_error(CT_ERROR_ARGUMENT, "-1 (");
-    ck_assert_int_eq(ct_fit(linear_model, layer, NULL, d), CT_ERROR_NULL);
+    ck_assert_int_eq(ct_fit(linear_model, layer, NULL, d, .output = NULL), CT_ERROR_NULL);
     expect_error(CT_ERROR_NULL, "optimizer is NULL");
     ck_assert(same_state(m, before));
     ck_assert_int_eq(ct_memory_stats().scope_depth, depth);
@@ -1251,7 +1253,11 @@ static bool build_and_use(ct_tensor *x, ct_tensor *y)
     ct_dataset *d = ct_dataset_new(x, y), *csv = ct_dataset_from_csv(temporary("t.csv"));
     ct_evaluation e;
     good = good && o && d && csv;
-    good = ct_fit(linear_model, layer, o, d, .batch_size = 3) == CT_OK && good;
+    good = ct_fit(linear_model, layer, o, d, .output = NULL, .batch_size = 3, .accumulate = 2, .clip_norm = 1,
+                  .early_stopping = 1, .validation = d, .checkpoint = temporary("c"),
+                  .log = temporary("l.csv")) == CT_OK &&
+           good;
+    remove(temporary("c.safetensors"));
     good = ct_evaluate(linear_model, layer, d, &e) == CT_OK && good;
     good = ct_module_save(m, temporary("m.safetensors")) == CT_OK && good;
     good = ct_module_load(m, temporary("m.safetensors")) == CT_OK && good;
@@ -1295,7 +1301,7 @@ START_TEST(no_memory)
         ck_assert_int_eq(ct_memory_stats().scope_depth, before.scope_depth);
     }
     ck_assert_int_gt(n, _i == 0 ? 30 : 15);
-    remove_files((const char *const[]){"t.csv", "m.safetensors", "o.safetensors"}, 3);
+    remove_files((const char *const[]){"t.csv", "m.safetensors", "o.safetensors", "c.safetensors", "l.csv"}, 5);
     close_scope();
 }
 END_TEST

@@ -17,6 +17,7 @@
     ROW(ct_cross_entropy_options)      \
     ROW(ct_ctc_options)                \
     ROW(ct_dataset_options)            \
+    ROW(ct_evaluate_options)           \
     ROW(ct_fit_options)                \
     ROW(ct_grad_options)               \
     ROW(ct_gradcheck_options)          \
@@ -194,6 +195,7 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_dataset_options, (ct_dataset_from_idx)("a", "b", &options))
     REFUSED(ct_dataset_options, (ct_dataset_from_csv)("a", &options))
     REFUSED(ct_fit_options, (ct_fit)(ct_lenet5_forward, NULL, sgd, data, &options))
+    REFUSED(ct_evaluate_options, (ct_evaluate)(ct_lenet5_forward, NULL, data, &(ct_evaluation){0}, &options))
     REFUSED(ct_gradcheck_options, (ct_gradcheck_op)(ct_ops(&(int){0})[0], NULL, &options))
     REFUSED(ct_interpolate_options, (ct_interpolate)(x, &options))
     REFUSED(ct_local_response_options, (ct_local_response_norm)(x, 1, &options))

@@ -111,7 +111,7 @@ START_TEST(no_epochs_are_no_epochs)
     ct_module *m = ct_module_new(CT_FLOAT32);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd);
     ct_dataset *data = ct_dataset_new(ct_ones(CT_FLOAT32, CT_SHAPE(2, 3)), ct_zeros(CT_INT64, CT_SHAPE(2)));
-    ck_assert_int_eq(ct_fit(forward_once, &calls, sgd, data, .epochs = 0), CT_OK);
+    ck_assert_int_eq(ct_fit(forward_once, &calls, sgd, data, .epochs = 0, .output = NULL), CT_OK);
     ck_assert_int_eq(calls, 0);
     ck_assert_ptr_null(ct_batches_new(data, .size = 0));
     expect_error(NULL, CT_ERROR_ARGUMENT, "batches: size must be at least 1, not 0");

@@ -72,7 +72,7 @@ static void learn(const char *name, ct_model forward, network net)
     ct_dataset *training = part_of(all, 0, SAMPLES - HELD_OUT), *held_out = part_of(all, SAMPLES - HELD_OUT, SAMPLES);
     ct_optimizer *adam = ct_optimizer_new(net.module, &ct_rule_adam, .lr = 0.005);
     ct_evaluation result = {0};
-    ct_fit(forward, &net, adam, training, .epochs = EPOCHS, .seed = 1);
+    ct_fit(forward, &net, adam, training, .epochs = EPOCHS, .seed = 1, .output = NULL);
     ct_evaluate(forward, &net, held_out, &result);
     printf("%-14s %6lld parameters, right after %d epochs: %.3f of those held out\n", name,
            (long long)ct_module_numel(net.module), EPOCHS, result.accuracy);

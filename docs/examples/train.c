@@ -284,44 +284,19 @@ static int check_gradient(const run *r)
     return ct_verdict_good(verdict) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* ---- training, with a progress line ---- */
+/* ---- training ---- */
 
-typedef struct display {
-    bool terminal;
-    double start, epoch_start, last; /* when training, this epoch and the last line began */
-    double *losses;                  /* of every step */
-    double *epochs;                  /* when that was, in epochs */
+typedef struct curve {
+    double *losses; /* of every step */
+    double *epochs; /* when that was, in epochs */
     int64_t steps;
-} display;
+} curve;
 
-static void show_line(const display *d, const ct_progress *p, double now)
+static bool note_loss(const ct_progress *p, void *user)
 {
-    char bar[] = " [....................]";
-    memset(bar + 2, '=', (size_t)(20 * p->epoch_step / p->epoch_steps));
-    double rate = (double)p->epoch_samples / fmax(now - d->epoch_start, 1e-9);
-    double left = (now - d->start) / (double)p->step * (double)(p->steps - p->step);
-    printf("%sepoch %lld/%lld%s  loss %.4f  accuracy %.4f  %.0f images/s  %.0f s left%s", d->terminal ? "\r" : "",
-           (long long)p->epoch, (long long)p->epochs, d->terminal ? bar : "", p->epoch_loss, p->epoch_accuracy, rate,
-           left, d->terminal ? "\033[K" : "");
-    if (!d->terminal || p->epoch_step == p->epoch_steps)
-        putchar('\n');
-    fflush(stdout);
-}
-
-/* On a terminal ten times a second, elsewhere once an epoch. */
-static bool on_progress(const ct_progress *p, void *user)
-{
-    display *d = user;
-    double now = seconds_now();
-    d->losses[d->steps] = p->loss;
-    d->epochs[d->steps++] = (double)p->step / (double)p->epoch_steps;
-    bool epoch_ends = p->epoch_step == p->epoch_steps;
-    if (epoch_ends || (d->terminal && now - d->last > 0.1)) {
-        show_line(d, p, now);
-        d->last = now;
-    }
-    if (epoch_ends)
-        d->epoch_start = now;
+    curve *c = user;
+    c->losses[c->steps] = p->loss;
+    c->epochs[c->steps++] = (double)p->step / (double)p->epoch_steps;
     return true;
 }
 
@@ -338,29 +313,29 @@ static void smooth(const double *values, double *smoothed, int64_t n)
     }
 }
 
-static int draw_loss(const run *r, const display *d)
+static int draw_loss(const run *r, const curve *c)
 {
-    double *smoothed = malloc((size_t)d->steps * sizeof *smoothed);
+    double *smoothed = malloc((size_t)c->steps * sizeof *smoothed);
     if (!smoothed)
         return fputs("train: no memory\n", stderr), EXIT_FAILURE;
-    smooth(d->losses, smoothed, d->steps);
-    const ct_series series[] = {{.label = "each batch", .x = d->epochs, .y = d->losses, .n = d->steps, .faint = true},
-                                {.label = "smoothed", .x = d->epochs, .y = smoothed, .n = d->steps}};
+    smooth(c->losses, smoothed, c->steps);
+    const ct_series series[] = {{.label = "each batch", .x = c->epochs, .y = c->losses, .n = c->steps, .faint = true},
+                                {.label = "smoothed", .x = c->epochs, .y = smoothed, .n = c->steps}};
     ct_status status = ct_plot_svg(path_in(r->settings->out, r->task->loss_file), series, 2,
                                    .title = r->task->data_name, .x_label = "epoch", .y_label = "cross entropy");
     free(smoothed);
     return status == CT_OK ? EXIT_SUCCESS : failed();
 }
 
-static int train_with(const run *r, ct_optimizer *optimizer, display *d)
+static int train_with(const run *r, ct_optimizer *optimizer, curve *c)
 {
     const settings *s = r->settings;
-    d->start = d->epoch_start = seconds_now();
+    double start = seconds_now();
     if (ct_fit(r->task->forward, r->model, optimizer, r->data.train, .epochs = s->epochs, .batch_size = s->batch,
-               .seed = s->seed, .schedule = &ct_schedule_linear, .progress = on_progress, .user = d) != CT_OK)
+               .seed = s->seed, .schedule = &ct_schedule_linear, .progress = note_loss, .user = c) != CT_OK)
         return failed();
-    printf("trained in %.1f s\n", seconds_now() - d->start);
-    return draw_loss(r, d);
+    printf("trained in %.1f s\n", seconds_now() - start);
+    return draw_loss(r, c);
 }
 
 static int train(const run *r)
@@ -370,20 +345,20 @@ static int train(const run *r)
     printf("%s: %lld parameters; Adam, learning rate %g falling to 0, batch %lld, %lld epochs, seed %llu\n",
            r->task->network, (long long)ct_module_numel(r->module), s->lr, (long long)s->batch, (long long)s->epochs,
            (unsigned long long)s->seed);
-    display d = {.terminal = isatty(STDOUT_FILENO)};
-    d.losses = malloc((size_t)steps * sizeof *d.losses);
-    d.epochs = malloc((size_t)steps * sizeof *d.epochs);
+    curve c = {0};
+    c.losses = malloc((size_t)steps * sizeof *c.losses);
+    c.epochs = malloc((size_t)steps * sizeof *c.epochs);
     ct_optimizer *optimizer = ct_optimizer_new(r->module, &ct_rule_adam, .lr = s->lr);
     int status = EXIT_FAILURE;
     if (!optimizer)
         status = failed();
-    else if (!d.losses || !d.epochs)
+    else if (!c.losses || !c.epochs)
         fputs("train: no memory\n", stderr);
     else
-        status = train_with(r, optimizer, &d);
+        status = train_with(r, optimizer, &c);
     ct_optimizer_free(optimizer);
-    free(d.losses);
-    free(d.epochs);
+    free(c.losses);
+    free(c.epochs);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /* Errors, regions, source locations, version and configuration.
  *
  * Invariant: a thread has at most one pending error, the first. Whatever fails while it is pending
- * changes nothing in it; ct_error_clear() makes room for the next. The library never prints. */
+ * changes nothing in it; ct_error_clear() makes room for the next. The library prints what it is asked to print only. */
 #ifndef COTAN_ERROR_H
 #define COTAN_ERROR_H
 

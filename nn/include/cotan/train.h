@@ -1,21 +1,85 @@
-/* Training and evaluation of a model, and the gradient check of a whole one. */
+/* Training and evaluation of a model: the loop, what it watches, its checkpoints; and the gradient check of a whole model.
+ *
+ * A loss, a metric, a schedule or a callback of one's own is a function, or a record with one, that goes where the library's go. */
 #ifndef COTAN_TRAIN_H
 #define COTAN_TRAIN_H
 
 #include <cotan/optimizer.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* ---- training ---- */
+/* ---- batches ---- */
+
+/* A loop over batches that is running: CT_EACH_BATCH()'s own. */
+typedef struct ct_each_batch {
+    ct_batches *batches;
+    int depth; /* scopes that were open around it */
+    bool more; /* the loop has not ended */
+} ct_each_batch;
+
+/* Begins an epoch: the first, or the one after that in which the batches stand. */
+CT_API ct_each_batch ct_each_batch_begin(ct_batches *batches);
+/* Closes the last batch's scope and all that were opened in it, opens one, and makes the next batch there. False at the end of the
+ * epoch, and while an error is pending. */
+CT_API bool ct_each_batch_next(ct_each_batch *each, ct_tensor **x, ct_tensor **y);
+/* Closes the scopes that are open still. */
+CT_API void ct_each_batch_end(ct_each_batch *each);
+
+/* CT_EACH_BATCH(batches, x, y) { ... } runs the block once for each batch of one epoch, in a scope of its own; the next such loop
+ * takes the next epoch. It declares x and y. break, continue, return and goto leave no scope behind; an error ends the loop. */
+#define CT_EACH_BATCH(batches, x, y) CT_EACH_BATCH_(batches, x, y, CT_EACH_NAME_(__LINE__))
+#define CT_EACH_NAME_(line) CT_EACH_PASTE_(line)
+#define CT_EACH_PASTE_(line) ct_each_##line
+#define CT_EACH_BATCH_(batches, x, y, each)                                                                          \
+    for (ct_each_batch each __attribute__((cleanup(ct_each_batch_end))) = ct_each_batch_begin(batches); (each).more; \
+         (each).more = false)                                                                                        \
+        for (ct_tensor *x = NULL, *y = NULL; ct_each_batch_next(&(each), &x, &y);)
+
+/* ---- how good outputs are ---- */
 
 /* Share of the rows of logits [n, classes] whose largest element is at labels [n] (int64). NaN with an error: NULL, shape,
  * dtype. n = 0 gives NaN without one. */
 CT_API double ct_accuracy(ct_tensor *logits, ct_tensor *labels);
 
-/* A loss of a batch: 0-d. */
-typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *labels);
+/* A loss of a batch: 0-d, the mean over its samples. */
+typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *target);
+
+/* A number about a batch, a mean over its samples; NaN with an error. */
+typedef struct ct_metric {
+    const char *name;
+    double (*value)(ct_tensor *output, ct_tensor *target);
+} ct_metric;
+
+/* ct_accuracy(); the mean of (output - target)^2, and of |output - target|. */
+CT_API extern const ct_metric ct_metric_accuracy, ct_metric_mse, ct_metric_mae;
+
+#define CT_METRICS 4 /* metrics of a training, at most */
+
+/* How good a model is on a data set. */
+typedef struct ct_evaluation {
+    double loss, accuracy; /* means over all samples; accuracy NaN if it is not measured */
+    int64_t correct, count;
+    double metrics[CT_METRICS]; /* as they were asked for */
+} ct_evaluation;
+
+typedef struct CT_BY_NAME ct_evaluate_options {
+    CT_OPTIONS_HEAD;
+    ct_loss loss;                         /* NULL: cross entropy */
+    const ct_metric *metrics[CT_METRICS]; /* up to the first NULL; none, and no loss: accuracy */
+    int64_t batch_size;                   /* default 250 */
+} ct_evaluate_options;
+#define CT_DEFAULTS_ct_evaluate_options .batch_size = 250,
+CT_API void ct_evaluate_options_init(ct_evaluate_options *options, size_t size);
+
+/* Loss and metrics of the model on a whole data set, without recording: all modules compute in evaluation. On an error result stays
+ * as it is. */
+CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result,
+                             const ct_evaluate_options *options);
+
+/* ---- training ---- */
 
 /* How far a training is. */
 typedef struct ct_progress {
@@ -25,37 +89,62 @@ typedef struct ct_progress {
     int64_t epoch_samples;           /* samples of this epoch done */
     double loss;                     /* of the last batch */
     double epoch_loss;               /* mean over the samples of this epoch so far */
-    double epoch_accuracy;           /* the same */
-    double lr;                       /* that the last step used */
+    double epoch_metrics[CT_METRICS];
+    double validation_loss; /* at the end of an epoch; NaN before, and without validation */
+    double validation_metrics[CT_METRICS];
+    double lr;                            /* that the last step used */
+    double grad_norm;                     /* before it was clipped; NaN without clip_norm */
+    const ct_metric *metrics[CT_METRICS]; /* up to n_metrics, in the order of the options */
+    int n_metrics;
 } ct_progress;
+
+/* False ends the training. */
+typedef bool (*ct_callback)(const ct_progress *progress, void *user);
+
+/* For .output: the standard output, whatever it is when it is written to. */
+#define CT_STDOUT ((FILE *)(void *)&ct_stdout)
+CT_API extern const char ct_stdout;
 
 typedef struct CT_BY_NAME ct_fit_options {
     CT_OPTIONS_HEAD;
     int64_t epochs;              /* default 1 */
     int64_t batch_size;          /* default 64 */
     uint64_t seed;               /* of the order of samples */
-    const ct_schedule *schedule; /* of the learning rate over all steps and epochs; NULL: constant */
+    const ct_schedule *schedule; /* of the learning rate over all steps and epochs; NULL: the optimiser's own */
     ct_loss loss;                /* NULL: cross entropy, mean over the batch */
-    bool (*progress)(const ct_progress *progress,
-                     void *user); /* after every step; false ends the training. May be NULL */
-    void *user;
+    ct_callback progress;        /* after every batch; may be NULL */
+    void *user;                  /* for the callbacks */
+    const ct_metric *metrics[CT_METRICS]; /* up to the first NULL; none, and no loss: accuracy */
+    const ct_dataset *validation;         /* measured after each epoch; NULL: none */
+    double clip_norm;                     /* as ct_clip_grad_norm_()'s max_norm; CT_UNSET: no clipping */
+    /* Batches that a step of the optimiser is made of, default 1: the gradient is that of the mean over all their samples. */
+    int64_t accumulate;
+    /* Ends the training when that many epochs on end brought no smaller loss (of the validation, if there is one), and puts the best
+     * epoch's weights back, after the last epoch too. CT_UNSET_INT, the default: neither. */
+    int64_t early_stopping;
+    /* "run": after each epoch everything goes into run.safetensors, from which the same call goes on. NULL: nothing. */
+    const char *checkpoint;
+    int64_t checkpoint_steps; /* also after every that many batches; 0: not */
+    ct_average *average;      /* updated after each step, and in the checkpoint; may be NULL */
+    const char *log;          /* "run.csv": a line for each epoch; NULL: none */
+    /* "run": after each epoch draws run.loss.svg and run.<metric>.svg, validation beside training. NULL: nothing. */
+    const char *curves;
+    ct_callback epoch_end; /* after every epoch and its validation; may be NULL */
+    /* Of the progress: a bar that moves if it is a terminal, a line for each epoch if not. Default CT_STDOUT; NULL: silent. */
+    FILE *output;
 } ct_fit_options;
-#define CT_DEFAULTS_ct_fit_options .epochs = 1, .batch_size = 64,
+#define CT_DEFAULTS_ct_fit_options                                                                         \
+    .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \
+    .output = CT_STDOUT,
 CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 
 /* Trains model on the data set. The optimiser's module, if it is in evaluation, is in training meanwhile; parts of it that alone are
- * in evaluation stay so. The schedule scales the optimiser's learning rate, and is taken away at the end. Errors: those of the model, its loss and the optimiser; state (the loss is not finite, named with its step). */
+ * in evaluation stay so. The schedule scales the optimiser's learning rates, and is taken away at the end. With a checkpoint, a training that was killed and is called again in the same way ends with the same bits as one that was not: weights,
+ * optimiser, averages, the thread's generator, the order of samples, the log. Of the library this alone prints by itself, to
+ * .output. Errors: those of the model, its loss, the optimiser and the files; argument; state (the loss is not finite, named with its
+ * step); format (a checkpoint of another training, by what differs). */
 CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
                         const ct_fit_options *options);
-
-/* How good a model is on a data set. */
-typedef struct ct_evaluation {
-    double loss, accuracy; /* means over all samples */
-    int64_t correct, count;
-} ct_evaluation;
-
-/* Loss (cross entropy) and accuracy of the model on a whole data set, without recording: all modules compute in evaluation. */
-CT_API ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result);
 
 /* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in
  * float64 whatever the module's dtype. The model takes its parameters from layers or ct_module_get(): one that it keeps to
@@ -64,9 +153,10 @@ CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *m
                                      ct_loss loss, ct_gradcheck_report *report, const ct_gradcheck_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_each_batch_next(...) ct_at_bool(CT_HERE, ct_each_batch_next(__VA_ARGS__))
 #define ct_accuracy(...) ct_at_value(CT_HERE, ct_accuracy(__VA_ARGS__))
 #define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
-#define ct_evaluate(forward, model, dataset, result) ct_at_status(CT_HERE, ct_evaluate(forward, model, dataset, result))
+#define ct_evaluate(...) ct_at_status(CT_HERE, CT_WITH4(ct_evaluate, ct_evaluate_options, __VA_ARGS__, ))
 #define ct_gradcheck_model(...) \
     (ct_verdict) ct_at_int(CT_HERE, CT_WITH7(ct_gradcheck_model, ct_gradcheck_options, __VA_ARGS__, ))
 #endif

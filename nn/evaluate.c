@@ -1,0 +1,150 @@
+/* How good a model's outputs are: metrics, and evaluation over a data set.
+ *
+ * Invariant: a mean over a data set is the same whatever the size of its batches, to rounding. */
+#include "fit_internal.h"
+#include <math.h>
+
+/* ---- metrics ---- */
+
+static ct_status check_labels(ct_tensor *logits, ct_tensor *labels)
+{
+    char a[CT_NN_SHAPE_TEXT], b[CT_NN_SHAPE_TEXT];
+    if (!logits || !labels)
+        return ct_error_set(CT_ERROR_NULL, "accuracy: the %s are NULL", logits ? "labels" : "logits");
+    if (ct_rank(logits) != 2 || ct_rank(labels) != 1 || ct_size(logits, 0) != ct_size(labels, 0))
+        return ct_error_set(CT_ERROR_SHAPE, "accuracy: logits must be [n,classes] and labels [n]: %s, %s",
+                            ct__nn_shape_text(logits, a), ct__nn_shape_text(labels, b));
+    if (ct_dtype_of(labels) != CT_INT64)
+        return ct_error_set(CT_ERROR_DTYPE, "accuracy: labels must be int64, not %s",
+                            ct_dtype_name(ct_dtype_of(labels)));
+    return CT_OK;
+}
+
+double ct_accuracy(ct_tensor *logits, ct_tensor *labels)
+{
+    if (check_labels(logits, labels) != CT_OK || ct_scope_open() != CT_OK)
+        return NAN;
+    const int64_t *best = ct_data(ct_argmax(logits, 1)), *label = ct_data(ct_contiguous(labels));
+    int64_t correct = 0;
+    for (int64_t i = 0; best && label && i < ct_numel(labels); i++)
+        correct += best[i] == label[i];
+    return ct__nn_scope_close() == CT_OK ? (double)correct / (double)ct_numel(labels) : NAN;
+}
+
+/* The value of a loss function with its default options, without recording. */
+static double value_of(ct_tensor *(*loss)(ct_tensor *, ct_tensor *, const ct_loss_options *), ct_tensor *output,
+                       ct_tensor *target)
+{
+    if (ct_scope_open() != CT_OK)
+        return NAN;
+    ct_no_grad_begin();
+    double value = ct_item(loss(output, target, NULL));
+    ct_no_grad_end();
+    return ct__nn_scope_close() == CT_OK ? value : NAN;
+}
+
+static double mse(ct_tensor *output, ct_tensor *target)
+{
+    return value_of(ct_mse_loss, output, target);
+}
+
+static double mae(ct_tensor *output, ct_tensor *target)
+{
+    return value_of(ct_l1_loss, output, target);
+}
+
+const ct_metric ct_metric_accuracy = {.name = "accuracy", .value = ct_accuracy};
+const ct_metric ct_metric_mse = {.name = "mse", .value = mse};
+const ct_metric ct_metric_mae = {.name = "mae", .value = mae};
+
+/* ---- over batches ---- */
+
+static ct_tensor *mean_cross_entropy(ct_tensor *output, ct_tensor *target)
+{
+    return ct_cross_entropy(output, target, NULL);
+}
+
+ct__measures ct__measures_of(ct_loss loss, const ct_metric *const *metrics)
+{
+    ct__measures m = {.loss = loss ? loss : mean_cross_entropy};
+    while (m.n < CT_METRICS && metrics[m.n]) {
+        m.metrics[m.n] = metrics[m.n];
+        m.n++;
+    }
+    if (!loss && m.n == 0)
+        m.metrics[m.n++] = &ct_metric_accuracy;
+    return m;
+}
+
+ct_status ct__sums_add(ct__sums *sums, const ct__measures *measures, ct_tensor *output, ct_tensor *target, int64_t n,
+                       double loss)
+{
+    for (int i = 0; i < measures->n && ct_error_code() == CT_OK; i++)
+        sums->metrics[i] += measures->metrics[i]->value(output, target) * (double)n;
+    sums->loss += loss * (double)n;
+    sums->samples += n;
+    return ct_error_code();
+}
+
+static ct_status measure_batch(ct_model forward, void *model, const ct__measures *measures, ct_tensor *x, ct_tensor *y,
+                               ct__sums *sums)
+{
+    ct_tensor *output = forward(model, x), *loss = measures->loss(output, y);
+    double value = loss ? ct_item(loss) : NAN;
+    return ct_error_code() == CT_OK ? ct__sums_add(sums, measures, output, y, ct_size(x, 0), value) : ct_error_code();
+}
+
+ct_status ct__measure(ct_model forward, void *model, const ct_dataset *dataset, const ct__measures *measures,
+                      int64_t batch_size, ct__sums *sums)
+{
+    CT_OPTIONS(ct_batches_options, order, .size = batch_size);
+    ct_batches *batches = ct_batches_new(dataset, &order);
+    if (!batches)
+        return ct_error_code();
+    ct_no_grad_begin();
+    ct__evaluation_begin();
+    CT_EACH_BATCH (batches, x, y)
+        measure_batch(forward, model, measures, x, y, sums);
+    ct__evaluation_end();
+    ct_no_grad_end();
+    ct_batches_free(batches);
+    return ct_error_code();
+}
+
+/* ---- evaluate ---- */
+
+CT_OPTIONS_INIT(ct_evaluate_options)
+
+/* The means; accuracy from where it was asked for. */
+static ct_evaluation evaluation_of(const ct__sums *sums, const ct__measures *measures)
+{
+    double n = (double)sums->samples;
+    ct_evaluation e = {.loss = sums->loss / n, .accuracy = NAN, .count = sums->samples};
+    for (int i = 0; i < measures->n; i++) {
+        e.metrics[i] = sums->metrics[i] / n;
+        if (measures->metrics[i] == &ct_metric_accuracy) {
+            e.accuracy = e.metrics[i];
+            e.correct = llround(sums->metrics[i]);
+        }
+    }
+    return e;
+}
+
+ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, ct_evaluation *result,
+                      const ct_evaluate_options *options)
+{
+    CT_READ_OPTIONS(ct_evaluate_options, o, options, "evaluate");
+    if (!o || ct_error_code() != CT_OK)
+        return ct_error_code();
+    if (!forward || !dataset || !result)
+        return ct_error_set(CT_ERROR_NULL, "evaluate: the %s is NULL",
+                            !forward   ? "model"
+                            : !dataset ? "data set"
+                                       : "result");
+    ct__measures measures = ct__measures_of(o->loss, o->metrics);
+    ct__sums sums = {0};
+    ct_status status = ct__measure(forward, model, dataset, &measures, o->batch_size, &sums);
+    if (status == CT_OK)
+        *result = evaluation_of(&sums, &measures);
+    return status;
+}

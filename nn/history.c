@@ -1,0 +1,101 @@
+/* What was measured in each epoch: as a table (CSV), and as curves.
+ *
+ * Invariant: both files are written whole from the history, so that a training that was resumed leaves those of one that was not. */
+#include "fit_internal.h"
+#include <math.h>
+
+/* A row: loss and metrics, those of the validation, the learning rate. */
+enum { LOSS = 0, VALIDATION = 1 + CT_METRICS, RATE = CT__HISTORY_ROW - 1 };
+
+ct_status ct__history_add(ct__fit *f)
+{
+    const ct_progress *p = &f->progress;
+    void *more = realloc(f->history, (size_t)(f->epochs_done + 1) * sizeof *f->history);
+    if (!more)
+        return ct__nn_no_memory("fit");
+    f->history = more;
+    double *row = f->history[f->epochs_done++];
+    row[LOSS] = p->epoch_loss;
+    memcpy(row + LOSS + 1, p->epoch_metrics, sizeof p->epoch_metrics);
+    row[VALIDATION] = p->validation_loss;
+    memcpy(row + VALIDATION + 1, p->validation_metrics, sizeof p->validation_metrics);
+    row[RATE] = p->lr;
+    return CT_OK;
+}
+
+/* ---- the table ---- */
+
+static void write_names(FILE *out, const ct__fit *f, const char *before)
+{
+    fprintf(out, ",%sloss", before);
+    for (int i = 0; i < f->measures.n; i++)
+        fprintf(out, ",%s%s", before, f->measures.metrics[i]->name);
+}
+
+static void write_values(FILE *out, const ct__fit *f, const double *values)
+{
+    for (int i = 0; i < 1 + f->measures.n; i++)
+        fprintf(out, ",%.9g", values[i]);
+}
+
+static ct_status write_log(FILE *out, void *context)
+{
+    const ct__fit *f = context;
+    bool validated = f->options.validation != NULL;
+    fputs("epoch", out);
+    write_names(out, f, "");
+    if (validated)
+        write_names(out, f, "val_");
+    fputs(",lr\n", out);
+    for (int64_t i = 0; i < f->epochs_done; i++) {
+        fprintf(out, "%lld", (long long)i + 1);
+        write_values(out, f, f->history[i] + LOSS);
+        if (validated)
+            write_values(out, f, f->history[i] + VALIDATION);
+        fprintf(out, ",%.9g\n", f->history[i][RATE]);
+    }
+    return CT_OK; /* the stream knows of what could not be written */
+}
+
+/* ---- the curves ---- */
+
+/* One measure over the epochs: training, and validation if there is one. */
+static ct_status draw(const ct__fit *f, int measure, const char *name, double *columns)
+{
+    int64_t n = f->epochs_done;
+    double *epochs = columns, *training = columns + n, *validation = columns + 2 * n;
+    for (int64_t i = 0; i < n; i++) {
+        epochs[i] = (double)i + 1;
+        training[i] = f->history[i][LOSS + measure];
+        validation[i] = f->history[i][VALIDATION + measure];
+    }
+    const ct_series series[] = {{.label = "training", .x = epochs, .y = training, .n = n},
+                                {.label = "validation", .x = epochs, .y = validation, .n = n}};
+    char end[128];
+    snprintf(end, sizeof end, ".%.100s.svg", name);
+    char *path = ct__nn_joined(f->options.curves, end);
+    CT_OPTIONS(ct_plot_options, plot, .title = name, .x_label = "epoch", .y_label = name);
+    ct_status status = path ? ct_plot_svg(path, series, f->options.validation ? 2 : 1, &plot) : ct_error_code();
+    free(path);
+    return status;
+}
+
+static ct_status draw_all(const ct__fit *f)
+{
+    double *columns = ct__nn_alloc("fit", 3 * f->epochs_done, sizeof *columns);
+    ct_status status = columns ? draw(f, 0, "loss", columns) : ct_error_code();
+    for (int i = 0; i < f->measures.n && status == CT_OK; i++)
+        status = draw(f, 1 + i, f->measures.metrics[i]->name, columns);
+    free(columns);
+    return status;
+}
+
+ct_status ct__history_write(const ct__fit *f)
+{
+    ct_status status = CT_OK;
+    if (f->options.log)
+        status = ct_file_write("fit", f->options.log, write_log, (void *)f);
+    if (status == CT_OK && f->options.curves)
+        status = draw_all(f);
+    return status;
+}
