@@ -82,7 +82,9 @@ def enumerators_have_their_names(b, path):
         assert name == "CT_" + b.ct_verdict_name(value).decode(), name
 
 
-def is_default(value, default):
+def is_default(b, value, default):
+    if default == "CT_STDOUT":
+        return value == c.addressof(c.c_char.in_dll(b.library, "ct_stdout"))
     if default == "unset":
         return math.isnan(value) and struct.pack("d", value) != struct.pack("d", math.nan)
     return value == default
@@ -97,7 +99,8 @@ def option_structs_have_their_defaults(b, path):
         assert made.struct_size == c.sizeof(made), name
         for field in fields[1:]:
             value, default = getattr(made, field["name"]), field["default"]
-            good = all(map(is_default, value, default)) if isinstance(default, list) else is_default(value, default)
+            good = (all(is_default(b, v, d) for v, d in zip(value, default)) if isinstance(default, list)
+                    else is_default(b, value, default))
             assert good, (name, field["name"], value, default)
         checked += 1
     assert checked > 20, checked

@@ -6,7 +6,8 @@ usage: make_signatures.py TOP [--check]
 
     constants   {name: number}
     enums       {name: {enumerator: number}}; "" holds those of enums without a name
-    structs     {name: [{name, type, array?, default?}]}: default is of options, null for a pointer, "unset" for CT_UNSET
+    structs     {name: [{name, type, array?, default?}]}: default is of options, null or a name ("CT_STDOUT") for a
+                pointer, "unset" for CT_UNSET
     opaque      [name]: structs of which only pointers are handed out
     callbacks   {name: {result, arguments: [{name, type}]}}
     functions   {name: {header, result, arguments: [{name, type}], variadic?}}: variadic is printf's way
@@ -126,9 +127,10 @@ class Interface:
             value = given.pop(field["name"], None)
             if "array" in field:
                 values = [self.number(v) for v in split(value.strip("{} "))] if value else []
-                field["default"] = values + [0] * (field["array"][0] - len(values))
+                nothing = None if "*" in field["type"] else 0
+                field["default"] = values + [nothing] * (field["array"][0] - len(values))
             elif "*" in field["type"] or field["type"] in self.callbacks:
-                field["default"] = None
+                field["default"] = value
             else:
                 number = self.number(value) if value else 0
                 assert number is not None, (name, field["name"], value)
