@@ -454,6 +454,93 @@ START_TEST(fit_refuses)
 }
 END_TEST
 
+/* ---- how the gradients are ---- */
+
+/* Two layers: a relu of which one unit can never live, a tanh far out, and a step whose size is known. */
+START_TEST(health_of_a_training)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_tensor *w = ct_module_parameter(m, "w", ct_from_values(CT_FLOAT64, CT_VALUES(3, -4, 0), CT_SHAPE(1, 3)));
+    ct_tensor *far = ct_module_parameter(m, "far", ct_full(CT_FLOAT64, 50, CT_SHAPE(1)));
+    ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.5);
+    ct_health *health = ct_health_begin(m);
+    for (int step = 0; step < 2; step++) {
+        ct_scope_open();
+        ct_tensor *x = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2), CT_SHAPE(2, 1));
+        ct_tensor *first = ct_sum(ct_relu(ct_matmul(x, w)));
+        ct_tensor *loss = ct_add(first, ct_sum(ct_tanh(far)));
+        ct_optimizer_zero_grad(sgd);
+        ck_assert_int_eq(ct_backward(loss), CT_OK);
+        if (step == 0)
+            ck_assert_int_eq(ct_optimizer_step(sgd), CT_OK);
+        close_good_scope();
+    }
+    ck_assert_int_eq(ct_health_end(health), CT_OK);
+    int64_t n;
+    const ct_health_row *rows = ct_health_rows(health, &n);
+    ck_assert_int_eq(n, 4);
+    ck_assert_str_eq(rows[0].name, "w");
+    ck_assert_double_eq_tol(rows[0].weight_norm, sqrt(1.5 * 1.5 + 16), 1e-12);
+    ck_assert_double_eq_tol(rows[0].grad_norm, 3, 1e-12); /* of {3, 0, 0}, twice */
+    ck_assert_double_eq_tol(rows[0].update_ratio, 1.5 / 5, 1e-12);
+    ck_assert(isnan(rows[0].dead) && isnan(rows[2].weight_norm));
+    ck_assert_str_eq(rows[2].name, "relu 1");
+    ck_assert_double_eq_tol(rows[2].dead, 2. / 3, 1e-12);
+    ck_assert_str_eq(rows[3].name, "tanh 2");
+    ck_assert_double_eq(rows[3].saturated, 1);
+    FILE *f = fopen(scratch("table"), "w");
+    ck_assert_int_eq(ct_health_print(health, f), CT_OK);
+    fclose(f);
+    size_t size;
+    char *text = read_scratch("table", &size);
+    ck_assert(text && strstr(text, "\nw ") && strstr(text, "3.00e-01") && strstr(text, "0.667") &&
+              !strstr(text, "nan"));
+    free(text);
+    ck_assert_int_eq(ct_health_plot(health, scratch("h.svg")), CT_OK);
+    text = read_scratch("h.svg", &size);
+    ck_assert(text && strstr(text, "norm of gradient"));
+    free(text);
+    ck_assert_int_ne(ct_health_end(health), CT_OK);
+    expect_failure_of(CT_ERROR_STATE, "ended already");
+    ct_health_free(health);
+    ct_health_free(NULL);
+    ck_assert_ptr_null(ct_health_begin(NULL));
+    expect_failure_of(CT_ERROR_NULL, "module is NULL");
+    ct_optimizer_free(sgd);
+    ct_module_free(m);
+}
+END_TEST
+
+/* Names of layers, convolutions by channel; and freeing it ends it. */
+START_TEST(health_of_layers)
+{
+    ct_module *m = ct_module_new(CT_FLOAT32);
+    ct_module *fc = ct_linear_new(m, "fc", 4, 3);
+    int64_t live = ct_memory_stats().live_bytes;
+    ct_health *health = ct_health_begin(m);
+    ct_scope_open();
+    ct_region_begin("head");
+    ct_sigmoid(ct_linear_forward(fc, ct_zeros(CT_FLOAT32, CT_SHAPE(5, 4))));
+    ct_region_end();
+    double channels[] = {-1, -1, 1, -1, 0, -1, -1, -1};
+    ct_relu(ct_from_values(CT_FLOAT32, channels, 8, CT_SHAPE(1, 2, 2, 2)));
+    int64_t n;
+    const ct_health_row *rows = ct_health_rows(health, &n);
+    ck_assert_int_eq(n, 4);
+    ck_assert(isnan(rows[0].grad_norm) && isnan(rows[0].update_ratio));
+    ck_assert_str_eq(rows[2].name, "head.sigmoid");
+    ck_assert_double_eq(rows[2].saturated, 0);
+    ck_assert_double_eq(rows[3].dead, 0.5);
+    close_good_scope();
+    ct_health_free(health);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, live);
+    ct_scope_open();
+    ck_assert_ptr_nonnull(ct_relu(ct_zeros(CT_FLOAT32, CT_SHAPE(2, 2))));
+    close_good_scope();
+    ct_module_free(m);
+}
+END_TEST
+
 /* ---- the loop over batches ---- */
 
 static int64_t first_of_epoch(ct_batches *batches)
@@ -563,6 +650,11 @@ Suite *ct_suite_fit(void)
     tcase_add_test(t, a_checkpoint_that_does_not_fit_changes_nothing);
     tcase_add_test(t, logs_and_curves);
     tcase_add_test(t, a_line_for_each_epoch_where_there_is_no_terminal);
+    suite_add_tcase(suite, t);
+
+    t = case_without_error("health");
+    tcase_add_test(t, health_of_a_training);
+    tcase_add_test(t, health_of_layers);
     suite_add_tcase(suite, t);
 
     t = case_without_error("each batch");

@@ -146,6 +146,39 @@ CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 CT_API ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const ct_dataset *dataset,
                         const ct_fit_options *options);
 
+/* ---- how the gradients are ---- */
+
+/* A parameter or an activation over the steps that were watched. What a row does not have is NaN. */
+typedef struct ct_health_row {
+    const char *
+        name; /* "fc1.weight"; "fc1.relu" or, outside of any layer, "relu 2": the second activation of a forward pass */
+    double weight_norm;  /* of a parameter, at the last step */
+    double grad_norm;    /* mean over the steps of the norm of its gradient, as backward left it */
+    double update_ratio; /* mean over the steps of |change| / |parameter|: about 1e-3 is usual, 1e-6 hardly learns */
+    double dead;         /* of relu: share of its units (axis 1) that were 0 for every sample of every step */
+    double saturated;    /* of tanh and sigmoid: share of elements within 1.5 % of the range from one of its ends */
+} ct_health_row;
+
+/* A watch over a training that is running. */
+typedef struct ct_health ct_health;
+
+/* From now on every backward, every step of an optimiser and every relu, tanh and sigmoid of this thread is watched, until
+ * ct_health_end(). The module must live as long. The caller's until ct_health_free(). Errors: NULL, memory, state (called by an
+ * observer). */
+CT_API ct_health *ct_health_begin(ct_module *module);
+/* Ends the watch; what it saw stays to be looked at. Errors: NULL, state (it has ended), and what it ran into (memory). */
+CT_API ct_status ct_health_end(ct_health *health);
+CT_API void ct_health_free(ct_health *health); /* NULL is fine; ends it */
+/* The rows: parameters in the module's order, then activations in the order of their first call. They belong to health. */
+CT_API const ct_health_row *ct_health_rows(const ct_health *health, int64_t *n);
+/* A table of the rows. Errors: NULL, io. */
+CT_API ct_status ct_health_print(const ct_health *health, FILE *stream);
+/* Draws the norms of the gradients and the update ratios, layer by layer, as powers of ten, into an SVG file. Errors: NULL, argument
+ * (nothing was watched), io, memory. */
+CT_API ct_status ct_health_plot(const ct_health *health, const char *path);
+
+/* ---- the gradient check of a whole model ---- */
+
 /* Gradient-checks the loss (NULL: cross entropy) of the model on a batch with respect to every parameter of its module, in
  * float64 whatever the module's dtype. The model takes its parameters from layers or ct_module_get(): one that it keeps to
  * itself cannot be varied (error: state). Result, report and options are ct_gradcheck()'s. */
@@ -154,6 +187,11 @@ CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *m
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_each_batch_next(...) ct_at_bool(CT_HERE, ct_each_batch_next(__VA_ARGS__))
+#define ct_health_begin(module) ct_at_object(CT_HERE, ct_health_begin(module))
+#define ct_health_end(health) ct_at_status(CT_HERE, ct_health_end(health))
+#define ct_health_rows(...) ((const ct_health_row *)ct_at_object(CT_HERE, (void *)ct_health_rows(__VA_ARGS__)))
+#define ct_health_print(health, stream) ct_at_status(CT_HERE, ct_health_print(health, stream))
+#define ct_health_plot(health, path) ct_at_status(CT_HERE, ct_health_plot(health, path))
 #define ct_accuracy(...) ct_at_value(CT_HERE, ct_accuracy(__VA_ARGS__))
 #define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
 #define ct_evaluate(...) ct_at_status(CT_HERE, CT_WITH4(ct_evaluate, ct_evaluate_options, __VA_ARGS__, ))
