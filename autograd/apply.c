@@ -196,12 +196,11 @@ const char *ct_call_shapes(const ct_call *call)
     return text;
 }
 
-/* What a function sets outlives the scopes that it opened. */
-static void hand_over(const ct_call *call, ct_tensor *t)
+void ct__hand_over(ct_tensor *t, ct_scope *to)
 {
-    for (ct_scope *scope = ct__scope_current(); t->scope != call->scope && scope != call->scope; scope = scope->parent)
+    for (ct_scope *scope = ct__scope_current(); t->scope != to && scope != to; scope = scope->parent)
         if (t->scope == scope)
-            ct__scope_move(t, call->scope);
+            ct__scope_move(t, to);
 }
 
 ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
@@ -213,7 +212,7 @@ ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
         return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "output %d is NULL", i);
     }
     call->outputs[i] = t;
-    hand_over(call, t);
+    ct__hand_over(t, call->scope);
     return CT_OK;
 }
 
@@ -237,7 +236,7 @@ ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
     }
     call->grad_inputs[i] = grad;
     if (CT_UNLIKELY(grad->scope != call->scope))
-        hand_over(call, grad);
+        ct__hand_over(grad, call->scope);
     return CT_OK;
 }
 

@@ -57,6 +57,12 @@ ct_status ct__backward_by_definition(ct_call *call);
 ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                ct_tensor **outputs);
 
+/* x as a result: the same elements, a tensor of its own. */
+extern const ct_op ct__again;
+
+/* What a function hands out outlives the scopes that it has opened: t, if one of those inside scope `to` owns it, goes there. */
+void ct__hand_over(ct_tensor *t, ct_scope *to);
+
 /* Instead of ct_call_set_grad(): the gradient of input i is grad in the part of it that begins offset elements behind its first and
  * has these strides, those of a row-major tensor of its shape counting, and 0 elsewhere. It is added where it lies, so that a
  * part costs as much as it has elements. Only while ct__call_adds_parts(): a run that records, or is observed, needs the whole
@@ -180,12 +186,14 @@ static inline void ct__node_input_info(const struct ct_node *node, int i, const 
 /* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
 bool ct__record_all_inputs(bool on);
 
-/* The things the engine does to gradients; ops fills this in when it is loaded. */
+/* What is done to gradients here, in the engine and in functional.c; ops fills this in when it is loaded. */
 typedef struct ct_engine_ops {
     ct_tensor *(*add)(ct_tensor *a, ct_tensor *b);                      /* recorded */
     ct_tensor *(*sum_to)(ct_tensor *t, const int64_t *shape, int rank); /* recorded; shape is t's before broadcasting */
     void (*add_in_place)(ct_tensor *sum, const ct_tensor *t);           /* same shape, float; sum is contiguous */
     ct_status (*add_to_part)(ct_tensor *part, const ct_tensor *t);      /* the same for any strides; error: memory */
+    ct_tensor *(*concat)(ct_tensor *const *tensors, int n, int axis);   /* recorded, and so is reshape */
+    ct_tensor *(*reshape)(ct_tensor *t, const int64_t *shape, int rank);
 } ct_engine_ops;
 extern ct_engine_ops ct__engine_ops;
 

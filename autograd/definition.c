@@ -61,29 +61,29 @@ ct_status ct__forward_by_definition(ct_call *call)
 
 /* ---- backward: an input that is cut off ---- */
 
-static ct_status rerun_input_infer(ct_call *call)
+static ct_status again_infer(ct_call *call)
 {
     const ct_tensor *x = call->inputs[0];
     return ct_call_output_view(call, 0, 0, x->offset, x->shape, x->strides, x->rank);
 }
 
-static ct_status rerun_input_backward(ct_call *call)
+static ct_status again_backward(ct_call *call)
 {
     return ct_call_set_grad(call, 0, ct_call_grad_output(call, 0));
 }
 
-static const ct_op rerun_input = {.name = "rerun_input",
-                                  .gradient = "g",
-                                  .min_inputs = 1,
-                                  .max_inputs = 1,
-                                  .infer = rerun_input_infer,
-                                  .backward = rerun_input_backward};
+const ct_op ct__again = {.name = "again",
+                         .gradient = "g",
+                         .min_inputs = 1,
+                         .max_inputs = 1,
+                         .infer = again_infer,
+                         .backward = again_backward};
 
 /* x again, as the result of a node that leads nowhere yet. */
 static ct_tensor *cut_off(ct_tensor *x)
 {
     ct_tensor *leaf = ct_set_requires_grad(ct_detach(x), true);
-    return ct_apply(&rerun_input, &leaf, 1, NULL);
+    return ct_apply(&ct__again, &leaf, 1, NULL);
 }
 
 /* ---- backward: the run ---- */

@@ -22,6 +22,7 @@
     SUITE(profile) \
     SUITE(door) \
     SUITE(definition) \
+    SUITE(functional) \
     SUITE(alias) \
     SUITE(memory) \
     SUITE(guard) \

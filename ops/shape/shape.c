@@ -901,3 +901,9 @@ const ct_op ct_op_concat = {
                                    {"3", &(one_axis){0}},
                                    {0}},
 };
+
+__attribute__((constructor)) static void serve_engine(void)
+{
+    ct__engine_ops.concat = ct_concat;
+    ct__engine_ops.reshape = ct_reshape;
+}

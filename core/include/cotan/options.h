@@ -129,6 +129,8 @@ CT_API bool ct_option_refused(const char *function, const char *member, const vo
 #define CT_WITH3(function, type, a, b, c, ...) CT_CALL_(function(a, b, c, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH4(function, type, a, b, c, d, ...) CT_CALL_(function(a, b, c, d, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH5(function, type, a, b, c, d, e, ...) CT_CALL_(function(a, b, c, d, e, CT_GIVEN(type, __VA_ARGS__)))
+#define CT_WITH6(function, type, a, b, c, d, e, f, ...) \
+    CT_CALL_(function(a, b, c, d, e, f, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH7(function, type, a, b, c, d, e, f, g, ...) \
     CT_CALL_(function(a, b, c, d, e, f, g, CT_GIVEN(type, __VA_ARGS__)))
 #endif

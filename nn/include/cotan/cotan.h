@@ -5,6 +5,7 @@
 #include <cotan/autograd.h>
 #include <cotan/error.h>
 #include <cotan/file.h>
+#include <cotan/functional.h>
 #include <cotan/gradcheck.h>
 #include <cotan/graph.h>
 #include <cotan/nn.h>
