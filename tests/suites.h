@@ -52,6 +52,7 @@
     SUITE(matmul) \
     SUITE(linalg) \
     SUITE(nn) \
+    SUITE(metrics) \
     SUITE(layers) \
     SUITE(optimizer) \
     SUITE(schedule) \

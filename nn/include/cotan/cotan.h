@@ -8,6 +8,7 @@
 #include <cotan/functional.h>
 #include <cotan/gradcheck.h>
 #include <cotan/graph.h>
+#include <cotan/metrics.h>
 #include <cotan/nn.h>
 #include <cotan/object.h>
 #include <cotan/observe.h>
