@@ -2,7 +2,9 @@
  * constant of the graph. */
 #include "autograd_internal.h"
 #include <cotan/ops.h>
+#include "loss/kernels_softmax.h"
 #include <math.h>
+#include <string.h>
 
 /* ---- scaled_dot_product_attention ---- */
 
@@ -17,6 +19,97 @@ static ct_tensor *causal_mask(int64_t queries, int64_t keys)
     ct_tensor *query = ct_reshape(ct_arange(CT_INT64, 0, 1, queries), (const int64_t[]){queries, 1}, 2);
     return ct_le(ct_arange(CT_INT64, 0, 1, keys), query);
 }
+
+/* ---- causal_softmax: the softmax of rows of which query i sees keys 0..i ---- */
+
+static ct_tensor *causal_softmax_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    if (ct_rank(x) < 2) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes scores [..., L, S]: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    ct_tensor *seen = causal_mask(ct_size(x, -2), ct_size(x, -1));
+    return ct_softmax(ct_where(seen, x, ct_scalar(ct_dtype_of(x), -INFINITY)), -1);
+}
+
+static ct_status causal_softmax_infer(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0);
+    if (ct_rank(x) < 2)
+        return ct_call_error(call, CT_ERROR_SHAPE, "takes scores [..., L, S]: %s", ct_call_shapes(call));
+    return ct_call_output_like(call, 0, x);
+}
+
+/* Rows of y from those of a and, in backward, b: the kernel works on what a query sees, and the rest is 0. */
+typedef struct causal_rows {
+    ct_row_kernel *kernel;
+    int64_t queries, keys, size; /* size: of an element */
+    const char *a, *b;
+    char *y;
+} causal_rows;
+
+/* One task: the rows of one matrix. */
+static void causal_task(void *context, int64_t index)
+{
+    const causal_rows *r = context;
+    int64_t bytes = r->keys * r->size;
+    for (int64_t i = 0; i < r->queries; i++) {
+        int64_t seen = i < r->keys ? i + 1 : r->keys, at = (index * r->queries + i) * bytes;
+        r->kernel(seen, r->a + at, r->b ? r->b + at : NULL, r->y + at);
+        memset(r->y + at + seen * r->size, 0, (size_t)((r->keys - seen) * r->size));
+    }
+}
+
+static void run_causal(const ct_tensor *x, causal_rows r)
+{
+    r.queries = ct_size(x, -2);
+    r.keys = ct_size(x, -1);
+    r.size = ct__size_of(ct_dtype_of(x));
+    if (ct_numel(x) > 0)
+        ct__parallel(ct_numel(x) / (r.queries * r.keys), causal_task, &r);
+}
+
+static const ct_softmax_kernels *softmax_kernels(const ct_tensor *x)
+{
+    return ct__softmax_kernels(ct_dtype_of(x) == CT_FLOAT64);
+}
+
+static ct_status causal_softmax_forward(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0);
+    const void *a = ct_call_input_data(call, 0);
+    if (!a)
+        return ct_error_code();
+    run_causal(x, (causal_rows){.kernel = softmax_kernels(x)->softmax, .a = a, .y = ct_call_output_data(call, 0)});
+    return CT_OK;
+}
+
+static ct_status causal_softmax_backward(ct_call *call)
+{
+    const ct_tensor *y = ct_call_output(call, 0);
+    const void *g = ct_call_grad_output_data(call, 0);
+    void *grad = ct_call_grad_input_data(call, 0);
+    if (!y || !g || !grad)
+        return ct_error_code();
+    run_causal(y, (causal_rows){.kernel = softmax_kernels(y)->softmax_backward, .a = g, .b = ct__ptr(y), .y = grad});
+    return CT_OK;
+}
+
+const ct_op ct_op_causal_softmax = {
+    .name = "causal_softmax",
+    .gradient = "y (g - sum of g y over the keys that are seen), 0 for the others",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .saves = CT_SAVE_OUTPUT(0),
+    .infer = causal_softmax_infer,
+    .forward = causal_softmax_forward,
+    .backward = causal_softmax_backward,
+    .expression = causal_softmax_expression,
+    .samples = (const ct_sample[]){{"2x3x5x7", NULL}, {"4x3", NULL}, {"2x19x21", NULL}, {"3x0", NULL}, {NULL, NULL}},
+};
+
+/* ---- the scores and what is made of them ---- */
 
 static ct_tensor *mask_scores(ct_tensor *scores, ct_tensor *mask)
 {
@@ -64,9 +157,11 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
     }
     double scale = a->own_scale ? a->scale : 1 / sqrt((double)ct_size(q, -1));
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
-    if (mask || a->is_causal)
-        scores = mask_scores(scores, mask ? mask : causal_mask(ct_size(q, -2), ct_size(k, -2)));
-    return ct_matmul(ct_dropout(weights_of(scores, mask != NULL), a->dropout, true), v);
+    if (mask)
+        scores = mask_scores(scores, mask);
+    ct_tensor *weights =
+        a->is_causal ? ct_apply(&ct_op_causal_softmax, &scores, 1, NULL) : weights_of(scores, mask != NULL);
+    return ct_matmul(ct_dropout(weights, a->dropout, true), v);
 }
 
 static const ct_sample attention_samples[] = {
