@@ -57,6 +57,14 @@ ct_status ct__backward_by_definition(ct_call *call);
 ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                ct_tensor **outputs);
 
+/* The call's backward by a function that makes its outputs again from inputs first, ..., first + count - 1, as it is given them,
+ * and from the leaves that the inputs behind those are. */
+typedef ct_status (*ct__rerun_function)(const ct_call *call, ct_tensor *const *inputs, ct_tensor **outputs);
+ct_status ct__backward_by_rerun(ct_call *call, int first, int count, ct__rerun_function run);
+/* ct_grad() for a node's backward that runs a graph of its own: the hooks of leaves wait for the run around it. */
+ct_status ct__grad_within(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                          ct_tensor **results, const ct_grad_options *options);
+
 /* x as a result: the same elements, a tensor of its own. */
 extern const ct_op ct__again;
 

@@ -115,6 +115,7 @@ typedef struct ct_gathered {
 typedef struct ct_run {
     ct_order order;
     bool chosen; /* ct_grad: only what leads to wanted tensors runs, and leaves accumulate nothing */
+    bool within; /* part of another run, in which the leaves' hooks wait for the whole gradient */
     bool retain, create;
     ct_tensor *const *inputs; /* ct_grad's */
     ct_tensor **results;
@@ -569,7 +570,7 @@ static ct_status prepare_leaves(const ct_run *run)
     ct__scope_push(&inner);
     ct_status status = CT_OK;
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
-        if (g->grad && g->leaf->hooks)
+        if (g->grad && g->leaf->hooks && !run->within)
             status = run_hooks(run->create, &g->leaf->hooks, 0, &g->grad);
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
         status = prepare_leaf(run, g);
@@ -782,8 +783,8 @@ static ct_status finish_grad(ct_run *run, ct_status status, bool allow_unused)
     return status;
 }
 
-ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
-                   ct_tensor **results, const ct_grad_options *options)
+static ct_status run_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                          ct_tensor **results, const ct_grad_options *options, bool within)
 {
     CT_READ_OPTIONS(ct_grad_options, o, options, "grad");
     ct_status status = o ? check_grad_call(outputs, n_outputs, inputs, n_inputs, results, o) : ct_error_code();
@@ -792,6 +793,7 @@ ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *i
     if (status != CT_OK)
         return status;
     ct_run run = {.chosen = true,
+                  .within = within,
                   .retain = o->retain_graph || o->create_graph,
                   .create = o->create_graph,
                   .inputs = inputs,
@@ -804,6 +806,18 @@ ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *i
     for (int i = 0; i < n_inputs; i++)
         ct__tensor_unref(inputs[i]);
     return status;
+}
+
+ct_status(ct_grad)(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                   ct_tensor **results, const ct_grad_options *options)
+{
+    return run_grad(outputs, n_outputs, inputs, n_inputs, results, options, false);
+}
+
+ct_status ct__grad_within(ct_tensor *const *outputs, int n_outputs, ct_tensor *const *inputs, int n_inputs,
+                          ct_tensor **results, const ct_grad_options *options)
+{
+    return run_grad(outputs, n_outputs, inputs, n_inputs, results, options, true);
 }
 
 CT_OPTIONS_INIT(ct_backward_options)

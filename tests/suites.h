@@ -23,6 +23,7 @@
     SUITE(door) \
     SUITE(definition) \
     SUITE(functional) \
+    SUITE(checkpoint) \
     SUITE(alias) \
     SUITE(memory) \
     SUITE(guard) \
