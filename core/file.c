@@ -337,3 +337,15 @@ ct_status ct__write_elements(const char *what, const char *path, FILE *stream, c
     ct__free(copy, bytes);
     return status;
 }
+
+/* ---- numbers ---- */
+
+uint32_t ct__widen_half(uint32_t half)
+{
+    float value = (float)(half & 0x3ff) * 0x1p-24f; /* of a subnormal one */
+    uint32_t bits, exponent = half >> 10 & 31;
+    memcpy(&bits, &value, sizeof bits);
+    if (exponent > 0)
+        bits = (exponent == 31 ? 255 : exponent + 112) << 23 | (half & 0x3ff) << 13;
+    return bits | (half & 0x8000) << 16;
+}

@@ -37,4 +37,7 @@ ct_status ct__stream_read(const ct__stream *s, char *data, uint64_t bytes, uint6
 /* An error (format) if bytes are more than the file may become. */
 ct_status ct__stream_check(const ct__stream *s, uint64_t bytes);
 
+/* The bits of a float32 of the value of an IEEE half. */
+uint32_t ct__widen_half(uint32_t half);
+
 #endif

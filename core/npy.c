@@ -216,17 +216,6 @@ static ct_status check_size(const ct__npy_source *s, const description *d)
                                (unsigned long long)s->most);
 }
 
-/* A float32 of the value of an IEEE half. */
-static uint64_t widen_half(uint64_t half)
-{
-    float value = (float)(half & 0x3ff) * 0x1p-24f; /* of a subnormal one */
-    uint32_t bits, exponent = (uint32_t)(half >> 10 & 31);
-    memcpy(&bits, &value, sizeof bits);
-    if (exponent > 0)
-        bits = (exponent == 31 ? 255 : exponent + 112) << 23 | (uint32_t)(half & 0x3ff) << 13;
-    return bits | (uint32_t)(half & 0x8000) << 16;
-}
-
 /* The element that the file has at those bytes, as the bits of the dtype in memory. */
 static uint64_t widen(const element_type *type, const unsigned char *bytes, bool big_endian)
 {
@@ -236,7 +225,7 @@ static uint64_t widen(const element_type *type, const unsigned char *bytes, bool
     const uint64_t sign = UINT64_C(1) << (8 * type->size - 1);
     if (type->kind == SIGNED)
         return (value ^ sign) - sign;
-    return type->kind == REAL && type->size == 2 ? widen_half(value) : value;
+    return type->kind == REAL && type->size == 2 ? ct__widen_half((uint32_t)value) : value;
 }
 
 /* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is written over

@@ -15,16 +15,30 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 #define LENGTH_BYTES 8
 #define HEADER_LIMIT 100000000 /* bytes, as in the format's own reader */
 
-static const char *const dtype_codes[] = {
-    [CT_FLOAT32] = "F32", [CT_FLOAT64] = "F64", [CT_INT64] = "I64", [CT_INT32] = "I32", [CT_UINT8] = "U8",
+/* What files have, and what it is in memory. Those of one dtype begin with the one that is saved. */
+static const struct stored {
+    const char *code;
+    ct_dtype dtype;
+    int64_t size; /* bytes of an element in the file */
+} stored[] = {
+    {"F32", CT_FLOAT32, 4}, {"F64", CT_FLOAT64, 8}, {"I64", CT_INT64, 8},    {"I32", CT_INT32, 4},
+    {"U8", CT_UINT8, 1},    {"F16", CT_FLOAT32, 2}, {"BF16", CT_FLOAT32, 2}, {"BOOL", CT_UINT8, 1},
 };
+
+static const char *code_of(ct_dtype dtype)
+{
+    const struct stored *s = stored;
+    while (s->dtype != dtype)
+        s++;
+    return s->code;
+}
 
 /* ---- saving: the header ---- */
 
 /* Adds {name: {dtype, shape, data_offsets}} for tensor i, whose bytes end at *end. */
 static ct_status describe(json_t *header, const char *name, const ct_tensor *t, size_t *end)
 {
-    const char *code = dtype_codes[ct_dtype_of(t)];
+    const char *code = code_of(ct_dtype_of(t));
     size_t begin = *end;
     *end += (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
     if (json_object_get(header, name) || strcmp(name, "__metadata__") == 0)
@@ -226,7 +240,7 @@ static ct_status read_header(reader *r, json_t **header)
 /* Where one tensor lies, as the header says. */
 typedef struct span {
     const char *name; /* belongs to the header */
-    ct_dtype dtype;
+    const struct stored *stored;
     int rank;
     int64_t shape[CT_MAX_RANK];
     uint64_t begin, end; /* bytes after the header */
@@ -236,9 +250,9 @@ typedef struct span {
 static ct_status read_dtype(const reader *r, const json_t *value, span *s)
 {
     const char *code = json_string_value(value);
-    for (size_t i = 0; code && i < sizeof dtype_codes / sizeof *dtype_codes; i++)
-        if (strcmp(code, dtype_codes[i]) == 0) {
-            s->dtype = (ct_dtype)i;
+    for (size_t i = 0; code && i < sizeof stored / sizeof *stored; i++)
+        if (strcmp(code, stored[i].code) == 0) {
+            s->stored = &stored[i];
             return CT_OK;
         }
     return code ? format_error(r, "tensor '%.100s' has dtype %.20s, which cotan does not have", s->name, code)
@@ -254,7 +268,7 @@ static ct_status read_shape(const reader *r, const json_t *value, span *s, uint6
         return format_error(r, "tensor '%.100s' has %zu axes, more than %d", s->name, json_array_size(value),
                             CT_MAX_RANK);
     s->rank = (int)json_array_size(value);
-    int64_t most = (int64_t)ct_dtype_size(s->dtype); /* bytes, were no size 0 */
+    int64_t most = s->stored->size; /* bytes, were no size 0 */
     bool too_large = false, empty = false;
     for (int i = 0; i < s->rank; i++) {
         const json_t *size = json_array_get(value, (size_t)i);
@@ -319,13 +333,17 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
     }
     if (n > 0)
         qsort(spans, (size_t)n, sizeof *spans, by_place);
-    uint64_t end = 0;
+    uint64_t end = 0, wider = r->bytes; /* wider: in memory */
     for (i = 0; i < n; i++) {
         if (spans[i].begin != end)
             return format_error(r, "tensor '%.100s' begins at byte %llu; the one before ends at %llu", spans[i].name,
                                 (unsigned long long)spans[i].begin, (unsigned long long)end);
         end = spans[i].end;
+        wider += spans[i].stored->size < (int64_t)ct_dtype_size(spans[i].stored->dtype) ? end - spans[i].begin : 0;
     }
+    if (wider > r->most)
+        return format_error(r, "%llu bytes in memory, %llu are allowed; .max_bytes allows more",
+                            (unsigned long long)wider, (unsigned long long)r->most);
     return end == r->bytes ? CT_OK
                            : format_error(r, "the tensors have %llu bytes, the file has %llu for them",
                                           (unsigned long long)end, (unsigned long long)r->bytes);
@@ -348,15 +366,37 @@ static ct_tensor_file *new_file(const span *spans, int64_t n)
     return file;
 }
 
+/* In place: n halves or bfloat16 at the end of data become n float32. The i-th is read before anything is written over it. */
+static void widen(float *data, int64_t n, bool bfloat)
+{
+    const uint16_t *halves = (const uint16_t *)(const void *)data + n;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t half = halves[i], bits = bfloat ? half << 16 : ct__widen_half(half);
+        memcpy(data + i, &bits, sizeof bits);
+    }
+}
+
+/* Reads the tensor's bytes into t. */
+static ct_status read_tensor(const reader *r, const span *s, ct_tensor *t)
+{
+    int64_t n = ct_numel(t);
+    uint64_t bytes = s->end - s->begin;
+    bool narrow = s->stored->size < (int64_t)ct_dtype_size(s->stored->dtype);
+    ct_status status = read_at(r, r->data + s->begin, ct__ptr(t) + (narrow ? bytes : 0), bytes);
+    if (status == CT_OK && narrow)
+        widen((float *)(void *)ct__ptr(t), n, s->stored->code[0] == 'B');
+    return status;
+}
+
 static ct_status read_tensors(const reader *r, const span *spans, ct_tensor_file *file)
 {
     for (int64_t i = 0; i < file->count; i++) {
         const span *s = &spans[i];
-        ct_tensor *t = ct_keep(ct__tensor_new(s->dtype, s->shape, s->rank, "safetensors_load"));
+        ct_tensor *t = ct_keep(ct__tensor_new(s->stored->dtype, s->shape, s->rank, "safetensors_load"));
         if (!t)
             return CT_ERROR_MEMORY;
         file->entries[i].tensor = t;
-        ct_status status = read_at(r, r->data + s->begin, ct__ptr(t), s->end - s->begin);
+        ct_status status = read_tensor(r, s, t);
         if (status != CT_OK)
             return status;
     }

@@ -265,9 +265,9 @@ static const struct {
     {"{\"\\u0000\":" ENTRY("U8", "[1]", "0", "1") "}", 1, "NUL byte in object key"},
     {"{\"a\":1}", 0, "tensor 'a' has no dtype"},
     {"{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,1]}}", 1, "tensor 'a' has no dtype"},
-    {"{\"a\":" ENTRY("BF16", "[1]", "0", "2") "}", 2, "tensor 'a' has dtype BF16, which cotan does not have"},
-    {"{\"a\":" ENTRY("F16", "[1]", "0", "2") "}", 2, "dtype F16"},
-    {"{\"a\":" ENTRY("BOOL", "[1]", "0", "1") "}", 1, "dtype BOOL"},
+    {"{\"a\":" ENTRY("I16", "[1]", "0", "2") "}", 2, "tensor 'a' has dtype I16, which cotan does not have"},
+    {"{\"a\":" ENTRY("F8_E4M3", "[1]", "0", "1") "}", 1, "dtype F8_E4M3"},
+    {"{\"a\":" ENTRY("BF16", "[1]", "0", "4") "}", 4, "offsets for 4 bytes, its shape and dtype need 2"},
     {"{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "tensor 'a' has no shape"},
     {"{\"a\":" ENTRY("U8", "1", "0", "1") "}", 1, "tensor 'a' has no shape"},
     {"{\"a\":" ENTRY("U8", "[1,1,1,1,1,1,1,1,1]", "0", "1") "}", 1, "tensor 'a' has 9 axes, more than 8"},
@@ -297,6 +297,49 @@ static const struct {
     {"{\"a\":" ENTRY("U8", "[1]", "0", "1") "}", 2, "the tensors have 1 bytes, the file has 2"},
     {"{}", 1, "the tensors have 0 bytes, the file has 1"},
 };
+
+/* Every bfloat16 and half is the float32 of its value; F16 by the definition in IEEE 754: 1.f 2^(e - 15), or 0.f 2^-14. */
+START_TEST(narrow_floats_are_widened)
+{
+    bool bfloat = _i == 1;
+    file_bytes head = safetensors(bfloat ? "{\"a\":" ENTRY("BF16", "[256,256]", "0", "131072") "}"
+                                         : "{\"a\":" ENTRY("F16", "[256,256]", "0", "131072") "}",
+                                  0);
+    char *bytes = malloc(head.size + 131072);
+    memcpy(bytes, head.data, head.size);
+    for (int i = 0; i < 65536; i++)
+        memcpy(bytes + head.size + 2 * i, &(uint16_t){(uint16_t)i}, 2);
+    write_bytes(path, bytes, head.size + 131072);
+    free(bytes);
+    ct_tensor_file *file = load();
+    const float *a = ct_data(get(file, "a"));
+    for (int i = 0; i < 65536; i++) {
+        int bits = bfloat ? 7 : 10, exponent = i >> bits & ((1 << (15 - bits)) - 1), fraction = i & ((1 << bits) - 1);
+        int most = (1 << (15 - bits)) - 1, bias = most / 2;
+        double value = exponent ? ldexp(1 + ldexp(fraction, -bits), exponent - bias) : ldexp(fraction, 1 - bias - bits);
+        value = exponent == most ? INFINITY : value;
+        if (exponent == most && fraction)
+            ck_assert(isnan(a[i]));
+        else
+            ck_assert_msg(a[i] == (float)(i >> 15 ? -value : value) && !signbit(a[i]) == !(i >> 15), "%#x: %g", i,
+                          a[i]);
+    }
+    ct_tensor_file_free(file);
+    CT_OPTIONS(ct_safetensors_options, few, .max_bytes = 141072);
+    ck_assert_ptr_null(ct_safetensors_load(path, &few));
+    expect_format_error("262144 bytes in memory, 141072 are allowed");
+}
+END_TEST
+
+START_TEST(booleans_are_bytes)
+{
+    file_bytes b = safetensors("{\"a\":" ENTRY("BOOL", "[2]", "0", "2") "}", 2);
+    write_bytes(path, b.data, b.size);
+    ct_tensor_file *file = load();
+    ck_assert(ct_dtype_of(get(file, "a")) == CT_UINT8 && ((const uint8_t *)ct_data(get(file, "a")))[1] == 1);
+    ct_tensor_file_free(file);
+}
+END_TEST
 
 START_TEST(broken_headers_are_named)
 {
@@ -1149,6 +1192,8 @@ Suite *ct_suite_file(void)
     tcase_add_test(tests, foreign_files_load);
     tcase_add_test(tests, a_file_owns_its_tensors);
     tcase_add_loop_test(tests, broken_headers_are_named, 0, sizeof broken / sizeof *broken);
+    tcase_add_loop_test(tests, narrow_floats_are_widened, 0, 2);
+    tcase_add_test(tests, booleans_are_bytes);
     tcase_add_test(tests, broken_lengths_are_named);
     tcase_add_test(tests, a_truncated_file_is_named);
     tcase_add_test(tests, a_damaged_header_does_no_harm);

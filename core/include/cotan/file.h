@@ -43,7 +43,7 @@ CT_API void ct_safetensors_options_init(ct_safetensors_options *options, size_t 
 
 /* Reads a whole .safetensors file; its "__metadata__" is skipped. The result is the caller's until
  * ct_tensor_file_free(). NULL with an error: NULL, argument, io, memory, format (truncated, header not JSON, a name given
- * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have, more than max_bytes). options may
+ * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have (F16 and BF16 become float32, BOOL uint8), more than max_bytes). options may
  * be NULL. */
 CT_API ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_options *options);
 /* Tensors in the file; their indices are in the order of their bytes, which is that in which they were saved. */
