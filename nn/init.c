@@ -10,6 +10,7 @@ const ct_initializer ct_init_glorot_normal  = {.name = "glorot_normal",  .distri
 const ct_initializer ct_init_he_uniform     = {.name = "he_uniform",     .distribution = CT_UNIFORM, .value = 2, .in = 1};
 const ct_initializer ct_init_he_normal      = {.name = "he_normal",      .distribution = CT_NORMAL,  .value = 2, .in = 1};
 const ct_initializer ct_init_torch          = {.name = "torch",          .distribution = CT_UNIFORM, .value = 1. / 3, .in = 1};
+const ct_initializer ct_init_fans_uniform   = {.name = "fans_uniform",   .distribution = CT_UNIFORM, .value = 1. / 3, .in = 1, .out = 1};
 const ct_initializer ct_init_zeros          = {.name = "zeros",          .distribution = CT_CONSTANT, .value = 0};
 const ct_initializer ct_init_ones           = {.name = "ones",           .distribution = CT_CONSTANT, .value = 1};
 const ct_initializer ct_init_lecun_uniform  = {.name = "lecun_uniform",  .distribution = CT_UNIFORM, .value = 1, .in = 1};
@@ -17,6 +18,7 @@ const ct_initializer ct_init_lecun_normal   = {.name = "lecun_normal",   .distri
 const ct_initializer ct_init_normal         = {.name = "normal",         .distribution = CT_NORMAL,  .value = 1};
 const ct_initializer ct_init_truncated_normal = {.name = "truncated_normal", .distribution = CT_TRUNCATED_NORMAL, .value = 1};
 const ct_initializer ct_init_orthogonal     = {.name = "orthogonal",     .distribution = CT_ORTHOGONAL, .value = 1};
+const ct_initializer ct_init_delta_orthogonal = {.name = "delta_orthogonal", .distribution = CT_DELTA_ORTHOGONAL, .value = 1};
 /* clang-format on */
 
 /* ---- random elements ---- */
@@ -131,6 +133,21 @@ static ct_tensor *draw_orthogonal(const ct_tensor *t, double gain)
     return ct_reshape(wide ? vectors : ct_transpose(vectors, 0, 1), ct_shape(t), ct_rank(t));
 }
 
+/* A kernel [out, in, ...] of zeros, but for an orthogonal matrix [out, in] at its middle. */
+static ct_tensor *draw_delta_orthogonal(const ct_tensor *t, double gain)
+{
+    int64_t out = ct_size(t, 0), in = ct_size(t, 1), places = 1, middle = 0;
+    for (int i = 2; i < ct_rank(t); i++) {
+        places *= ct_size(t, i);
+        middle = middle * ct_size(t, i) + (ct_size(t, i) - 1) / 2;
+    }
+    ct_tensor *kernel = ct_zeros(CT_FLOAT64, CT_SHAPE(out, in, places));
+    ct_tensor *matrix = draw_orthogonal(ct_zeros(CT_FLOAT64, CT_SHAPE(out, in)), gain);
+    if (!kernel || !matrix || ct_copy_(ct_select(kernel, 2, middle), matrix) != CT_OK)
+        return NULL;
+    return ct_reshape(kernel, ct_shape(t), ct_rank(t));
+}
+
 /* ---- filling ---- */
 
 static ct_status check_orthogonal(const ct_tensor *t, const ct_initializer *initializer)
@@ -138,6 +155,9 @@ static ct_status check_orthogonal(const ct_tensor *t, const ct_initializer *init
     char shape[CT_NN_SHAPE_TEXT];
     if (ct_rank(t) < 2)
         return ct_error_set(CT_ERROR_SHAPE, "initialize: %s is no matrix [out, in, ...] to be orthogonal",
+                            ct__nn_shape_text(t, shape));
+    if (initializer->distribution == CT_DELTA_ORTHOGONAL && ct_size(t, 1) > ct_size(t, 0))
+        return ct_error_set(CT_ERROR_SHAPE, "initialize: %s: a delta-orthogonal kernel has no more in than out",
                             ct__nn_shape_text(t, shape));
     if (!isfinite(initializer->value))
         return ct_error_set(CT_ERROR_ARGUMENT, "initialize: %s by %g", initializer->name, initializer->value);
@@ -150,7 +170,8 @@ ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer, int64_
         return ct_error_set(CT_ERROR_NULL, "initialize: the %s is NULL", t ? "initializer" : "tensor");
     if (initializer->distribution == CT_CONSTANT)
         return ct_fill_(t, initializer->value);
-    bool orthogonal = initializer->distribution == CT_ORTHOGONAL;
+    bool delta = initializer->distribution == CT_DELTA_ORTHOGONAL;
+    bool orthogonal = delta || initializer->distribution == CT_ORTHOGONAL;
     double variance = 0;
     ct_status status =
         orthogonal ? check_orthogonal(t, initializer) : variance_of(&variance, t, initializer, fan_in, fan_out);
@@ -158,8 +179,9 @@ ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer, int64_
         return status;
     if (ct_scope_open() != CT_OK)
         return ct_error_code();
-    ct_tensor *values =
-        orthogonal ? draw_orthogonal(t, initializer->value) : draw(t, initializer->distribution, variance);
+    ct_tensor *values = delta        ? draw_delta_orthogonal(t, initializer->value)
+                        : orthogonal ? draw_orthogonal(t, initializer->value)
+                                     : draw(t, initializer->distribution, variance);
     if (values)
         ct_copy_(t, values);
     return ct__nn_scope_close();

@@ -93,7 +93,9 @@ START_TEST(initialisers_have_their_variance)
         {&ct_init_torch, 1. / (3 * 450)},
         {&ct_init_lecun_uniform, 1. / 450},
         {&ct_init_lecun_normal, 1. / 450},
+        {&ct_init_fans_uniform, 1. / (3 * (450 + 540))}, /* +-1 / sqrt(990) */
         {&ct_init_normal, 1},
+        {CT_INIT_UNIFORM(0.3), 0.03},
         {CT_INIT_NORMAL(0.02), 0.02 * 0.02},
     };
     for (int i = 0; i < LENGTH(rows); i++) {
@@ -120,10 +122,10 @@ START_TEST(truncated_normals_keep_their_variance)
 {
     static const ct_initializer small = {
         .name = "small", .distribution = CT_TRUNCATED_NORMAL, .value = 1, .in = 1}; /* variance 1 / 250 */
-    static const struct {
+    const struct {
         const ct_initializer *initializer;
         double variance;
-    } rows[] = {{&ct_init_truncated_normal, 1}, {&small, 1. / 250}};
+    } rows[] = {{&ct_init_truncated_normal, 1}, {&small, 1. / 250}, {CT_INIT_TRUNCATED_NORMAL(0.1), 0.01}};
     for (int i = 0; i < LENGTH(rows); i++) {
         double mean, variance, largest, n = 25000, bound = 2 * sqrt(rows[i].variance) / 0.8796256610342398;
         ct_scope_open();
@@ -169,6 +171,33 @@ START_TEST(orthogonal_matrices)
         expect_orthogonal(f, n, ct_numel(f) / n, 2, 2e-6);
         close_scope();
     }
+}
+END_TEST
+
+START_TEST(delta_orthogonal_kernels)
+{
+    static const struct {
+        int64_t shape[5];
+        int rank;
+        int64_t middle[3];
+    } rows[] = {
+        {{5, 3, 3}, 3, {1}}, {{4, 4, 3, 5}, 4, {1, 2}}, {{6, 2, 1, 3, 3}, 5, {0, 1, 1}}, {{3, 2, 4, 2}, 4, {1, 0}}};
+    for (int i = 0; i < LENGTH(rows); i++) {
+        ct_scope_open();
+        ct_tensor *t = ct_ones(CT_FLOAT64, rows[i].shape, rows[i].rank), *middle = t;
+        ck_assert_int_eq(ct_initialize_(t, &ct_init_delta_orthogonal, 0, 0), CT_OK);
+        for (int axis = 2; axis < rows[i].rank; axis++)
+            middle = ct_select(middle, 2, rows[i].middle[axis - 2]);
+        expect_orthogonal(middle, rows[i].shape[0], rows[i].shape[1], 1, 1e-14);
+        double all = ct_item(ct_sum(ct_square(t))), there = ct_item(ct_sum(ct_square(middle)));
+        ck_assert_double_eq_tol(all, (double)rows[i].shape[1], 1e-13);
+        ck_assert_double_eq_tol(all, there, 1e-13);
+        close_scope();
+    }
+    ct_tensor *wide = ct_ones(CT_FLOAT64, CT_SHAPE(2, 3, 3));
+    ck_assert_int_ne(ct_initialize_(wide, &ct_init_delta_orthogonal, 0, 0), CT_OK);
+    expect_error(CT_ERROR_SHAPE, "[2,3,3]: a delta-orthogonal kernel has no more in than out");
+    ct_release(wide);
 }
 END_TEST
 
@@ -1349,6 +1378,7 @@ Suite *ct_suite_nn(void)
     tcase_add_test(t, initialisers_have_their_variance);
     tcase_add_test(t, truncated_normals_keep_their_variance);
     tcase_add_test(t, orthogonal_matrices);
+    tcase_add_test(t, delta_orthogonal_kernels);
     tcase_add_test(t, orthogonal_matrices_are_equally_likely);
     tcase_add_test(t, initialisers_repeat_and_take_fans);
     tcase_add_test(t, initialisers_refuse);

@@ -15,6 +15,7 @@ typedef enum ct_distribution {
     CT_NORMAL,           /* any */
     CT_TRUNCATED_NORMAL, /* as normal, but what is beyond 2 of its deviations is drawn again */
     CT_ORTHOGONAL,       /* value times a matrix with orthonormal rows, or columns if they are fewer */
+    CT_DELTA_ORTHOGONAL, /* of a convolution: that at the middle of the kernel, 0 elsewhere */
 } ct_distribution;
 
 /* Elements are the constant value, or random around 0 with variance value / (in * fan_in + out * fan_out); with variance value if
@@ -35,6 +36,8 @@ CT_API extern const ct_initializer ct_init_glorot_uniform, ct_init_glorot_normal
 CT_API extern const ct_initializer ct_init_he_uniform, ct_init_he_normal;
 /* PyTorch's default of Linear and Conv2d: uniform in +-1 / sqrt(fan_in), variance 1 / (3 fan_in). */
 CT_API extern const ct_initializer ct_init_torch;
+/* Uniform in +-1 / sqrt(fan_in + fan_out): as in lectures. */
+CT_API extern const ct_initializer ct_init_fans_uniform;
 CT_API extern const ct_initializer ct_init_zeros, ct_init_ones;
 /* LeCun, Bottou, Orr, Mueller, "Efficient backprop", 1998, section 4.6: variance 1 / fan_in. */
 CT_API extern const ct_initializer ct_init_lecun_uniform, ct_init_lecun_normal;
@@ -43,8 +46,18 @@ CT_API extern const ct_initializer ct_init_normal, ct_init_truncated_normal;
 /* Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2014: of all
  * such matrices one is as likely as another. A shape [out, in, ...] is the matrix [out, the rest], as in PyTorch's orthogonal_. */
 CT_API extern const ct_initializer ct_init_orthogonal;
+/* Xiao et al., "Dynamical isometry and a mean field theory of CNNs", 2018, section 3: keeps norms through a convolution. No more
+ * channels in than out. */
+CT_API extern const ct_initializer ct_init_delta_orthogonal;
+/* One's own: a deviation, the same truncated, a bound, a constant. */
 #define CT_INIT_NORMAL(std) \
     (&(const ct_initializer){.name = "normal", .distribution = CT_NORMAL, .value = (double)(std) * (double)(std)})
+#define CT_INIT_TRUNCATED_NORMAL(std) \
+    (&(const ct_initializer){         \
+        .name = "truncated_normal", .distribution = CT_TRUNCATED_NORMAL, .value = (double)(std) * (double)(std)})
+#define CT_INIT_UNIFORM(bound) \
+    (&(const ct_initializer){  \
+        .name = "uniform", .distribution = CT_UNIFORM, .value = (double)(bound) * (double)(bound) / 3})
 #define CT_INIT_CONSTANT(x) (&(const ct_initializer){.name = "constant", .distribution = CT_CONSTANT, .value = (x)})
 
 /* Fills t in place, drawing from the thread's generator. With fan_in and fan_out 0 they follow from the shape [out, in, ...]:
