@@ -558,6 +558,12 @@ bool ct_module_is_parameter(const ct_module *module, int64_t index)
     return e && e->parameter && tied_before(module, index) < 0;
 }
 
+bool ct__module_is_buffer(const ct_module *module, int64_t index)
+{
+    const entry *e = entry_at(module, index);
+    return e && !e->parameter && tied_before(module, index) < 0;
+}
+
 ct_tensor *ct_module_get(const ct_module *module, const char *name)
 {
     entry *e = is_alive(module) ? find_entry(module, name) : NULL;

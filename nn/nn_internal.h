@@ -49,6 +49,8 @@ char *ct__nn_shape_text(const ct_tensor *t, char *buffer);
 
 /* The tensor that was given to the module under that name, also while another is exchanged for it; NULL: none. */
 ct_tensor *ct__module_own(const ct_module *module, const char *name);
+/* Whether the tensor at index is a buffer, and not tied to another. */
+bool ct__module_is_buffer(const ct_module *module, int64_t index);
 /* As ct_module_exchange(), of the buffers. */
 ct_status ct__module_exchange_buffers(ct_module *module, ct_tensor **tensors, int64_t n);
 /* Between begin and end all modules compute in evaluation on this thread. */

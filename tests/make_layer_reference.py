@@ -31,6 +31,68 @@ def sequence():
     return normal(5, 3, 4)
 
 
+class Around(nn.Module):
+    """A layer that is called with more than x; its state dict is the layer's."""
+
+    def __init__(self, layer, **options):
+        super().__init__()
+        self.__dict__.update(layer=layer, **options)
+
+    def double(self):
+        self.layer.double()
+        return self
+
+    def eval(self):
+        self.layer.eval()
+        return self
+
+    def state_dict(self):
+        return self.layer.state_dict()
+
+
+class Packed(Around):
+    """The result, and below it h (and c): sequences of lengths 3, 5 and 2."""
+
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 5, 2]), enforce_sorted=False)
+        y, last = self.layer(packed)
+        y = nn.utils.rnn.pad_packed_sequence(y)[0]
+        states = last if isinstance(last, tuple) else (last,)
+        return torch.cat([y.flatten()] + [s.flatten() for s in states])
+
+
+class SelfAttention(Around):
+    """With causal, or with the last two keys of sequence 1 as padding and one query that may not see one key."""
+
+    def forward(self, x):
+        options = {}
+        if self.__dict__.get("causal"):
+            n = x.shape[1]
+            options["attn_mask"] = torch.ones(n, n, dtype=torch.bool).triu(1)
+        if self.__dict__.get("padding"):
+            options["key_padding_mask"] = torch.tensor([[False] * 5, [False] * 3 + [True] * 2, [False] * 5])
+            options["attn_mask"] = torch.zeros(5, 5, dtype=torch.bool)
+            options["attn_mask"][2, 0] = True
+        y, weights = self.layer(x, x, x, **options)
+        return torch.cat([y.flatten(), weights.flatten()])
+
+
+class OtherAttention(Around):
+    """Keys are the first three numbers of x, values the first two, and there is one of them less."""
+
+    def forward(self, x):
+        return self.layer(x, x[:-1, :, :3], x[:-1, :, :2])[0]
+
+
+class Decoder(Around):
+    """Memory is x backwards; causal; the last key of the memory of sequence 0 is padding."""
+
+    def forward(self, x):
+        mask = torch.ones(5, 5, dtype=torch.bool).triu(1)
+        padding = torch.tensor([[False] * 4 + [True], [False] * 5, [False] * 5])
+        return self.layer(x, x.flip(0), tgt_mask=mask, memory_key_padding_mask=padding)
+
+
 CASES = {
     "linear": (lambda: nn.Linear(5, 3), lambda: normal(2, 4, 5)),
     "linear_no_bias": (lambda: nn.Linear(5, 3, bias=False), lambda: normal(4, 5)),
@@ -81,6 +143,20 @@ CASES = {
     "softmax": (lambda: nn.Softmax(1), image),
     "log_softmax": (lambda: nn.LogSoftmax(-1), image),
     "prelu": (lambda: nn.PReLU(4), image),
+    "rnn": (lambda: nn.RNN(4, 3, num_layers=2), sequence),
+    "lstm": (lambda: nn.LSTM(4, 3, num_layers=2, bidirectional=True), sequence),
+    "lstm_batch_first": (lambda: nn.LSTM(4, 3, batch_first=True, bias=False), sequence),
+    "gru": (lambda: nn.GRU(4, 3, bidirectional=True), sequence),
+    "lstm_packed": (lambda: Packed(nn.LSTM(4, 3, num_layers=2, bidirectional=True)), sequence),
+    "gru_packed": (lambda: Packed(nn.GRU(4, 3, num_layers=2, bidirectional=True)), sequence),
+    "attention": (lambda: SelfAttention(nn.MultiheadAttention(4, 2)), sequence),
+    "attention_causal": (lambda: SelfAttention(nn.MultiheadAttention(4, 2, bias=False, batch_first=True), causal=True), sequence),
+    "attention_padding": (lambda: SelfAttention(nn.MultiheadAttention(4, 2), padding=True), sequence),
+    "attention_other": (lambda: OtherAttention(nn.MultiheadAttention(4, 2, kdim=3, vdim=2)), sequence),
+    "encoder": (lambda: nn.TransformerEncoderLayer(4, 2, dim_feedforward=6), sequence),
+    "encoder_norm_first": (lambda: nn.TransformerEncoderLayer(4, 2, 6, activation="gelu", norm_first=True, batch_first=True,
+                                                             layer_norm_eps=1e-3), sequence),
+    "decoder": (lambda: Decoder(nn.TransformerDecoderLayer(4, 2, dim_feedforward=6)), sequence),
     "sequential": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(),
                                          nn.Sequential(nn.Linear(6 * 4 * 3, 5), nn.Tanh())), image),
 }
@@ -98,6 +174,7 @@ def run(name, make, make_x):
     found.update({f"state/{k}": v.clone() for k, v in module.state_dict().items()})
     x.requires_grad_(x.dtype == D)
     y = module.eval()(x)
+    y = y[0] if isinstance(y, tuple) else y
     found.update(x=x.detach(), y=y.detach())
     if x.dtype == D:
         cotangent = torch.arange(y.numel(), dtype=D).cos().view(y.shape)

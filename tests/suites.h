@@ -55,6 +55,7 @@
     SUITE(nn) \
     SUITE(metrics) \
     SUITE(layers) \
+    SUITE(models) \
     SUITE(optimizer) \
     SUITE(schedule) \
     SUITE(fit) \

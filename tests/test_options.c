@@ -37,6 +37,13 @@
     ROW(ct_recurrent_options)          \
     ROW(ct_reduce_options)             \
     ROW(ct_add_options)                \
+    ROW(ct_attention_forward_options)  \
+    ROW(ct_attention_layer_options)    \
+    ROW(ct_decoder_options)            \
+    ROW(ct_recurrent_layer_options)    \
+    ROW(ct_sequence_options)           \
+    ROW(ct_summary_options)            \
+    ROW(ct_transformer_options)        \
     ROW(ct_conv_layer_options)         \
     ROW(ct_embedding_options)          \
     ROW(ct_instance_norm_options)      \
@@ -163,6 +170,17 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_embedding_options, (ct_embedding_new)(m, "a", 1, 1, &options))
     REFUSED(ct_add_options, (ct_module_add)(m, "a", NULL, two, 2, &options))
     REFUSED(ct_load_options, (ct_module_load)(m, "a", &options))
+    REFUSED(ct_summary_options, (ct_module_summary)(m, stdout, &options))
+    REFUSED(ct_recurrent_layer_options, (ct_rnn_new)(m, "a", 1, 1, &options))
+    REFUSED(ct_recurrent_layer_options, (ct_lstm_new)(m, "a", 1, 1, &options))
+    REFUSED(ct_recurrent_layer_options, (ct_gru_new)(m, "a", 1, 1, &options))
+    REFUSED(ct_sequence_options, (ct_recurrent_forward)(m, x, &options))
+    REFUSED(ct_attention_layer_options, (ct_multihead_attention_new)(m, "a", 2, 1, &options))
+    REFUSED(ct_attention_forward_options, (ct_multihead_attention_forward)(m, x, x, x, &options))
+    REFUSED(ct_transformer_options, (ct_transformer_encoder_layer_new)(m, "a", 2, 1, &options))
+    REFUSED(ct_transformer_options, (ct_transformer_decoder_layer_new)(m, "a", 2, 1, &options))
+    REFUSED(ct_attention_forward_options, (ct_transformer_encoder_layer_forward)(m, x, &options))
+    REFUSED(ct_decoder_options, (ct_transformer_decoder_layer_forward)(m, x, x, &options))
     REFUSED(ct_linear_options, (ct_linear_new)(m, "a", 1, 1, &options))
     REFUSED(ct_optimizer_options, (ct_optimizer_new)(m, &ct_rule_sgd, &options))
     REFUSED(ct_optimizer_options, (ct_optimizer_of)(&x, 1, &ct_rule_sgd, &options))

@@ -87,6 +87,8 @@ static void print_culprit(FILE *stream, const ct_gradcheck_report *report)
         fprintf(stream, ", node %lld of the forward pass", (long long)report->node);
     if (report->argument >= 0)
         fprintf(stream, ", gradient of input %d", report->argument);
+    if (report->parameter)
+        fprintf(stream, ", parameter %s", report->parameter);
     if (report->region && *report->region)
         fprintf(stream, ", in %s", report->region);
     if (report->file)

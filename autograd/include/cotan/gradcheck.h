@@ -104,11 +104,12 @@ typedef struct ct_gradcheck_report {
     int64_t nodes;                              /* nodes replayed (ct_gradcheck_graph) */
     double seconds;
     /* The culprit, when the verdict is CT_FAIL. */
-    const char *check; /* which check failed: "gradient", "linear", ... or "" */
-    const char *op;    /* operation blamed, or "" */
-    int64_t node;      /* its place in the order of the forward pass, or -1 */
-    int argument;      /* input whose gradient is wrong, or -1 */
-    const char *file;  /* line of the user's code that called it, or NULL */
+    const char *check;     /* which check failed: "gradient", "linear", ... or "" */
+    const char *op;        /* operation blamed, or "" */
+    int64_t node;          /* its place in the order of the forward pass, or -1 */
+    int argument;          /* input whose gradient is wrong, or -1 */
+    const char *parameter; /* ct_gradcheck_model: the parameter with the worst mismatch, or NULL; lasts */
+    const char *file;      /* line of the user's code that called it, or NULL */
     int line;
     const char *region; /* the part of the program that called it (ct_region()), "" outside of any, or NULL */
     bool engine;        /* every node is right on its own: the engine or the wiring between them is not */

@@ -174,6 +174,113 @@ CT_API ct_module *ct_prelu_new(ct_module *module, const char *name, int64_t n);
 typedef ct_tensor *(*ct_unary)(ct_tensor *x);
 CT_API ct_module *ct_function_new(ct_module *module, const char *name, ct_unary function);
 
+/* ---- recurrent layers ---- */
+
+typedef struct CT_BY_NAME ct_recurrent_layer_options {
+    CT_OPTIONS_HEAD;
+    int64_t layers;     /* one on top of the other; default 1, at most 14, both directions counted */
+    bool bidirectional; /* a second set of weights reads from the end; results are joined along the last axis */
+    bool no_bias;
+    bool batch_first; /* x and the result are [N, T, ...] in place of [T, N, ...] */
+    double dropout;   /* in training: of each layer's results but the last's */
+} ct_recurrent_layer_options;
+#define CT_DEFAULTS_ct_recurrent_layer_options .layers = 1,
+CT_API void ct_recurrent_layer_options_init(ct_recurrent_layer_options *options, size_t size);
+
+/* x [T, N, in] -> [T, N, hidden directions]: ct_rnn(), ct_lstm() and ct_gru() with weight_ih_l0 [gates hidden, in], weight_hh_l0, bias_ih_l0,
+ * bias_hh_l0, and so on for each layer, "_reverse" behind those of the second direction. */
+CT_API ct_module *ct_rnn_new(ct_module *module, const char *name, int64_t in, int64_t hidden,
+                             const ct_recurrent_layer_options *options);
+CT_API ct_module *ct_lstm_new(ct_module *module, const char *name, int64_t in, int64_t hidden,
+                              const ct_recurrent_layer_options *options);
+CT_API ct_module *ct_gru_new(ct_module *module, const char *name, int64_t in, int64_t hidden,
+                             const ct_recurrent_layer_options *options);
+
+typedef struct CT_BY_NAME ct_sequence_options {
+    CT_OPTIONS_HEAD;
+    ct_tensor *h0, *c0; /* [layers directions, N, hidden]; c0 of an lstm; NULL: zeros */
+    /* int64 [N], from 1 to T: how long each sequence is, NULL: T. What stands behind its end counts for nothing, the result is 0 there, and
+     * the second direction begins at the end: PyTorch's packed sequences, in any order. */
+    ct_tensor *lengths;
+    ct_tensor **h_last, **c_last; /* get each sequence's last h and c, shaped as h0; may be NULL */
+} ct_sequence_options;
+#define CT_DEFAULTS_ct_sequence_options
+CT_API void ct_sequence_options_init(ct_sequence_options *options, size_t size);
+/* ct_forward() of a recurrent layer with states and lengths: ct_recurrent_forward(lstm, x, .lengths = n, .h_last = &h). */
+CT_API ct_tensor *ct_recurrent_forward(ct_module *module, ct_tensor *x, const ct_sequence_options *options);
+
+/* ---- attention and transformers ---- */
+
+typedef struct CT_BY_NAME ct_attention_layer_options {
+    CT_OPTIONS_HEAD;
+    int64_t
+        kv_heads; /* grouped queries (Ainslie et al. 2023): heads of keys and values, a divisor of heads; 0: as many */
+    int64_t kdim,
+        vdim; /* sizes of keys and values; 0: embed. Otherwise the weights are q_proj_weight, k_proj_weight, v_proj_weight */
+    bool no_bias;
+    bool batch_first; /* [N, L, E] in place of [L, N, E] */
+    bool is_causal;   /* every call is: query i sees keys 0..i */
+    double dropout;   /* in training: of the attention weights */
+} ct_attention_layer_options;
+#define CT_DEFAULTS_ct_attention_layer_options
+CT_API void ct_attention_layer_options_init(ct_attention_layer_options *options, size_t size);
+
+typedef struct CT_BY_NAME ct_attention_forward_options {
+    CT_OPTIONS_HEAD;
+    ct_tensor *key_padding_mask; /* [N, S]: uint8, 1 where a key is padding; or float, added to the scores */
+    ct_tensor *attn_mask; /* [L, S] or [N heads, L, S]: uint8, 1 where a query may not see a key; or float, added */
+    bool is_causal;       /* query i sees keys 0..i; together with masks, too */
+    ct_tensor *
+        *weights; /* gets the attention weights without dropout, averaged over the heads, [N, L, S]; may be NULL */
+} ct_attention_forward_options;
+#define CT_DEFAULTS_ct_attention_forward_options
+CT_API void ct_attention_forward_options_init(ct_attention_forward_options *options, size_t size);
+
+/* PyTorch's MultiheadAttention: in_proj_weight [3 embed, embed], in_proj_bias, out_proj.weight, out_proj.bias. heads divides embed. As
+ * ct_forward(layer, x), of x to itself. */
+CT_API ct_module *ct_multihead_attention_new(ct_module *module, const char *name, int64_t embed, int64_t heads,
+                                             const ct_attention_layer_options *options);
+/* query [L, N, embed], key and value [S, N, ...] -> [L, N, embed]; or all without N. */
+CT_API ct_tensor *ct_multihead_attention_forward(ct_module *module, ct_tensor *query, ct_tensor *key, ct_tensor *value,
+                                                 const ct_attention_forward_options *options);
+
+typedef struct CT_BY_NAME ct_transformer_options {
+    CT_OPTIONS_HEAD;
+    int64_t dim_feedforward; /* default 2048 */
+    double dropout;          /* in training; default 0.1 */
+    ct_unary activation;     /* NULL: ct_relu */
+    double layer_norm_eps;   /* default 1e-5 */
+    bool norm_first;         /* normalises in front of attention and the linear layers in place of behind */
+    bool batch_first;        /* [N, L, E] in place of [L, N, E] */
+    bool no_bias;
+    bool is_causal; /* its self-attention is, in every call */
+} ct_transformer_options;
+#define CT_DEFAULTS_ct_transformer_options .dim_feedforward = 2048, .dropout = 0.1, .layer_norm_eps = 1e-5,
+CT_API void ct_transformer_options_init(ct_transformer_options *options, size_t size);
+
+/* PyTorch's TransformerEncoderLayer: self_attn, linear1, linear2, norm1, norm2. x [L, N, width] -> the same. */
+CT_API ct_module *ct_transformer_encoder_layer_new(ct_module *module, const char *name, int64_t width, int64_t heads,
+                                                   const ct_transformer_options *options);
+/* With masks: the attention's options, .weights too. */
+CT_API ct_tensor *ct_transformer_encoder_layer_forward(ct_module *module, ct_tensor *x,
+                                                       const ct_attention_forward_options *options);
+
+typedef struct CT_BY_NAME ct_decoder_options {
+    CT_OPTIONS_HEAD;
+    ct_tensor *tgt_mask, *tgt_key_padding_mask;       /* of the self-attention, as in ct_attention_forward_options */
+    ct_tensor *memory_mask, *memory_key_padding_mask; /* of the attention to memory */
+    bool is_causal;                                   /* of the self-attention */
+} ct_decoder_options;
+#define CT_DEFAULTS_ct_decoder_options
+CT_API void ct_decoder_options_init(ct_decoder_options *options, size_t size);
+
+/* PyTorch's TransformerDecoderLayer: self_attn, multihead_attn, linear1, linear2, norm1, norm2, norm3. */
+CT_API ct_module *ct_transformer_decoder_layer_new(ct_module *module, const char *name, int64_t width, int64_t heads,
+                                                   const ct_transformer_options *options);
+/* x [L, N, width], memory [S, N, width] -> [L, N, width]. */
+CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_tensor *x, ct_tensor *memory,
+                                                       const ct_decoder_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_sequential_new(module, name) ct_at_object(CT_HERE, ct_sequential_new(module, name))
 #define ct_residual_new(module, name) ct_at_object(CT_HERE, ct_residual_new(module, name))
@@ -205,6 +312,21 @@ CT_API ct_module *ct_function_new(ct_module *module, const char *name, ct_unary 
 #define ct_dropout1d_new(...) ct_at_object(CT_HERE, ct_dropout1d_new(__VA_ARGS__))
 #define ct_dropout2d_new(...) ct_at_object(CT_HERE, ct_dropout2d_new(__VA_ARGS__))
 #define ct_embedding_new(...) CT_LAYER4_(ct_embedding_new, ct_embedding_options, __VA_ARGS__)
+#define ct_rnn_new(...) CT_LAYER4_(ct_rnn_new, ct_recurrent_layer_options, __VA_ARGS__)
+#define ct_lstm_new(...) CT_LAYER4_(ct_lstm_new, ct_recurrent_layer_options, __VA_ARGS__)
+#define ct_gru_new(...) CT_LAYER4_(ct_gru_new, ct_recurrent_layer_options, __VA_ARGS__)
+#define ct_recurrent_forward(...) ct_at(CT_HERE, CT_WITH2(ct_recurrent_forward, ct_sequence_options, __VA_ARGS__, ))
+#define ct_multihead_attention_new(...) CT_LAYER4_(ct_multihead_attention_new, ct_attention_layer_options, __VA_ARGS__)
+#define ct_multihead_attention_forward(...) \
+    ct_at(CT_HERE, CT_WITH4(ct_multihead_attention_forward, ct_attention_forward_options, __VA_ARGS__, ))
+#define ct_transformer_encoder_layer_new(...) \
+    CT_LAYER4_(ct_transformer_encoder_layer_new, ct_transformer_options, __VA_ARGS__)
+#define ct_transformer_encoder_layer_forward(...) \
+    ct_at(CT_HERE, CT_WITH2(ct_transformer_encoder_layer_forward, ct_attention_forward_options, __VA_ARGS__, ))
+#define ct_transformer_decoder_layer_new(...) \
+    CT_LAYER4_(ct_transformer_decoder_layer_new, ct_transformer_options, __VA_ARGS__)
+#define ct_transformer_decoder_layer_forward(...) \
+    ct_at(CT_HERE, CT_WITH3(ct_transformer_decoder_layer_forward, ct_decoder_options, __VA_ARGS__, ))
 #define ct_relu_new(module, name) ct_at_object(CT_HERE, ct_relu_new(module, name))
 #define ct_gelu_new(module, name) ct_at_object(CT_HERE, ct_gelu_new(module, name))
 #define ct_gelu_tanh_new(module, name) ct_at_object(CT_HERE, ct_gelu_tanh_new(module, name))

@@ -154,6 +154,24 @@ CT_API const char *ct_module_load_report(const ct_module *module);
  * gradient, have none, and stay as they are in an optimiser's step. Errors: NULL, argument (it matches no parameter). */
 CT_API ct_status ct_module_requires_grad_(ct_module *module, const char *pattern, bool requires_grad);
 
+/* ---- the summary ---- */
+
+typedef struct CT_BY_NAME ct_summary_options {
+    CT_OPTIONS_HEAD;
+    ct_tensor *
+        input; /* the model is called on it, in evaluation, for the shapes of what the layers return; NULL: without shapes */
+    ct_tensor *(*forward)(void *model, ct_tensor *x); /* a ct_model; NULL: ct_forward() of the module */
+    void *model;
+} ct_summary_options;
+#define CT_DEFAULTS_ct_summary_options
+CT_API void ct_summary_options_init(ct_summary_options *options, size_t size);
+
+/* Writes a table for people: the layers of the module with what each returned last, [sizes], and the number of its parameters; their sum,
+ * how many of them are trained and frozen, and the elements of buffers. Errors: NULL, io, memory, those of the model. */
+CT_API ct_status ct_module_summary(ct_module *module, FILE *stream, const ct_summary_options *options);
+/* The same as a string; returns the length without the terminating 0, writes at most size bytes, like snprintf. 0 with an error. */
+CT_API size_t ct_module_summary_text(ct_module *module, char *buffer, size_t size, const ct_summary_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_module_new(dtype) ct_at_object(CT_HERE, ct_module_new(dtype))
 #define ct_module_free(...) (void)ct_at_integer(CT_HERE, (ct_module_free(__VA_ARGS__), 0))
@@ -172,6 +190,9 @@ CT_API ct_status ct_module_requires_grad_(ct_module *module, const char *pattern
 #define ct_module_exchange(...) ct_at_status(CT_HERE, ct_module_exchange(__VA_ARGS__))
 #define ct_module_save(module, path) ct_at_status(CT_HERE, ct_module_save(module, path))
 #define ct_module_load(...) ct_at_status(CT_HERE, CT_WITH2(ct_module_load, ct_load_options, __VA_ARGS__, ))
+#define ct_module_summary(...) ct_at_status(CT_HERE, CT_WITH2(ct_module_summary, ct_summary_options, __VA_ARGS__, ))
+#define ct_module_summary_text(...) \
+    (size_t) ct_at_integer(CT_HERE, (int64_t)CT_WITH3(ct_module_summary_text, ct_summary_options, __VA_ARGS__, ))
 #define ct_module_requires_grad_(...) ct_at_status(CT_HERE, ct_module_requires_grad_(__VA_ARGS__))
 #endif
 
