@@ -57,6 +57,15 @@ df/dw = (-0.1966, -0.3932, 0.1966)
 df/dx = (0.3932, -0.5898)"
 check "ten_lines finds the line" prints ten_lines "y = 2.000 x + 1.000"
 
+check "gpt has learnt its sentence" prints gpt "30976 parameters, loss below 0.1: yes
+the quick brown fox jumps over the lazy dog."
+check "deep_cnn runs" runs 0 "$programs/deep_cnn"
+check "deep_cnn tells its layers" says "12 (linear)              [1,10]                          330"
+check "deep_cnn knows digits that it has not seen" ends_well 0.95
+check "vae runs" runs 0 "$programs/vae"
+check "vae's bound is as good as it gets" awk '{ exit !($6 > 20 && $6 < 27) }' "$work/printed"
+check "gan runs" runs 0 "$programs/gan"
+check "gan's numbers are like the real ones" awk '{ exit !($2 + 0 > 2.8 && $2 + 0 < 3.2 && $4 > 0.3 && $4 < 0.7) }' "$work/printed"
 check "custom_op's gradient is right" runs 0 "$programs/custom_op"
 check "custom_op says so" says PASS
 lines=$(awk '/---- the check/ { on = 0 } on && NF && !/^\/\*/ { n++ } /---- the operation ----/ { on = 1 } END { print n }' \

@@ -467,6 +467,87 @@ START_TEST(residuals_add)
 }
 END_TEST
 
+/* ---- attention and recurrence beyond PyTorch's cases ---- */
+
+/* Two query heads that share one head of keys and values are two that have the same ones. */
+START_TEST(grouped_queries_share_keys)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_module *grouped = ct_multihead_attention_new(m, "grouped", 4, 2, .kv_heads = 1);
+    ct_module *full = ct_multihead_attention_new(m, "full", 4, 2);
+    ct_tensor *w = ct_detach(ct_module_get(grouped, "in_proj_weight")); /* 4 rows of queries, 2 of keys, 2 of values */
+    ck_assert(ct_size(w, 0) == 8 && ct_size(w, 1) == 4);
+    ct_tensor *k = ct_slice(w, 0, 4, 6, 1), *v = ct_slice(w, 0, 6, 8, 1);
+    ct_copy_(ct_detach(ct_module_get(full, "in_proj_weight")),
+             ct_concat((ct_tensor *[]){ct_slice(w, 0, 0, 4, 1), k, k, v, v}, 5, 0));
+    ct_copy_(ct_detach(ct_module_get(full, "out_proj.weight")), ct_module_get(grouped, "out_proj.weight"));
+    ct_tensor *x = ct_randn(CT_FLOAT64, 0, 1, CT_SHAPE(5, 3, 4)), *alone = ct_select(x, 1, 1);
+    ct_tensor *y = ct_forward(grouped, x);
+    expect_close(y, ct_forward(full, x), 1e-14);
+    expect_close(ct_forward(grouped, alone), ct_select(y, 1, 1), 1e-14); /* without a batch */
+    ct_module_free(m);
+}
+END_TEST
+
+/* What stands behind a sequence's end changes nothing, be it NaN, and no gradient flows there. */
+START_TEST(padding_of_sequences_counts_for_nothing)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_module *gru =
+        ct_gru_new(m, "gru", 2, 3, .layers = 2, .bidirectional = true, .batch_first = true, .dropout = 0.5);
+    ct_tensor *lengths = ct_from_values(CT_INT64, CT_VALUES(2, 4), CT_SHAPE(2)), *h, *h_alone;
+    ct_tensor *x = ct_set_requires_grad(ct_randn(CT_FLOAT64, 0, 1, CT_SHAPE(2, 4, 2)), true);
+    ct_tensor *dirty = ct_clone(ct_detach(x));
+    ((double *)ct_data_mut(dirty))[2 * 2] = ((double *)ct_data_mut(dirty))[3 * 2 + 1] = NAN;
+    ct_module_train(m, false);
+    ct_tensor *y = ct_recurrent_forward(gru, x, .lengths = lengths, .h_last = &h);
+    expect_close(ct_recurrent_forward(gru, dirty, .lengths = lengths), y, 0);
+    ct_tensor *first = ct_slice(ct_slice(x, 0, 0, 1, 1), 1, 0, 2, 1);
+    ct_tensor *alone = ct_recurrent_forward(gru, first, .h_last = &h_alone);
+    expect_close(ct_slice(ct_slice(y, 0, 0, 1, 1), 1, 0, 2, 1), alone, 1e-14);
+    expect_close(ct_slice(h, 1, 0, 1, 1), h_alone, 1e-14);
+    ck_assert(ct_item(ct_sum(ct_abs(ct_slice(ct_slice(y, 0, 0, 1, 1), 1, 2, 4, 1)))) == 0);
+    ct_backward(ct_sum(ct_square(y)));
+    ck_assert(ct_item(ct_sum(ct_abs(ct_slice(ct_select(ct_grad_of(x), 0, 0), 0, 2, 4, 1)))) == 0);
+    ct_module_train(m, true);
+    ct_tensor *once = ct_recurrent_forward(gru, x, .lengths = lengths);
+    ck_assert(ct_item(ct_sum(ct_abs(ct_sub(once, ct_detach(y))))) > 1e-3); /* the dropout between layers */
+    ct_module_free(m);
+}
+END_TEST
+
+START_TEST(attention_and_recurrence_refuse)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64), *lstm = ct_lstm_new(m, "lstm", 2, 3), *gru = ct_gru_new(m, "gru", 2, 3);
+    ct_module *attention = ct_multihead_attention_new(m, "attention", 4, 2), *fc = ct_linear_new(m, "fc", 2, 2);
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(4, 2, 2)), *c, *wide = ct_ones(CT_FLOAT64, CT_SHAPE(4, 2, 4));
+    ct_tensor *long_one = ct_from_values(CT_INT64, CT_VALUES(4, 5), CT_SHAPE(2)), *one = ct_ones(CT_INT64, CT_SHAPE(1));
+#define REFUSED(call, code, words)   \
+    {                                \
+        ck_assert_ptr_null(call);    \
+        expect_failure(code, words); \
+    }
+    REFUSED(ct_lstm_new(m, "a", 0, 3), CT_ERROR_ARGUMENT, "lstm_new: out of range: 0 in, hidden 3, 1 layers")
+    REFUSED(ct_lstm_new(m, "a", 1, 3, .layers = 8, .bidirectional = true), CT_ERROR_ARGUMENT, "8 layers")
+    REFUSED(ct_recurrent_forward(gru, x, .c_last = &c), CT_ERROR_ARGUMENT, "gru: only an lstm has cells")
+    REFUSED(ct_recurrent_forward(lstm, x, .lengths = long_one), CT_ERROR_ARGUMENT, "lstm: sequence 1 has length 5 of 4")
+    REFUSED(ct_recurrent_forward(lstm, x, .lengths = one), CT_ERROR_SHAPE, "one for each sequence: [1] for [4,2,2]")
+    REFUSED(ct_recurrent_forward(fc, x), CT_ERROR_STATE, "recurrent_forward: a layer linear")
+    REFUSED(ct_multihead_attention_new(m, "a", 5, 2), CT_ERROR_ARGUMENT, "5 wide, 2 heads")
+    REFUSED(ct_multihead_attention_new(m, "a", 8, 4, .kv_heads = 3), CT_ERROR_ARGUMENT, "4 heads, 3 of keys")
+    REFUSED(ct_multihead_attention_forward(attention, wide, ct_select(wide, 0, 0), wide), CT_ERROR_SHAPE,
+            "needs three of [N,L,E] or of [L,E]: [4,2,4], [2,4], [4,2,4]")
+    REFUSED(ct_multihead_attention_forward(fc, wide, wide, wide), CT_ERROR_STATE, "the module \"fc\" is a layer linear")
+    REFUSED(ct_transformer_encoder_layer_new(m, "a", 4, 3), CT_ERROR_ARGUMENT, "4 wide, 3 heads")
+    REFUSED(ct_transformer_encoder_layer_forward(attention, wide), CT_ERROR_STATE, "is a layer multihead_attention")
+    REFUSED(ct_forward(ct_transformer_decoder_layer_new(m, "d", 4, 2), wide), CT_ERROR_STATE,
+            "a forward function of its own")
+    ck_assert_int_eq(ct_module_children(m), 5);
+#undef REFUSED
+    ct_module_free(m);
+}
+END_TEST
+
 START_TEST(layers_refuse)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
@@ -508,6 +589,9 @@ Suite *ct_suite_layers(void)
     tcase_add_test(tcase, a_build_that_fails_is_undone);
     tcase_add_test(tcase, a_part_sees_its_tensors_alone);
     tcase_add_test(tcase, residuals_add);
+    tcase_add_test(tcase, grouped_queries_share_keys);
+    tcase_add_test(tcase, padding_of_sequences_counts_for_nothing);
+    tcase_add_test(tcase, attention_and_recurrence_refuse);
     tcase_add_test(tcase, layers_refuse);
     Suite *suite = suite_create("layers");
     suite_add_tcase(suite, tcase);

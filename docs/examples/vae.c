@@ -1,0 +1,74 @@
+/* A variational autoencoder (Kingma, Welling 2014): two normal hidden numbers stand for an 8 x 8 digit. What it learns to maximise is
+ * the bound of their equation 10: how well a digit is told from its hidden numbers, less how far those are from standard ones. */
+#include <cotan/cotan.h>
+
+enum { PIXELS = 64, HIDDEN = 2, BATCH = 64 };
+
+typedef struct vae {
+    ct_module *encoder, *decoder;
+} vae;
+
+static void build(ct_module *m)
+{
+    vae *v = ct_module_self(m);
+    v->encoder = ct_sequential_new(m, "encoder");
+    ct_linear_new(v->encoder, NULL, PIXELS, 64);
+    ct_tanh_new(v->encoder, NULL);
+    ct_linear_new(v->encoder, NULL, 64, 2 * HIDDEN);
+    v->decoder = ct_sequential_new(m, "decoder");
+    ct_linear_new(v->decoder, NULL, HIDDEN, 64);
+    ct_tanh_new(v->decoder, NULL);
+    ct_linear_new(v->decoder, NULL, 64, PIXELS);
+}
+
+/* The negative bound of a batch [n, PIXELS], for each sample. */
+static ct_tensor *forward(ct_module *m, ct_tensor *x)
+{
+    vae *v = ct_module_self(m);
+    ct_tensor *code = ct_forward(v->encoder, x);
+    ct_tensor *mean = ct_slice(code, 1, 0, HIDDEN, 1), *log_variance = ct_slice(code, 1, HIDDEN, CT_END, 1);
+    ct_tensor *noise = ct_randn(CT_FLOAT32, 0, 1, ct_shape(mean), ct_rank(mean));
+    ct_tensor *hidden = ct_add(mean, ct_mul(ct_exp(ct_mul_scalar(log_variance, 0.5)), noise));
+    ct_tensor *told = ct_binary_cross_entropy_with_logits(ct_forward(v->decoder, hidden), x, .reduction = CT_SUM);
+    ct_tensor *far = ct_sub(ct_add(ct_square(mean), ct_exp(log_variance)), ct_add_scalar(log_variance, 1));
+    return ct_mul_scalar(ct_add(told, ct_mul_scalar(ct_sum(far), 0.5)), 1.0 / (double)ct_size(x, 0));
+}
+
+static const ct_layer vae_layer = {"vae", sizeof(vae), build, forward};
+
+static double learn_epoch(ct_module *model, ct_optimizer *adam, ct_batches *batches, int64_t epoch)
+{
+    double sum = 0;
+    ct_batches_start(batches, epoch);
+    for (bool more = true; more;) {
+        ct_tensor *x, *labels;
+        ct_scope_open();
+        if ((more = ct_batches_next(batches, &x, &labels))) {
+            ct_optimizer_zero_grad(adam);
+            ct_tensor *loss = ct_forward(model, x);
+            ct_backward(loss);
+            ct_optimizer_step(adam);
+            sum += ct_item(loss);
+        }
+        ct_scope_close();
+    }
+    return sum / (double)ct_batches_count(batches);
+}
+
+int main(void)
+{
+    ct_seed(1);
+    ct_module *root = ct_module_new(CT_FLOAT32), *model = ct_layer_new(root, "vae", &vae_layer, NULL);
+    ct_optimizer *adam = ct_optimizer_new(root, &ct_rule_adam, .lr = 3e-3);
+    ct_dataset *digits = ct_dataset_from_csv(DIGITS_CSV, .scale = 1. / 16);
+    ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = 1);
+    double bound = 0;
+    for (int64_t epoch = 0; epoch < 30 && ct_error_code() == CT_OK; epoch++)
+        bound = learn_epoch(model, adam, batches, epoch);
+    printf("negative bound of a digit: %.2f nats\n", bound);
+    ct_batches_free(batches);
+    ct_dataset_free(digits);
+    ct_optimizer_free(adam);
+    ct_module_free(root);
+    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+}
