@@ -215,6 +215,26 @@ START_TEST(whatever_goes_in_and_comes_out)
 }
 END_TEST
 
+static ct_tensor *wide(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return ct_exp(ct_matmul(in[0], ct_ones(CT_FLOAT64, CT_SHAPE(1, 1000))));
+}
+
+/* The inputs stay, the result does not. */
+START_TEST(what_stays)
+{
+    ct_tensor *x = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(1, 1)), true);
+    int64_t before = ct_memory_stats().live_bytes;
+    ct_scope_open();
+    ct_tensor *sum = ct_scope_return(ct_sum(ct_checkpoint(wide, NULL, &x, 1)));
+    ct_scope_close();
+    ck_assert_int_lt(ct_memory_stats().live_bytes - before, 1000);
+    ck_assert_int_eq(ct_backward(sum), CT_OK);
+    expect_close(ct_grad_of(x), ct_reshape(ct_detach(sum), CT_SHAPE(1, 1)), 1e-14);
+}
+END_TEST
+
 /* ---- errors ---- */
 
 static ct_tensor *nothing(ct_tensor *const *in, int n, void *user)
@@ -275,6 +295,7 @@ Suite *ct_suite_checkpoint(void)
     tcase_add_loop_test(tcase, failing_memory, 0, EXPRESSIONS);
     tcase_add_test(tcase, hooks_see_whole_gradients);
     tcase_add_test(tcase, whatever_goes_in_and_comes_out);
+    tcase_add_test(tcase, what_stays);
     tcase_add_test(tcase, errors);
     suite_add_tcase(suite, tcase);
     return suite;

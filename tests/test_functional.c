@@ -257,23 +257,25 @@ START_TEST(what_does_not_depend)
 }
 END_TEST
 
-/* Leaves a scope open and gives its input up. */
+/* Leaves a scope open and gives its inputs up, used or not. */
 static ct_tensor *careless(ct_tensor *const *in, int n, void *user)
 {
     ct_scope_open();
     ct_tensor *y = cube(in, n, user);
-    ct_release(in[0]);
+    for (int i = 0; i < n; i++)
+        ct_release(in[i]);
     return y;
 }
 
 START_TEST(a_careless_function)
 {
-    ct_tensor *x = ct_scalar(CT_FLOAT64, 2), *got;
+    ct_tensor *in[] = {ct_scalar(CT_FLOAT64, 2), ct_ones(CT_FLOAT64, CT_SHAPE(2))}, *got[4];
     int depth = ct_memory_stats().scope_depth;
-    ck_assert_int_eq(ct_hessian(careless, NULL, &x, 1, &got), CT_OK);
-    expect_tensor(got, CT_FLOAT64, CT_SCALAR, CT_VALUES(12));
+    ck_assert_int_eq(ct_hessian(careless, NULL, in, 2, got), CT_OK);
+    expect_tensor(got[0], CT_FLOAT64, CT_SCALAR, CT_VALUES(12));
+    expect_tensor(got[1], CT_FLOAT64, CT_SHAPE(2), CT_VALUES(0, 0));
     ck_assert_int_eq(ct_memory_stats().scope_depth, depth);
-    expect_tensor(x, CT_FLOAT64, CT_SCALAR, CT_VALUES(2));
+    expect_tensor(in[0], CT_FLOAT64, CT_SCALAR, CT_VALUES(2));
 }
 END_TEST
 
