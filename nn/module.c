@@ -154,14 +154,15 @@ ct_module *ct_module_new(ct_dtype dtype)
     return module;
 }
 
-/* Gives back the module and all in it. Its entries are in no list any more but its own. */
+/* Gives back the module and all in it. Its entries are in no list any more but its own, which has those of its children too: so its
+ * own go first, while all can be asked for their owner. */
 static void free_tree(ct_module *module)
 {
-    for (int64_t i = 0; i < module->children; i++)
-        free_tree(module->child[i]);
     for (int64_t i = 0; i < module->count; i++)
         if (module->entries[i]->owner == module)
             free_entry(module->entries[i]);
+    for (int64_t i = 0; i < module->children; i++)
+        free_tree(module->child[i]);
     while (module->blocks > 0)
         ct_object_free(module->memory[--module->blocks]);
     free(module->memory);
