@@ -194,10 +194,11 @@ static inline void ct__node_input_info(const struct ct_node *node, int i, const 
 /* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
 bool ct__record_all_inputs(bool on);
 
-/* What is done to gradients here, in the engine and in functional.c; ops fills this in when it is loaded. */
+/* What is done to gradients here, in the engine, in the checker and in functional.c; ops fills this in when it is loaded. */
 typedef struct ct_engine_ops {
     ct_tensor *(*add)(ct_tensor *a, ct_tensor *b);                      /* recorded */
     ct_tensor *(*sum_to)(ct_tensor *t, const int64_t *shape, int rank); /* recorded; shape is t's before broadcasting */
+    ct_tensor *(*cast)(ct_tensor *t, ct_dtype dtype);                   /* recorded */
     void (*add_in_place)(ct_tensor *sum, const ct_tensor *t);           /* same shape, float; sum is contiguous */
     ct_status (*add_to_part)(ct_tensor *part, const ct_tensor *t);      /* the same for any strides; error: memory */
     ct_tensor *(*concat)(ct_tensor *const *tensors, int n, int axis);   /* recorded, and so is reshape */

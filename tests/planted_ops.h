@@ -14,6 +14,9 @@ typedef struct planted_op {
 /* n gets their number. */
 const planted_op *planted_ops(int *n);
 
+/* Mistakes of kinds that are easily missed. */
+const planted_op *planted_kinds(int *n);
+
 /* y = op(inputs), of a planted operation; NULL with an error. Called as planted_apply(op, inputs, n), it notes the line. */
 #define planted_apply(op, inputs, n) ct_apply(op, inputs, n, (op)->samples[0].attributes)
 

@@ -16,7 +16,7 @@ void ct__check_seed(const ct__check *check)
 
 static ct_status allocate(ct__check *check, int n, int m_max)
 {
-    size_t tensors = (size_t)(n * 2 + m_max * 2) * sizeof(ct_tensor *);
+    size_t tensors = (size_t)(n * 3 + m_max * 2) * sizeof(ct_tensor *);
     check->bytes = tensors + (size_t)n * sizeof(bool) + 1;
     check->block = ct__alloc(check->bytes);
     if (!check->block)
@@ -26,7 +26,8 @@ static ct_status allocate(ct__check *check, int n, int m_max)
     check->analytic = check->x + n;
     check->cotangents = check->analytic + n;
     check->outputs = check->cotangents + m_max;
-    check->wanted = (bool *)check->block + tensors / sizeof(bool);
+    check->noise = check->outputs + m_max;
+    check->wanted = (bool *)(check->noise + n);
     return CT_OK;
 }
 
@@ -41,6 +42,9 @@ static ct_status copy_inputs(ct__check *check, ct_tensor *const *inputs, const b
         if (!check->x[i])
             return ct_error_code();
         check->wanted[i] = is_float && (!wanted || wanted[i]);
+        check->noise[i] = check->wanted[i] ? ct_zeros_like(check->x[i]) : NULL;
+        if (check->wanted[i] && !check->noise[i])
+            return ct_error_code();
         if (is_float && inputs[i]->dtype != CT_FLOAT32)
             check->was_float32 = false;
     }
@@ -59,8 +63,9 @@ ct_status ct__draw_cotangents(ct__check *check, ct_tensor **out)
         ct_tensor *g = ct_randn(CT_FLOAT64, 0, 1, like->shape, like->rank);
         if (!g)
             return ct_error_code();
+        double gain = check->subject->gain != 0 ? check->subject->gain : 1;
         for (int64_t k = 0; k < g->numel; k++)
-            ct__doubles(g)[k] = (float)ct__doubles(g)[k];
+            ct__doubles(g)[k] = (float)(gain * ct__doubles(g)[k]);
         out[i] = g;
     }
     check->stream = ct_random_get();
@@ -231,6 +236,8 @@ static ct_status run_and_differentiate(ct__check *check, ct_tensor *const *x, co
         watch(check, before != ct__checksum_all(x, check->n),
               "the forward changes its inputs: it writes where it should only read");
     int n_roots = n_wanted ? ct__choose_roots(outputs, cotangents, m, roots, gradients) : 0;
+    if (n_roots < 0)
+        return ct_error_code();
     for (int at = 0; at < n_roots; at += CT_MAX_INPUTS) {
         int count = n_roots - at < CT_MAX_INPUTS ? n_roots - at : CT_MAX_INPUTS;
         uint64_t g = unchanged ? ct__checksum_all(gradients + at, count) : 0,

@@ -6,6 +6,13 @@
 
 #include "subject.h"
 
+/* An element of an input that is at a kink. */
+typedef struct ct__kinked {
+    int input;
+    int64_t element;
+} ct__kinked;
+enum { CT__KINKED = 64 }; /* so many are remembered */
+
 typedef struct ct__check {
     const ct__subject *subject;
     const ct_gradcheck_options *options; /* completed: no 0 stands for a default */
@@ -19,10 +26,17 @@ typedef struct ct__check {
     ct_tensor **outputs;    /* max_outputs: room for one run */
     double phi, magnitude;  /* sum(out g) and sum |out g| at x */
     bool was_float32;       /* the inputs given were, all of the float ones */
-    double unit;            /* relative rounding error of the results */
+    double usual; /* of a gradient's gradient: the size of what it is made of, far into the tails of a softmax, say */
+    double unit;  /* relative rounding error of the results */
     ct_random_state stream; /* for cotangents and directions */
     int64_t confirmed_bad;  /* mismatches for which the costly kink test was done */
-    void *block;            /* of the arrays above */
+    /* n: how exact each element of the computed gradient is, as far as it was seen not to be linear in the cotangent, and, if
+     * noise_known, to jump from one number to the next; float64, NULL where not wanted */
+    ct_tensor **noise;
+    bool noise_known;
+    int n_kinked;
+    ct__kinked kinked[CT__KINKED];
+    void *block; /* of the arrays above */
     size_t bytes;
 } ct__check;
 

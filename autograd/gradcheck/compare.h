@@ -11,8 +11,7 @@ typedef struct ct__point {
 
 /* gradient: that of the line's input, as computed. */
 ct__point ct__compare(ct__line *line, const double *gradient);
-/* Whether the gradient agrees, at a kink, with values above and below at a distance of 1e-7: the mean of the one-sided derivatives,
- * as |x|'s is. */
-bool ct__agrees_at_kink(ct__line *line, double above, double below, double gradient);
+/* Whether there is a kink that phi above and below, at a distance of 1e-7, gives a hint of. */
+bool ct__kink_at(ct__line *line, double above, double below);
 
 #endif

@@ -61,7 +61,7 @@ static ct_status check_fork(ct__check *check)
     if (status == CT_OK)
         status = ct__vjp(check, r.x, r.wanted, r.g, r.other);
     for (int i = 0; status == CT_OK && i < check->n; i++)
-        if (r.grads[i] && !ct__combines(r.grads[i], 5, r.other[i], 0, NULL, ct__scale_of(check)))
+        if (r.grads[i] && !ct__same_gradient(check, i, r.grads[i], 5, r.other[i], 0, NULL))
             ct__report_fault(check->report, "forks", i,
                              "in a graph that forks and joins, the gradient is not the sum over the paths");
     return ct__room_close(&r, status);
@@ -80,7 +80,7 @@ static ct_status check_shared(ct__check *check, int i, int j)
         r.x[j] = r.x[i];
         status = ct__vjp(check, r.x, r.wanted, r.g, r.other);
     }
-    if (status == CT_OK && !ct__combines(r.other[i], 1, r.grads[i], 1, r.grads[j], ct__scale_of(check)))
+    if (status == CT_OK && !ct__same_gradient(check, i, r.other[i], 1, r.grads[i], 1, r.grads[j]))
         ct__report_fault(check->report, "forks", i,
                          "with one tensor as inputs %d and %d, its gradient is not the sum of the two", i, j);
     return ct__room_close(&r, status);

@@ -28,6 +28,7 @@ static ct_status read_options(ct_gradcheck_options *all, const ct_gradcheck_opti
         {"step", o->step, o->step > 0 && isfinite(o->step)},
         {"safety", o->safety, o->safety >= 0},
         {"absolute", o->absolute, o->absolute >= 0},
+        {"resolution", o->resolution, o->resolution > 0},
         {"float32_tolerance", o->float32_tolerance, o->float32_tolerance >= 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -159,6 +160,8 @@ static ct_status check_sample(const ct_op *op, int sample, const ct_gradcheck_op
     }
     if (status == CT_OK && options->checks & CT_CHECK_SIZES)
         status = ct__check_op_sizes(op, &op->samples[sample], options, report);
+    if (status == CT_OK && options->checks & CT_CHECK_VARIATIONS && report->verdict < CT_NONDETERMINISTIC)
+        status = ct__check_op_variations(op, &op->samples[sample], sample == 0, options, report);
     ct__scope_pop(&scope);
     return status;
 }

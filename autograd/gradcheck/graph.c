@@ -96,7 +96,8 @@ static ct_gradcheck_options node_options(const struct ct_node *node, const bool 
         o.mode = CT_FAST;
     o.parallel = false;
     /* Forks are the engine's business here, and the samples' sizes and float32 that of ct_gradcheck_op. */
-    o.checks &= ~(unsigned)(CT_CHECK_FORKS | CT_CHECK_FLOAT32 | CT_CHECK_SIZES);
+    o.checks &=
+        ~(unsigned)(CT_CHECK_FORKS | CT_CHECK_FLOAT32 | CT_CHECK_SIZES | CT_CHECK_VARIATIONS | CT_CHECK_THREADS);
     return o;
 }
 

@@ -9,6 +9,29 @@ ct__worker ct__worker_of(ct__check *check)
     return (ct__worker){.check = check, .x = check->x, .outputs = check->outputs, .cotangents = check->cotangents};
 }
 
+size_t ct__worker_tensors(const ct__check *check)
+{
+    return (size_t)check->n + 2 * (size_t)check->subject->max_outputs;
+}
+
+void ct__worker_own(ct__worker *w, ct_tensor **arrays)
+{
+    const ct__check *check = w->check;
+    w->x = arrays;
+    w->outputs = w->x + check->n;
+    w->cotangents = w->outputs + check->subject->max_outputs;
+    for (int i = 0; i < check->n; i++) {
+        w->x[i] = check->x[i] ? ct__copy_as(check->x[i], (ct_dtype)check->x[i]->dtype) : NULL;
+        if (check->x[i] && !w->x[i])
+            w->status = CT_ERROR_MEMORY;
+    }
+    for (int i = 0; i < check->subject->max_outputs; i++) {
+        w->cotangents[i] = check->cotangents[i] ? ct__copy_as(check->cotangents[i], CT_FLOAT64) : NULL;
+        if (check->cotangents[i] && !w->cotangents[i])
+            w->status = CT_ERROR_MEMORY;
+    }
+}
+
 /* sum(out g) and sum |out g|, in extended precision so that only the outputs' own rounding remains. NaN without memory. */
 static double objective(ct_tensor *const *outputs, ct_tensor *const *cotangents, int m, double *magnitude)
 {
@@ -60,7 +83,7 @@ double ct__line_at(void *context, double t)
         x[l->element] = l->origin[l->element] + t;
     } else {
         for (int64_t k = 0; k < l->x->numel; k++)
-            x[k] = l->origin[k] + t * l->signs[k];
+            x[k] = l->origin[k] + t * l->direction[k];
     }
     double phi = ct__evaluate(l->w, NULL);
     if (l->element >= 0)
@@ -70,34 +93,72 @@ double ct__line_at(void *context, double t)
     return phi;
 }
 
-/* Steps are powers of two, so that x + h is exact for most x. */
-double ct__power_of_two_above(double size)
+double ct__along(const ct__line *l, const double *gradient)
 {
-    int exponent;
-    if (!(size > 1) || !isfinite(size))
-        return 1;
-    frexp(size, &exponent);
-    return ldexp(1, exponent);
-}
-
-/* <gradient, direction>, and the size of its rounding error in *slack. */
-double ct__along(const ct__line *l, const double *gradient, double *slack)
-{
-    if (l->element >= 0) {
-        *slack = 0;
+    if (l->element >= 0)
         return gradient[l->element];
-    }
-    long double sum = 0, sum_abs = 0;
-    for (int64_t k = 0; k < l->x->numel; k++) {
-        sum += (long double)gradient[k] * l->signs[k];
-        sum_abs += fabsl((long double)gradient[k]);
-    }
-    *slack = 4 * DBL_EPSILON * (double)sum_abs;
+    long double sum = 0;
+    for (int64_t k = 0; k < l->x->numel; k++)
+        sum += (long double)gradient[k] * l->direction[k];
     return (double)sum;
 }
 
-ct__slope ct__line_slope(ct__line *l, double step)
+double ct__along_noise(const ct__line *l, const double *errors)
 {
-    const ct__check *check = l->w->check;
-    return ct__ridders(ct__line_at, l, step * l->scale, check->magnitude, l->reach, check->unit);
+    if (l->element >= 0)
+        return errors[l->element];
+    double squares = 0;
+    for (int64_t k = 0; k < l->x->numel; k++)
+        squares += errors[k] * l->direction[k] * errors[k] * l->direction[k];
+    return sqrt(squares);
+}
+
+int ct__input_of(const ct__line *l)
+{
+    int input = 0;
+    while (l->w->x[input] != l->x)
+        input++;
+    return input;
+}
+
+double ct__tolerance(const ct__line *l, const ct__slope *slope)
+{
+    const ct_gradcheck_options *options = l->w->check->options;
+    return options->safety * (slope->error + l->slack) + options->absolute;
+}
+
+static ct__line line_through(ct__worker *w, int input, const double *origin)
+{
+    const ct__check *check = w->check;
+    return (ct__line){.w = w,
+                      .x = w->x[input],
+                      .element = -1,
+                      .origin = origin,
+                      .precision = {.magnitude = check->magnitude, .unit = check->unit}};
+}
+
+ct__line ct__line_element(ct__worker *w, int input, int64_t k, const double *origin)
+{
+    ct__line l = line_through(w, input, origin);
+    l.element = k;
+    l.slack = ct__doubles(w->check->noise[input])[k];
+    l.precision.reach = fabs(origin[k]);
+    return l;
+}
+
+/* The reach of a direction is the root of the mean square: what a step of "1" moves. */
+ct__line ct__line_direction(ct__worker *w, int input, const double *direction, const double *origin)
+{
+    ct__line l = line_through(w, input, origin);
+    const double *gradient = ct__doubles(w->check->analytic[input]);
+    double sum = 0, along = 0;
+    for (int64_t k = 0; k < l.x->numel; k++) {
+        sum += origin[k] * origin[k] / (double)l.x->numel;
+        along += fabs(gradient[k] * direction[k]);
+    }
+    l.direction = direction;
+    l.precision.reach = sqrt(sum);
+    l.scale = ct__along_noise(&l, gradient);
+    l.slack = ct__along_noise(&l, ct__doubles(w->check->noise[input])) + 4 * DBL_EPSILON * along;
+    return l;
 }

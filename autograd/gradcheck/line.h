@@ -17,27 +17,38 @@ typedef struct ct__worker {
 
 /* The worker that uses the check's own tensors. */
 ct__worker ct__worker_of(ct__check *check);
+/* Gives the worker copies of everything, in arrays with room for so many tensors; its status tells. */
+void ct__worker_own(ct__worker *w, ct_tensor **arrays);
+size_t ct__worker_tensors(const ct__check *check);
 /* phi at the worker's x, and sum |out g| if magnitude is not NULL; NaN where there is none. */
 double ct__evaluate(ct__worker *w, double *magnitude);
 
-/* A line through x: one element of one input, or all of it along signs. */
+/* A line through x: one element of one input, or all of it in a direction. */
 typedef struct ct__line {
     ct__worker *w;
     ct_tensor *x;
-    int64_t element;      /* -1: all */
-    const int8_t *signs;  /* for all */
-    const double *origin; /* x's elements at t = 0 */
-    double reach;         /* largest |x| on it */
-    double scale;         /* power of two: the size of a step of "1" */
+    int64_t element;         /* -1: all */
+    const double *direction; /* for all */
+    const double *origin;    /* x's elements at t = 0 */
+    double slack;            /* rounding error of a computed derivative along it */
+    double scale;            /* size of computed derivatives like it: what a difference is small or large beside */
+    ct__precision precision;
 } ct__line;
+
+/* Element k of input i; scale is left to the caller. */
+ct__line ct__line_element(ct__worker *w, int input, int64_t k, const double *origin);
+/* All of input i along direction. */
+ct__line ct__line_direction(ct__worker *w, int input, const double *direction, const double *origin);
 
 /* phi at t; afterwards x is what it was. */
 double ct__line_at(void *line, double t);
-/* The derivative, from a first step of so many scales. */
-ct__slope ct__line_slope(ct__line *line, double step);
-/* <gradient, direction>, and the size of its rounding error in *slack. */
-double ct__along(const ct__line *line, const double *gradient, double *slack);
-/* Steps are powers of two, so that x + h is exact for most x. */
-double ct__power_of_two_above(double size);
+/* <gradient, direction>. */
+double ct__along(const ct__line *line, const double *gradient);
+/* What errors of the gradient's elements, independent of each other, come to along the line. */
+double ct__along_noise(const ct__line *line, const double *errors);
+/* Which of the check's inputs the line is in. */
+int ct__input_of(const ct__line *line);
+/* How far a computed derivative may be off a measured one. */
+double ct__tolerance(const ct__line *line, const ct__slope *slope);
 
 #endif

@@ -1,7 +1,6 @@
 /* Samples: the words of a ct_sample, turned into tensors. Invariant: float values are exact in float32, so that a sample is the
  * same point in both precisions, and steps of the checker from it are exact. */
-#include "small.h"
-#include <cotan/gradcheck.h>
+#include "sample.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +94,8 @@ static bool read_word(const char **at, word *w)
 
 static ct_tensor *float_input(const word *w, ct_dtype dtype)
 {
-    ct_tensor *values = ct_rand(CT_FLOAT64, w->low, w->high, w->shape, w->rank);
+    ct_tensor *values = w->low < w->high ? ct_rand(CT_FLOAT64, w->low, w->high, w->shape, w->rank)
+                                         : ct_full(CT_FLOAT64, w->low, w->shape, w->rank);
     ct_tensor *rounded = values ? ct__copy_as(values, CT_FLOAT32) : NULL;
     ct_tensor *input = rounded ? ct__copy_as(rounded, dtype) : NULL;
     if (input && !w->fixed)
@@ -111,7 +111,21 @@ static ct_tensor *make_input(const word *w, ct_dtype dtype)
     return input && w->kind == 'u' ? ct__copy_as(input, CT_UINT8) : input;
 }
 
-ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **inputs, int *n)
+/* False if it has no room for another axis. */
+static bool resized(word *w, ct__resize resize)
+{
+    for (int i = 0; i < w->rank; i++)
+        w->shape[i] = resize.from && w->shape[i] == resize.from ? resize.to : w->shape[i];
+    if (!resize.lead || w->kind == 'n')
+        return true;
+    if (w->rank == CT_MAX_RANK)
+        return false;
+    memmove(w->shape + 1, w->shape, (size_t)w->rank++ * sizeof *w->shape);
+    w->shape[0] = resize.lead;
+    return true;
+}
+
+ct_status ct__sample_resized(const ct_sample *sample, ct_dtype dtype, ct__resize resize, ct_tensor **inputs, int *n)
 {
     if (!sample || !sample->inputs || !inputs || !n)
         return ct__error(CT_ERROR_NULL, "sample_inputs: %s is NULL",
@@ -127,6 +141,8 @@ ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **
         if (*n == CT_MAX_INPUTS || !read_word(&at, &w) || (*at && *at != ' '))
             return ct__error(CT_ERROR_ARGUMENT, "sample_inputs: input %d of \"%s\" is not understood", *n,
                              sample->inputs);
+        if (!resized(&w, resize))
+            return ct__error(CT_ERROR_SHAPE, "sample_inputs: rank above %d", CT_MAX_RANK);
         inputs[*n] = w.kind == 'n' ? NULL : make_input(&w, dtype);
         if (w.kind != 'n' && !inputs[*n])
             return ct_error_code();
@@ -135,4 +151,9 @@ ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **
             at++;
     }
     return CT_OK;
+}
+
+ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **inputs, int *n)
+{
+    return ct__sample_resized(sample, dtype, (ct__resize){0}, inputs, n);
 }

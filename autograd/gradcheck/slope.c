@@ -2,20 +2,72 @@
  * function. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Adv. Eng. Software 4 (1982) 75. */
 #include "slope.h"
 #include <math.h>
+#include <string.h>
 
 enum {
     HALVINGS = 6, /* of the step, in one tableau */
     STARTS = 4,   /* tableaux, each from a step START_RATIO smaller */
     START_RATIO = 64,
+    LONG = 3,         /* steps that make a chain */
+    RUNGS = 40,       /* steps of every size, at most */
+    DEEPEST = 24,     /* the smallest of them, and the closest points for noise, are 2^-DEEPEST of the smallest unit */
+    NOISE_POINTS = 7, /* on one side, at one spacing */
+    NOISE_ORDER = 4,  /* of the differences */
 };
 
-static ct__slope tableau(ct__phi phi, void *context, double h, double magnitude, double reach, double unit)
+static double power_of_two_above(double size)
+{
+    int exponent;
+    frexp(size, &exponent);
+    return ldexp(1, exponent);
+}
+
+double ct__large_unit(double reach)
+{
+    return reach > 1 && isfinite(reach) ? power_of_two_above(reach) : 1;
+}
+
+double ct__small_unit(double reach)
+{
+    return reach > 0 && reach < 1 ? power_of_two_above(reach) : 1;
+}
+
+/* ---- one tableau ---- */
+
+double ct__noise_near(const ct__precision *p, double distance)
+{
+    double rounding = p->unit * p->magnitude;
+    if (!p->levels)
+        return rounding;
+    int i = 0;
+    while (i + 1 < p->levels && p->spacing[i] > 2 * distance)
+        i++;
+    return fmax(2 * p->noise[i], rounding / 16);
+}
+
+double ct__noise_anywhere(const ct__precision *p)
+{
+    double noise = p->unit * p->magnitude;
+    for (int i = 0; i < p->levels; i++)
+        noise = fmax(noise, 2 * p->noise[i]);
+    return noise;
+}
+
+/* What rounding does to values of this size, and at most so far apart. */
+static double values_floor(const ct__precision *p, double size, double distance)
+{
+    return p->levels ? ct__noise_near(p, distance) : 4 * p->unit * fmax(p->magnitude, size);
+}
+
+static ct__slope tableau(ct__phi phi, void *context, const ct__precision *p, double h, int halvings)
 {
     double a[HALVINGS][HALVINGS];
     ct__slope best = {.value = 0, .error = INFINITY};
-    double error = INFINITY;
-    for (int i = 0; i < HALVINGS; i++, h /= 2) {
-        a[0][i] = (phi(context, h) - phi(context, -h)) / (2 * h);
+    double error = INFINITY, values = 0;
+    for (int i = 0; i < halvings; i++, h /= 2) {
+        double above = phi(context, h), below = phi(context, -h);
+        values = i == 0 ? values_floor(p, fmax(fabs(above), fabs(below)), h) : values;
+        a[0][i] = (above - below) / (2 * h);
         if (!isfinite(a[0][i]))
             break;
         double factor = 4;
@@ -29,7 +81,7 @@ static ct__slope tableau(ct__phi phi, void *context, double h, double magnitude,
                 best.value = a[k][i];
             }
         }
-        double floor = 4 * unit * (magnitude + fabs(best.value) * reach) / h;
+        double floor = (values + 4 * p->unit * fabs(best.value) * p->reach) / h;
         best.error = error + floor;
         if (i > 0 && error <= fmax(1e-8 * fabs(best.value), floor)) {
             best.converged = true;
@@ -39,31 +91,187 @@ static ct__slope tableau(ct__phi phi, void *context, double h, double magnitude,
     return best;
 }
 
-ct__slope ct__ridders(ct__phi phi, void *context, double step, double magnitude, double reach, double unit)
+static ct__slope better(ct__slope a, ct__slope b)
+{
+    if (a.converged != b.converged)
+        return a.converged ? a : b;
+    return b.error < a.error ? b : a;
+}
+
+/* From step down, until one converges. */
+static ct__slope descend(ct__phi phi, void *context, const ct__precision *p, double step)
 {
     ct__slope best = {.error = INFINITY};
-    for (int start = 0; start < STARTS; start++, step /= START_RATIO) {
-        ct__slope slope = tableau(phi, context, step, magnitude, reach, unit);
-        if (slope.converged)
-            return slope;
-        if (slope.error < best.error)
+    for (int start = 0; start < STARTS && !best.converged; start++, step /= START_RATIO)
+        best = better(best, tableau(phi, context, p, step, HALVINGS));
+    return best;
+}
+
+ct__slope ct__ridders(ct__phi phi, void *context, const ct__precision *p, double step)
+{
+    double large = ct__large_unit(p->reach), small = ct__small_unit(p->reach);
+    ct__slope best = descend(phi, context, p, step * large);
+    if (!best.converged && large / small > 1e5)
+        best = better(best, descend(phi, context, p, step * small));
+    return best;
+}
+
+ct__slope ct__ridders_wide(ct__phi phi, void *context, const ct__precision *p, double step)
+{
+    ct__slope best = {.error = INFINITY};
+    step *= ct__large_unit(p->reach);
+    for (double factor = 8; factor < 1e4; factor *= 8) {
+        ct__slope slope = tableau(phi, context, p, step * factor, HALVINGS);
+        if (slope.converged && slope.error < best.error)
             best = slope;
     }
     return best;
 }
 
-/* The noise of phi, from fourth differences, which of a smooth function are far below it (More, Wild, "Estimating computational
- * noise", SIAM J. Sci. Comput. 33 (2011) 1292). Noise does not depend on the spacing; a kink's differences do. */
-double ct__noise(ct__phi phi, void *context, double spacing)
+/* Estimates from steps of every size, from the smallest up. */
+typedef struct ladder {
+    ct__slope rungs[RUNGS];
+    double noise[RUNGS]; /* of values over that step */
+    int n;
+} ladder;
+
+/* Estimates that agree: how many, how many with an error well below the derivative or below what is usual, and the best of them. */
+typedef struct chain {
+    int length, resolved, usual;
+    ct__slope best;
+    double noise; /* of values over the step of the best */
+} chain;
+
+/* The largest derivative that any step gives beyond doubt. */
+static double usual_size(const ladder *all)
 {
-    enum { MIDDLE = 4, POINTS = 2 * MIDDLE + 1, ORDER = 4 };
-    double f[POINTS], sum = 0;
-    for (int i = 0; i < POINTS; i++)
-        f[i] = phi(context, (i - MIDDLE) * spacing);
-    for (int order = 1; order <= ORDER; order++)
-        for (int i = 0; i < POINTS - order; i++)
+    double size = 0;
+    for (int i = 0; i < all->n; i++)
+        if (all->rungs[i].error <= 0.1 * fabs(all->rungs[i].value))
+            size = fmax(size, fabs(all->rungs[i].value));
+    return size;
+}
+
+/* From rung first on. */
+static chain chain_from(const ladder *all, int first, double usual)
+{
+    chain c = {.best = {.error = INFINITY}};
+    double low = -INFINITY, high = INFINITY;
+    for (int i = first; i < all->n; i++) {
+        const ct__slope *s = &all->rungs[i];
+        low = fmax(low, s->value - 4 * s->error);
+        high = fmin(high, s->value + 4 * s->error);
+        if (low > high)
+            break;
+        c.length++;
+        c.resolved += s->error <= 0.1 * fabs(s->value);
+        c.usual += s->error <= 0.1 * usual;
+        if (s->error >= c.best.error)
+            continue;
+        c.best = *s;
+        c.noise = all->noise[i];
+    }
+    return c;
+}
+
+/* A larger step has less noise, but may see more than the derivative, and of a bounded function the differences over steps that are far
+ * too large agree splendidly with each other, on nearly nothing. So the first of long chains counts. But below the steps of a
+ * staircase there is another, false derivative: then the chain above does, whose values are noisy. */
+static chain choose(const ladder *all, double rounding)
+{
+    chain best = {.best = {.error = INFINITY}};
+    double usual = usual_size(all);
+    for (int i = 0; i < all->n;) {
+        chain c = chain_from(all, i, usual);
+        bool longer = c.usual > best.usual || (c.usual == best.usual && c.length > best.length),
+             noisy = c.length >= LONG && c.noise > 64 * fmax(best.noise, rounding),
+             above = noisy && (c.resolved >= LONG || best.best.value == 0);
+        if (best.usual >= LONG ? above : longer)
+            best = c;
+        i += c.length > 0 ? c.length : 1;
+    }
+    return best;
+}
+
+/* On a step of a staircase nothing changes; that is no derivative. */
+static bool on_a_stair(const ct__precision *p, const ct__slope *slope, double h)
+{
+    double noise = ct__noise_anywhere(p);
+    return slope->value == 0 && noise > 64 * p->unit * p->magnitude && ct__noise_near(p, h) < noise / 8;
+}
+
+static ct__slope climb(ct__phi phi, void *context, const ct__precision *p, double first)
+{
+    double smallest = ldexp(first * ct__small_unit(p->reach), -DEEPEST), largest = 2 * ct__large_unit(p->reach),
+           rise = fmax(6, pow(largest / smallest, 1. / (RUNGS - 1)));
+    ladder all = {.n = 0};
+    for (double h = smallest; h < largest && all.n < RUNGS; h *= rise) {
+        ct__slope slope = tableau(phi, context, p, h, HALVINGS - 2);
+        if (!isfinite(slope.error) || on_a_stair(p, &slope, h))
+            continue;
+        all.noise[all.n] = ct__noise_near(p, h);
+        all.rungs[all.n++] = slope;
+    }
+    return choose(&all, p->unit * p->magnitude).best;
+}
+
+/* Twice, over other steps each time, since a spread can be small by chance. Steps are no powers of two, so that no period of phi falls
+ * in with them. */
+ct__slope ct__ridders_all(ct__phi phi, void *context, const ct__precision *p)
+{
+    ct__slope best = climb(phi, context, p, 0.83), other = climb(phi, context, p, 1.37);
+    best.error = fmax(fmax(best.error, other.error), fabs(best.value - other.value));
+    best.converged = isfinite(best.error);
+    return best;
+}
+
+/* ---- noise ---- */
+
+/* From fourth differences, which of a smooth function are far below it (More, Wild, "Estimating computational noise", SIAM J. Sci.
+ * Comput. 33 (2011) 1292), on one side of 0, since there may be a kink at 0. */
+static double noise_on_side(ct__phi phi, void *context, double spacing)
+{
+    double f[NOISE_POINTS], sum = 0;
+    for (int i = 0; i < NOISE_POINTS; i++)
+        f[i] = phi(context, (i + 1) * spacing);
+    for (int order = 1; order <= NOISE_ORDER; order++)
+        for (int i = 0; i < NOISE_POINTS - order; i++)
             f[i] = f[i + 1] - f[i];
-    for (int i = 0; i < POINTS - ORDER; i++)
-        sum += f[i] * f[i] / (POINTS - ORDER);
+    for (int i = 0; i < NOISE_POINTS - NOISE_ORDER; i++)
+        sum += f[i] * f[i] / (NOISE_POINTS - NOISE_ORDER);
     return sqrt(sum / 70); /* (2k)! / (k!)^2 for k = 4 */
+}
+
+static bool alike(double a, double b)
+{
+    return a <= 8 * b && b <= 8 * a;
+}
+
+/* Noise is nearly the same at one spacing and the next, where what is smooth falls by 2^20, and a kink's differences by 2^5. What is like
+ * neither the one before nor the one behind is no noise. */
+static void keep_noise(ct__precision *p)
+{
+    double seen[CT__NOISE_LEVELS];
+    memcpy(seen, p->noise, sizeof seen);
+    for (int i = p->levels - 2; i >= 0; i--) {
+        bool noise = alike(seen[i], seen[i + 1]) || (i > 0 && alike(seen[i - 1], seen[i]));
+        p->noise[i] = noise ? seen[i] : p->noise[i + 1];
+    }
+}
+
+void ct__measure_noise(ct__phi phi, void *context, ct__precision *p)
+{
+    double largest = ldexp(0.83 * ct__large_unit(p->reach), -4), smallest = ldexp(ct__small_unit(p->reach), -DEEPEST),
+           ratio = fmax(32, pow(largest / smallest, 1. / (CT__NOISE_LEVELS - 2)));
+    p->levels = 0;
+    int levels = 0;
+    for (double spacing = largest; spacing >= smallest && levels < CT__NOISE_LEVELS; spacing /= ratio) {
+        double noise = fmax(noise_on_side(phi, context, spacing), noise_on_side(phi, context, -spacing));
+        if (!isfinite(noise))
+            continue;
+        p->spacing[levels] = spacing;
+        p->noise[levels++] = noise;
+    }
+    p->levels = levels;
+    keep_noise(p);
 }

@@ -2,7 +2,7 @@
 #ifndef CT_GRADCHECK_STRUCTURE_H
 #define CT_GRADCHECK_STRUCTURE_H
 
-#include "check.h"
+#include "rounding.h"
 
 /* Rows of n (or max_outputs) tensor pointers that one structural check works with. */
 typedef struct ct__room {
@@ -16,13 +16,6 @@ typedef struct ct__room {
 
 ct_status ct__room_open(ct__room *r, const ct__check *check);
 ct_status ct__room_close(ct__room *r, ct_status status);
-
-/* a (1 or fa) + b (fb) = sum, to rounding: relative to its own largest element, and to scale where all of it cancels. NaNs agree. */
-bool ct__combines(const ct_tensor *sum, double fa, const ct_tensor *a, double fb, const ct_tensor *b, double scale);
-/* The first of n gradients that differ by more than rounding; -1: none. */
-int ct__first_different(ct_tensor *const *a, ct_tensor *const *b, int n, double scale);
-/* The size that rounding errors in check's gradients are measured by. */
-double ct__scale_of(const ct__check *check);
 
 /* Structural checks of one subject of any kind, */
 ct_status ct__check_structure(ct__check *check);

@@ -46,6 +46,11 @@ ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n)
                          .attributes = attributes};
 }
 
+ct_tensor *ct__as_cotangent(ct_tensor *cotangent, const ct_tensor *result)
+{
+    return cotangent->dtype == result->dtype ? cotangent : ct__engine_ops.cast(cotangent, (ct_dtype)result->dtype);
+}
+
 int ct__choose_roots(ct_tensor *const *outputs, ct_tensor *const *cotangents, int m, ct_tensor **roots,
                      ct_tensor **gradients)
 {
@@ -54,7 +59,9 @@ int ct__choose_roots(ct_tensor *const *outputs, ct_tensor *const *cotangents, in
         if (!outputs[i] || !cotangents[i] || !outputs[i]->requires_grad)
             continue;
         roots[n] = outputs[i];
-        gradients[n++] = cotangents[i];
+        gradients[n] = ct__as_cotangent(cotangents[i], outputs[i]);
+        if (!gradients[n++])
+            return -1;
     }
     return n;
 }
@@ -84,10 +91,11 @@ static int run_gradient(const ct__subject *subject, ct_tensor *const *inputs, ct
         leaves[wanted++] = inputs[i];
     }
     int m = inner->run(inner, inputs, made);
-    int n_roots = m < 0 ? 0 : ct__choose_roots(made, cotangents, m, roots, gradients);
+    int n_roots = m < 0 ? -1 : ct__choose_roots(made, cotangents, m, roots, gradients);
     for (int i = 0; i < wanted; i++)
         results[i] = NULL;
-    if (m >= 0 && n_roots > 0) {
+    m = n_roots < 0 ? -1 : m;
+    if (n_roots > 0) {
         ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = gradients, .create_graph = create,
                                    .allow_unused = true};
         if (ct_grad(roots, n_roots, leaves, wanted, results, &options) != CT_OK)

@@ -11,6 +11,9 @@ struct ct__subject {
     int (*run)(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs);
     const char *name;
     int n_inputs, max_outputs;
+    double gain; /* of the cotangents drawn for it; 0 counts as 1 */
+    bool
+        lenient; /* at kinks: inputs are not the user's, and what an operation does at a tie of everything is its own affair */
     bool records; /* run needs recording on even where no gradient is asked for */
     bool shares;  /* run may use tensors that are not its inputs, so only one thread may run it */
     ct_function fn;
@@ -27,7 +30,9 @@ ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n);
 /* (x, v) -> v^T J of inner: its inputs are those of inner, then one for each output that has a cotangent. */
 ct__subject ct__subject_gradient(const ct__subject *inner, const bool *wanted, ct_tensor *const *cotangents);
 
-/* Outputs of a run that a gradient can start from, with their cotangents; returns how many. */
+/* The cotangent in the result's dtype, as the engine wants it; NULL with an error (memory). */
+ct_tensor *ct__as_cotangent(ct_tensor *cotangent, const ct_tensor *result);
+/* Outputs of a run that a gradient can start from, with their cotangents; returns how many, or -1 with an error. */
 int ct__choose_roots(ct_tensor *const *outputs, ct_tensor *const *cotangents, int m, ct_tensor **roots,
                      ct_tensor **gradients);
 

@@ -1,5 +1,6 @@
-/* An operation on inputs made from its samples: other sizes. Invariant: a clear refusal is as good as a result. */
+/* An operation on inputs made from its samples: other sizes, values and cotangents. Invariant: a clear refusal is as good as a result. */
 #include "variations.h"
+#include "sample.h"
 #include "whole.h"
 #include <math.h>
 #include <string.h>
@@ -49,17 +50,11 @@ static ct_status try_sizes(const ct_op *op, const ct_sample *sample, int64_t fro
     return status;
 }
 
-ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_gradcheck_options *options,
-                             ct_gradcheck_report *report)
+/* The sizes that the sample's inputs have, each once, in seen; returns how many. */
+static int sizes_of(ct_tensor *const *inputs, int n, int64_t *seen)
 {
-    ct_tensor *inputs[CT_MAX_INPUTS];
-    int n;
-    ct_scope scope;
-    ct__scope_push(&scope);
-    ct_status status = ct_sample_inputs(sample, CT_FLOAT64, inputs, &n);
-    int64_t seen[CT_MAX_INPUTS * CT_MAX_RANK];
     int count = 0;
-    for (int i = 0; status == CT_OK && i < n; i++) {
+    for (int i = 0; i < n; i++) {
         for (int axis = 0; inputs[i] && axis < inputs[i]->rank; axis++) {
             int64_t size = inputs[i]->shape[axis];
             bool known = size < 1;
@@ -69,6 +64,19 @@ ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_
                 seen[count++] = size;
         }
     }
+    return count;
+}
+
+ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_gradcheck_options *options,
+                             ct_gradcheck_report *report)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    int64_t seen[CT_MAX_INPUTS * CT_MAX_RANK];
+    int n;
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_status status = ct_sample_inputs(sample, CT_FLOAT64, inputs, &n);
+    int count = status == CT_OK ? sizes_of(inputs, n, seen) : 0;
     for (int k = 0; status == CT_OK && k < count; k++) {
         status = try_sizes(op, sample, seen[k], 0, false, options, report);
         if (status == CT_OK && seen[k] > 1)
@@ -78,6 +86,184 @@ ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_
         status = try_sizes(op, sample, 0, 1, false, options, report);
     if (status == CT_OK && count > 0)
         status = try_sizes(op, sample, 0, 1, true, options, report);
+    ct__scope_pop(&scope);
+    return status;
+}
+
+/* ---- what samples may not have ---- */
+
+enum { ODD_SIZE = 67, LARGE = 40000 }; /* elements: more than an int16_t or a block of 32768 takes */
+
+/* One way in which inputs differ from the sample's. */
+typedef struct variation {
+    const char *what;
+    ct__resize resize;
+    double times; /* values; 0 counts as 1 */
+    double gain;  /* cotangents */
+    enum { AS_THEY_ARE, WITH_ZEROS, ZEROS, ROUNDED } values;
+    int drop; /* this input but one is left out: 1 is input 0 */
+} variation;
+
+static void vary_values(const variation *v, ct_tensor *x)
+{
+    if (!ct__is_float(x))
+        return;
+    double *values = ct__doubles(x);
+    for (int64_t k = 0; k < x->numel; k++) {
+        values[k] *= v->times != 0 ? v->times : 1;
+        if (v->values == ZEROS || (v->values == WITH_ZEROS && k % 3 == 1))
+            values[k] = 0;
+        else if (v->values == ROUNDED)
+            values[k] = rint(values[k]);
+    }
+}
+
+static ct_status varied_inputs(const ct_sample *sample, const variation *v, ct_tensor **inputs, bool *wanted, int *n)
+{
+    ct_status status = ct__sample_resized(sample, CT_FLOAT64, v->resize, inputs, n);
+    if (status == CT_OK && v->drop > 0 && v->drop <= *n)
+        inputs[v->drop - 1] = NULL;
+    for (int i = 0; status == CT_OK && i < *n; i++) {
+        wanted[i] = inputs[i] && inputs[i]->requires_grad;
+        vary_values(v, inputs[i]);
+    }
+    return status;
+}
+
+/* Values may be undefined there, and refusals are clear: neither is a fault. */
+static ct_status try_variation(const ct_op *op, const ct_sample *sample, const variation *v,
+                               const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    bool wanted[CT_MAX_INPUTS];
+    int n;
+    ct_gradcheck_options simple = *options;
+    simple.checks = CT_CHECK_VALUE_ONLY;
+    simple.order = 1;
+    simple.mode = CT_FAST;
+    simple.probes = 1;
+    ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_status status = varied_inputs(sample, v, inputs, wanted, &n);
+    if (status == CT_OK) {
+        ct__subject subject = ct__subject_op(op, sample->attributes, n);
+        subject.gain = v->gain;
+        subject.lenient = true;
+        status = ct__check_subject(&subject, inputs, wanted, 0, &simple, &found);
+    }
+    report->structural++;
+    report->evaluations += found.evaluations;
+    if (status == CT_OK && found.verdict == CT_FAIL && strcmp(found.check, "finite") != 0)
+        ct__report_fault(report, "variations", found.argument, "%s: %.240s", v->what, found.cause);
+    ct_gradcheck_report_free(&found);
+    ct__scope_pop(&scope);
+    if (status != CT_OK && status != CT_ERROR_MEMORY) {
+        ct_error_clear();
+        status = CT_OK;
+    }
+    return status;
+}
+
+static ct_status try_size(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to,
+                          const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    char what[64];
+    snprintf(what, sizeof what, "with size %lld as %lld", (long long)from, (long long)to);
+    variation v = {.what = what, .resize = {.from = from, .to = to}};
+    return try_variation(op, sample, &v, options, report);
+}
+
+/* Elements of all that is recorded, with size from as to; 0 where that is refused. */
+static int64_t recorded_elements(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS];
+    int64_t elements = 0;
+    int n;
+    ct_order order = {0};
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_status status = ct__sample_resized(sample, CT_FLOAT64, (ct__resize){.from = from, .to = to}, inputs, &n);
+    if (status == CT_OK)
+        status = ct_apply_multi(op, inputs, n, sample->attributes, outputs);
+    for (int i = 0; status == CT_OK && i < (op->outputs ? op->outputs : 1); i++)
+        elements += outputs[i] ? outputs[i]->numel : 0;
+    if (status == CT_OK && outputs[0] && outputs[0]->node)
+        status = ct__order_begin(&order, &outputs[0]->node, 1);
+    for (int64_t k = 0; status == CT_OK && k < order.count; k++) {
+        for (int i = 0; i < order.nodes[k]->n_outputs; i++) {
+            int64_t numel = 1;
+            for (int axis = 0; axis < order.nodes[k]->output_info[i].rank; axis++)
+                numel *= order.nodes[k]->output_info[i].shape[axis];
+            elements += numel;
+        }
+    }
+    ct__order_end(&order);
+    ct__scope_pop(&scope);
+    if (status != CT_OK && status != CT_ERROR_MEMORY)
+        ct_error_clear();
+    return status == CT_OK ? elements : 0;
+}
+
+/* As many of one size that there are LARGE elements; only where what is recorded grows with the size and not with its square. */
+static ct_status try_large(const ct_op *op, const ct_sample *sample, ct_tensor *const *inputs, int n, int64_t from,
+                           const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    int64_t rest = 1;
+    for (int i = 0; i < n; i++)
+        if (inputs[i] && inputs[i]->numel / from > rest)
+            rest = inputs[i]->numel / from;
+    int64_t some = recorded_elements(op, sample, from, ODD_SIZE),
+            more = recorded_elements(op, sample, from, 4 * ODD_SIZE);
+    if (some <= 0 || more <= some || more > 5 * some)
+        return ct_error_code();
+    return try_size(op, sample, from, LARGE / rest + 1, options, report);
+}
+
+static const variation plain_variations[] = {
+    {.what = "with values 10 times as large", .times = 10},
+    {.what = "with values 100 times as large", .times = 100},
+    {.what = "with zeros among the values", .values = WITH_ZEROS},
+    {.what = "with values that are all 0", .values = ZEROS},
+    {.what = "with values that are integers, and so ties", .values = ROUNDED},
+    {.what = "with cotangents 1000 times as large", .gain = 1e3},
+    {.what = "with cotangents 1e-7 times as large", .gain = 1e-7},
+    {.what = "with another axis in front", .resize = {.lead = 2}},
+};
+
+static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large, const ct_gradcheck_options *options,
+                            ct_gradcheck_report *report)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    int64_t seen[CT_MAX_INPUTS * CT_MAX_RANK];
+    int n;
+    ct_status status = ct_sample_inputs(sample, CT_FLOAT64, inputs, &n);
+    int count = status == CT_OK ? sizes_of(inputs, n, seen) : 0;
+    for (int k = 0; status == CT_OK && k < count && report->verdict != CT_FAIL; k++) {
+        status = try_size(op, sample, seen[k], seen[k] + 1, options, report);
+        if (status == CT_OK)
+            status = try_size(op, sample, seen[k], ODD_SIZE, options, report);
+        if (status == CT_OK && large)
+            status = try_large(op, sample, inputs, n, seen[k], options, report);
+    }
+    for (int i = op->min_inputs; status == CT_OK && i < n; i++) {
+        variation v = {.what = "without an optional input", .drop = i + 1};
+        if (inputs[i] && op->max_inputs < CT_MAX_INPUTS)
+            status = try_variation(op, sample, &v, options, report);
+    }
+    return status;
+}
+
+ct_status ct__check_op_variations(const ct_op *op, const ct_sample *sample, bool large,
+                                  const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_status status = CT_OK;
+    for (size_t i = 0; status == CT_OK && i < sizeof plain_variations / sizeof *plain_variations; i++)
+        status = try_variation(op, sample, &plain_variations[i], options, report);
+    if (status == CT_OK)
+        status = vary_sizes(op, sample, large, options, report);
     ct__scope_pop(&scope);
     return status;
 }

@@ -1,5 +1,6 @@
 /* One subject, all of it. Invariant: the structural checks come first, so that a cause that explains a wrong value is named first. */
 #include "whole.h"
+#include "elsewhere.h"
 #include "numeric.h"
 #include "structure.h"
 #include <math.h>
@@ -12,6 +13,8 @@ static ct_status check_op_structure(ct__check *check)
         status = ct__check_forks(check);
     if (status == CT_OK && checks & CT_CHECK_LAYOUTS)
         status = ct__check_layouts(check);
+    if (status == CT_OK && checks & CT_CHECK_THREADS)
+        status = ct__check_threads(check);
     return status;
 }
 
@@ -41,6 +44,7 @@ static ct_status check_second_order(ct__check *first)
     ct_status status = ct__check_open(&second, &subject, inputs, wanted, first->options, first->report);
     second.order = 2;
     second.sample = first->sample;
+    second.usual = ct__largest_of(first->cotangents, first->m) * ct__largest_of(second.cotangents, second.m);
     if (status == CT_OK && first->report->verdict != CT_NONDETERMINISTIC) {
         status = ct__check_gradient(&second);
         if (status == CT_OK)
@@ -64,6 +68,9 @@ static ct_status check_all(ct__check *check, bool value)
         status = ct__check_numeric(check);
     if (status == CT_OK && check->options->checks & CT_CHECK_FLOAT32)
         status = ct__check_float32(check);
+    bool elsewhere = check->options->checks & CT_CHECK_ELSEWHERE && check->report->verdict < CT_NONDETERMINISTIC;
+    if (status == CT_OK && value && elsewhere)
+        status = ct__check_elsewhere(check);
     if (status == CT_OK && value && check->options->order == 2)
         status = check_second_order(check);
     return status;

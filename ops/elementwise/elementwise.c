@@ -454,6 +454,7 @@ __attribute__((constructor)) static void install(void)
 {
     choose_kernels();
     ct__engine_ops.add = ct_add;
+    ct__engine_ops.cast = ct_cast;
     ct__engine_ops.add_in_place = add_in_place;
     ct__engine_ops.add_to_part = add_to_part;
 }

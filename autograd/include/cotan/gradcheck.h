@@ -39,10 +39,16 @@ enum {
     CT_CHECK_MISSING =
         1 << 3,              /* one cotangent missing counts as 0; an input that needs no gradient changes no other's */
     CT_CHECK_FORKS = 1 << 4, /* operations: results used twice, diamonds, one tensor as two inputs */
-    CT_CHECK_LAYOUTS = 1 << 5, /* operations: transposed, sliced, offset and expanded inputs and cotangents */
-    CT_CHECK_SIZES = 1 << 6,   /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
-    CT_CHECK_FLOAT32 = 1 << 7, /* the float32 run against the float64 gradient */
-    CT_CHECK_ALL = (1 << 8) - 1,
+    CT_CHECK_LAYOUTS = 1 << 5,   /* operations: transposed, sliced, offset and expanded inputs and cotangents */
+    CT_CHECK_SIZES = 1 << 6,     /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
+    CT_CHECK_FLOAT32 = 1 << 7,   /* the float32 run against the float64 gradient */
+    CT_CHECK_ELSEWHERE = 1 << 8, /* the gradient is right at a second point too, and at the first one again */
+    CT_CHECK_THREADS = 1 << 9,   /* operations: many threads at once get the same bits */
+    CT_CHECK_ALL = (1 << 10) - 1,
+    /* Operations, and only where it is asked for, since a record may not be meant for all of it: what samples may not have. Values 10 and
+     * 100 times as large, zeros, ties, one more of each size, 67, more than 32768 elements, another axis, cotangents large and tiny,
+     * optional inputs left out. */
+    CT_CHECK_VARIATIONS = 1 << 10,
     CT_CHECK_VALUE_ONLY = 0 /* none of these */
 };
 
@@ -55,15 +61,17 @@ typedef struct CT_BY_NAME ct_gradcheck_options {
     uint64_t seed;            /* of cotangents, directions, samples, and of the generator before each evaluation */
     double step;              /* first difference step for an element of size up to 1; default 2^-7 */
     double safety;            /* a difference is a mismatch beyond this many error estimates; default 10 */
-    double absolute;          /* ... plus this; default 1e-12 */
-    double float32_tolerance; /* relative to the largest element; default 1e-4 */
+    double absolute;          /* ... plus this; default 0 */
+    double float32_tolerance; /* relative to the largest element; default 0: what rounding is seen to do there */
     /* In full mode evaluate on all threads: fn uses no tensors but its inputs and those it makes. Operations, whose functions
      * must be reentrant, always are. */
     bool parallel;
+    /* What a pass must have been able to see: an error of this size, relative to the largest element of the gradient (of one input).
+     * Where the measurement is not as good as that, the verdict is CT_INCONCLUSIVE. Default 1e-3. */
+    double resolution;
 } ct_gradcheck_options;
-#define CT_DEFAULTS_ct_gradcheck_options                                                              \
-    .order = 1, .checks = CT_CHECK_ALL, .probes = 3, .step = 0x1p-7, .safety = 10, .absolute = 1e-12, \
-    .float32_tolerance = 1e-4,
+#define CT_DEFAULTS_ct_gradcheck_options \
+    .order = 1, .checks = CT_CHECK_ALL, .probes = 3, .step = 0x1p-7, .safety = 10, .resolution = 1e-3,
 CT_API void ct_gradcheck_options_init(ct_gradcheck_options *options, size_t size);
 
 /* One input, of one sample and order. In fast mode counts are of probes, and the worst element is looked for only after a mismatch. */
@@ -88,6 +96,9 @@ typedef struct ct_gradcheck_tensor {
     double notes_ratio;
     bool notes_noise;  /* it says nothing: rounding errors alone come near 1e-3 of the gradient */
     char pattern[160]; /* what the mistake looks like, in words, or "" */
+    /* An error above this, relative to the largest element (of a probe: to its derivative), would have shown; infinite where nothing
+     * passed. */
+    double resolution;
 } ct_gradcheck_tensor;
 
 /* Start with {0}; give back with ct_gradcheck_report_free(). A further check into the same report replaces what it held. */
