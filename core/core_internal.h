@@ -47,7 +47,7 @@ struct ct_tensor {
     int32_t refs;   /* the owner (a scope or the user) has one, every node that saved it one */
     uint8_t dtype, rank;
     bool requires_grad, kept, retains_grad, contiguous;
-    int8_t output;              /* which of the node's outputs */
+    uint8_t output;             /* which of the node's outputs */
     uint8_t past;               /* ct_past flags */
     ct_scope *scope;            /* owner; NULL once kept or given up */
     ct_tensor *previous, *next; /* in the owner's list */
