@@ -1,5 +1,5 @@
 /* Runs the suites listed in suites.h, or those named on the command line, and prints Check's result and, last, a line
- * "N passed, N failed". */
+ * "N passed, N failed". With --list it prints their names instead. */
 #include "suites.h"
 #include <locale.h>
 #include <stdbool.h>
@@ -26,6 +26,13 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc == 1;
 }
 
+static int list(void)
+{
+    for (int i = 0; i < SUITE_COUNT; i++)
+        puts(suites[i].name);
+    return EXIT_SUCCESS;
+}
+
 /* Sets the program's locale to COTAN_TEST_LOCALE, one whose decimal point is no point. */
 static bool set_locale(void)
 {
@@ -38,6 +45,8 @@ static bool set_locale(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--list") == 0)
+        return list();
     if (!set_locale())
         return EXIT_FAILURE;
     /* Check's 4 seconds a test are too few on a busy machine, and far too few under valgrind. */
