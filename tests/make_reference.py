@@ -410,6 +410,16 @@ case("cdist", lambda a, b: torch.cdist(a, b), R(4, 3), R(5, 3))
 case("cdist_p3", lambda a, b: torch.cdist(a, b, p=3.0), R(2, 4, 3), R(2, 5, 3), order=1)
 case("nuclear_norm", lambda a: torch.linalg.matrix_norm(a, "nuc"), R(3, 4))
 
+# --- images -------------------------------------------------------------------------------------
+case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), R(2, 8, 2, 3))
+case("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 3), R(2, 6, 3))
+case("affine_grid", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=False), R(2, 2, 3))
+case("affine_grid_corners", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=True), R(2, 2, 3))
+case("grid_sample", lambda x, g: F.grid_sample(x, g, align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3), order=1)
+case("grid_sample_corners", lambda x, g: F.grid_sample(x, g, align_corners=True), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3), order=1)
+case("grid_sample_border", lambda x, g: F.grid_sample(x, g, padding_mode="border", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.5, hi=1.5), order=1)
+case("grid_sample_nearest", lambda x, g: F.grid_sample(x, g, mode="nearest", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3))
+
 
 def draw(spec, rng):
     if spec[0] == "v":

@@ -50,6 +50,7 @@
     SUITE(winograd) \
     SUITE(edges) \
     SUITE(geometry) \
+    SUITE(images) \
     SUITE(matmul) \
     SUITE(linalg) \
     SUITE(nn) \

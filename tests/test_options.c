@@ -21,6 +21,7 @@
     ROW(ct_fit_options)                \
     ROW(ct_grad_options)               \
     ROW(ct_gradcheck_options)          \
+    ROW(ct_grid_options)               \
     ROW(ct_interpolate_options)        \
     ROW(ct_linear_options)             \
     ROW(ct_local_response_options)     \
@@ -242,6 +243,7 @@ START_TEST(every_function_reads_its_options_so)
     REFUSED(ct_reduce_options, (ct_count_nonzero)(x, &options))
     REFUSED(ct_quantile_options, (ct_quantile)(x, x, &options))
     REFUSED(ct_cov_options, (ct_cov)(x, &options))
+    REFUSED(ct_grid_options, (ct_grid_sample)(x, x, &options))
     REFUSED(ct_criterion_options, (ct_soft_margin_loss)(x, x, &options))
     REFUSED(ct_loss_options, (ct_smooth_l1_loss)(x, x, &options))
     REFUSED(ct_ctc_options, (ct_ctc_loss)(x, x, x, x, &options))

@@ -11,6 +11,7 @@
 #include <cotan/arrange.h>
 #include <cotan/autograd.h>
 #include <cotan/conv.h>
+#include <cotan/images.h>
 #include <cotan/index.h>
 #include <cotan/linalg.h>
 #include <cotan/loss.h>

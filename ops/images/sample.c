@@ -1,0 +1,220 @@
+/* Images read at places between pixels, and pixels traded for channels: expressions over gather and reshape. */
+#include "expression.h"
+#include "shape/shape_internal.h"
+#include <math.h>
+
+/* ---- pixel_shuffle, pixel_unshuffle ---- */
+
+typedef struct shuffle_attributes {
+    int64_t factor;
+} shuffle_attributes;
+
+/* x seen as [batch, ...] of six axes, permuted and put together as [..., c, h, w]. */
+static ct_tensor *rearranged(ct_tensor *x, const int64_t *parts, const int64_t *order, int64_t c, int64_t h, int64_t w)
+{
+    int64_t shape[CT_MAX_RANK], rank = ct_rank(x);
+    for (int i = 0; i < rank - 3; i++)
+        shape[i] = ct_size(x, i);
+    shape[rank - 3] = c;
+    shape[rank - 2] = h;
+    shape[rank - 1] = w;
+    return ct_reshape(ct_permute(ct_reshape(x, parts, 6), order, 6), shape, (int)rank);
+}
+
+/* The images in front, as one number; 0 with an error where x is no image or does not divide into the factors. */
+static bool check_image(ct_call *call, int64_t channels_by, int64_t sides_by, int64_t *batch)
+{
+    const ct_tensor *x = ct_call_input(call, 0);
+    const shuffle_attributes *by = ct_call_attributes(call);
+    *batch = 1;
+    for (int i = 0; i < ct_rank(x) - 3; i++)
+        *batch *= ct_size(x, i);
+    if (by->factor >= 1 && by->factor < INT32_MAX && ct_rank(x) >= 3 && ct_size(x, -3) % channels_by == 0 &&
+        ct_size(x, -2) % sides_by == 0 && ct_size(x, -1) % sides_by == 0)
+        return true;
+    ct_call_error(call, CT_ERROR_SHAPE, "takes [..., C, H, W] that divide by the factor %lld, from 1 on: %s",
+                  (long long)by->factor, ct_call_shapes(call));
+    return false;
+}
+
+static int64_t factor_of(ct_call *call)
+{
+    int64_t f = ((const shuffle_attributes *)ct_call_attributes(call))->factor;
+    return f >= 1 && f < INT32_MAX ? f : 1;
+}
+
+static ct_tensor *pixel_shuffle_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t f = factor_of(call), n;
+    if (!check_image(call, f * f, 1, &n))
+        return NULL;
+    int64_t c = ct_size(x, -3) / (f * f), h = ct_size(x, -2), w = ct_size(x, -1);
+    return rearranged(x, (const int64_t[]){n, c, f, f, h, w}, (const int64_t[]){0, 1, 4, 2, 5, 3}, c, h * f, w * f);
+}
+
+static ct_tensor *pixel_unshuffle_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t f = factor_of(call), n;
+    if (!check_image(call, 1, f, &n))
+        return NULL;
+    int64_t c = ct_size(x, -3), h = ct_size(x, -2) / f, w = ct_size(x, -1) / f;
+    return rearranged(x, (const int64_t[]){n, c, h, f, w, f}, (const int64_t[]){0, 1, 3, 5, 2, 4}, c * f * f, h, w);
+}
+
+ct_tensor *ct_pixel_shuffle(ct_tensor *x, int64_t factor)
+{
+    return (ct_apply)(&ct_op_pixel_shuffle, &x, 1, &(shuffle_attributes){factor});
+}
+
+ct_tensor *ct_pixel_unshuffle(ct_tensor *x, int64_t factor)
+{
+    return (ct_apply)(&ct_op_pixel_unshuffle, &x, 1, &(shuffle_attributes){factor});
+}
+
+static const ct_sample pixel_shuffle_samples[] = {{"2x4x2x3", &(shuffle_attributes){2}},
+                                                  {"9x1x2", &(shuffle_attributes){3}},
+                                                  {"0x4x2x2", &(shuffle_attributes){2}},
+                                                  {0}};
+static const ct_sample pixel_unshuffle_samples[] = {{"2x1x4x6", &(shuffle_attributes){2}},
+                                                    {"2x3x3", &(shuffle_attributes){3}},
+                                                    {"0x1x2x2", &(shuffle_attributes){2}},
+                                                    {0}};
+CT_EXPRESSION(pixel_shuffle, "pixel_unshuffle(g)", 1, 1, .takes = {CT_ANY_DTYPE},
+              .attributes_size = sizeof(shuffle_attributes), .attribute_names = "factor",
+              .source = "Shi et al.: Real-time single image super-resolution (2016), eq. 4");
+CT_EXPRESSION(pixel_unshuffle, "pixel_shuffle(g)", 1, 1, .takes = {CT_ANY_DTYPE},
+              .attributes_size = sizeof(shuffle_attributes), .attribute_names = "factor");
+
+/* ---- affine_grid ---- */
+
+typedef struct grid_attributes {
+    int64_t size[2], align_corners, nearest, border;
+} grid_attributes;
+
+/* The places of n pixels along an axis, -1 to 1: at the ends, or half a pixel inside. */
+static ct_tensor *places_along(ct_dtype dtype, int64_t n, bool align_corners)
+{
+    if (align_corners)
+        return n > 1 ? ct_arange(dtype, -1, 2.0 / (double)(n - 1), n) : ct_zeros(dtype, &n, 1);
+    return ct_arange(dtype, 1 / (double)(n > 0 ? n : 1) - 1, 2 / (double)(n > 0 ? n : 1), n);
+}
+
+/* [h, w, 3] of x, y, 1, times theta transposed. */
+static ct_tensor *affine_grid_expression(ct_call *call)
+{
+    const grid_attributes *how = ct_call_attributes(call);
+    ct_tensor *theta = ct_call_input(call, 0);
+    int64_t h = how->size[0], w = how->size[1], n = ct_rank(theta) == 3 ? ct_size(theta, 0) : 0;
+    if (ct_rank(theta) != 3 || ct_size(theta, 1) != 2 || ct_size(theta, 2) != 3) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes theta [N, 2, 3]: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    const int64_t shape[] = {h, w}, column[] = {h, 1}, flat[] = {1, h * w, 3}, grid[] = {n, h, w, 2};
+    if (h < 1 || w < 1 || h > INT32_MAX || w > INT32_MAX) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "a grid of %lld by %lld", (long long)h, (long long)w);
+        return NULL;
+    }
+    ct_dtype dtype = ct_dtype_of(theta);
+    ct_tensor *x = ct_expand(places_along(dtype, w, how->align_corners), shape, 2);
+    ct_tensor *y = ct_expand(ct_reshape(places_along(dtype, h, how->align_corners), column, 2), shape, 2);
+    ct_tensor *base = ct_stack((ct_tensor *[]){x, y, ct_ones(dtype, shape, 2)}, 3, 2);
+    return ct_reshape(ct_matmul(ct_reshape(base, flat, 3), ct_transpose(theta, 1, 2)), grid, 4);
+}
+
+ct_tensor *ct_affine_grid(ct_tensor *theta, int64_t height, int64_t width, bool align_corners)
+{
+    return (ct_apply)(&ct_op_affine_grid, &theta, 1,
+                      &(grid_attributes){.size = {height, width}, .align_corners = align_corners});
+}
+
+static const ct_sample affine_grid_samples[] = {{"2x2x3", &(grid_attributes){.size = {3, 4}}},
+                                                {"1x2x3", &(grid_attributes){.size = {1, 2}, .align_corners = 1}},
+                                                {0}};
+CT_EXPRESSION(affine_grid, "the sum over places of g times x, y, 1", 1, 1, .attributes_size = sizeof(grid_attributes),
+              .attribute_names = "size:2 align_corners nearest border", .roles = "theta",
+              .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 1");
+
+/* ---- grid_sample ---- */
+
+/* Coordinates of -1 to 1 as pixels; with a border, at most half a pixel outside the image: none. */
+static ct_tensor *to_pixels(ct_tensor *t, int64_t n, const grid_attributes *how)
+{
+    double scale = how->align_corners ? (double)(n - 1) / 2 : (double)n / 2;
+    ct_tensor *at = ct_add_scalar(ct_mul_scalar(t, scale), (double)(n - 1) / 2);
+    return how->border ? ct_clamp_tensor(at, ct_scalar(ct_dtype_of(t), 0), ct_scalar(ct_dtype_of(t), (double)(n - 1)))
+                       : at;
+}
+
+/* The pixels of x [N, C, H W] at whole places px, py [N, P]: [N, C, P], 0 outside. */
+static ct_tensor *pixels(ct_tensor *x, ct_tensor *px, ct_tensor *py, int64_t h, int64_t w)
+{
+    ct_dtype dtype = ct_dtype_of(x);
+    int64_t shape[] = {ct_size(x, 0), ct_size(x, 1), ct_size(px, 1)};
+    ct_tensor *zero = ct_scalar(dtype, 0), *right = ct_scalar(dtype, (double)w - 1),
+              *bottom = ct_scalar(dtype, (double)h - 1);
+    ct_tensor *inside = ct_logical_and(ct_logical_and(ct_ge(px, zero), ct_le(px, right)),
+                                       ct_logical_and(ct_ge(py, zero), ct_le(py, bottom)));
+    ct_tensor *number =
+        ct_where(inside, ct_add(ct_mul_scalar(ct_cast(py, CT_FLOAT64), (double)w), ct_cast(px, CT_FLOAT64)),
+                 ct_scalar(CT_FLOAT64, 0));
+    ct_tensor *index = ct_expand(ct_unsqueeze(ct_cast(number, CT_INT64), 1), shape, 3);
+    return ct_where(ct_unsqueeze(inside, 1), ct_gather(x, 2, index), zero);
+}
+
+static ct_tensor *between(ct_tensor *x, ct_tensor *at_x, ct_tensor *at_y, int64_t h, int64_t w)
+{
+    ct_tensor *left = ct_floor(ct_detach(at_x)), *top = ct_floor(ct_detach(at_y)), *sum = NULL;
+    ct_tensor *of_x = ct_sub(at_x, left), *of_y = ct_sub(at_y, top);
+    for (int corner = 0; corner < 4; corner++) {
+        int dx = corner & 1, dy = corner >> 1;
+        ct_tensor *wx = dx ? of_x : ct_add_scalar(ct_neg(of_x), 1), *wy = dy ? of_y : ct_add_scalar(ct_neg(of_y), 1);
+        ct_tensor *part = pixels(x, ct_add_scalar(left, dx), ct_add_scalar(top, dy), h, w);
+        part = ct_mul(part, ct_unsqueeze(ct_mul(wx, wy), 1));
+        sum = sum ? ct_add(sum, part) : part;
+    }
+    return sum;
+}
+
+static ct_tensor *grid_sample_expression(ct_call *call)
+{
+    const grid_attributes *how = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *grid = ct_call_input(call, 1);
+    bool fits = ct_rank(x) == 4 && ct_rank(grid) == 4 && ct_size(grid, 3) == 2 && ct_size(grid, 0) == ct_size(x, 0);
+    if (!fits || ct_size(x, 2) < 1 || ct_size(x, 3) < 1) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2]: %s",
+                      ct_call_shapes(call));
+        return NULL;
+    }
+    int64_t n = ct_size(x, 0), h = ct_size(x, 2), w = ct_size(x, 3), p = ct_size(grid, 1) * ct_size(grid, 2);
+    const int64_t flat[] = {n, ct_size(x, 1), h * w}, points[] = {n, p, 2};
+    const int64_t result[] = {n, ct_size(x, 1), ct_size(grid, 1), ct_size(grid, 2)};
+    ct_tensor *image = ct_reshape(x, flat, 3), *at = ct_reshape(grid, points, 3);
+    ct_tensor *at_x = to_pixels(ct_select(at, 2, 0), w, how), *at_y = to_pixels(ct_select(at, 2, 1), h, how);
+    ct_tensor *y = how->nearest ? pixels(image, ct_round(ct_detach(at_x)), ct_round(ct_detach(at_y)), h, w)
+                                : between(image, at_x, at_y, h, w);
+    return ct_reshape(y, result, 4);
+}
+
+CT_OPTIONS_INIT(ct_grid_options)
+
+ct_tensor *ct_grid_sample(ct_tensor *x, ct_tensor *grid, const ct_grid_options *options)
+{
+    CT_READ_OPTIONS(ct_grid_options, o, options, "grid_sample");
+    if (!o)
+        return NULL;
+    return (
+        ct_apply)(&ct_op_grid_sample, (ct_tensor *[]){x, grid}, 2,
+                  &(grid_attributes){.align_corners = o->align_corners, .nearest = o->nearest, .border = o->border});
+}
+
+static const ct_sample grid_sample_samples[] = {
+    {"2x3x4x5 2x2x3x2@-0.19..-0.01", &(grid_attributes){.align_corners = 0}},
+    {"1x2x3x3 1x2x2x2@0.1..0.9", &(grid_attributes){.align_corners = 1, .border = 1}},
+    {"1x2x3x3 1x1x2x2@1.4..1.6", &(grid_attributes){.align_corners = 0}},
+    {"1x1x3x3 1x2x2x2@-0.3..0.3!", &(grid_attributes){.nearest = 1}},
+    {0}};
+CT_EXPRESSION(grid_sample, "x: g times the weights, added up where they read; grid: g times the pixels' slopes", 2, 2,
+              .attributes_size = sizeof(grid_attributes), .attribute_names = "size:2 align_corners nearest border",
+              .roles = "x grid", .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 5");
