@@ -266,7 +266,7 @@ static real bessel_ie(real x, double v, int k)
         v = -v;
     if (x < 0)
         return !whole ? NAN : fmod(v + k, 2) == 0 ? bessel_ie(-x, v, k) : -bessel_ie(-x, v, k);
-    if (x > 36 + (real)v * v)
+    if (!(x <= 36 + (real)v * v)) /* NaN too */
         return isinf(x) ? 0 : bessel_expansion(x, v, k);
     if (k > 0)
         return bessel_derivative(x, v, k);
