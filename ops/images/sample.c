@@ -18,7 +18,8 @@ static ct_tensor *rearranged(ct_tensor *x, const int64_t *parts, const int64_t *
     shape[rank - 3] = c;
     shape[rank - 2] = h;
     shape[rank - 1] = w;
-    return ct_reshape(ct_permute(ct_reshape(x, parts, 6), order, 6), shape, (int)rank);
+    ct_tensor *y = ct_reshape(ct_permute(ct_reshape(x, parts, 6), order, 6), shape, (int)rank);
+    return ct_shares_storage(x, y) ? ct_clone(y) : y; /* nothing moved: a result has elements of its own */
 }
 
 /* The images in front, as one number; 0 with an error where x is no image or does not divide into the factors. */
