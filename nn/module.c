@@ -338,17 +338,17 @@ static ct_status take(ct_module *module, char *full, ct_tensor *t, bool paramete
     ct_status status = check_free(root_of(module), full, t);
     if (status == CT_OK)
         status = reserve_entry(module);
-    if (status == CT_OK && ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true))) {
+    bool taken = status == CT_OK && ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true));
+    if (taken) {
         *e = (entry){.name = full, .tensor = ct_keep(t), .parameter = parameter};
         e->own = e->tensor;
         enter(module, e);
-    } else if (status == CT_OK) {
-        status = ct_error_code();
     }
     pthread_mutex_unlock(&lock);
-    if (status != CT_OK)
-        free(e);
-    return status;
+    if (taken)
+        return CT_OK;
+    free(e);
+    return ct_error_code();
 }
 
 static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool parameter)

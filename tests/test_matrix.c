@@ -341,7 +341,7 @@ Suite *ct_suite_matrix(void)
     tcase_add_checked_fixture(products, on_one_thread, on_one_thread);
     tcase_add_loop_test(products, small_sizes, 0, 16);
     tcase_add_loop_test(products, all_strides, 0, 4);
-    tcase_add_loop_test(products, packed_operands, 0, 9);
+    tcase_add_loop_test(products, packed_operands, 0, is_quick() ? 2 : 9);
     tcase_add_loop_test(products, gathered_products, 0, 10);
     tcase_add_test(products, extreme_terms);
     tcase_add_test(products, packing_without_memory);
