@@ -5,7 +5,7 @@ and with which status. Ends with "N passed, N failed".
 usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
 --renew writes the samples in docs anew.
 """
-import difflib, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile
+import difflib, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile, zipfile
 
 cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
 compiler = sys.argv[4:sys.argv.index("--")]
@@ -384,6 +384,10 @@ header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
 header += (118 - len(header) - 1 - 1) % 64 * " " + "\n"
 pathlib.Path("a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<4d", 1, 2, nan, 5))
 says(["info", "a.npy"], "a.npy [2, 2] float64 32 B 1 5 2.667 1.7 1 0", "1 tensor, 4 elements")
+with zipfile.ZipFile("a.npz", "w") as archive:
+    archive.write("a.npy", "first.npy")
+    archive.write("a.npy", "second.npy")
+says(["info", "a.npz"], "first [2, 2] float64 32 B 1 5 2.667 1.7 1 0", "second [2, 2]", "2 tensors, 8 elements")
 pathlib.Path("named.csv").write_text('height, "weight",\n1,10,7\n3,30,7\n')
 says(["info", "named.csv"], "height [2] float64 16 B 1 3 2 1 0 0", "weight [2] float64 16 B 10 30 20 10", "column 3 [2] float64 16 B 7 7 7 0", "3 tensors")
 pathlib.Path("plain.csv").write_text("1,10\n3,30\n")

@@ -111,9 +111,9 @@ static bool add(listing *l, const char *name, const ct_tensor *t)
     return true;
 }
 
-static bool list_safetensors(const char *path, listing *l)
+/* Frees file; NULL: it could not be read. */
+static bool list_named(ct_tensor_file *file, listing *l)
 {
-    ct_tensor_file *file = ct_safetensors_load(path);
     bool added = file;
     for (int64_t i = 0; added && i < ct_tensor_file_count(file); i++) {
         const char *name = ct_tensor_file_name(file, i);
@@ -121,6 +121,16 @@ static bool list_safetensors(const char *path, listing *l)
     }
     ct_tensor_file_free(file);
     return added;
+}
+
+static bool list_safetensors(const char *path, listing *l)
+{
+    return list_named(ct_safetensors_load(path), l);
+}
+
+static bool list_npz(const char *path, listing *l)
+{
+    return list_named(ct_npz_load(path), l);
 }
 
 static const char *base_name(const char *path)
@@ -187,9 +197,9 @@ static const struct format {
     const char *suffix, *first; /* NULL: any */
     size_t length;              /* of first */
     bool (*list)(const char *path, listing *l);
-} formats[] = {{".csv", NULL, 0, list_csv},      {".csv.gz", NULL, 0, list_csv}, {".npy.gz", NULL, 0, list_npy},
-               {NULL, "\x93NUMPY", 6, list_npy}, {NULL, "\0\0", 2, list_idx},    {NULL, "\x1F\x8B", 2, list_idx},
-               {NULL, NULL, 0, list_safetensors}};
+} formats[] = {{".csv", NULL, 0, list_csv},      {".csv.gz", NULL, 0, list_csv},   {".npy.gz", NULL, 0, list_npy},
+               {NULL, "\x93NUMPY", 6, list_npy}, {NULL, "PK", 2, list_npz},        {NULL, "\0\0", 2, list_idx},
+               {NULL, "\x1F\x8B", 2, list_idx},  {NULL, NULL, 0, list_safetensors}};
 
 static bool list_file(const char *path, listing *l)
 {
@@ -247,7 +257,8 @@ static int run(const arguments *given)
 
 #define SHARED_ROW                                                                                                     \
     .usage = "FILE", .min_words = 1, .max_words = 1, .options = options, .run = run,                                   \
-    .about = "Lists what a file holds that the library reads, the tensors of .safetensors, the array of .npy or IDX, " \
+    .about = "Lists what a file holds that the library reads, the tensors of .safetensors or .npz, the array of .npy " \
+             "or IDX, "                                                                                                \
              "the columns of .csv, the last three gzipped or not: name, shape, element type, "                         \
              "size, and the smallest, largest, mean and standard deviation of the elements that are finite, with the " \
              "number of those that are not."
