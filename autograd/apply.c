@@ -275,6 +275,13 @@ static inline int visible_outputs(const ct_op *op)
     return op->outputs ? op->outputs : 1;
 }
 
+/* With those that are hidden; of a record that is not checked yet no more than there may be. */
+static inline int all_outputs(const ct_op *op)
+{
+    int64_t n = (int64_t)visible_outputs(op) + op->hidden;
+    return n < CT_MAX_OUTPUTS ? (int)n : CT_MAX_OUTPUTS;
+}
+
 static inline bool has_room_for_hidden(const ct_op *op)
 {
     return op->hidden == 0 ||
@@ -655,7 +662,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     bool requires_grad = false;
     outputs[0] = NULL;
     ct_status status = check_record(op, inputs, n, attributes);
-    for (int i = 1; op && i < visible_outputs(op) + op->hidden && i < CT_MAX_OUTPUTS; i++)
+    for (int i = 1; op && i < all_outputs(op); i++)
         outputs[i] = NULL;
     if (status == CT_OK)
         status = check_inputs(op, inputs, n, &requires_grad);
@@ -668,7 +675,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     call.attributes = attributes ? attributes : zeros;
     call.inputs = inputs;
     call.n_inputs = n;
-    call.n_outputs = visible_outputs(op) + op->hidden;
+    call.n_outputs = all_outputs(op);
     call.outputs = outputs;
     call.node = NULL;
     call.grad_outputs = call.grad_inputs = NULL;
@@ -701,7 +708,8 @@ ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const
     if (!op || op->hidden == 0)
         return apply(op, inputs, n, attributes, outputs);
     ct_status status = apply(op, inputs, n, attributes, all);
-    memcpy(outputs, all, sizeof *outputs * (size_t)visible_outputs(op));
+    for (int i = 0; i < visible_outputs(op) && i < CT_MAX_OUTPUTS; i++)
+        outputs[i] = status == CT_OK ? all[i] : NULL;
     return status;
 }
 

@@ -69,13 +69,13 @@ static double jumps(ct__line *l)
 {
     ct__worker *w = l->w;
     size_t bytes = (size_t)w->check->n * 2 * sizeof(ct_tensor *);
-    ct_tensor **noise = ct__alloc(bytes), **gradient = noise + w->check->n;
+    ct_tensor **noise = ct__alloc(bytes);
     ct_scope scope;
     double slack = l->slack;
     ct__scope_push(&scope);
     if (!noise)
         w->status = ct__no_memory("gradcheck");
-    else if (noise_here(w, gradient, noise) == CT_OK)
+    else if (noise_here(w, noise + w->check->n, noise) == CT_OK)
         slack = fmax(slack, ct__along_noise(l, ct__doubles(noise[ct__input_of(l)])));
     else
         w->status = ct_error_code();

@@ -211,10 +211,11 @@ static ct_status comparison_open(comparison *c, const recording *r, int n_leaves
 static ct_status engine_gradients(comparison *c, ct_tensor *g)
 {
     size_t bytes = (size_t)c->places * 2 * sizeof(ct_tensor *);
-    ct_tensor **inputs = ct__alloc(bytes), **results = inputs + c->places;
-    int n = 0;
+    ct_tensor **inputs = ct__alloc(bytes);
     if (!inputs)
         return ct__no_memory("gradcheck");
+    ct_tensor **results = inputs + c->places;
+    int n = 0;
     for (int64_t p = 0; p < c->places; p++)
         if (c->tensors[p])
             inputs[n++] = c->tensors[p];

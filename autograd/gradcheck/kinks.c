@@ -108,7 +108,7 @@ static bool look_nearby(ct__line *l, ct_random_state *state, bool measure, doubl
     ct__worker *w = l->w;
     int n = w->check->n;
     size_t bytes = (size_t)n * 2 * sizeof(ct_tensor *);
-    ct_tensor **origin = ct__alloc(bytes), **grads = origin + n;
+    ct_tensor **origin = ct__alloc(bytes), **grads = origin ? origin + n : NULL;
     ct_scope scope;
     ct__scope_push(&scope);
     bool right = true;

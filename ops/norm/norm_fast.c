@@ -244,10 +244,10 @@ static ct_status run_backward(ct_call *call, job *j)
     size_t bytes = !sums         ? 0
                    : w->channels ? (size_t)(w->rows * slots_of(w)) * sizeof *j->by_slot
                                  : (size_t)(tasks_of(j) * 2 * w->n * j->size);
-    char *room = bytes ? ct__alloc(bytes) : NULL;
-    if (bytes && !room)
+    char *room = sums ? ct__alloc(bytes) : NULL;
+    if (sums && !room)
         return ct__no_memory(call->op->name);
-    if (room)
+    if (sums)
         memset(room, 0, bytes);
     j->by_slot = w->channels ? (double(*)[2])(void *)room : NULL;
     j->by_element = w->channels ? NULL : room;
