@@ -329,11 +329,11 @@ static ct_status check_free(const ct_module *root, const char *full, const ct_te
 }
 
 /* Takes t over under a name that is free, and which the module then owns. */
-static ct_status take(ct_module *module, char *full, ct_tensor *t, bool parameter)
+static bool take(ct_module *module, char *full, ct_tensor *t, bool parameter)
 {
     entry *e = ct__nn_alloc("module", 1, sizeof *e);
     if (!e)
-        return ct_error_code();
+        return false;
     pthread_mutex_lock(&lock);
     ct_status status = check_free(root_of(module), full, t);
     if (status == CT_OK)
@@ -345,10 +345,9 @@ static ct_status take(ct_module *module, char *full, ct_tensor *t, bool paramete
         enter(module, e);
     }
     pthread_mutex_unlock(&lock);
-    if (taken)
-        return CT_OK;
-    free(e);
-    return ct_error_code();
+    if (!taken)
+        free(e);
+    return taken;
 }
 
 static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool parameter)
@@ -367,7 +366,7 @@ static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool pa
         ct_error_set(CT_ERROR_ARGUMENT, "module: the name \"%s\" is taken", full);
     else if (!ct_is_leaf(t))
         ct_error_set(CT_ERROR_STATE, "module: \"%s\" is the result of a recorded operation; detach it", full);
-    else if (take(module, full, t, parameter) == CT_OK)
+    else if (take(module, full, t, parameter))
         return t;
     free(full);
     return NULL;
