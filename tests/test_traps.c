@@ -590,7 +590,7 @@ START_TEST(a_layer_outlived_its_module)
     ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
     ct_module_free(m);
     expect_error(ct_linear_forward(layer, ct_ones(CT_FLOAT64, CT_SHAPE(1, 2))), CT_ERROR_STATE,
-                 "linear_forward: the layer is used after it was freed");
+                 "linear_forward: the module is used after it was freed");
 }
 END_TEST
 #endif
