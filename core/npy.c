@@ -77,7 +77,8 @@ static ct_status read_type(const ct__npy_source *s, const char **at, description
     if (!accept_string(at, code, sizeof code))
         return ct__npy_error(s, "'descr' is no type of a single number");
     d->big_endian = code[0] == '>';
-    for (size_t i = 0; i < sizeof types / sizeof *types && strchr("<>|=", code[0]); i++)
+    bool ordered = code[0] && strchr("<>|=", code[0]);
+    for (size_t i = 0; i < sizeof types / sizeof *types && ordered; i++)
         if (strcmp(code + 1, types[i].code) == 0)
             d->type = &types[i];
     return d->type ? CT_OK : ct__npy_error(s, "type '%s', which cotan does not have", code);
