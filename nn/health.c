@@ -80,11 +80,14 @@ static void see_gradient(row *r, const ct_tensor *gradient)
     r->gradients++;
 }
 
+/* A step from zero has no ratio. */
 static void see_update(row *r)
 {
     double before = norm_of(r->before, NULL);
-    r->ratio_sum += norm_of(r->parameter, r->before) / before;
-    r->updates += before > 0;
+    if (before > 0) {
+        r->ratio_sum += norm_of(r->parameter, r->before) / before;
+        r->updates++;
+    }
     ct_copy_(r->before, r->parameter);
 }
 

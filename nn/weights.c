@@ -167,6 +167,8 @@ static ct_status refuse_rest(const load *l)
 
 static bool same_elements(const ct_tensor *a, const ct_tensor *b)
 {
+    if (ct_dtype_of(a) != ct_dtype_of(b))
+        return false;
     return a == b || memcmp(ct_data(a), ct_data(b), (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a))) == 0;
 }
 

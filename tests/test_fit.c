@@ -522,21 +522,43 @@ START_TEST(health_of_layers)
     ct_region_begin("head");
     ct_sigmoid(ct_linear_forward(fc, ct_zeros(CT_FLOAT32, CT_SHAPE(5, 4))));
     ct_region_end();
+    ct_sigmoid(ct_from_values(CT_FLOAT32, CT_VALUES(-5, -3, 3, 5), CT_SHAPE(4))); /* ends begin at 0.015 and 0.985 */
     double channels[] = {-1, -1, 1, -1, 0, -1, -1, -1};
     ct_relu(ct_from_values(CT_FLOAT32, channels, 8, CT_SHAPE(1, 2, 2, 2)));
     int64_t n;
     const ct_health_row *rows = ct_health_rows(health, &n);
-    ck_assert_int_eq(n, 4);
+    ck_assert_int_eq(n, 5);
     ck_assert(isnan(rows[0].grad_norm) && isnan(rows[0].update_ratio));
     ck_assert_str_eq(rows[2].name, "head.sigmoid");
     ck_assert_double_eq(rows[2].saturated, 0);
-    ck_assert_double_eq(rows[3].dead, 0.5);
+    ck_assert_double_eq(rows[3].saturated, 0.5);
+    ck_assert_double_eq(rows[4].dead, 0.5);
     close_good_scope();
     ct_health_free(health);
     ck_assert_int_eq(ct_memory_stats().live_bytes, live);
     ct_scope_open();
     ck_assert_ptr_nonnull(ct_relu(ct_zeros(CT_FLOAT32, CT_SHAPE(2, 2))));
     close_good_scope();
+    ct_module_free(m);
+}
+END_TEST
+
+/* A parameter that is zero at first: its first step has no ratio, and the second the usual one. */
+START_TEST(health_of_what_begins_at_zero)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_tensor *b = ct_module_parameter(m, "b", ct_zeros(CT_FLOAT64, CT_SHAPE(1)));
+    ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.5);
+    ct_health *health = ct_health_begin(m);
+    for (int step = 0; step < 2; step++) {
+        ck_assert_int_eq(ct_set_grad(b, ct_full(CT_FLOAT64, -1 - step, CT_SHAPE(1))), CT_OK);
+        ck_assert_int_eq(ct_optimizer_step(sgd), CT_OK); /* to 0.5, then to 1.5 */
+        int64_t n;
+        double ratio = ct_health_rows(health, &n)[0].update_ratio;
+        ck_assert(step ? ratio == 2 : isnan(ratio));
+    }
+    ct_health_free(health);
+    ct_optimizer_free(sgd);
     ct_module_free(m);
 }
 END_TEST
@@ -655,6 +677,7 @@ Suite *ct_suite_fit(void)
     t = case_without_error("health");
     tcase_add_test(t, health_of_a_training);
     tcase_add_test(t, health_of_layers);
+    tcase_add_test(t, health_of_what_begins_at_zero);
     suite_add_tcase(suite, t);
 
     t = case_without_error("each batch");

@@ -207,6 +207,11 @@ START_TEST(tied_names_are_saved_and_loaded)
     expect_failure(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
                    "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
     expect_close(ct_detach(own), ones, 0);
+    /* Nor are two types one tensor, though each may be converted. */
+    ct_tensor *floats = ct_cast(ones, CT_FLOAT32);
+    ck_assert_int_eq(ct_safetensors_save("tied.safetensors", two, (ct_tensor *[]){ones, bias, floats}, 3), CT_OK);
+    expect_failure(ct_module_load(copy.module, "tied.safetensors", .cast = true), CT_ERROR_FORMAT,
+                   "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
     ck_assert_int_eq(ct_safetensors_save("tied.safetensors", (const char *[]){"out.bias"}, &bias, 1), CT_OK);
     expect_failure(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
                    "module_load: tied.safetensors has no tensor \"in.weight\"");
