@@ -5,6 +5,7 @@ usage: python3 tests/make_npy_samples.py      (needs NumPy; the files are checke
 
 Element i of six is i - 2, for floats half of that, for unsigned types i, for bool i % 2 == 1."""
 import pathlib
+import zipfile
 import numpy
 
 there = pathlib.Path(__file__).parent / "data" / "npy"
@@ -35,3 +36,6 @@ arrays = {"x": sample("<f8"), "layer.weight": sample("<f4").T, "n": numpy.int64(
 numpy.savez(there / "arrays.npz", **arrays)
 numpy.savez_compressed(there / "compressed.npz", **arrays)
 numpy.savez(there / "nothing.npz")
+with zipfile.ZipFile(there / "twice.npz", "w") as archive:  # no archive of NumPy's has a name twice: this one warns
+    archive.write(there / "f8.npy", "x.npy")
+    archive.write(there / "f8.npy", "x.npy")

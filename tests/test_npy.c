@@ -367,7 +367,9 @@ START_TEST(wrong_archives)
     ck_assert_ptr_null(ct_npz_load(directory, NULL));
     expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
     ck_assert_ptr_null(ct_npz_load(sample_path("f8"), NULL));
-    expect_file_error(CT_ERROR_FORMAT, "npz_load: ");
+    expect_file_error(CT_ERROR_FORMAT, "f8.npy: not a zip archive, or truncated");
+    ck_assert_ptr_null(ct_npz_load(sample_path("twice.npz"), NULL));
+    expect_file_error(CT_ERROR_FORMAT, "twice.npz: two arrays have the same name");
 }
 END_TEST
 

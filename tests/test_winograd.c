@@ -157,6 +157,10 @@ static const conv_case cases[] = {
     CASE(2, 48, 32, 9, 12, .padding = {1, 1}, .groups = 2),
     CASE(1, 70, 90, 40, 37, .padding = {1, 1}), /* several blocks and parts */
     CASE(9, 16, 16, 30, 33, .padding = {2, 2}),
+    CASE(2, 16, 18, 9, 7, .padding = {3, 5}), /* wider than the kernel: whole tiles of nothing */
+    /* Not Winograd's: */
+    CASE(2, 16, 18, 14, 15, .padding = {1, 1}, .dilation = {1, 2}),
+    CASE(2, 16, 18, 21, 15, .padding = {1, 1}, .stride = {2, 1}),
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
