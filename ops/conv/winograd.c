@@ -68,7 +68,7 @@ bool ct__winograd_pays(const ct_conv_geometry *g)
     const ct_windows *s = &g->windows;
     bool fits = g->dtype == CT_FLOAT32 && s->in[0] == 1 && s->kernel[0] == 1 && s->padding[0] == 0;
     for (int i = 1; i < 3; i++)
-        fits = fits && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1 && s->padding[i] <= 2;
+        fits = fits && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1;
     return fits && g->images > 0 && g->channels >= LEAST_CHANNELS && g->features >= LEAST_CHANNELS &&
            g->out >= LEAST_POSITIONS;
 }
