@@ -62,11 +62,13 @@ ct_tensor *ct_swish(ct_tensor *x, ct_tensor *beta)
 
 /* ---- mish ---- */
 
+/* Below -40 it is silu to the last digit, which does not lose those of exp(x) where that is denormal. */
 static ct_tensor *mish_expression(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0);
-    ct_tensor *near = ct_clamp(x, -1000, 1000); /* past these tanh is 0 or 1 in any format, and its gradient 0 */
-    return ct_mul_or_zero(x, ct_tanh(ct_softplus(near, 1)));
+    ct_tensor *near = ct_clamp(x, -40, 1000); /* above, tanh is 1 in any format, and its gradient 0 */
+    ct_tensor *y = ct_mul_or_zero(x, ct_tanh(ct_softplus(near, 1)));
+    return ct_where(ct_lt(x, ct_scalar(ct_dtype_of(x), -40)), ct_silu(x), y);
 }
 
 static const ct_sample mish_samples[] = {{.inputs = "3x4"}, {.inputs = "scalar"}, {.inputs = NULL}};

@@ -92,16 +92,20 @@ static inline vec V_JOIN(acos_, vec)(vec x)
     return V_SELECT(small, half_pi - x, V_SELECT(end, (1 - x) * half_pi, y));
 }
 
-/* Zero to the power b from a sign to the power b: -1 where b is odd, NaN where it is not whole. Where |b log2(a)| is past 2^31
- * SLEEF's raises FE_INVALID all the same. */
+/* Of zero, and where the result is past all exponents, from a sign to the power b: -1 where b is odd, NaN where it is not whole.
+ * SLEEF's would convert an exponent or a b to an integer that cannot hold it, and raise FE_INVALID. */
 static inline vec V_JOIN(pow_, vec)(vec a, vec b)
 {
-    mask zero = a == 0;
-    vec unit = (vec)(((mask)a & (mask)-V_ZERO) | (mask)V_ONE);
-    vec y = (vec)V_SLEEF(pow, u10)(V_SELECT(zero, unit, a), b);
-    if (V_ANY(zero)) {
-        vec size = V_SELECT(b > 0, V_ZERO, V_SELECT(b < 0, V_SPLAT(INFINITY), V_SELECT(b == 0, V_ONE, b)));
-        y = V_SELECT(zero, V_SELECT(y == -1, -size, size), y);
+    const T most = T_IS_DOUBLE ? 1100 : 160; /* of |b| min(||a| - 1|, 1/2), which is below |b log2(a)| */
+    const T largest =
+        T_IS_DOUBLE ? (T)0x1.fffffp61 : (T)0x1.fffffep30; /* from here on b is even, and all but 1 are past */
+    vec size = V_ABS(a), unit = (vec)(((mask)a & (mask)-V_ZERO) | (mask)V_ONE);
+    mask past = (a == 0) | (V_ABS(b) * V_MIN(V_ABS(size - 1), V_ONE / 2) > most);
+    vec y = (vec)V_SLEEF(pow, u10)(V_SELECT(past, unit, a), V_WITHIN(b, largest));
+    if (V_ANY(past)) {
+        vec end = V_SELECT((size > 1) == (b > 0), V_SPLAT(INFINITY), V_ZERO);
+        end = V_SELECT(b == 0, V_ONE, V_SELECT(b != b, b, end));
+        y = V_SELECT(past & ((a == 0) | (y == y)), V_SELECT(y == -1, -end, end), y);
     }
     return y;
 }
@@ -367,21 +371,47 @@ static inline vec V_JOIN(gelu_slope_, vec)(vec x)
     return V_SELECT(x < 0, rest, 1 - rest);
 }
 
-/* 2 sqrt(2/pi) (x + 0.044715 x^3), and its derivative: by tanh, gelu is x sigmoid(that). */
-#define V_CUBIC(x) (x * ((T)1.5957691216057308 + (T)0.071354816272600249 * (x * x)))
-#define V_CUBIC_SLOPE(x) ((T)1.5957691216057308 + (T)0.21406444881780075 * (x * x))
+/* a b = *high + *low, but for a rounding error of low; high is a b rounded. */
+static inline void V_JOIN(exact_product_, vec)(vec a, vec b, vec *high, vec *low)
+{
+    vec a1 = V_JOIN(upper_, vec)(a), a2 = a - a1, b1 = V_JOIN(upper_, vec)(b), b2 = b - b1;
+    *high = a * b;
+    *low = a1 * b1 - *high + a1 * b2 + a2 * b1 + a2 * b2;
+}
+
+/* 2 sqrt(2/pi) (x + 0.044715 x^3): by tanh, gelu is x sigmoid(that). As a sum, since in the tail exp multiplies its relative error
+ * by its size, some 700; and 0.044715 is the nearest double. */
+static inline vec V_JOIN(cubic_, vec)(vec x, vec *rest)
+{
+    const T linear = (T)1.5957691216057308, cubic = (T)0.071354816272600249;
+    const T linear_rest = T_IS_DOUBLE ? -9.9693088091109202e-17 : (T)-4.53406804e-08,
+            cubic_rest = T_IS_DOUBLE ? -4.1218577217431825e-18 : (T)2.3988324e-09;
+    vec square, square_rest, product, product_rest, high, low;
+    V_JOIN(exact_product_, vec)(x, x, &square, &square_rest);
+    V_JOIN(exact_product_, vec)(square, V_SPLAT(cubic), &product, &product_rest);
+    vec sum = product + linear, added = sum - product, sum_rest = (product - (sum - added)) + (linear - added);
+    V_JOIN(exact_product_, vec)(x, sum, &high, &low);
+    *rest = low + x * (sum_rest + product_rest + linear_rest + cubic * square_rest + cubic_rest * square);
+    return high;
+}
 
 static inline vec V_JOIN(gelu_tanh_, vec)(vec x)
 {
-    vec bounded = V_WITHIN(x, 40);
-    return V_AT_LEAST(x, -40) * V_JOIN(sigmoid_, vec)(V_CUBIC(bounded));
+    vec bounded = V_WITHIN(x, 40), rest, v = V_JOIN(cubic_, vec)(bounded, &rest);
+    vec tail = V_AT_LEAST(x, -40), e = V_EXP(-V_ABS(v));
+    vec y = V_SELECT(v < 0, tail * e, tail);
+    mask lost = v < -V_LARGE;
+    if (V_ANY(lost))
+        y = V_SELECT(lost, V_JOIN(times_exp_, vec)(tail, V_AT_LEAST(v, -3 * V_LARGE)), y);
+    return y / (1 + e) * (1 + rest * V_SELECT(v < 0, V_ONE, e) / (1 + e));
 }
 
 static inline vec V_JOIN(gelu_tanh_slope_, vec)(vec x)
 {
     x = V_WITHIN(x, 40);
-    vec e = V_EXP(-V_ABS(V_CUBIC(x))), left = V_SELECT(x < 0, e, V_ONE), right = V_SELECT(x < 0, V_ONE, e);
-    return left / (1 + e) * (1 + x * V_CUBIC_SLOPE(x) * (right / (1 + e)));
+    vec rest, v = V_JOIN(cubic_, vec)(x, &rest), slope = (T)1.5957691216057308 + (T)0.21406444881780075 * (x * x);
+    vec e = V_EXP(-V_ABS(v)), left = V_SELECT(v < 0, e + e * rest, V_ONE), right = V_SELECT(v < 0, V_ONE, e);
+    return left / (1 + e) * (1 + x * slope * (right / (1 + e)));
 }
 
 /* ---- powers and angles ---- */
