@@ -46,18 +46,10 @@ void close_directory(void)
     ck_assert_int_eq(rmdir(directory), 0);
 }
 
-void expect_file_error(ct_status code, const char *words)
-{
-    ck_assert_msg(ct_error_code() == code, "expected \"%s\", got %s: \"%s\"", words, ct_status_name(ct_error_code()),
-                  ct_error_message());
-    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
-    ct_error_clear();
-}
-
 void expect_format_error(const char *words)
 {
     ck_assert_msg(strstr(ct_error_message(), path) != NULL, "\"%s\" does not name the file", ct_error_message());
-    expect_file_error(CT_ERROR_FORMAT, words);
+    expect_failure(CT_ERROR_FORMAT, words);
 }
 
 /* ---- bytes ---- */

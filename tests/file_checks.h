@@ -2,7 +2,7 @@
 #ifndef COTAN_TESTS_FILE_CHECKS_H
 #define COTAN_TESTS_FILE_CHECKS_H
 
-#include <check.h>
+#include "error_checks.h"
 #include <cotan/file.h>
 #include <stdbool.h>
 
@@ -14,8 +14,6 @@ void close_directory(void);
 /* Entries of a directory but for "." and ".."; with remove, none is left. */
 int entries(const char *name, bool remove);
 
-/* The pending error has this code and says these words; it is cleared. */
-void expect_file_error(ct_status code, const char *words);
 /* A format error that names the file, too. */
 void expect_format_error(const char *words);
 

@@ -419,11 +419,11 @@ END_TEST
 START_TEST(load_refusals)
 {
     ck_assert_ptr_null(ct_safetensors_load(NULL, NULL));
-    expect_file_error(CT_ERROR_NULL, "safetensors_load: path is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_load: path is NULL");
     ck_assert_ptr_null(ct_safetensors_load(path, NULL));
-    expect_file_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+    expect_failure(CT_ERROR_IO, "file: cannot open: No such file or directory");
     ck_assert_ptr_null(ct_safetensors_load(directory, NULL));
-    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_failure(CT_ERROR_IO, "a directory, not a regular file");
 }
 END_TEST
 
@@ -434,23 +434,23 @@ START_TEST(save_refusals)
     ct_tensor *t = ct_scalar(CT_FLOAT32, 1);
     ct_tensor *two[] = {t, t}, *hole[] = {t, NULL};
     ck_assert_int_eq(ct_safetensors_save(NULL, (const char *[]){"a"}, two, 1), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "safetensors_save: path is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_save: path is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, NULL, two, 1), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "safetensors_save: names is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_save: names is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, NULL, 1), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "safetensors_save: tensors is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_save: tensors is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", NULL}, two, 2), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "safetensors_save: the name of tensor 1 is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_save: the name of tensor 1 is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "b"}, hole, 2), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "safetensors_save: the tensor is NULL");
+    expect_failure(CT_ERROR_NULL, "safetensors_save: the tensor is NULL");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a"}, two, -1), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: -1 tensors");
+    expect_failure(CT_ERROR_ARGUMENT, "safetensors_save: -1 tensors");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"a", "a"}, two, 2), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: the name 'a' is given twice");
+    expect_failure(CT_ERROR_ARGUMENT, "safetensors_save: the name 'a' is given twice");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"__metadata__"}, two, 1), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: the name '__metadata__' is the format's own");
+    expect_failure(CT_ERROR_ARGUMENT, "safetensors_save: the name '__metadata__' is the format's own");
     ck_assert_int_eq(ct_safetensors_save(path, (const char *[]){"\xc3("}, two, 1), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
+    expect_failure(CT_ERROR_ARGUMENT, "safetensors_save: a name is not UTF-8");
     ck_assert_int_eq(entries(directory, false), 0);
 }
 END_TEST
@@ -461,7 +461,7 @@ static void expect_io_error(const char *target, ct_tensor *t, const char *words)
 {
     ck_assert_int_eq(ct_safetensors_save(target, one_name, &t, 1), CT_ERROR_IO);
     ck_assert_msg(strstr(ct_error_message(), words) != NULL, "%s", ct_error_message());
-    expect_file_error(CT_ERROR_IO, "safetensors_save: ");
+    expect_failure(CT_ERROR_IO, "safetensors_save: ");
 }
 
 START_TEST(places_where_nothing_can_be_saved)
@@ -511,7 +511,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
         ck_assert_int_eq(entries(directory, false), 1);
         if (status == CT_OK)
             break;
-        expect_file_error(CT_ERROR_IO, "cannot write: File too large");
+        expect_failure(CT_ERROR_IO, "cannot write: File too large");
         file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
@@ -620,16 +620,16 @@ static void refused_everywhere(const char *name, const char *kind)
     ck_assert_int_eq(lstat(name, &before), 0);
     alarm(20); /* for one that waits */
     ck_assert_int_eq(ct_safetensors_save(name, one_name, &t, 1), CT_ERROR_IO);
-    expect_file_error(CT_ERROR_IO, kind);
+    expect_failure(CT_ERROR_IO, kind);
     ck_assert_int_eq(ct_file_write(NULL, name, write_nothing, &calls), CT_ERROR_IO);
     ck_assert_int_eq(calls, 0);
-    expect_file_error(CT_ERROR_IO, "file_write: ");
+    expect_failure(CT_ERROR_IO, "file_write: ");
     ck_assert_ptr_null(ct_safetensors_load(name, NULL));
-    expect_file_error(CT_ERROR_IO, kind);
+    expect_failure(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_idx_load(name, NULL));
-    expect_file_error(CT_ERROR_IO, kind);
+    expect_failure(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_csv_load(name, NULL));
-    expect_file_error(CT_ERROR_IO, kind);
+    expect_failure(CT_ERROR_IO, kind);
     alarm(0);
     ck_assert_int_eq(lstat(name, &after), 0);
     ck_assert(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
@@ -725,12 +725,12 @@ START_TEST(a_writer_that_fails_changes_nothing)
     ck_assert(b.size == 4 && memcmp(b.data, "1.50", 4) == 0);
     status = CT_ERROR_STATE;
     ck_assert_int_eq(ct_file_write("test", path, write_number, &status), CT_ERROR_STATE);
-    expect_file_error(CT_ERROR_STATE, "of the writer");
+    expect_failure(CT_ERROR_STATE, "of the writer");
     ck_assert_int_eq(entries(directory, false), 1);
     ck_assert_int_eq(ct_file_write("test", path, NULL, NULL), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "test: the function that writes is NULL");
+    expect_failure(CT_ERROR_NULL, "test: the function that writes is NULL");
     ck_assert_int_eq(ct_file_write("test", NULL, write_number, &status), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "test: path is NULL");
+    expect_failure(CT_ERROR_NULL, "test: path is NULL");
 }
 END_TEST
 
@@ -805,7 +805,7 @@ START_TEST(save_without_memory)
         ck_assert_int_eq(entries(directory, false), 1);
         if (status == CT_OK)
             break;
-        expect_file_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        expect_failure(CT_ERROR_MEMORY, "safetensors_save: no memory");
         file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
@@ -824,7 +824,7 @@ START_TEST(load_without_memory)
         file = ct_safetensors_load(path, NULL);
         ct__fail_allocation(0, false);
         if (!file)
-            expect_file_error(CT_ERROR_MEMORY, "safetensors_load: no memory");
+            expect_failure(CT_ERROR_MEMORY, "safetensors_load: no memory");
         else
             ct_tensor_file_free(file);
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
@@ -903,7 +903,7 @@ START_TEST(the_bytes_of_tensors_count)
 {
     sample();
     ck_assert_ptr_null(load_within(-1));
-    expect_file_error(CT_ERROR_ARGUMENT, "safetensors_load: max_bytes is -1");
+    expect_failure(CT_ERROR_ARGUMENT, "safetensors_load: max_bytes is -1");
     static const char *const names[] = {"w"};
     save(names, (ct_tensor *[]){ct_zeros(CT_FLOAT64, CT_SHAPE(1000))}, 1);
     ck_assert_ptr_null(load_within(8500));
@@ -959,7 +959,7 @@ START_TEST(json_without_memory)
         mallocs_left = 0;
         if (status == CT_OK)
             break;
-        expect_file_error(CT_ERROR_MEMORY, "safetensors_save: no memory");
+        expect_failure(CT_ERROR_MEMORY, "safetensors_save: no memory");
         file_bytes now = read_bytes(path);
         ck_assert(now.size == old.size && memcmp(now.data, old.data, old.size) == 0);
     }
@@ -1125,12 +1125,12 @@ START_TEST(idx_refusals)
     }
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
     ck_assert_ptr_null(ct_idx_load(NULL, NULL));
-    expect_file_error(CT_ERROR_NULL, "idx_load: path is NULL");
+    expect_failure(CT_ERROR_NULL, "idx_load: path is NULL");
     ck_assert_ptr_null(ct_idx_load(directory, NULL));
-    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_failure(CT_ERROR_IO, "a directory, not a regular file");
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_ptr_null(ct_idx_load(path, NULL));
-    expect_file_error(CT_ERROR_IO, "file: cannot open: No such file or directory");
+    expect_failure(CT_ERROR_IO, "file: cannot open: No such file or directory");
 }
 END_TEST
 
@@ -1143,9 +1143,9 @@ START_TEST(idx_limits)
     static const char three[] = "\0\0\x0B\1\0\0\0\3\0\1\0\2\0\3"; /* int16, in memory int32 */
     write_gzip(path, three, sizeof three - 1);
     ck_assert_ptr_null(ct_idx_load(path, &few));
-    expect_file_error(CT_ERROR_FORMAT, "more than 11 bytes");
+    expect_failure(CT_ERROR_FORMAT, "more than 11 bytes");
     ck_assert_ptr_null(ct_idx_load(path, &negative));
-    expect_file_error(CT_ERROR_ARGUMENT, "max_bytes is -1");
+    expect_failure(CT_ERROR_ARGUMENT, "max_bytes is -1");
     ck_assert_ptr_nonnull(ct_idx_load(path, &enough));
     size_t zeros = 70000000; /* as int8: 280 MB in memory */
     char *bomb = calloc(1, zeros + 8);
@@ -1154,7 +1154,7 @@ START_TEST(idx_limits)
     write_gzip(path, bomb, zeros + 8);
     free(bomb);
     ck_assert_ptr_null(ct_idx_load(path, NULL));
-    expect_file_error(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
+    expect_failure(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
 }
 END_TEST
 
@@ -1169,7 +1169,7 @@ START_TEST(idx_without_memory)
         t = ct_idx_load(path, NULL);
         ct__fail_allocation(0, false);
         if (!t)
-            expect_file_error(CT_ERROR_MEMORY, "idx_load: no memory");
+            expect_failure(CT_ERROR_MEMORY, "idx_load: no memory");
         ct_release(t);
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
         ck_assert_int_eq(ct_memory_stats().live_tensors, before.live_tensors);

@@ -2,21 +2,13 @@
  *
  * Invariant: numbers that are expected are PyTorch's (make_layer_reference.py), in float64, or were computed by hand. */
 #include <cotan/cotan.h>
+#include "error_checks.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <math.h>
 #include <string.h>
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof((array)[0])))
-
-/* The pending error has that code and mentions the words; clears it. */
-static void expect_failure(ct_status code, const char *words)
-{
-    ck_assert_msg(ct_error_code() == code, "%s, not %s: \"%s\"", ct_status_name(ct_error_code()), ct_status_name(code),
-                  ct_error_message());
-    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
-    ct_error_clear();
-}
 
 /* ---- against PyTorch ---- */
 

@@ -3,26 +3,13 @@
  *
  * Invariant: logits that are expected are PyTorch's (make_model_reference.py). */
 #include <cotan/cotan.h>
+#include "error_checks.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The pending error has that code and mentions the words; clears it. */
-static void expect_failure(ct_status code, const char *words)
-{
-    ck_assert_msg(ct_error_code() == code, "%s, not %s: \"%s\"", ct_status_name(ct_error_code()), ct_status_name(code),
-                  ct_error_message());
-    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
-    ct_error_clear();
-}
-
-static void expect_no_error(void)
-{
-    ck_assert_msg(ct_error_code() == CT_OK, "%s", ct_error_message());
-}
 
 /* ---- ResNet-18 ---- */
 

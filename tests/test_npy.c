@@ -81,7 +81,7 @@ enum { REFUSED = sizeof refused / sizeof *refused };
 START_TEST(what_cotan_does_not_have)
 {
     ck_assert_ptr_null(ct_npy_load(sample_path(refused[_i].name), NULL));
-    expect_file_error(CT_ERROR_FORMAT, refused[_i].message);
+    expect_failure(CT_ERROR_FORMAT, refused[_i].message);
 }
 END_TEST
 
@@ -213,14 +213,14 @@ START_TEST(wrong_calls)
     CT_OPTIONS(ct_npy_options, enough, .max_bytes = 48);
     CT_OPTIONS(ct_npy_options, negative, .max_bytes = -1);
     ck_assert_ptr_null(ct_npy_load(sample_path("f8"), &few));
-    expect_file_error(CT_ERROR_FORMAT, "more than 47 bytes of numbers; .max_bytes allows more");
+    expect_failure(CT_ERROR_FORMAT, "more than 47 bytes of numbers; .max_bytes allows more");
     ck_assert_ptr_nonnull(ct_npy_load(sample_path("f8"), &enough));
     ck_assert_ptr_null(ct_npy_load(sample_path("f8"), &negative));
-    expect_file_error(CT_ERROR_ARGUMENT, "npy_load: max_bytes is -1");
+    expect_failure(CT_ERROR_ARGUMENT, "npy_load: max_bytes is -1");
     ck_assert_ptr_null(ct_npy_load(NULL, NULL));
-    expect_file_error(CT_ERROR_NULL, "npy_load: path is NULL");
+    expect_failure(CT_ERROR_NULL, "npy_load: path is NULL");
     ck_assert_ptr_null(ct_npy_load(directory, NULL));
-    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_failure(CT_ERROR_IO, "a directory, not a regular file");
     write_bytes(path, "\x93NUMPY\4\0\0\0\0\0", 12);
     ck_assert_ptr_null(ct_npy_load(path, NULL));
     expect_format_error("version 4 of the format; 1 to 3 are known");
@@ -231,11 +231,11 @@ START_TEST(wrong_calls)
     ck_assert_ptr_null(ct_npy_load(path, NULL));
     expect_format_error("a header of 65537 bytes, more than 65536");
     ck_assert_int_eq(ct_npy_save(NULL, ct_ones(CT_FLOAT32, NULL, 0)), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "npy_save: path is NULL");
+    expect_failure(CT_ERROR_NULL, "npy_save: path is NULL");
     ck_assert_int_eq(ct_npy_save(path, NULL), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "npy_save");
+    expect_failure(CT_ERROR_NULL, "npy_save");
     ck_assert_int_eq(ct_npy_save(directory, ct_ones(CT_FLOAT32, NULL, 0)), CT_ERROR_IO);
-    expect_file_error(CT_ERROR_IO, "a directory");
+    expect_failure(CT_ERROR_IO, "a directory");
 }
 END_TEST
 
@@ -249,7 +249,7 @@ START_TEST(without_memory)
         t = ct_npy_load(sample_path("columns"), NULL);
         ct__fail_allocation(0, false);
         if (!t)
-            expect_file_error(CT_ERROR_MEMORY, "npy_load");
+            expect_failure(CT_ERROR_MEMORY, "npy_load");
     }
     ct_release(t);
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
@@ -355,21 +355,21 @@ START_TEST(wrong_archives)
     CT_OPTIONS(ct_npy_options, enough, .max_bytes = 86);
     CT_OPTIONS(ct_npy_options, negative, .max_bytes = -1);
     ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), &few));
-    expect_file_error(CT_ERROR_FORMAT, "array 'gr\xc3\xb6\xc3\x9f"
-                                       "e': more than 5 bytes of numbers; .max_bytes allows more");
+    expect_failure(CT_ERROR_FORMAT, "array 'gr\xc3\xb6\xc3\x9f"
+                                    "e': more than 5 bytes of numbers; .max_bytes allows more");
     ct_tensor_file *file = ct_npz_load(sample_path("arrays.npz"), &enough);
     ck_assert_ptr_nonnull(file);
     ct_tensor_file_free(file);
     ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), &negative));
-    expect_file_error(CT_ERROR_ARGUMENT, "npz_load: max_bytes is -1");
+    expect_failure(CT_ERROR_ARGUMENT, "npz_load: max_bytes is -1");
     ck_assert_ptr_null(ct_npz_load(NULL, NULL));
-    expect_file_error(CT_ERROR_NULL, "npz_load: path is NULL");
+    expect_failure(CT_ERROR_NULL, "npz_load: path is NULL");
     ck_assert_ptr_null(ct_npz_load(directory, NULL));
-    expect_file_error(CT_ERROR_IO, "a directory, not a regular file");
+    expect_failure(CT_ERROR_IO, "a directory, not a regular file");
     ck_assert_ptr_null(ct_npz_load(sample_path("f8"), NULL));
-    expect_file_error(CT_ERROR_FORMAT, "f8.npy: not a zip archive, or truncated");
+    expect_failure(CT_ERROR_FORMAT, "f8.npy: not a zip archive, or truncated");
     ck_assert_ptr_null(ct_npz_load(sample_path("twice.npz"), NULL));
-    expect_file_error(CT_ERROR_FORMAT, "twice.npz: two arrays have the same name");
+    expect_failure(CT_ERROR_FORMAT, "twice.npz: two arrays have the same name");
 }
 END_TEST
 
@@ -377,17 +377,17 @@ START_TEST(wrong_saves)
 {
     ct_tensor *one = ct_ones(CT_FLOAT32, CT_SHAPE(2)), *tensors[] = {one, one};
     ck_assert_int_eq(ct_npz_save(path, (const char *const[]){"a", "a"}, tensors, 2, NULL), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: the name 'a' is given twice");
+    expect_failure(CT_ERROR_ARGUMENT, "npz_save: the name 'a' is given twice");
     ck_assert_int_eq(ct_npz_save(path, (const char *const[]){"\xff\xfe"}, tensors, 1, NULL), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "is not UTF-8");
+    expect_failure(CT_ERROR_ARGUMENT, "is not UTF-8");
     ck_assert_int_eq(ct_npz_save(path, two_names, tensors, 0, NULL), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: no arrays");
+    expect_failure(CT_ERROR_ARGUMENT, "npz_save: no arrays");
     ck_assert_int_eq(ct_npz_save(path, two_names, tensors, -1, NULL), CT_ERROR_ARGUMENT);
-    expect_file_error(CT_ERROR_ARGUMENT, "npz_save: -1 tensors");
+    expect_failure(CT_ERROR_ARGUMENT, "npz_save: -1 tensors");
     ck_assert_int_eq(ct_npz_save(path, two_names, NULL, 1, NULL), CT_ERROR_NULL);
-    expect_file_error(CT_ERROR_NULL, "npz_save: tensors is NULL");
+    expect_failure(CT_ERROR_NULL, "npz_save: tensors is NULL");
     ck_assert_int_eq(ct_npz_save(directory, two_names, tensors, 2, NULL), CT_ERROR_IO);
-    expect_file_error(CT_ERROR_IO, "a directory");
+    expect_failure(CT_ERROR_IO, "a directory");
     ck_assert_int_eq(entries(directory, false), 0);
 }
 END_TEST
@@ -403,7 +403,7 @@ START_TEST(archives_without_memory)
         file = ct_npz_load(sample_path("arrays.npz"), NULL);
         ct__fail_allocation(0, false);
         if (!file)
-            expect_file_error(CT_ERROR_MEMORY, "npz_load");
+            expect_failure(CT_ERROR_MEMORY, "npz_load");
     }
     ct_tensor_file_free(file);
     ct_status status = CT_ERROR_MEMORY;
@@ -412,7 +412,7 @@ START_TEST(archives_without_memory)
         status = ct_npz_save(path, two_names, tensors, 2, NULL);
         ct__fail_allocation(0, false);
         if (status != CT_OK)
-            expect_file_error(CT_ERROR_MEMORY, "npz_save");
+            expect_failure(CT_ERROR_MEMORY, "npz_save");
     }
     ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
 }
@@ -422,10 +422,10 @@ END_TEST
 START_TEST(no_archives)
 {
     ck_assert_ptr_null(ct_npz_load(sample_path("arrays.npz"), NULL));
-    expect_file_error(CT_ERROR_STATE, "npz_load: cotan was built without libzip");
+    expect_failure(CT_ERROR_STATE, "npz_load: cotan was built without libzip");
     ct_tensor *one = ct_ones(CT_FLOAT32, CT_SHAPE(2));
     ck_assert_int_eq(ct_npz_save(path, two_names, &one, 1, NULL), CT_ERROR_STATE);
-    expect_file_error(CT_ERROR_STATE, "npz_save: cotan was built without libzip");
+    expect_failure(CT_ERROR_STATE, "npz_save: cotan was built without libzip");
 }
 END_TEST
 

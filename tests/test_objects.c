@@ -1,29 +1,22 @@
 /* Objects that are used after they, or what they rest on, were freed: named, in builds that keep freed objects aside. */
 #include <cotan/cotan.h>
 
+#include "error_checks.h"
 #include "suites.h"
 #include "tensor_checks.h"
 #include <string.h>
-
-static void expect_failure(ct_status status, ct_status code, const char *message)
-{
-    ck_assert_int_eq(status, code);
-    ck_assert_msg(strncmp(ct_error_message(), message, strlen(message)) == 0, "\"%s\" is not \"%s\"",
-                  ct_error_message(), message);
-    ct_error_clear();
-}
 
 START_TEST(an_object_knows_its_kind)
 {
     int *object = ct_object_new("thing", sizeof *object);
     ck_assert(object && *object == 0);
     ck_assert_int_eq(ct_object_check(object, "thing", "try"), CT_OK);
-    expect_failure(ct_object_check(NULL, "thing", "try"), CT_ERROR_NULL, "try: the thing is NULL");
-    expect_failure(ct_object_check(object, "being", "try"), CT_ERROR_STATE, "try: not a being, or one whose memory");
+    expect_failed(ct_object_check(NULL, "thing", "try"), CT_ERROR_NULL, "try: the thing is NULL");
+    expect_failed(ct_object_check(object, "being", "try"), CT_ERROR_STATE, "try: not a being, or one whose memory");
     ct_object_free(object);
     ct_object_free(NULL);
     ck_assert_ptr_null(ct_object_new("thing", SIZE_MAX));
-    expect_failure(ct_error_code(), CT_ERROR_MEMORY, "thing: no memory");
+    expect_failed(ct_error_code(), CT_ERROR_MEMORY, "thing: no memory");
 }
 END_TEST
 
@@ -32,10 +25,9 @@ START_TEST(a_freed_object_is_named)
 {
     void *object = ct_object_new("thing", 64);
     ct_object_free(object);
-    expect_failure(ct_object_check(object, "thing", "try"), CT_ERROR_STATE,
-                   "try: the thing is used after it was freed");
+    expect_failed(ct_object_check(object, "thing", "try"), CT_ERROR_STATE, "try: the thing is used after it was freed");
     ct_object_free(object);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "free: the thing was freed before");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "free: the thing was freed before");
 }
 END_TEST
 
@@ -48,13 +40,13 @@ START_TEST(a_file_of_tensors_that_was_freed)
     ck_assert_int_eq(ct_tensor_file_count(file), 1);
     ct_tensor_file_free(file);
     ck_assert_int_eq(ct_tensor_file_count(file), 0);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_count: the tensor file is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "tensor_file_count: the tensor file is used after it was freed");
     ck_assert_ptr_null(ct_tensor_file_get(file, "x"));
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_get: the tensor file is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "tensor_file_get: the tensor file is used after it was freed");
     ck_assert_ptr_null(ct_tensor_file_name(file, 0));
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_name: the tensor file is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "tensor_file_name: the tensor file is used after it was freed");
     ct_tensor_file_free(file);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "tensor_file_free: the tensor file is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "tensor_file_free: the tensor file is used after it was freed");
 }
 END_TEST
 
@@ -70,19 +62,19 @@ START_TEST(a_module_freed_before_its_layer_and_optimiser)
     expect_error(ct_linear_forward(layer, x), CT_ERROR_STATE, "linear_forward: the module is used after it was freed");
     expect_error(ct_conv2d_forward(conv, x), CT_ERROR_STATE, "conv2d_forward: the module is used after it was freed");
     expect_error(ct_lenet5_forward(lenet, x), CT_ERROR_STATE, "lenet5_forward: the layer is used after it was freed");
-    expect_failure(ct_optimizer_step(sgd), CT_ERROR_STATE, "optimizer_step: the module is used after it was freed");
+    expect_failed(ct_optimizer_step(sgd), CT_ERROR_STATE, "optimizer_step: the module is used after it was freed");
     ct_optimizer_zero_grad(sgd);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "optimizer_zero_grad: the module is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "optimizer_zero_grad: the module is used after it was freed");
     ct_optimizer_free(sgd);
     ct_optimizer_step(sgd);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "optimizer_step: the optimizer is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "optimizer_step: the optimizer is used after it was freed");
     ck_assert_int_eq(ct_module_count(m), 0);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
     ck_assert_ptr_null(ct_module_parameter(m, "p", ct_ones(CT_FLOAT32, CT_SHAPE(1))));
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
-    expect_failure(ct_module_save(m, "x"), CT_ERROR_STATE, "module_save: the module is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
+    expect_failed(ct_module_save(m, "x"), CT_ERROR_STATE, "module_save: the module is used after it was freed");
     ct_module_free(m);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "module: the module is used after it was freed");
 }
 END_TEST
 
@@ -94,14 +86,14 @@ START_TEST(a_data_set_freed_before_its_batches)
     ck_assert(ct_batches_next(batches, &bx, &by));
     ct_dataset_free(data);
     ck_assert(!ct_batches_next(batches, &bx, &by));
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "batches_next: the data set is used after it was freed");
-    expect_failure(ct_batches_start(batches, 1), CT_ERROR_STATE,
-                   "batches_start: the data set is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "batches_next: the data set is used after it was freed");
+    expect_failed(ct_batches_start(batches, 1), CT_ERROR_STATE,
+                  "batches_start: the data set is used after it was freed");
     ck_assert_int_eq(ct_dataset_count(data), 0);
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "dataset: the data set is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "dataset: the data set is used after it was freed");
     ct_batches_free(batches);
     ck_assert(!ct_batches_next(batches, &bx, &by));
-    expect_failure(ct_error_code(), CT_ERROR_STATE, "batches_next: the batches is used after it was freed");
+    expect_failed(ct_error_code(), CT_ERROR_STATE, "batches_next: the batches is used after it was freed");
 }
 END_TEST
 #endif
@@ -204,17 +196,17 @@ START_TEST(tied_names_are_saved_and_loaded)
     ck_assert_int_eq(ct_module_load(copy.module, "tied.safetensors"), CT_OK);
     expect_close(ct_detach(own), ones, 0);
     ck_assert_int_eq(ct_safetensors_save("tied.safetensors", two, (ct_tensor *[]){twos, bias, ones}, 3), CT_OK);
-    expect_failure(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
-                   "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
+    expect_failed(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
+                  "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
     expect_close(ct_detach(own), ones, 0);
     /* Nor are two types one tensor, though each may be converted. */
     ct_tensor *floats = ct_cast(ones, CT_FLOAT32);
     ck_assert_int_eq(ct_safetensors_save("tied.safetensors", two, (ct_tensor *[]){ones, bias, floats}, 3), CT_OK);
-    expect_failure(ct_module_load(copy.module, "tied.safetensors", .cast = true), CT_ERROR_FORMAT,
-                   "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
+    expect_failed(ct_module_load(copy.module, "tied.safetensors", .cast = true), CT_ERROR_FORMAT,
+                  "module_load: \"out.weight\" is tied to \"in.weight\", and they differ in tied.safetensors");
     ck_assert_int_eq(ct_safetensors_save("tied.safetensors", (const char *[]){"out.bias"}, &bias, 1), CT_OK);
-    expect_failure(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
-                   "module_load: tied.safetensors has no tensor \"in.weight\"");
+    expect_failed(ct_module_load(copy.module, "tied.safetensors"), CT_ERROR_FORMAT,
+                  "module_load: tied.safetensors has no tensor \"in.weight\"");
     ct_tensor_file_free(file);
     remove("tied.safetensors");
     ct_module_free(m.module);
@@ -226,15 +218,15 @@ START_TEST(ties_refuse)
 {
     tied_model m = make_tied(NULL, NULL);
     ct_optimizer *sgd = ct_optimizer_new(m.module, &ct_rule_sgd);
-    expect_failure(ct_module_tie(NULL, "a", "b"), CT_ERROR_NULL, "module_tie: the module is NULL");
-    expect_failure(ct_module_tie(m.module, NULL, "b"), CT_ERROR_NULL, "module_tie: a name is NULL");
-    expect_failure(ct_module_tie(m.module, "", "in.weight"), CT_ERROR_ARGUMENT, "module_tie: a name is empty");
-    expect_failure(ct_module_tie(m.module, "a", "b"), CT_ERROR_ARGUMENT, "module_tie: the module has no tensor \"b\"");
-    expect_failure(ct_module_tie(m.module, "out.bias", "in.weight"), CT_ERROR_SHAPE,
-                   "module_tie: \"out.bias\" is [3], and \"in.weight\" is [3,3]");
+    expect_failed(ct_module_tie(NULL, "a", "b"), CT_ERROR_NULL, "module_tie: the module is NULL");
+    expect_failed(ct_module_tie(m.module, NULL, "b"), CT_ERROR_NULL, "module_tie: a name is NULL");
+    expect_failed(ct_module_tie(m.module, "", "in.weight"), CT_ERROR_ARGUMENT, "module_tie: a name is empty");
+    expect_failed(ct_module_tie(m.module, "a", "b"), CT_ERROR_ARGUMENT, "module_tie: the module has no tensor \"b\"");
+    expect_failed(ct_module_tie(m.module, "out.bias", "in.weight"), CT_ERROR_SHAPE,
+                  "module_tie: \"out.bias\" is [3], and \"in.weight\" is [3,3]");
     ct_module_buffer(m.module, "mask", ct_ones(CT_FLOAT64, CT_SHAPE(3, 3)));
-    expect_failure(ct_module_tie(m.module, "mask", "in.weight"), CT_ERROR_DTYPE,
-                   "module_tie: \"mask\" and \"in.weight\" are not both float64 parameters");
+    expect_failed(ct_module_tie(m.module, "mask", "in.weight"), CT_ERROR_DTYPE,
+                  "module_tie: \"mask\" and \"in.weight\" are not both float64 parameters");
     /* A new name, a name twice, chains. */
     ck_assert_int_eq(ct_module_tie(m.module, "head", "in.weight"), CT_OK);
     ck_assert_int_eq(ct_module_tie(m.module, "head", "in.weight"), CT_OK);
@@ -242,8 +234,8 @@ START_TEST(ties_refuse)
     ck_assert_int_eq(ct_module_tie(m.module, "head", "out.weight"), CT_OK);
     ck_assert_ptr_eq(ct_module_get(m.module, "in.weight"), ct_module_get(m.module, "out.weight"));
     ck_assert_ptr_eq(ct_module_get(m.module, "head"), ct_module_get(m.module, "out.weight"));
-    expect_failure(ct_optimizer_step(sgd), CT_ERROR_STATE,
-                   "optimizer_step: \"in.weight\" is not the tensor that it was when the optimizer was made");
+    expect_failed(ct_optimizer_step(sgd), CT_ERROR_STATE,
+                  "optimizer_step: \"in.weight\" is not the tensor that it was when the optimizer was made");
     ct_optimizer_free(sgd);
     ct_module_free(m.module);
 }

@@ -5,17 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-void expect_failure_of(ct_status code, const char *words)
-{
-    ck_assert_msg(ct_error_code() == code, "%s, not %s: \"%s\"", ct_status_name(ct_error_code()), ct_status_name(code),
-                  ct_error_message());
-    ck_assert_msg(strstr(ct_error_message(), words) != NULL, "\"%s\" does not say \"%s\"", ct_error_message(), words);
-    ct_error_clear();
-}
-
 void close_good_scope(void)
 {
-    ck_assert_msg(ct_error_code() == CT_OK, "%s", ct_error_message());
+    expect_no_error();
     ck_assert_int_eq(ct_scope_close(), CT_OK);
 }
 

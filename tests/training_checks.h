@@ -1,16 +1,14 @@
-/* What the tests of training share: errors, a scratch folder, data, modules to compare.
+/* What the tests of training share: a scratch folder, data, modules to compare.
  *
  * Invariant: nothing is written outside the scratch folder, which the last call removes. */
 #ifndef COTAN_TESTS_TRAINING_CHECKS_H
 #define COTAN_TESTS_TRAINING_CHECKS_H
 
-#include <check.h>
+#include "error_checks.h"
 #include <cotan/cotan.h>
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-/* The pending error has that code and mentions the words; clears it. */
-void expect_failure_of(ct_status code, const char *words);
 /* No error is pending, and the innermost scope closes. */
 void close_good_scope(void);
 /* A test case whose tests begin without a pending error. */

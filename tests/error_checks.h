@@ -1,0 +1,14 @@
+/* What is said of an error, and what is asked of it. */
+#ifndef COTAN_TESTS_ERROR_CHECKS_H
+#define COTAN_TESTS_ERROR_CHECKS_H
+
+#include <check.h>
+#include <cotan/error.h>
+
+/* The pending error has that code and mentions the words; clears it. */
+void expect_failure(ct_status code, const char *words);
+/* A call returned the code, and its error begins so; clears it. */
+void expect_failed(ct_status status, ct_status code, const char *beginning);
+void expect_no_error(void);
+
+#endif
