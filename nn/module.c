@@ -22,7 +22,7 @@ static ct_module *pushed_in(ct_module *module)
     return module;
 }
 
-static ct_module *root_of(const ct_module *module)
+ct_module *ct__module_root(const ct_module *module)
 {
     ct_module *root = (ct_module *)module;
     while (root->parent)
@@ -46,13 +46,8 @@ static ct_status reserve(void *array, int64_t count, int64_t *capacity)
 
 /* ---- entries ---- */
 
-static entry *owner_of(entry *e)
-{
-    return e->tied ? e->tied : e;
-}
-
 /* The name as module sees it: without its path. */
-static const char *name_in(const ct_module *module, const entry *e)
+static const char *name_in(const ct_module *module, const ct__entry *e)
 {
     return e->name + (*module->path ? strlen(module->path) + 1 : 0);
 }
@@ -69,14 +64,6 @@ static char *full_name(const ct_module *module, const char *name)
     return text;
 }
 
-static entry *find_entry(const ct_module *module, const char *name)
-{
-    for (int64_t i = 0; name && i < module->count; i++)
-        if (strcmp(name_in(module, module->entries[i]), name) == 0)
-            return module->entries[i];
-    return NULL;
-}
-
 /* Room for one more entry in the lists of module and of all around it. */
 static ct_status reserve_entry(ct_module *module)
 {
@@ -86,12 +73,20 @@ static ct_status reserve_entry(ct_module *module)
     return status;
 }
 
-/* Puts e, whose room is reserved, into the lists. */
-static void enter(ct_module *module, entry *e)
+/* Puts e into the lists and the index, or into none. */
+static ct_status enter(ct_module *module, ct__entry *e)
 {
+    ct_module *root = ct__module_root(module);
+    ct_status status = reserve_entry(module);
+    if (status == CT_OK)
+        status = ct__index_add(root, e);
+    if (status != CT_OK)
+        return status;
     e->owner = module;
+    e->index = root->count;
     for (ct_module *m = module; m; m = m->parent)
         m->entries[m->count++] = e;
+    return CT_OK;
 }
 
 static bool is_inside(const ct_module *module, const ct_module *outer)
@@ -101,17 +96,28 @@ static bool is_inside(const ct_module *module, const ct_module *outer)
     return module != NULL;
 }
 
+ct__entry *ct__module_entry(const ct_module *module, const char *name)
+{
+    ct__entry *e = name ? ct__index_entry(ct__module_root(module), module->path, name) : NULL;
+    return e && is_inside(e->owner, module) ? e : NULL;
+}
+
 /* Takes the entries of module, and of what is in it, out of the list of outer. */
 static void leave(ct_module *outer, const ct_module *module)
 {
     int64_t left = 0;
-    for (int64_t i = 0; i < outer->count; i++)
-        if (!is_inside(outer->entries[i]->owner, module))
-            outer->entries[left++] = outer->entries[i];
+    for (int64_t i = 0; i < outer->count; i++) {
+        if (is_inside(outer->entries[i]->owner, module))
+            continue;
+        outer->entries[left] = outer->entries[i];
+        if (!outer->parent)
+            outer->entries[left]->index = left;
+        left++;
+    }
     outer->count = left;
 }
 
-static void free_entry(entry *e)
+static void free_entry(ct__entry *e)
 {
     ct_release(e->tensor);
     free(e->name);
@@ -125,6 +131,7 @@ static ct_module *new_module(ct_module *parent, char *path, const char *name, co
     ct_module *module = ct_object_new("module", sizeof *module);
     if (!module)
         return NULL;
+    module->key = (ct__key){parent ? parent->path : "", name};
     module->parent = parent;
     module->path = path;
     module->name = name;
@@ -152,6 +159,23 @@ ct_module *ct_module_new(ct_dtype dtype)
     roots = module;
     pthread_mutex_unlock(&lock);
     return module;
+}
+
+/* Takes the modules in module out of the index. */
+static void forget_parts(ct_module *root, const ct_module *module)
+{
+    for (int64_t i = 0; i < module->children; i++) {
+        ct__index_remove_module(root, module->child[i]);
+        forget_parts(root, module->child[i]);
+    }
+}
+
+/* Takes all in module out of the index. */
+static void forget(ct_module *root, const ct_module *module)
+{
+    for (int64_t i = 0; i < module->count; i++)
+        ct__index_remove(root, module->entries[i]);
+    forget_parts(root, module);
 }
 
 /* Gives back the module and all in it. Its entries are in no list any more but its own, which has those of its children too: so its
@@ -187,6 +211,7 @@ void ct_module_free(ct_module *module)
     while (*place != module)
         place = &(*place)->next;
     *place = module->next;
+    forget(module, module);
     pthread_mutex_unlock(&lock);
     free_tree(module);
 }
@@ -195,7 +220,10 @@ void ct__module_remove(ct_module *module)
 {
     if (!module || !module->parent)
         return;
+    ct_module *root = ct__module_root(module);
     pthread_mutex_lock(&lock);
+    forget(root, module);
+    ct__index_remove_module(root, module);
     for (ct_module *m = module->parent; m; m = m->parent)
         leave(m, module);
     pthread_mutex_unlock(&lock);
@@ -219,12 +247,18 @@ static ct_status check_name(const ct_module *module, const char *name)
     return CT_OK;
 }
 
-static ct_module *find_child(const ct_module *module, const char *name)
+/* The module "<path>.name", or NULL: in a tree with names that have dots not always a child. */
+static ct_module *find_named(const ct_module *module, const char *name)
 {
-    for (int64_t i = 0; i < module->children; i++)
-        if (strcmp(module->child[i]->name, name) == 0)
-            return module->child[i];
-    return NULL;
+    return ct__index_module(ct__module_root(module), module->path, name);
+}
+
+static ct_status add_to_index(ct_module *module)
+{
+    pthread_mutex_lock(&lock);
+    ct_status status = ct__index_add_module(ct__module_root(module), module);
+    pthread_mutex_unlock(&lock);
+    return status;
 }
 
 /* A module of that name, not yet built, at the end of parent. */
@@ -237,7 +271,8 @@ static ct_module *add_child(ct_module *parent, const char *name, const ct_layer 
         return NULL;
     }
     module->self = ct__nn_alloc("module", 1, layer->self_size ? layer->self_size : 1);
-    if (!module->self || reserve(&parent->child, parent->children, &parent->most_children) != CT_OK) {
+    if (!module->self || reserve(&parent->child, parent->children, &parent->most_children) != CT_OK ||
+        add_to_index(module) != CT_OK) {
         free_tree(module);
         return NULL;
     }
@@ -260,7 +295,7 @@ ct_module *ct_layer_new(ct_module *parent, const char *name, const ct_layer *lay
     name = name ? name : number;
     if (check_name(parent, name) != CT_OK)
         return NULL;
-    if (find_child(parent, name)) {
+    if (find_named(parent, name)) {
         ct_error_set(CT_ERROR_ARGUMENT, "layer_new: the name \"%s\" is taken in \"%s\"", name, parent->path);
         return NULL;
     }
@@ -283,7 +318,9 @@ ct_status ct_module_push(ct_module *module, const char *name)
     ct_status status = check_name(module, name);
     if (status != CT_OK)
         return status;
-    ct_module *outer = pushed_in(module), *inner = find_child(outer, name);
+    ct_module *outer = pushed_in(module), *inner = find_named(outer, name);
+    if (inner && inner->parent != outer)
+        return ct_error_set(CT_ERROR_ARGUMENT, "module: the name \"%s\" is taken in \"%s\"", name, outer->path);
     outer->pushed = inner ? inner : add_child(outer, name, &ct__layer_sequential, NULL);
     return outer->pushed ? CT_OK : ct_error_code();
 }
@@ -308,42 +345,29 @@ void *ct_module_alloc(ct_module *module, size_t bytes)
 
 /* ---- adding tensors ---- */
 
-/* Whether a and b are one tensor, or two over the same elements. */
-static bool is_one(const ct_tensor *a, const ct_tensor *b)
-{
-    return a == b || (ct_shares_storage(a, b) && ct_numel(a) > 0 && ct_is_contiguous(a) && ct_is_contiguous(b) &&
-                      ct_data(a) == ct_data(b));
-}
-
 /* Error (argument), naming both, if a tree has t already. The lock must be held. */
 static ct_status check_free(const ct_module *root, const char *full, const ct_tensor *t)
 {
-    for (const ct_module *m = roots; m; m = m->next)
-        for (int64_t i = 0; i < m->count; i++)
-            if (m->entries[i]->tensor && is_one(m->entries[i]->tensor, t))
-                return ct_error_set(CT_ERROR_ARGUMENT, "module: the tensor for \"%s\" is \"%s\" of %s", full,
-                                    m->entries[i]->name,
-                                    m == root ? "this module already; ct_module_tie() gives it two names"
-                                              : "another module, which would free it too");
-    return CT_OK;
+    const ct__entry *e = ct__index_same(t);
+    if (!e)
+        return CT_OK;
+    return ct_error_set(CT_ERROR_ARGUMENT, "module: the tensor for \"%s\" is \"%s\" of %s", full, e->name,
+                        ct__module_root(e->owner) == root ? "this module already; ct_module_tie() gives it two names"
+                                                          : "another module, which would free it too");
 }
 
 /* Takes t over under a name that is free, and which the module then owns. */
 static bool take(ct_module *module, char *full, ct_tensor *t, bool parameter)
 {
-    entry *e = ct__nn_alloc("module", 1, sizeof *e);
+    ct__entry *e = ct__nn_alloc("module", 1, sizeof *e);
     if (!e)
         return false;
     pthread_mutex_lock(&lock);
-    ct_status status = check_free(root_of(module), full, t);
-    if (status == CT_OK)
-        status = reserve_entry(module);
-    bool taken = status == CT_OK && ct_name(t, full) && (!parameter || ct_set_requires_grad(t, true));
-    if (taken) {
-        *e = (entry){.name = full, .tensor = ct_keep(t), .parameter = parameter};
-        e->own = e->tensor;
-        enter(module, e);
-    }
+    *e = (ct__entry){.key = {"", full}, .name = full, .tensor = t, .own = t, .parameter = parameter};
+    bool taken = check_free(ct__module_root(module), full, t) == CT_OK && ct_name(t, full) &&
+                 (!parameter || ct_set_requires_grad(t, true)) && enter(module, e) == CT_OK;
+    if (taken)
+        ct_keep(t);
     pthread_mutex_unlock(&lock);
     if (!taken)
         free(e);
@@ -362,7 +386,7 @@ static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool pa
     char *full = full_name(module, name);
     if (!full)
         return NULL;
-    if (find_entry(root_of(module), full))
+    if (ct__module_entry(ct__module_root(module), full))
         ct_error_set(CT_ERROR_ARGUMENT, "module: the name \"%s\" is taken", full);
     else if (!ct_is_leaf(t))
         ct_error_set(CT_ERROR_STATE, "module: \"%s\" is the result of a recorded operation; detach it", full);
@@ -403,40 +427,30 @@ ct_tensor *ct_module_add(ct_module *module, const char *name, const ct_initializ
 /* ---- one tensor under two names ---- */
 
 /* A name that there is not yet, tied to entry of. */
-static ct_status add_name(ct_module *module, const char *name, entry *of)
+static ct_status add_name(ct_module *module, const char *name, ct__entry *of)
 {
-    entry *e = ct__nn_alloc("module_tie", 1, sizeof *e);
+    ct__entry *e = ct__nn_alloc("module_tie", 1, sizeof *e);
     char *own = e ? full_name(module, name) : NULL;
     if (!own) {
         free(e);
         return ct_error_code();
     }
-    *e = (entry){.name = own, .parameter = of->parameter, .tied = of};
+    *e = (ct__entry){.key = {"", own}, .name = own, .parameter = of->parameter, .tied = of};
     pthread_mutex_lock(&lock);
-    ct_status status = reserve_entry(module);
-    if (status == CT_OK)
-        enter(module, e);
+    ct_status status = enter(module, e);
     pthread_mutex_unlock(&lock);
     if (status != CT_OK)
         free_entry(e);
     return status;
 }
 
-/* Whether a comes before b in the list of the whole tree. */
-static bool is_before(const ct_module *root, const entry *a, const entry *b)
-{
-    int64_t i = 0;
-    while (root->entries[i] != a && root->entries[i] != b)
-        i++;
-    return root->entries[i] == a;
-}
-
 /* Both entries become one, of of's tensor, whose owner is the first of them. */
-static void join(ct_module *root, entry *other, entry *of)
+static void join(ct_module *root, ct__entry *other, ct__entry *of)
 {
     pthread_mutex_lock(&lock);
     ct_tensor *t = of->tensor, *gone = other->tensor;
-    entry *first = is_before(root, other, of) ? other : of, *second = first == of ? other : of;
+    ct__entry *first = other->index < of->index ? other : of, *second = first == of ? other : of;
+    ct__index_join(other, of, first);
     second->tensor = second->own = NULL;
     first->tensor = first->own = t;
     for (int64_t i = 0; i < root->count; i++)
@@ -453,13 +467,13 @@ ct_status ct_module_tie(ct_module *module, const char *name, const char *of)
     if (!name || !of || !*name)
         return ct_error_set(name && of ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "module_tie: a name is %s",
                             name && of ? "empty" : "NULL");
-    entry *b = find_entry(module, of), *a = find_entry(module, name);
+    ct__entry *b = ct__module_entry(module, of), *a = ct__module_entry(module, name);
     if (!b)
         return ct_error_set(CT_ERROR_ARGUMENT, "module_tie: the module has no tensor \"%s\"", of);
-    b = owner_of(b);
+    b = ct__owner_of(b);
     if (!a)
         return add_name(module, name, b);
-    a = owner_of(a);
+    a = ct__owner_of(a);
     char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
     if (strcmp(ct__nn_shape_text(a->tensor, have), ct__nn_shape_text(b->tensor, want)) != 0)
         return ct_error_set(CT_ERROR_SHAPE, "module_tie: \"%s\" is %s, and \"%s\" is %s", name, have, of, want);
@@ -467,16 +481,16 @@ ct_status ct_module_tie(ct_module *module, const char *name, const char *of)
         return ct_error_set(CT_ERROR_DTYPE, "module_tie: \"%s\" and \"%s\" are not both %s %s", name, of,
                             ct_dtype_name(ct_dtype_of(b->tensor)), b->parameter ? "parameters" : "buffers");
     if (a != b)
-        join(root_of(module), a, b);
+        join(ct__module_root(module), a, b);
     return CT_OK;
 }
 
 /* The first entry of the module's list that has the tensor of entry index; -1: that one itself. */
 static int64_t tied_before(const ct_module *module, int64_t index)
 {
-    entry *owner = owner_of(module->entries[index]);
+    ct__entry *owner = ct__owner_of(module->entries[index]);
     for (int64_t i = 0; owner != module->entries[index] && i < index; i++)
-        if (owner_of(module->entries[i]) == owner)
+        if (ct__owner_of(module->entries[i]) == owner)
             return i;
     return -1;
 }
@@ -517,17 +531,8 @@ ct_module *ct_module_find(const ct_module *module, const char *path)
 {
     if (!is_alive(module) || !path)
         return NULL;
-    for (int64_t i = 0; i < module->children; i++) {
-        size_t length = strlen(module->child[i]->name);
-        if (strncmp(path, module->child[i]->name, length) == 0 && path[length] == 0)
-            return module->child[i];
-        ct_module *inside = strncmp(path, module->child[i]->name, length) == 0 && path[length] == '.'
-                                ? ct_module_find(module->child[i], path + length + 1)
-                                : NULL;
-        if (inside)
-            return inside;
-    }
-    return NULL;
+    ct_module *found = find_named(module, path);
+    return found && is_inside(found, module) ? found : NULL;
 }
 
 int64_t ct_module_count(const ct_module *module)
@@ -535,45 +540,45 @@ int64_t ct_module_count(const ct_module *module)
     return is_alive(module) ? module->count : 0;
 }
 
-static entry *entry_at(const ct_module *module, int64_t index)
+static ct__entry *entry_at(const ct_module *module, int64_t index)
 {
     return is_alive(module) && index >= 0 && index < module->count ? module->entries[index] : NULL;
 }
 
 const char *ct_module_name(const ct_module *module, int64_t index)
 {
-    const entry *e = entry_at(module, index);
+    const ct__entry *e = entry_at(module, index);
     return e ? name_in(module, e) : NULL;
 }
 
 ct_tensor *ct_module_tensor(const ct_module *module, int64_t index)
 {
-    entry *e = entry_at(module, index);
-    return e ? owner_of(e)->tensor : NULL;
+    ct__entry *e = entry_at(module, index);
+    return e ? ct__owner_of(e)->tensor : NULL;
 }
 
 bool ct_module_is_parameter(const ct_module *module, int64_t index)
 {
-    const entry *e = entry_at(module, index);
+    const ct__entry *e = entry_at(module, index);
     return e && e->parameter && tied_before(module, index) < 0;
 }
 
 bool ct__module_is_buffer(const ct_module *module, int64_t index)
 {
-    const entry *e = entry_at(module, index);
+    const ct__entry *e = entry_at(module, index);
     return e && !e->parameter && tied_before(module, index) < 0;
 }
 
 ct_tensor *ct_module_get(const ct_module *module, const char *name)
 {
-    entry *e = is_alive(module) ? find_entry(module, name) : NULL;
-    return e ? owner_of(e)->tensor : NULL;
+    ct__entry *e = is_alive(module) ? ct__module_entry(module, name) : NULL;
+    return e ? ct__owner_of(e)->tensor : NULL;
 }
 
 ct_tensor *ct__module_own(const ct_module *module, const char *name)
 {
-    entry *e = find_entry(module, name);
-    return e ? owner_of(e)->own : NULL;
+    ct__entry *e = ct__module_entry(module, name);
+    return e ? ct__owner_of(e)->own : NULL;
 }
 
 int64_t ct_module_parameters(const ct_module *module)
@@ -594,7 +599,7 @@ int64_t ct_module_numel(const ct_module *module)
 
 /* ---- exchanging ---- */
 
-static ct_status check_exchange(entry *const *entries, ct_tensor *const *tensors, int64_t n)
+static ct_status check_exchange(ct__entry *const *entries, ct_tensor *const *tensors, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         char have[CT_NN_SHAPE_TEXT], want[CT_NN_SHAPE_TEXT];
@@ -608,18 +613,18 @@ static ct_status check_exchange(entry *const *entries, ct_tensor *const *tensors
 }
 
 /* Writes the owners of the module's tensors that are parameters, or buffers, and returns how many there are. */
-static int64_t owners(const ct_module *module, bool parameters, entry **found)
+static int64_t owners(const ct_module *module, bool parameters, ct__entry **found)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < module->count; i++)
         if (module->entries[i]->parameter == parameters && tied_before(module, i) < 0)
-            found[n++] = owner_of(module->entries[i]);
+            found[n++] = ct__owner_of(module->entries[i]);
     return n;
 }
 
 static ct_status exchange(ct_module *module, bool parameters, ct_tensor **tensors, int64_t n)
 {
-    entry **found = ct__nn_alloc("module_exchange", module->count, sizeof(entry *));
+    ct__entry **found = ct__nn_alloc("module_exchange", module->count, sizeof(ct__entry *));
     if (!found)
         return ct_error_code();
     int64_t have = owners(module, parameters, found);

@@ -161,21 +161,33 @@ void ct__loading_bytes(ct__loading *loading, void *to, const void *from, size_t 
     *copy = (ct__copy){.bytes = own, .place = to, .size = bytes};
 }
 
-static bool seen(const ct__loading *loading, const ct_tensor *t)
+static int compare_addresses(const void *left, const void *right)
 {
-    for (int64_t i = 0; i < loading->count; i++)
-        if (loading->copies[i].from == t)
-            return true;
-    return false;
+    uintptr_t a = (uintptr_t) * (const ct_tensor *const *)left, b = (uintptr_t) * (const ct_tensor *const *)right;
+    return (a > b) - (a < b);
+}
+
+/* Of what was planned or asked with, in the order of addresses; NULL with an error. */
+static const ct_tensor **sources(const ct__loading *loading)
+{
+    const ct_tensor **from = ct__nn_alloc("load", loading->count, sizeof *from);
+    for (int64_t i = 0; from && i < loading->count; i++)
+        from[i] = loading->copies[i].from;
+    if (from)
+        qsort(from, (size_t)loading->count, sizeof *from, compare_addresses);
+    return from;
 }
 
 void ct__loading_nothing_else(ct__loading *loading)
 {
-    for (int64_t i = 0; ct_error_code() == CT_OK && i < ct_tensor_file_count(loading->file); i++) {
+    const ct_tensor **seen = ct_error_code() == CT_OK ? sources(loading) : NULL;
+    for (int64_t i = 0; seen && ct_error_code() == CT_OK && i < ct_tensor_file_count(loading->file); i++) {
         const char *name = ct_tensor_file_name(loading->file, i);
-        if (!seen(loading, ct_tensor_file_get(loading->file, name)))
+        const ct_tensor *t = ct_tensor_file_get(loading->file, name);
+        if (!bsearch(&t, seen, (size_t)loading->count, sizeof t, compare_addresses))
             ct_error_set(CT_ERROR_FORMAT, "load: %s has \"%s\", which there is no place for", loading->path, name);
     }
+    free(seen);
 }
 
 ct_status ct__loading_close(ct__loading *loading)

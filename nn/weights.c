@@ -46,7 +46,8 @@ typedef struct load {
     const ct_tensor_file *file;
     const char *path;
     const ct_load_options *options;
-    ct_tensor **found; /* the file's tensor for each name of the module's list, or NULL */
+    ct_tensor **found; /* the file's tensor for each entry, by its index; or NULL */
+    ct_tensor **owned; /* for each owner of a tensor the first that was found for it and the names tied to it */
     char *report;      /* "missing fc.weight\nunexpected head.weight\n" */
     size_t report_length;
 } load;
@@ -101,14 +102,6 @@ static ct_status report(load *l, const char *what, const char *name)
     return CT_OK;
 }
 
-static int64_t index_of(const ct_module *module, const char *name)
-{
-    for (int64_t i = 0; i < module->count; i++)
-        if (strcmp(ct_module_name(module, i), name) == 0)
-            return i;
-    return -1;
-}
-
 /* Notes the file's tensor number k. */
 static ct_status find_place(load *l, int64_t k)
 {
@@ -116,13 +109,13 @@ static ct_status find_place(load *l, int64_t k)
     char *name = renamed(l, in_file);
     if (!name)
         return ct_error_code();
-    int64_t index = index_of(l->module, name);
+    const ct__entry *e = ct__module_entry(l->module, name);
     ct_status status = CT_OK;
-    if (index >= 0 && l->found[index])
+    if (e && l->found[e->index])
         status = ct_error_set(CT_ERROR_FORMAT, "module_load: %s has two tensors for \"%s\", the second is \"%s\"",
                               l->path, name, in_file);
-    else if (index >= 0)
-        l->found[index] = ct_tensor_file_get(l->file, in_file);
+    else if (e)
+        l->found[e->index] = ct_tensor_file_get(l->file, in_file);
     else if (!is_counter(name))
         status = report(l, "unexpected", in_file);
     free(name);
@@ -132,11 +125,16 @@ static ct_status find_place(load *l, int64_t k)
 /* The file's tensor for the one at index, under its name or the first of the others that it has; NULL: none. */
 static ct_tensor *find(const load *l, int64_t index)
 {
-    const ct_tensor *own = ct_module_tensor(l->module, index);
-    for (int64_t i = 0; i < l->module->count; i++)
-        if (l->found[i] && ct_module_tensor(l->module, i) == own)
-            return l->found[i];
-    return NULL;
+    return l->owned[ct__owner_of(l->module->entries[index])->index];
+}
+
+static void find_owned(load *l)
+{
+    for (int64_t i = 0; i < l->module->count; i++) {
+        ct__entry *e = l->module->entries[i];
+        ct_tensor **owned = &l->owned[ct__owner_of(e)->index];
+        *owned = *owned ? *owned : l->found[e->index];
+    }
 }
 
 static ct_status compare_names(load *l)
@@ -144,6 +142,7 @@ static ct_status compare_names(load *l)
     ct_status status = CT_OK;
     for (int64_t k = 0; k < ct_tensor_file_count(l->file) && status == CT_OK; k++)
         status = find_place(l, k);
+    find_owned(l);
     for (int64_t i = 0; i < l->module->count && status == CT_OK; i++)
         if (!find(l, i) && !is_counter(ct_module_name(l->module, i)))
             status = report(l, "missing", ct_module_name(l->module, i));
@@ -178,7 +177,7 @@ static ct_status check_tensor(const load *l, int64_t index)
 {
     char want[CT_NN_SHAPE_TEXT], have[CT_NN_SHAPE_TEXT];
     const char *name = ct_module_name(l->module, index);
-    const ct_tensor *own = ct_module_tensor(l->module, index), *t = l->found[index];
+    const ct_tensor *own = ct_module_tensor(l->module, index), *t = l->found[l->module->entries[index]->index];
     if (!t)
         return CT_OK;
     bool floats = ct_dtype_is_float(ct_dtype_of(t)) && ct_dtype_is_float(ct_dtype_of(own));
@@ -202,8 +201,8 @@ static ct_status load_tensors(load *l)
     for (int64_t i = 0; i < l->module->count && status == CT_OK; i++)
         status = check_tensor(l, i);
     for (int64_t i = 0; i < l->module->count && status == CT_OK; i++)
-        if (l->found[i])
-            status = ct_copy_(ct_module_tensor(l->module, i), l->found[i]);
+        if (l->found[l->module->entries[i]->index])
+            status = ct_copy_(ct_module_tensor(l->module, i), l->found[l->module->entries[i]->index]);
     return status;
 }
 
@@ -217,7 +216,9 @@ ct_status ct_module_load(ct_module *module, const char *path, const ct_load_opti
     if (!path)
         return ct_error_set(CT_ERROR_NULL, "module_load: the path is NULL");
     load l = {.module = module, .path = path, .options = o, .file = ct_safetensors_load(path, NULL)};
-    l.found = l.file ? ct__nn_alloc("module_load", module->count, sizeof *l.found) : NULL;
+    int64_t count = ct__module_root(module)->count;
+    l.found = l.file ? ct__nn_alloc("module_load", 2 * count, sizeof *l.found) : NULL;
+    l.owned = l.found ? l.found + count : NULL;
     ct_status status = l.found ? load_tensors(&l) : ct_error_code();
     free(module->loaded);
     module->loaded = l.report;

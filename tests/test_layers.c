@@ -449,6 +449,44 @@ START_TEST(a_part_sees_its_tensors_alone)
 }
 END_TEST
 
+/* A name is one in the whole tree, whatever part of it is a path; but a module has only what is in it. */
+START_TEST(names_are_whole)
+{
+    ct_module *root = ct_module_new(CT_FLOAT32), *a = ct_sequential_new(root, "a"), *ab = ct_sequential_new(a, "b");
+    ct_module_parameter(root, "a.b.w", ct_zeros(CT_FLOAT32, CT_SHAPE(1)));
+    ck_assert_ptr_nonnull(ct_module_get(root, "a.b.w"));
+    ck_assert(!ct_module_get(a, "b.w") && !ct_module_get(ab, "w") && !ct_module_get(root, "a.b.") &&
+              !ct_module_get(root, ""));
+    ck_assert_ptr_null(ct_module_parameter(ab, "w", ct_zeros(CT_FLOAT32, CT_SHAPE(1))));
+    expect_failure(CT_ERROR_ARGUMENT, "module: the name \"a.b.w\" is taken");
+    ck_assert_ptr_null(ct_sequential_new(root, "a.b"));
+    expect_failure(CT_ERROR_ARGUMENT, "layer_new: the name \"a.b\" is taken in \"\"");
+    ck_assert_int_eq(ct_module_push(root, "a.b"), CT_ERROR_ARGUMENT);
+    expect_failure(CT_ERROR_ARGUMENT, "module: the name \"a.b\" is taken in \"\"");
+    ck_assert(ct_module_find(root, "a.b") == ab && ct_module_find(a, "b") == ab && !ct_module_find(ab, "b"));
+    ct_module_free(root);
+}
+END_TEST
+
+/* Whose a tensor is, after ties, and once its module has gone. */
+START_TEST(tensors_are_known_by_their_elements)
+{
+    ct_module *root = ct_module_new(CT_FLOAT32), *other = ct_module_new(CT_FLOAT32);
+    ct_tensor *t = ct_zeros(CT_FLOAT32, CT_SHAPE(2));
+    ct_module_parameter(root, "first", ct_zeros(CT_FLOAT32, CT_SHAPE(2)));
+    ct_module_parameter(root, "second", t);
+    ct_module_tie(root, "first", "second"); /* whose tensor is the first's from now on */
+    ck_assert_ptr_null(ct_module_parameter(other, "w", ct_reshape(ct_detach(t), CT_SHAPE(2, 1))));
+    expect_failure(CT_ERROR_ARGUMENT,
+                   "module: the tensor for \"w\" is \"first\" of another module, which would free it too");
+    ct_module_free(root);
+    for (int i = 0; i < 4; i++) /* some lie where those were */
+        ck_assert_ptr_nonnull(
+            ct_module_buffer(other, (const char[]){(char)('a' + i), 0}, ct_zeros(CT_FLOAT32, CT_SHAPE(2))));
+    ct_module_free(other);
+}
+END_TEST
+
 START_TEST(residuals_add)
 {
     ct_module *root = ct_module_new(CT_FLOAT64), *block = ct_residual_new(root, "block");
@@ -580,6 +618,8 @@ Suite *ct_suite_layers(void)
     tcase_add_test(tcase, a_layer_of_ones_own);
     tcase_add_test(tcase, a_build_that_fails_is_undone);
     tcase_add_test(tcase, a_part_sees_its_tensors_alone);
+    tcase_add_test(tcase, names_are_whole);
+    tcase_add_test(tcase, tensors_are_known_by_their_elements);
     tcase_add_test(tcase, residuals_add);
     tcase_add_test(tcase, grouped_queries_share_keys);
     tcase_add_test(tcase, padding_of_sequences_counts_for_nothing);

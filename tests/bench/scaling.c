@@ -3,6 +3,7 @@
 #include <cotan/cotan.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { ROUNDS = 5, WIDTH = 64, PRODUCTS = 10000 };
 
@@ -31,6 +32,25 @@ static void name_parameters(int64_t n)
     ct_module_free(module);
 }
 
+/* Layers of a module, saved, and loaded again with an optimiser that is saved and loaded too. */
+static void save_layers(int64_t n)
+{
+    char path[] = "/tmp/cotan-bench-XXXXXX";
+    int file = mkstemp(path);
+    ct_module *module = ct_module_new(CT_FLOAT32);
+    for (int64_t i = 0; i < n; i++)
+        ct_linear_new(module, NULL, 1, 1);
+    ct_optimizer *optimizer = ct_optimizer_new(module, &ct_rule_sgd, .momentum = 0.9);
+    ct_module_save(module, path);
+    ct_module_load(module, path);
+    ct_optimizer_save(optimizer, path);
+    ct_optimizer_load(optimizer, path);
+    ct_optimizer_free(optimizer);
+    ct_module_free(module);
+    close(file);
+    remove(path);
+}
+
 /* Nodes of a chain, forward and backward. */
 static void chain_nodes(int64_t n)
 {
@@ -56,9 +76,8 @@ static const struct {
     void (*run)(int64_t n);
     int64_t sizes[4];
 } rows[] = {
-    {"select", select_steps, {64, 512, 4096}},
-    {"name", name_parameters, {100, 1000, 10000}},
-    {"node", chain_nodes, {100, 10000, 1000000}},
+    {"select", select_steps, {64, 512, 4096}},  {"name", name_parameters, {100, 1000, 10000}},
+    {"layer", save_layers, {100, 1000, 10000}}, {"node", chain_nodes, {100, 10000, 1000000}},
     {"product", small_products, {PRODUCTS}},
 };
 
