@@ -58,7 +58,7 @@ ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n,
                                ct_tensor **outputs);
 
 /* The call's backward by a function that makes its outputs again from inputs first, ..., first + count - 1, as it is given them,
- * and from the leaves that the inputs behind those are. */
+ * and from what the inputs behind those are: leaves, and results of operations that are no part of it. */
 typedef ct_status (*ct__rerun_function)(const ct_call *call, ct_tensor *const *inputs, ct_tensor **outputs);
 ct_status ct__backward_by_rerun(ct_call *call, int first, int count, ct__rerun_function run);
 /* ct_grad() for a node's backward that runs a graph of its own: the hooks of leaves wait for the run around it. */
@@ -122,6 +122,7 @@ struct ct_node {
     bool needed;          /* by the backward that is running: its backward must run */
     bool captured;        /* by the ct_grad that is running: the gradient of one of its outputs is asked for */
     uint64_t run;         /* the number of the last backward that visited this node */
+    uint32_t origin;      /* the run of a checkpoint's function that made it; 0: none */
     struct ct_node *link; /* a list of nodes to visit or to free */
     void *attributes;
     ct_edge *edges;              /* n_inputs */
@@ -151,9 +152,19 @@ bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool element
 const char *ct__node_place(const struct ct_node *node, char *buffer);
 #define CT_PLACE_TEXT 200
 
+/* Nodes of one origin: nodes made from here on have it, until it is put back. */
+uint32_t ct__origin_begin(uint32_t *before);
+void ct__origin_end(uint32_t before);
+/* Whether node is of that origin; 0: any is. */
+static inline bool ct__is_within(uint32_t origin, const struct ct_node *node)
+{
+    return !origin || node->origin == origin;
+}
+
 /* Nodes reachable from roots, in the order in which backward runs them. Every walk over a graph has a number, higher than
  * those before it; node->run tells whether this walk has been there. */
 typedef struct ct_order {
+    uint32_t origin; /* the walk goes over nodes of that origin alone; 0: over all */
     struct ct_node **nodes;
     int64_t count, room;
     uint64_t run;
@@ -161,6 +172,8 @@ typedef struct ct_order {
 } ct_order;
 /* ct__order_end() must follow, also after a failure. Errors: memory; state (another backward runs over these nodes). */
 ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots);
+/* The same over nodes of that origin alone, to which the roots belong. */
+ct_status ct__order_begin_within(uint32_t origin, ct_order *order, struct ct_node *const *roots, int n_roots);
 void ct__order_end(ct_order *order);
 /* For tests of the checker: if set, every backward lets it change the order, to plant a fault into the engine. */
 extern void (*ct__order_fault)(ct_order *order);

@@ -1,7 +1,7 @@
 /* ct_checkpoint(): a function's inside is not kept for backward, but made again there.
  *
- * The function is run and recorded once, to learn which leaves it uses, and that graph is dropped. A single node stays, with the
- * function's inputs and those leaves as its own. Invariant: so the engine sees no difference from an ordinary operation: hooks,
+ * The function is run and recorded once, to learn what it uses besides its inputs: leaves, and results of operations outside of it.
+ * That graph is dropped. A single node stays, with the function's inputs and all those as its own. Invariant: so the engine sees no difference from an ordinary operation: hooks,
  * ct_grad(), and all or nothing on failure hold. */
 #include "autograd_internal.h"
 #include <cotan/functional.h>
@@ -14,7 +14,7 @@ typedef struct frozen {
     int64_t n;              /* inputs of fn */
 } frozen;
 
-/* The node's inputs: fn's result outside its graph, fn's inputs, and then the leaves that fn uses. */
+/* The node's inputs: fn's result outside its graph, fn's inputs, and then what else fn uses. */
 enum { FIRST = 1, MOST = 48 };
 
 /* fn's result, which what fn has left open does not outlive; NULL with an error. */
@@ -82,46 +82,59 @@ static const ct_op checkpoint = {
     .backward = backward,
 };
 
-/* ---- which leaves fn uses ---- */
+/* ---- what fn uses ---- */
 
-typedef struct leaves {
+typedef struct uses {
+    uint32_t origin;      /* of the nodes of fn's run */
     ct_tensor *all[MOST]; /* the node's inputs */
     int n, own;           /* so many; of these fn's, and what stands for them in fn */
     ct_tensor *inputs[MOST];
-} leaves;
+} uses;
 
-static bool is_known(const leaves *l, const ct_tensor *leaf)
+static bool is_one(const ct_tensor *a, const ct_tensor *b)
 {
-    for (int i = 0; i < l->own; i++)
-        if (l->inputs[i] == leaf)
+    return a == b || (a->node && a->node == b->node && a->output == b->output);
+}
+
+static bool is_known(const uses *u, const ct_tensor *t)
+{
+    for (int i = 0; i < u->own; i++)
+        if (u->inputs[i] == t)
             return true;
-    for (int i = FIRST + l->own; i < l->n; i++)
-        if (l->all[i] == leaf)
+    for (int i = FIRST + u->own; i < u->n; i++)
+        if (is_one(u->all[i], t))
             return true;
     return false;
 }
 
-static ct_status add_leaf(leaves *l, ct_tensor *leaf)
+static ct_status add_used(uses *u, ct_tensor *t)
 {
-    if (!leaf || is_known(l, leaf))
+    if (!t || is_known(u, t))
         return CT_OK;
-    if (l->n == MOST)
+    if (u->n == MOST)
         return ct__error(CT_ERROR_ARGUMENT,
-                         "checkpoint: the function has more than %d inputs and leaves; cut it into several",
+                         "checkpoint: the function uses more than %d inputs, leaves and results; cut it into several",
                          MOST - FIRST);
-    l->all[l->n++] = leaf;
+    u->all[u->n++] = t;
     return CT_OK;
 }
 
-static ct_status find_leaves(leaves *l, ct_tensor *y)
+/* The leaf that input i of a node in fn is, or what fn has it from outside; NULL: neither. */
+static ct_tensor *from_outside(const uses *u, const struct ct_node *node, int i)
 {
-    if (!y->node)
-        return add_leaf(l, y);
+    const ct_edge *edge = &node->edges[i];
+    return edge->node && !ct__is_within(u->origin, edge->node) ? node->saved[i].tensor : edge->leaf;
+}
+
+static ct_status find_uses(uses *u, ct_tensor *y)
+{
+    if (!y->node || !ct__is_within(u->origin, y->node))
+        return add_used(u, y);
     ct_order order;
-    ct_status status = ct__order_begin(&order, &y->node, 1);
+    ct_status status = ct__order_begin_within(u->origin, &order, &y->node, 1);
     for (int64_t k = 0; status == CT_OK && k < order.count; k++)
         for (int i = 0; status == CT_OK && i < order.nodes[k]->n_inputs; i++)
-            status = add_leaf(l, order.nodes[k]->edges[i].leaf);
+            status = add_used(u, from_outside(u, order.nodes[k], i));
     ct__order_end(&order);
     return status;
 }
@@ -141,9 +154,9 @@ static ct_status check_call(ct_function fn, ct_tensor *const *inputs, int n)
 }
 
 /* For fn in the first run: leaves instead of what was given. */
-static ct_status take_inputs(leaves *l, ct_tensor *const *inputs, int n)
+static ct_status take_inputs(uses *u, ct_tensor *const *inputs, int n)
 {
-    l->n = FIRST;
+    u->n = FIRST;
     for (int i = 0; i < n; i++) {
         ct_tensor *x = ct_detach(inputs[i]);
         if (x && inputs[i]->requires_grad)
@@ -151,25 +164,29 @@ static ct_status take_inputs(leaves *l, ct_tensor *const *inputs, int n)
         if (!x)
             return ct_error_code();
         ct__tensor_ref(x); /* fn may give it up */
-        l->inputs[l->own++] = x;
-        l->all[l->n++] = inputs[i];
+        u->inputs[u->own++] = x;
+        u->all[u->n++] = inputs[i];
     }
     return CT_OK;
 }
 
 /* y as the result of the one node. */
-static ct_tensor *freeze(const frozen *f, leaves *l, ct_tensor *y)
+static ct_tensor *freeze(const frozen *f, uses *u, ct_tensor *y)
 {
-    l->all[0] = ct_detach(y);
-    if (!l->all[0] || !y->requires_grad)
-        return l->all[0];
-    return find_leaves(l, y) == CT_OK ? ct_apply(&checkpoint, l->all, l->n, f) : NULL;
+    u->all[0] = ct_detach(y);
+    if (!u->all[0] || !y->requires_grad)
+        return u->all[0];
+    return find_uses(u, y) == CT_OK ? ct_apply(&checkpoint, u->all, u->n, f) : NULL;
 }
 
-static ct_tensor *run_first(const frozen *f, leaves *l, ct_tensor *const *inputs)
+/* fn's result with its graph, all of whose nodes are of one origin. */
+static ct_tensor *run_recorded(const frozen *f, uses *u, ct_tensor *const *inputs)
 {
-    ct_tensor *y = take_inputs(l, inputs, (int)f->n) == CT_OK ? run(f, l->inputs) : NULL;
-    return y ? freeze(f, l, y) : NULL;
+    uint32_t before;
+    u->origin = ct__origin_begin(&before);
+    ct_tensor *y = take_inputs(u, inputs, (int)f->n) == CT_OK ? run(f, u->inputs) : NULL;
+    ct__origin_end(before);
+    return y;
 }
 
 ct_tensor *ct_checkpoint(ct_function fn, void *user, ct_tensor *const *inputs, int n)
@@ -177,14 +194,14 @@ ct_tensor *ct_checkpoint(ct_function fn, void *user, ct_tensor *const *inputs, i
     if (check_call(fn, inputs, n) != CT_OK)
         return NULL;
     frozen f = {.fn = fn, .user = user, .random = ct_random_get(), .n = n};
-    leaves l = {.n = 0};
+    uses u = {.n = 0};
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_tensor *result = run_first(&f, &l, inputs);
+    ct_tensor *y = run_recorded(&f, &u, inputs), *result = y ? freeze(&f, &u, y) : NULL;
     if (result)
         ct__scope_move(result, scope.parent);
     ct__scope_pop(&scope);
-    for (int i = 0; i < l.own; i++)
-        ct__tensor_unref(l.inputs[i]);
+    for (int i = 0; i < u.own; i++)
+        ct__tensor_unref(u.inputs[i]);
     return result;
 }

@@ -56,9 +56,20 @@ static void settle(struct ct_node *node, struct ct_node **ready)
     }
 }
 
+/* Where the walk goes on from an edge; NULL: nowhere. */
+static inline struct ct_node *behind(const ct_order *order, const ct_edge *edge)
+{
+    return edge->node && ct__is_within(order->origin, edge->node) ? edge->node : NULL;
+}
+
 ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots)
 {
-    *order = (ct_order){.run = ++runs, .inner = outermost_run != UINT64_MAX};
+    return ct__order_begin_within(0, order, roots, n_roots);
+}
+
+ct_status ct__order_begin_within(uint32_t origin, ct_order *order, struct ct_node *const *roots, int n_roots)
+{
+    *order = (ct_order){.origin = origin, .run = ++runs, .inner = outermost_run != UINT64_MAX};
     if (!order->inner)
         outermost_run = order->run;
     ct_status status = CT_OK;
@@ -68,7 +79,7 @@ ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_r
     for (int64_t k = 0; status == CT_OK && k < order->count; k++) {
         struct ct_node *node = order->nodes[k];
         for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
-            if (node->edges[i].node)
+            if (behind(order, &node->edges[i]))
                 status = discover(order, node->edges[i].node);
     }
     if (status != CT_OK)
@@ -83,7 +94,7 @@ ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_r
         ready = node->link;
         order->nodes[count] = node;
         for (int i = 0; i < node->n_inputs; i++)
-            if (node->edges[i].node)
+            if (behind(order, &node->edges[i]))
                 settle(node->edges[i].node, &ready);
     }
     return CT_OK;

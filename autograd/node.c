@@ -15,6 +15,24 @@ bool ct__record_all_inputs(bool on)
     return before;
 }
 
+/* ---- origins ---- */
+
+uint32_t ct__origin_begin(uint32_t *before)
+{
+    static _Atomic uint32_t last;
+    ct__thread_state *me = ct__here();
+    *before = me->origin;
+    do
+        me->origin = ++last;
+    while (me->origin == 0); /* after 2^32 of them */
+    return me->origin;
+}
+
+void ct__origin_end(uint32_t before)
+{
+    ct__here()->origin = before;
+}
+
 /* ---- making ---- */
 
 /* The parts of a node's block, one behind the other. */
@@ -81,6 +99,12 @@ static ct_status save_output(struct ct_node *node, int i, const ct_tensor *outpu
     return CT_OK;
 }
 
+/* Whether input comes from outside of the checkpoint whose function runs: that needs to know the tensor. */
+static bool comes_in(const ct__thread_state *me, const ct_tensor *input)
+{
+    return me->origin && input->node && input->node->origin != me->origin;
+}
+
 /* A definition is run again on all inputs. */
 static bool saves_input(const ct_op *op, int i)
 {
@@ -125,7 +149,9 @@ struct ct_node *ct__node_new(const ct_call *call)
         return NULL;
     }
     node->op = op;
-    node->region = ct__here()->region;
+    const ct__thread_state *me = ct__here();
+    node->region = me->region;
+    node->origin = me->origin;
     node->refs = 1;
     node->n_inputs = call->n_inputs;
     node->n_outputs = (uint8_t)call->n_outputs;
@@ -137,7 +163,7 @@ struct ct_node *ct__node_new(const ct_call *call)
             continue;
         if (input->requires_grad)
             connect(&node->edges[i], input);
-        if (ct__here()->all_inputs || saves_input(op, i))
+        if (me->all_inputs || saves_input(op, i) || comes_in(me, input))
             save(&node->saved[i], input);
     }
     for (int i = 0; i < call->n_outputs; i++) {

@@ -206,6 +206,7 @@ typedef struct ct__thread_state {
     /* autograd's */
     int no_grad_depth;
     bool all_inputs, freeing, telling, definitions;
+    uint32_t origin;                /* of the nodes that are made now */
     struct ct_node *to_free;        /* wait while another node is being freed */
     struct ct_observing *observers; /* NULL: nobody is to be told */
 } ct__thread_state;

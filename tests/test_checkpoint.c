@@ -111,6 +111,17 @@ static ct_tensor *inside(ct_tensor *const *in, int n, void *user)
     return ct_square(ct_checkpoint(both_given, user, in, n));
 }
 
+static ct_tensor *inside_captured(ct_tensor *const *in, int n, void *user)
+{
+    return ct_square(ct_checkpoint(layer, user, in, n));
+}
+
+static ct_tensor *pick(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    return user ? user : in[0];
+}
+
 static ct_tensor *captured(ct_tensor *const *in)
 {
     return ct_checkpoint(layer, in[1], in, 1);
@@ -133,7 +144,21 @@ static ct_tensor *between(ct_tensor *const *in)
     return ct_mul(ct_exp(y), x);
 }
 
-static const test_expression expressions[] = {captured, given, nested, between};
+/* user is another operation's result: used in two checkpoints, inside one of them in another, and by itself. */
+static ct_tensor *shared(ct_tensor *const *in)
+{
+    ct_tensor *w = ct_sin(in[1]), *once = ct_checkpoint(layer, w, in, 1), *twice = ct_checkpoint(layer, w, &once, 1);
+    return ct_add(ct_checkpoint(inside_captured, w, &twice, 1), ct_sum(w));
+}
+
+/* The function gives what it was not given, as it is. */
+static ct_tensor *passed_on(ct_tensor *const *in)
+{
+    ct_tensor *x = ct_exp(in[0]);
+    return ct_mul(ct_matmul(ct_checkpoint(pick, x, NULL, 0), in[1]), ct_checkpoint(pick, x, NULL, 0));
+}
+
+static const test_expression expressions[] = {captured, given, nested, between, shared, passed_on};
 enum { EXPRESSIONS = sizeof expressions / sizeof *expressions };
 
 static ct_tensor *small(const int64_t *shape, int rank, uint64_t seed)
@@ -178,11 +203,34 @@ START_TEST(hooks_see_whole_gradients)
 }
 END_TEST
 
-static ct_tensor *pick(ct_tensor *const *in, int n, void *user)
+static ct_tensor *added(ct_tensor *const *in, int n, void *user)
 {
     (void)n;
-    return user ? user : in[0];
+    return ct_exp(ct_add(in[0], user));
 }
+
+/* The first time x, then y. */
+static ct_tensor *one_of_two(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    return ct_mul(in[0], (*(ct_tensor ***)user)++[0]);
+}
+
+/* What a function has from outside is noted as it was, and cannot be another one the next time. */
+START_TEST(results_from_outside)
+{
+    ct_tensor *x = ct_set_requires_grad(small(CT_SHAPE(3, 3), 1), true), *h = ct_sin(x), *two[] = {h, ct_cos(x)},
+              **next = two;
+    ct_tensor *y = ct_sum(ct_checkpoint(one_of_two, &next, &x, 1));
+    ck_assert_int_eq(ct_backward(y), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "checkpoint: run again, the function has used a result of 'cos'");
+    y = ct_sum(ct_checkpoint(added, h, &x, 1));
+    ck_assert_int_eq(ct_fill_(ct_detach(h), 1), CT_OK);
+    ck_assert_int_eq(ct_backward(y), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "backward of 'checkpoint'");
+    ck_assert_ptr_null(ct_grad_of(x));
+}
+END_TEST
 
 static ct_tensor *rows(ct_tensor *const *in, int n, void *user)
 {
@@ -271,7 +319,7 @@ START_TEST(errors)
                  "checkpoint: the function has returned NULL, and no error");
     expect_error(ct_checkpoint(layer, ct_ones(CT_FLOAT64, CT_SHAPE(9, 9)), &x, 1), CT_ERROR_SHAPE, "matmul: ");
     expect_error(ct_checkpoint(many, NULL, &x, 1), CT_ERROR_ARGUMENT,
-                 "checkpoint: the function has more than 47 inputs and leaves; cut it into several");
+                 "checkpoint: the function uses more than 47 inputs, leaves and results; cut it into several");
     ct_tensor *y = ct_sum(ct_checkpoint(fickle, &count, &x, 1));
     ck_assert_int_eq(ct_backward(y), CT_ERROR_STATE);
     expect_error(NULL, CT_ERROR_STATE,
@@ -296,6 +344,7 @@ Suite *ct_suite_checkpoint(void)
     tcase_add_test(tcase, hooks_see_whole_gradients);
     tcase_add_test(tcase, whatever_goes_in_and_comes_out);
     tcase_add_test(tcase, what_stays);
+    tcase_add_test(tcase, results_from_outside);
     tcase_add_test(tcase, errors);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -47,11 +47,12 @@ CT_API ct_tensor *ct_jvp(ct_function fn, void *user, ct_tensor *const *inputs, i
 /* fn(inputs, n, user), of which only the inputs are kept for backward: there fn is run again, with the random numbers that it drew,
  * and gives the same gradients (Chen, Xu, Zhang, Guestrin, "Training deep nets with sublinear memory cost", 2016): to the bit, but for
  * those of a tensor that is used elsewhere too, whose parts are summed in another order. Costs a forward more, and saves what fn's
- * operations save. Gradients reach the inputs and all leaves that fn uses, as without it, to any order. The result, of fn's result's shape, is owned by the innermost scope; NULL with an error.
- * What fn uses besides inputs, user itself first, must live until the graph goes, and be a leaf or without a gradient: another
- * operation's result belongs among the inputs. What fn changes, running statistics say, it changes twice. Integer inputs are welcome.
- * Errors: NULL; argument (inputs and leaves are more than 47); memory; what fn fails with; in backward also state (fn gives another shape
- * or dtype than before, or an input or a leaf was changed in place since). */
+ * operations save. Gradients reach the inputs and all that fn uses besides, leaves and results of other operations, as without it, to
+ * any order. The result, of fn's result's shape, is owned by the innermost scope; NULL with an error. What fn uses besides inputs,
+ * user itself first, must live until the graph goes. What fn changes, running statistics say, it changes twice. Integer inputs are
+ * welcome. Errors: NULL; argument (inputs, leaves and results that fn uses are more than 47); memory; what fn fails with; in backward
+ * also state (fn gives another shape or dtype than before or uses another result, or one of those that it uses was changed in place
+ * since). */
 CT_API ct_tensor *ct_checkpoint(ct_function fn, void *user, ct_tensor *const *inputs, int n);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
