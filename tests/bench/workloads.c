@@ -1,6 +1,7 @@
 /* The table of workloads. Invariant: the k-th parameter of a workload, counting constant ones, is fill(shape, 100 + k, bound),
  * x is seeded with 1 (layer_norm: 9) and y with 2, so that any program can repeat the numbers. */
 #include "workloads.h"
+#include <cotan/functional.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -236,19 +237,37 @@ static ct_tensor *attention(ct_tensor *h, ct_tensor *const *p, int64_t batch)
     return ct_linear(a, p[2], p[3]);
 }
 
-static ct_tensor *loss_gpt(const workload *w)
+/* A block; user: its first parameter. */
+static ct_tensor *gpt_block(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    ct_tensor *const *p = user, *h = in[0];
+    h = ct_add(h, attention(ct_layer_norm(h, p[0], p[1]), p + 2, ct_size(h, 0)));
+    ct_tensor *up = ct_gelu(ct_linear(ct_layer_norm(h, p[6], p[7]), p[8], p[9]));
+    return ct_add(h, ct_linear(up, p[10], p[11]));
+}
+
+static ct_tensor *loss_of_blocks(const workload *w, bool checkpoints)
 {
     ct_tensor *const *p = w->p;
     ct_tensor *h = ct_add(ct_embedding(p[0], w->x), p[1]);
     p += 2;
     for (int block = 0; block < GPT_BLOCKS; block++) {
-        h = ct_add(h, attention(ct_layer_norm(h, p[0], p[1]), p + 2, w->batch));
-        ct_tensor *up = ct_gelu(ct_linear(ct_layer_norm(h, p[6], p[7]), p[8], p[9]));
-        h = ct_add(h, ct_linear(up, p[10], p[11]));
+        h = checkpoints ? ct_checkpoint(gpt_block, (void *)p, &h, 1) : gpt_block(&h, 1, (void *)p);
         p += GPT_BLOCK_PARAMETERS;
     }
     h = ct_linear(ct_layer_norm(h, p[0], p[1]), p[2], NULL);
     return ct_cross_entropy(ct_reshape(h, CT_SHAPE(-1, GPT_WORDS)), w->y);
+}
+
+static ct_tensor *loss_gpt(const workload *w)
+{
+    return loss_of_blocks(w, false);
+}
+
+static ct_tensor *loss_gpt_checkpoint(const workload *w)
+{
+    return loss_of_blocks(w, true);
 }
 
 /* ---- scalar_chain: 3,000 recorded scalar operations, the cost of the graph itself ---- */
@@ -358,6 +377,8 @@ const workload_spec workload_specs[] = {
     {"resnet20", build_resnet20, loss_resnet20, 32, 2.519183217430848, 0.19758771854790153, 7.9, 0, true},
     {"lstm", build_lstm, loss_lstm, 32, 2.3294609320350834, 2.119879327637898, 1.2, 0, false},
     {"gpt", build_gpt, loss_gpt, 8, 5.161695740806689, 4.4244286057676065, 5.7, 0, false},
+    /* PyTorch's losses are gpt's: checkpoints change no number. */
+    {"gpt_checkpoint", build_gpt, loss_gpt_checkpoint, 8, 5.161695740806689, 4.4244286057676065, 7.5, 0, false},
     {"scalar_chain", build_scalar_chain, loss_scalar_chain, 1, -0.852887792268097, -0.852887792268097, 0, 0, false},
     {"elementwise", build_elementwise, loss_elementwise, 1, -3.4103256803741726e-05, -3.4103256803741726e-05, 0, 0.134,
      false},
