@@ -340,7 +340,31 @@ ct_status ct__write_elements(const char *what, const char *path, FILE *stream, c
 
 /* ---- numbers ---- */
 
-uint32_t ct__widen_half(uint32_t half)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ct__widen stores the low bytes first");
+
+bool ct__count_bytes(const int64_t *shape, int rank, int64_t element, int64_t *bytes)
+{
+    bool countable = true, empty = false;
+    *bytes = element;
+    for (int i = 0; i < rank; i++) {
+        empty = empty || shape[i] == 0;
+        countable = !__builtin_mul_overflow(*bytes, shape[i] > 0 ? shape[i] : 1, bytes) && countable;
+    }
+    *bytes = empty ? 0 : *bytes;
+    return countable;
+}
+
+uint64_t ct__integer_at(const void *bytes, int n, bool big_endian)
+{
+    const unsigned char *byte = bytes;
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++)
+        value = value << 8 | byte[big_endian ? i : n - 1 - i];
+    return value;
+}
+
+/* The bits of a float32 of the value of an IEEE half. */
+static uint32_t widen_half(uint32_t half)
 {
     float value = (float)(half & 0x3ff) * 0x1p-24f; /* of a subnormal one */
     uint32_t bits, exponent = half >> 10 & 31;
@@ -348,4 +372,26 @@ uint32_t ct__widen_half(uint32_t half)
     if (exponent > 0)
         bits = (exponent == 31 ? 255 : exponent + 112) << 23 | (half & 0x3ff) << 13;
     return bits | (half & 0x8000) << 16;
+}
+
+static uint64_t widen(uint64_t value, const ct__stored *from)
+{
+    const uint64_t sign = UINT64_C(1) << (8 * from->size - 1);
+    if (from->kind == CT__SIGNED)
+        return (value ^ sign) - sign; /* the sign, copied to the left */
+    if (from->kind == CT__BRAIN)
+        return value << 16;
+    return from->kind == CT__REAL && from->size == 2 ? widen_half((uint32_t)value) : value;
+}
+
+/* The i-th is read before anything is written over it, since an element is at least as wide as it was in the file. */
+void ct__widen(void *data, int64_t n, const ct__stored *from, int to)
+{
+    char *element = data, *source = element + n * (to - from->size);
+    if (from->size == to && !from->big_endian)
+        return;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t value = widen(ct__integer_at(source + i * from->size, from->size, from->big_endian), from);
+        memcpy(element + i * to, &value, (size_t)to);
+    }
 }

@@ -37,7 +37,21 @@ ct_status ct__stream_read(const ct__stream *s, char *data, uint64_t bytes, uint6
 /* An error (format) if bytes are more than the file may become. */
 ct_status ct__stream_check(const ct__stream *s, uint64_t bytes);
 
-/* The bits of a float32 of the value of an IEEE half. */
-uint32_t ct__widen_half(uint32_t half);
+/* What an element takes, times the sizes; 0 if one of these is. False if the product of the others is more than can be counted. */
+bool ct__count_bytes(const int64_t *shape, int rank, int64_t element, int64_t *bytes);
+
+/* The integer of n bytes, at most 8. */
+uint64_t ct__integer_at(const void *bytes, int n, bool big_endian);
+
+/* Numbers as a file has them. */
+typedef enum ct__kind { CT__UNSIGNED, CT__SIGNED, CT__REAL, CT__BRAIN } ct__kind;
+typedef struct ct__stored {
+    int size; /* bytes; a real of 2 is an IEEE half, a brain the upper half of a float32 */
+    ct__kind kind;
+    bool big_endian;
+} ct__stored;
+
+/* In place: n numbers of a file at the end of data become n elements of to bytes, the same or more. */
+void ct__widen(void *data, int64_t n, const ct__stored *from, int to);
 
 #endif

@@ -5,21 +5,20 @@
 #include "file_internal.h"
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "from_big_endian stores the low bytes first");
-
 /* No deflated byte stands for more than 1032 (zlib's technical notes), and none of these for more than 4 in memory:
  * a header that asks for more lies. */
 #define MOST_INFLATED (4 * 1032)
 
 typedef struct element_type {
-    uint8_t code, size; /* in the file */
-    ct_dtype dtype;     /* in memory: as wide, or the next that holds it */
+    uint8_t code;
+    ct_dtype dtype; /* in memory: as wide, or the next that holds it */
+    ct__stored stored;
 } element_type;
 
 static const element_type types[] = {
-    {.code = 0x08, .size = 1, .dtype = CT_UINT8},   {.code = 0x09, .size = 1, .dtype = CT_INT32},
-    {.code = 0x0B, .size = 2, .dtype = CT_INT32},   {.code = 0x0C, .size = 4, .dtype = CT_INT32},
-    {.code = 0x0D, .size = 4, .dtype = CT_FLOAT32}, {.code = 0x0E, .size = 8, .dtype = CT_FLOAT64},
+    {0x08, CT_UINT8, {1, CT__UNSIGNED, true}}, {0x09, CT_INT32, {1, CT__SIGNED, true}},
+    {0x0B, CT_INT32, {2, CT__SIGNED, true}},   {0x0C, CT_INT32, {4, CT__SIGNED, true}},
+    {0x0D, CT_FLOAT32, {4, CT__REAL, true}},   {0x0E, CT_FLOAT64, {8, CT__REAL, true}},
 };
 
 static ct_status format_error(const ct__stream *r, const char *reason)
@@ -36,14 +35,6 @@ static ct_status read_exactly(const ct__stream *r, char *data, uint64_t bytes, c
     return status;
 }
 
-static uint64_t big_endian(const char *bytes, int n)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < n; i++)
-        value = value << 8 | (unsigned char)bytes[i];
-    return value;
-}
-
 static ct_status read_type(const ct__stream *r, const element_type **type, int *rank)
 {
     char magic[4];
@@ -57,7 +48,7 @@ static ct_status read_type(const ct__stream *r, const element_type **type, int *
     *rank = (unsigned char)magic[3];
     if (magic[0] != 0 || magic[1] != 0 || !*type)
         return ct__error(CT_ERROR_FORMAT, "idx_load: %.300s: not IDX: it begins with %08x", r->path,
-                         (unsigned)big_endian(magic, 4));
+                         (unsigned)ct__integer_at(magic, 4, true));
     if (*rank > CT_MAX_RANK)
         return ct__error(CT_ERROR_FORMAT, "idx_load: %.300s: %d axes, more than %d", r->path, *rank, CT_MAX_RANK);
     return CT_OK;
@@ -65,41 +56,22 @@ static ct_status read_type(const ct__stream *r, const element_type **type, int *
 
 static ct_status read_shape(const ct__stream *r, ct_dtype dtype, int64_t *shape, int rank)
 {
-    int64_t bytes = (int64_t)ct_dtype_size(dtype);
-    bool too_large = false, empty = false;
+    int64_t bytes;
     for (int i = 0; i < rank; i++) {
         char size[4];
         ct_status status = read_exactly(r, size, sizeof size, "the header");
         if (status != CT_OK)
             return status;
-        shape[i] = (int64_t)big_endian(size, 4);
-        empty = empty || shape[i] == 0;
-        too_large = __builtin_mul_overflow(bytes, shape[i] > 0 ? shape[i] : 1, &bytes) || too_large;
+        shape[i] = (int64_t)ct__integer_at(size, 4, true);
     }
-    if (too_large || (!empty && (uint64_t)bytes / MOST_INFLATED > r->file_bytes))
+    if (!ct__count_bytes(shape, rank, ct__size_of(dtype), &bytes) || (uint64_t)bytes / MOST_INFLATED > r->file_bytes)
         return format_error(r, "truncated: the header promises more than the file can hold");
-    return empty ? CT_OK : ct__stream_check(r, (uint64_t)bytes);
-}
-
-/* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is
- * written over it, since an element in memory is at least as wide as in the file. */
-static void from_big_endian(char *data, int64_t n, const element_type *type)
-{
-    int from = type->size, to = (int)ct_dtype_size(type->dtype);
-    if (to == 1)
-        return;
-    const uint64_t sign = UINT64_C(1) << (8 * from - 1);
-    const char *source = data + n * (to - from);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t value =
-            (big_endian(source + i * from, from) ^ sign) - sign; /* an integer's sign, copied to the left */
-        memcpy(data + i * to, &value, (size_t)to);
-    }
+    return ct__stream_check(r, (uint64_t)bytes);
 }
 
 static ct_status read_elements(const ct__stream *r, const element_type *type, ct_tensor *t)
 {
-    uint64_t more = 0, bytes = (uint64_t)t->numel * type->size;
+    uint64_t more = 0, bytes = (uint64_t)t->numel * (uint64_t)type->stored.size;
     char *end = ct__ptr(t) + (uint64_t)t->numel * ct_dtype_size(type->dtype), beyond;
     ct_status status = read_exactly(r, end - bytes, bytes, "the elements");
     if (status == CT_OK)
@@ -107,7 +79,7 @@ static ct_status read_elements(const ct__stream *r, const element_type *type, ct
     if (status == CT_OK && more > 0)
         status = format_error(r, "longer than its header says");
     if (status == CT_OK)
-        from_big_endian(ct__ptr(t), t->numel, type);
+        ct__widen(ct__ptr(t), t->numel, &type->stored, (int)ct__size_of(type->dtype));
     return status;
 }
 

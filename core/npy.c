@@ -19,20 +19,18 @@ enum {
     ALIGNMENT = 64        /* the elements begin at a multiple of it */
 };
 
-typedef enum kind { REAL, SIGNED, UNSIGNED } kind;
-
 typedef struct element_type {
     const char *code; /* behind the byte order */
     int size;         /* in the file */
-    kind kind;
+    ct__kind kind;
     ct_dtype dtype; /* in memory: as wide, or the next that holds it */
 } element_type;
 
 static const element_type types[] = {
-    {"f4", 4, REAL, CT_FLOAT32},   {"f8", 8, REAL, CT_FLOAT64},   {"i8", 8, SIGNED, CT_INT64},
-    {"i4", 4, SIGNED, CT_INT32},   {"u1", 1, UNSIGNED, CT_UINT8}, {"b1", 1, UNSIGNED, CT_UINT8},
-    {"f2", 2, REAL, CT_FLOAT32},   {"i2", 2, SIGNED, CT_INT32},   {"i1", 1, SIGNED, CT_INT32},
-    {"u2", 2, UNSIGNED, CT_INT32}, {"u4", 4, UNSIGNED, CT_INT64}, {"u8", 8, UNSIGNED, CT_INT64},
+    {"f4", 4, CT__REAL, CT_FLOAT32},   {"f8", 8, CT__REAL, CT_FLOAT64},   {"i8", 8, CT__SIGNED, CT_INT64},
+    {"i4", 4, CT__SIGNED, CT_INT32},   {"u1", 1, CT__UNSIGNED, CT_UINT8}, {"b1", 1, CT__UNSIGNED, CT_UINT8},
+    {"f2", 2, CT__REAL, CT_FLOAT32},   {"i2", 2, CT__SIGNED, CT_INT32},   {"i1", 1, CT__SIGNED, CT_INT32},
+    {"u2", 2, CT__UNSIGNED, CT_INT32}, {"u4", 4, CT__UNSIGNED, CT_INT64}, {"u8", 8, CT__UNSIGNED, CT_INT64},
 };
 
 /* What the header says. */
@@ -203,49 +201,31 @@ static ct_status read_header(const ct__npy_source *s, description *d)
 
 static ct_status check_size(const ct__npy_source *s, const description *d)
 {
-    int64_t bytes = ct__size_of(d->type->dtype);
-    bool too_large = false, empty = false;
-    for (int i = 0; i < d->rank; i++) {
-        empty = empty || d->shape[i] == 0;
-        too_large = __builtin_mul_overflow(bytes, d->shape[i] > 0 ? d->shape[i] : 1, &bytes) || too_large;
-    }
-    if (too_large)
+    int64_t bytes;
+    if (!ct__count_bytes(d->shape, d->rank, ct__size_of(d->type->dtype), &bytes))
         return ct__npy_error(s, "more bytes than can be counted");
-    return empty || (uint64_t)bytes <= s->most
-               ? CT_OK
-               : ct__npy_error(s, "more than %llu bytes of numbers; .max_bytes allows more",
-                               (unsigned long long)s->most);
+    return (uint64_t)bytes <= s->most ? CT_OK
+                                      : ct__npy_error(s, "more than %llu bytes of numbers; .max_bytes allows more",
+                                                      (unsigned long long)s->most);
 }
 
-/* The element that the file has at those bytes, as the bits of the dtype in memory. */
-static uint64_t widen(const element_type *type, const unsigned char *bytes, bool big_endian)
+/* An unsigned number of 8 bytes may be too large for int64, which then is negative. */
+static ct_status check_range(const ct__npy_source *s, const int64_t *elements, int64_t n)
 {
-    uint64_t value = 0;
-    for (int i = 0; i < type->size; i++)
-        value |= (uint64_t)bytes[big_endian ? type->size - 1 - i : i] << 8 * i;
-    const uint64_t sign = UINT64_C(1) << (8 * type->size - 1);
-    if (type->kind == SIGNED)
-        return (value ^ sign) - sign;
-    return type->kind == REAL && type->size == 2 ? ct__widen_half((uint32_t)value) : value;
-}
-
-/* In place: n elements of the file at the end of data become n of the dtype. The i-th is read before anything is written over
- * it, since an element in memory is at least as wide as in the file. */
-static ct_status widen_all(const ct__npy_source *s, const description *d, char *data, int64_t n)
-{
-    int64_t from = d->type->size, to = ct__size_of(d->type->dtype);
-    bool overflows = d->type->kind == UNSIGNED && from == 8;
-    if (from == to && !d->big_endian && !overflows)
-        return CT_OK;
-    const char *source = data + n * (to - from);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t value = widen(d->type, (const unsigned char *)source + i * from, d->big_endian);
-        if (overflows && value > INT64_MAX)
+    for (int64_t i = 0; i < n; i++)
+        if (elements[i] < 0)
             return ct__npy_error(s, "element %lld is %llu, too large for int64", (long long)i,
-                                 (unsigned long long)value);
-        memcpy(data + i * to, &value, (size_t)to);
-    }
+                                 (unsigned long long)elements[i]);
     return CT_OK;
+}
+
+static ct_status widen(const ct__npy_source *s, const description *d, ct_tensor *t)
+{
+    const element_type *type = d->type;
+    ct__stored from = {type->size, type->kind, d->big_endian};
+    ct__widen(ct__ptr(t), t->numel, &from, (int)ct__size_of(type->dtype));
+    bool overflows = type->kind == CT__UNSIGNED && type->size == 8;
+    return overflows ? check_range(s, (const int64_t *)(const void *)ct__ptr(t), t->numel) : CT_OK;
 }
 
 static ct_status read_elements(const ct__npy_source *s, const description *d, ct_tensor *t)
@@ -257,7 +237,7 @@ static ct_status read_elements(const ct__npy_source *s, const description *d, ct
         status = s->read(s->context, &beyond, 1, &more); /* at the end of what is packed this checks its sum, too */
     if (status == CT_OK && more > 0)
         status = ct__npy_error(s, "longer than its header says");
-    return status == CT_OK ? widen_all(s, d, ct__ptr(t), t->numel) : status;
+    return status == CT_OK ? widen(s, d, t) : status;
 }
 
 static ct_tensor *load_in_order(const ct__npy_source *s, const description *d)

@@ -19,10 +19,12 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 static const struct stored {
     const char *code;
     ct_dtype dtype;
-    int64_t size; /* bytes of an element in the file */
+    ct__stored numbers;
 } stored[] = {
-    {"F32", CT_FLOAT32, 4}, {"F64", CT_FLOAT64, 8}, {"I64", CT_INT64, 8},    {"I32", CT_INT32, 4},
-    {"U8", CT_UINT8, 1},    {"F16", CT_FLOAT32, 2}, {"BF16", CT_FLOAT32, 2}, {"BOOL", CT_UINT8, 1},
+    {"F32", CT_FLOAT32, {4, CT__REAL, false}},   {"F64", CT_FLOAT64, {8, CT__REAL, false}},
+    {"I64", CT_INT64, {8, CT__SIGNED, false}},   {"I32", CT_INT32, {4, CT__SIGNED, false}},
+    {"U8", CT_UINT8, {1, CT__UNSIGNED, false}},  {"F16", CT_FLOAT32, {2, CT__REAL, false}},
+    {"BF16", CT_FLOAT32, {2, CT__BRAIN, false}}, {"BOOL", CT_UINT8, {1, CT__UNSIGNED, false}},
 };
 
 static const char *code_of(ct_dtype dtype)
@@ -268,18 +270,17 @@ static ct_status read_shape(const reader *r, const json_t *value, span *s, uint6
         return format_error(r, "tensor '%.100s' has %zu axes, more than %d", s->name, json_array_size(value),
                             CT_MAX_RANK);
     s->rank = (int)json_array_size(value);
-    int64_t most = s->stored->size; /* bytes, were no size 0 */
-    bool too_large = false, empty = false;
+    int64_t counted;
     for (int i = 0; i < s->rank; i++) {
         const json_t *size = json_array_get(value, (size_t)i);
         s->shape[i] = json_integer_value(size);
         if (!json_is_integer(size) || s->shape[i] < 0)
             return format_error(r, "tensor '%.100s' has a size that is no count, axis %d", s->name, i);
-        empty = empty || s->shape[i] == 0;
-        too_large = __builtin_mul_overflow(most, s->shape[i] > 0 ? s->shape[i] : 1, &most) || too_large;
     }
-    *bytes = empty ? 0 : (uint64_t)most;
-    return too_large ? format_error(r, "tensor '%.100s' has more bytes than can be counted", s->name) : CT_OK;
+    if (!ct__count_bytes(s->shape, s->rank, s->stored->numbers.size, &counted))
+        return format_error(r, "tensor '%.100s' has more bytes than can be counted", s->name);
+    *bytes = (uint64_t)counted;
+    return CT_OK;
 }
 
 static ct_status read_span(const reader *r, const json_t *entry, span *s)
@@ -339,7 +340,8 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
             return format_error(r, "tensor '%.100s' begins at byte %llu; the one before ends at %llu", spans[i].name,
                                 (unsigned long long)spans[i].begin, (unsigned long long)end);
         end = spans[i].end;
-        wider += spans[i].stored->size < (int64_t)ct_dtype_size(spans[i].stored->dtype) ? end - spans[i].begin : 0;
+        wider +=
+            spans[i].stored->numbers.size < (int64_t)ct_dtype_size(spans[i].stored->dtype) ? end - spans[i].begin : 0;
     }
     if (wider > r->most)
         return format_error(r, "%llu bytes in memory, %llu are allowed; .max_bytes allows more",
@@ -366,25 +368,14 @@ static ct_tensor_file *new_file(const span *spans, int64_t n)
     return file;
 }
 
-/* In place: n halves or bfloat16 at the end of data become n float32. The i-th is read before anything is written over it. */
-static void widen(float *data, int64_t n, bool bfloat)
-{
-    const uint16_t *halves = (const uint16_t *)(const void *)data + n;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t half = halves[i], bits = bfloat ? half << 16 : ct__widen_half(half);
-        memcpy(data + i, &bits, sizeof bits);
-    }
-}
-
 /* Reads the tensor's bytes into t. */
 static ct_status read_tensor(const reader *r, const span *s, ct_tensor *t)
 {
-    int64_t n = ct_numel(t);
-    uint64_t bytes = s->end - s->begin;
-    bool narrow = s->stored->size < (int64_t)ct_dtype_size(s->stored->dtype);
-    ct_status status = read_at(r, r->data + s->begin, ct__ptr(t) + (narrow ? bytes : 0), bytes);
-    if (status == CT_OK && narrow)
-        widen((float *)(void *)ct__ptr(t), n, s->stored->code[0] == 'B');
+    const ct__stored *from = &s->stored->numbers;
+    int to = (int)ct__size_of(s->stored->dtype);
+    ct_status status = read_at(r, r->data + s->begin, ct__ptr(t) + ct_numel(t) * (to - from->size), s->end - s->begin);
+    if (status == CT_OK)
+        ct__widen(ct__ptr(t), ct_numel(t), from, to);
     return status;
 }
 
