@@ -66,12 +66,12 @@ static void nasty(const char *name)
 static void step(const char *name)
 {
     ct_module *m = ct_module_new(CT_FLOAT64);
-    ct_linear_layer *layer = ct_linear_new(m, "fit", 12, 1);
+    ct_module *layer = ct_linear_new(m, "fit", 12, 1);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
     ct_tensor *x = ct_keep(ct_randn(CT_FLOAT64, 0, 1, CT_SHAPE(7, 12)));
     begin();
     for (int round = 0; round < 2; round++) {
-        ct_tensor *loss = ct_name(ct_mean(ct_square(ct_linear_forward(layer, x))), "loss");
+        ct_tensor *loss = ct_name(ct_mean(ct_square(ct_forward(layer, x))), "loss");
         if (round == 1)
             continue;
         ct_backward(loss);
@@ -96,16 +96,16 @@ static void lone_leaf(const char *name)
 static void lenet(const char *name)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_conv2d_layer *c1 = ct_conv2d_new(m, "conv1", 1, 6, 5, .padding = 2), *c2 = ct_conv2d_new(m, "conv2", 6, 16, 5);
-    ct_linear_layer *f1 = ct_linear_new(m, "fc1", 400, 120), *f2 = ct_linear_new(m, "fc2", 120, 84);
-    ct_linear_layer *f3 = ct_linear_new(m, "fc3", 84, 10);
+    ct_module *c1 = ct_conv2d_new(m, "conv1", 1, 6, 5, .padding = 2), *c2 = ct_conv2d_new(m, "conv2", 6, 16, 5);
+    ct_module *f1 = ct_linear_new(m, "fc1", 400, 120), *f2 = ct_linear_new(m, "fc2", 120, 84);
+    ct_module *f3 = ct_linear_new(m, "fc3", 84, 10);
     begin();
     ct_tensor *x = ct_name(ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(8, 1, 28, 28)), "images");
     ct_tensor *labels = ct_name(ct_arange(CT_INT64, 0, 1, 8), "labels");
-    ct_tensor *h = ct_max_pool2d(ct_relu(ct_conv2d_forward(c1, x)), 2);
-    h = ct_max_pool2d(ct_relu(ct_conv2d_forward(c2, h)), 2);
-    h = ct_relu(ct_linear_forward(f1, ct_reshape(h, CT_SHAPE(8, 400))));
-    h = ct_linear_forward(f3, ct_relu(ct_linear_forward(f2, h)));
+    ct_tensor *h = ct_max_pool2d(ct_relu(ct_forward(c1, x)), 2);
+    h = ct_max_pool2d(ct_relu(ct_forward(c2, h)), 2);
+    h = ct_relu(ct_forward(f1, ct_reshape(h, CT_SHAPE(8, 400))));
+    h = ct_forward(f3, ct_relu(ct_forward(f2, h)));
     ct_backward(ct_name(ct_cross_entropy(h, labels), "loss"));
     write_all(name);
     ct_module_free(m);
@@ -113,8 +113,7 @@ static void lenet(const char *name)
 
 enum { TOKENS = 6, WIDTH = 8 };
 
-static ct_tensor *in(const char *region, ct_tensor *(*f)(ct_linear_layer **, ct_tensor *), ct_linear_layer **l,
-                     ct_tensor *x)
+static ct_tensor *in(const char *region, ct_tensor *(*f)(ct_module **, ct_tensor *), ct_module **l, ct_tensor *x)
 {
     ct_region_begin(region);
     ct_tensor *y = f(l, x);
@@ -122,25 +121,25 @@ static ct_tensor *in(const char *region, ct_tensor *(*f)(ct_linear_layer **, ct_
     return y;
 }
 
-static ct_tensor *attention(ct_linear_layer **l, ct_tensor *x)
+static ct_tensor *attention(ct_module **l, ct_tensor *x)
 {
-    ct_tensor *q = ct_linear_forward(l[0], x), *k = ct_linear_forward(l[1], x), *v = ct_linear_forward(l[2], x);
+    ct_tensor *q = ct_forward(l[0], x), *k = ct_forward(l[1], x), *v = ct_forward(l[2], x);
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, 0, 1)), 1 / sqrt(WIDTH));
-    return ct_linear_forward(l[3], ct_matmul(ct_softmax(scores, -1), v));
+    return ct_forward(l[3], ct_matmul(ct_softmax(scores, -1), v));
 }
 
-static ct_tensor *feed_forward(ct_linear_layer **l, ct_tensor *x)
+static ct_tensor *feed_forward(ct_module **l, ct_tensor *x)
 {
-    return ct_linear_forward(l[5], ct_gelu(ct_linear_forward(l[4], x)));
+    return ct_forward(l[5], ct_gelu(ct_forward(l[4], x)));
 }
 
-static ct_tensor *norm(ct_linear_layer **l, ct_tensor *x)
+static ct_tensor *norm(ct_module **l, ct_tensor *x)
 {
     (void)l;
     return ct_layer_norm(x, NULL, NULL);
 }
 
-static void make_layers(ct_module *m, int block, ct_linear_layer **l)
+static void make_layers(ct_module *m, int block, ct_module **l)
 {
     static const char *const names[] = {"query", "key", "value", "out", "up", "down"};
     char name[32];
@@ -153,7 +152,7 @@ static void make_layers(ct_module *m, int block, ct_linear_layer **l)
 static void transformer(const char *name)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_linear_layer *l[2][6];
+    ct_module *l[2][6];
     make_layers(m, 0, l[0]);
     make_layers(m, 1, l[1]);
     begin();

@@ -116,7 +116,7 @@ def a_line_is_learnt(b, path):
     for _ in range(300):
         b.ct_scope_open()
         b.ct_optimizer_zero_grad(sgd)
-        loss = b.ct_mean(b.ct_square(b.ct_sub(b.ct_linear_forward(layer, x), y)), None)
+        loss = b.ct_mean(b.ct_square(b.ct_sub(b.ct_forward(layer, x), y)), None)
         assert b.ct_backward(loss, None) == 0, b.ct_error_message()
         assert b.ct_optimizer_step(sgd) == 0, b.ct_error_message()
         b.ct_scope_close()

@@ -27,7 +27,7 @@ static ct_dataset *points(int64_t n)
 
 typedef struct net {
     ct_module *module;
-    ct_linear_layer *layer;
+    ct_module *layer;
     ct_optimizer *optimizer;
 } net;
 
@@ -48,7 +48,7 @@ static void free_net(net n)
 
 static ct_tensor *forward(void *model, ct_tensor *x)
 {
-    return ct_linear_forward(((const net *)model)->layer, x);
+    return ct_forward(((const net *)model)->layer, x);
 }
 
 /* Draws from the thread's generator in every batch, as dropout does. */
@@ -520,7 +520,7 @@ START_TEST(health_of_layers)
     ct_health *health = ct_health_begin(m);
     ct_scope_open();
     ct_region_begin("head");
-    ct_sigmoid(ct_linear_forward(fc, ct_zeros(CT_FLOAT32, CT_SHAPE(5, 4))));
+    ct_sigmoid(ct_forward(fc, ct_zeros(CT_FLOAT32, CT_SHAPE(5, 4))));
     ct_region_end();
     ct_sigmoid(ct_from_values(CT_FLOAT32, CT_VALUES(-5, -3, 3, 5), CT_SHAPE(4))); /* ends begin at 0.015 and 0.985 */
     double channels[] = {-1, -1, 1, -1, 0, -1, -1, -1};

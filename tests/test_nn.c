@@ -265,9 +265,9 @@ START_TEST(layers_name_their_parameters)
 {
     ct_module *m = ct_module_new(CT_FLOAT64);
     ct_module_push(m, "block1");
-    ct_conv2d_layer *conv = ct_conv2d_new(m, "conv", 4, 6, 3, .groups = 2, .padding = 1, .stride = 2);
+    ct_module *conv = ct_conv2d_new(m, "conv", 4, 6, 3, .groups = 2, .padding = 1, .stride = 2);
     ct_module_push(m, "head.last");
-    ct_linear_layer *fc = ct_linear_new(m, "fc", 5, 7, .no_bias = true, .weight = &ct_init_ones);
+    ct_module *fc = ct_linear_new(m, "fc", 5, 7, .no_bias = true, .weight = &ct_init_ones);
     ct_module_pop(m);
     ct_module_buffer(m, "steps", ct_zeros(CT_INT64, CT_SCALAR));
     ct_module_pop(m);
@@ -289,10 +289,10 @@ START_TEST(layers_name_their_parameters)
     ck_assert_int_eq(ct_module_parameters(m), 4);
 
     ct_scope_open();
-    ct_tensor *image = ct_conv2d_forward(conv, ct_ones(CT_FLOAT64, CT_SHAPE(3, 4, 8, 10)));
+    ct_tensor *image = ct_forward(conv, ct_ones(CT_FLOAT64, CT_SHAPE(3, 4, 8, 10)));
     ck_assert(ct_rank(image) == 4 && ct_size(image, 0) == 3 && ct_size(image, 1) == 6 && ct_size(image, 2) == 4 &&
               ct_size(image, 3) == 5);
-    ct_tensor *y = ct_linear_forward(fc, ct_ones(CT_FLOAT64, CT_SHAPE(2, 5)));
+    ct_tensor *y = ct_forward(fc, ct_ones(CT_FLOAT64, CT_SHAPE(2, 5)));
     ck_assert_double_eq(ct_get(y, (int64_t[]){1, 6}, 2), 5);
     close_scope();
     ct_module_free(m);
@@ -343,10 +343,8 @@ START_TEST(modules_refuse)
     ct_tensor *p = ct_module_parameter(m, "p", ct_zeros(CT_FLOAT32, CT_SHAPE(2)));
     ck_assert_ptr_null(ct_module_parameter(m, "q", ct_neg(p)));
     expect_failure(CT_ERROR_STATE, "recorded");
-    ck_assert_ptr_null(ct_linear_forward(NULL, p));
-    expect_failure(CT_ERROR_NULL, "linear_forward: the module is NULL");
-    ck_assert_ptr_null(ct_conv2d_forward(NULL, p));
-    expect_failure(CT_ERROR_NULL, "conv2d_forward: the module is NULL");
+    ck_assert_ptr_null(ct_forward(NULL, p));
+    expect_failure(CT_ERROR_NULL, "forward: the module is NULL");
     ck_assert_ptr_null(ct_lenet5_forward(NULL, p));
     expect_failure(CT_ERROR_NULL, "lenet5_forward: the layer is NULL");
     ck_assert_int_eq(ct_module_count(m), 1);
@@ -358,13 +356,13 @@ END_TEST
 START_TEST(parameters_can_be_exchanged)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_linear_layer *fc = ct_linear_new(m, "fc", 1, 1, .weight = &ct_init_ones, .bias = &ct_init_zeros);
+    ct_module *fc = ct_linear_new(m, "fc", 1, 1, .weight = &ct_init_ones, .bias = &ct_init_zeros);
     ct_scope_open();
     ct_tensor *x = ct_full(CT_FLOAT64, 3, CT_SHAPE(1, 1));
     ct_tensor *others[] = {ct_full(CT_FLOAT64, 2, CT_SHAPE(1, 1)), ct_full(CT_FLOAT64, 5, CT_SHAPE(1))};
     ct_tensor *own = ct_module_tensor(m, 0);
     ck_assert_int_eq(ct_module_exchange(m, others, 2), CT_OK);
-    ck_assert_double_eq(ct_item(ct_linear_forward(fc, x)), 2 * 3 + 5);
+    ck_assert_double_eq(ct_item(ct_forward(fc, x)), 2 * 3 + 5);
     ck_assert_int_eq(ct_module_exchange(m, others, 2), CT_OK);
     ck_assert_ptr_eq(ct_module_tensor(m, 0), own);
     ck_assert_int_ne(ct_module_exchange(m, others, 1), CT_OK);
@@ -1010,7 +1008,7 @@ static ct_dataset *halves(int64_t n)
 
 static ct_tensor *linear_model(void *model, ct_tensor *x)
 {
-    return ct_linear_forward(model, x);
+    return ct_forward(model, x);
 }
 
 typedef struct watch {
@@ -1041,7 +1039,7 @@ START_TEST(fit_learns_and_keeps_its_memory)
 {
     ct_dataset *d = halves(500);
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_module *layer = ct_linear_new(m, "fc", 2, 2);
     ct_optimizer *adam = ct_optimizer_new(m, &ct_rule_adam, .lr = 0.1);
     watch w = {0};
     int64_t scopes = ct_memory_stats().scope_depth;
@@ -1075,7 +1073,7 @@ START_TEST(the_means_of_an_epoch_are_over_its_samples)
 {
     ct_dataset *d = halves(101); /* batches of 50, 50 and 1 */
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_module *layer = ct_linear_new(m, "fc", 2, 2);
     ct_optimizer *still = ct_optimizer_new(m, &ct_rule_sgd, .lr = 1e-300); /* 0 in float32 */
     watch w = {0};
     ct_evaluation e;
@@ -1100,7 +1098,7 @@ static ct_module *trained(uint64_t seed, int threads)
     ct_dataset *d = halves(300);
     ct_module *m = ct_module_new(CT_FLOAT32);
     ct_seed(seed);
-    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_module *layer = ct_linear_new(m, "fc", 2, 2);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1, .momentum = 0.9);
     ck_assert_int_eq(ct_fit(linear_model, layer, sgd, d, .output = NULL, .epochs = 2, .seed = seed), CT_OK);
     ct_optimizer_free(sgd);
@@ -1122,12 +1120,12 @@ END_TEST
 
 static ct_tensor *failing_model(void *model, ct_tensor *x)
 {
-    return ct_matmul(ct_linear_forward(model, x), x); /* [n,2] @ [n,2] */
+    return ct_matmul(ct_forward(model, x), x); /* [n,2] @ [n,2] */
 }
 
 static ct_tensor *endless_model(void *model, ct_tensor *x)
 {
-    return ct_mul_scalar(ct_linear_forward(model, x), INFINITY);
+    return ct_mul_scalar(ct_forward(model, x), INFINITY);
 }
 
 START_TEST(fit_hands_errors_on)
@@ -1135,7 +1133,7 @@ START_TEST(fit_hands_errors_on)
     ct_dataset *d = halves(100);
     ct_module *m = ct_module_new(CT_FLOAT32), *before = ct_module_new(CT_FLOAT32);
     ct_seed(4);
-    ct_linear_layer *layer = ct_linear_new(m, "fc", 2, 2);
+    ct_module *layer = ct_linear_new(m, "fc", 2, 2);
     ct_seed(4);
     ct_linear_new(before, "fc", 2, 2);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
@@ -1187,7 +1185,7 @@ END_TEST
 /* A parameter that the model holds by itself, not by way of its module. */
 typedef struct scaled_model {
     ct_module *module;
-    ct_linear_layer *layer;
+    ct_module *layer;
     ct_tensor *scale;
     bool asks;
 } scaled_model;
@@ -1196,7 +1194,7 @@ static ct_tensor *scaled_forward(void *model, ct_tensor *x)
 {
     const scaled_model *m = model;
     ct_tensor *scale = m->asks ? ct_module_get(m->module, "scale") : m->scale;
-    return ct_mul(ct_dropout(ct_linear_forward(m->layer, x), 0.5, true), scale);
+    return ct_mul(ct_dropout(ct_forward(m->layer, x), 0.5, true), scale);
 }
 
 /* The checker varies the module's parameters: one that the model keeps to itself would go unchecked, and must not pass. */
@@ -1262,7 +1260,7 @@ void *__wrap_realloc(void *block, size_t size)
 static bool build_and_use(ct_tensor *x, ct_tensor *y)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
-    ct_linear_layer *layer = ct_linear_new(m, "a", 2, 2);
+    ct_module *layer = ct_linear_new(m, "a", 2, 2);
     ct_conv2d_new(m, "b", 1, 2, 3);
     bool good = ct_module_count(m) == 4;
     ct_optimizer *o = ct_optimizer_new(m, &ct_rule_adam);

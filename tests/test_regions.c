@@ -315,26 +315,26 @@ START_TEST(layers_are_regions)
 {
     ct_module *module = ct_module_new(CT_FLOAT64);
     ct_module_push(module, "block");
-    ct_linear_layer *fc = ct_linear_new(module, "fc1", 2, 3);
-    ct_conv2d_layer *conv = ct_conv2d_new(module, "conv1", 1, 1, 3);
+    ct_module *fc = ct_linear_new(module, "fc1", 2, 3);
+    ct_module *conv = ct_conv2d_new(module, "conv1", 1, 1, 3);
     ct_module_pop(module);
     ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(4, 2)), *image = ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 4, 4));
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "block.fc1");
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_conv2d_forward(conv, image))), "block.conv1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(fc, x))), "block.fc1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(conv, image))), "block.conv1");
     begin("net");
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.block.fc1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(fc, x))), "net.block.fc1");
     begin("block");
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.block.fc1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(fc, x))), "net.block.fc1");
     end();
     begin("blo");
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.blo.block.fc1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(fc, x))), "net.blo.block.fc1");
     end();
     begin("my_block");
-    ck_assert_str_eq(ct_node_region(ct_node_of(ct_linear_forward(fc, x))), "net.my_block.block.fc1");
+    ck_assert_str_eq(ct_node_region(ct_node_of(ct_forward(fc, x))), "net.my_block.block.fc1");
     end();
     end();
-    expect_error(ct_linear_forward(fc, ct_ones(CT_FLOAT64, CT_SHAPE(4, 3))), CT_ERROR_SHAPE, "block.fc1: linear: ");
-    expect_error(ct_conv2d_forward(conv, x), CT_ERROR_SHAPE, "block.conv1: conv2d: ");
+    expect_error(ct_forward(fc, ct_ones(CT_FLOAT64, CT_SHAPE(4, 3))), CT_ERROR_SHAPE, "block.fc1: linear: ");
+    expect_error(ct_forward(conv, x), CT_ERROR_SHAPE, "block.conv1: conv2d: ");
     ck_assert_str_eq(ct_region(), "");
     ct_module_free(module);
 }

@@ -27,12 +27,12 @@ static void least_squares(const double *x, const double *y, double *slope, doubl
 static void descend(ct_tensor *x, ct_tensor *y, double lr, double *w, double *b, double *losses)
 {
     ct_module *line = ct_module_new(CT_FLOAT64);
-    ct_linear_layer *layer = ct_linear_new(line, "line", 1, 1, .weight = &ct_init_zeros, .bias = &ct_init_zeros);
+    ct_module *layer = ct_linear_new(line, "line", 1, 1, .weight = &ct_init_zeros, .bias = &ct_init_zeros);
     ct_optimizer *sgd = ct_optimizer_new(line, &ct_rule_sgd, .lr = lr);
     for (int step = 0; step < STEPS; step++) {
         ct_scope_open();
         ct_optimizer_zero_grad(sgd);
-        ct_tensor *loss = ct_mean(ct_square(ct_sub(ct_linear_forward(layer, x), y)));
+        ct_tensor *loss = ct_mean(ct_square(ct_sub(ct_forward(layer, x), y)));
         ct_backward(loss);
         ct_optimizer_step(sgd);
         losses[step] = ct_item(loss);
@@ -114,27 +114,25 @@ static void logistic_regression(void)
     ct_tensor *train_x = standardise(raw, raw), *test_x = standardise(ct_slice(x, 0, 0, TEST, 1), raw),
               *test_y = ct_slice(y, 0, 0, TEST, 1);
     ct_module *model = ct_module_new(CT_FLOAT64);
-    ct_linear_layer *layer =
-        ct_linear_new(model, "logistic", FEATURES, 1, .weight = &ct_init_zeros, .bias = &ct_init_zeros);
+    ct_module *layer = ct_linear_new(model, "logistic", FEATURES, 1, .weight = &ct_init_zeros, .bias = &ct_init_zeros);
     ct_optimizer *sgd = ct_optimizer_new(model, &ct_rule_sgd, .lr = 0.5);
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         ct_scope_open();
         ct_optimizer_zero_grad(sgd);
-        ct_tensor *loss =
-            ct_binary_cross_entropy_with_logits(ct_squeeze(ct_linear_forward(layer, train_x), 1), train_y);
+        ct_tensor *loss = ct_binary_cross_entropy_with_logits(ct_squeeze(ct_forward(layer, train_x), 1), train_y);
         ct_backward(loss);
         ct_optimizer_step(sgd);
         epochs[epoch] = epoch + 1;
         losses[epoch] = ct_item(loss);
         held_out[epoch] =
-            ct_item(ct_binary_cross_entropy_with_logits(ct_squeeze(ct_linear_forward(layer, test_x), 1), test_y));
+            ct_item(ct_binary_cross_entropy_with_logits(ct_squeeze(ct_forward(layer, test_x), 1), test_y));
         ct_scope_close();
     }
     printf("breast cancer: %d samples to train on, %d held out\n", SAMPLES - TEST, TEST);
     printf("loss of epoch 1: %.4f (log 2 = %.4f), of epoch %d: %.4f\n", losses[0], log(2), EPOCHS, losses[EPOCHS - 1]);
     printf("right: %.4f of the training samples, %.4f of those held out\n",
-           share_right(ct_squeeze(ct_linear_forward(layer, train_x), 1), train_y),
-           share_right(ct_squeeze(ct_linear_forward(layer, test_x), 1), test_y));
+           share_right(ct_squeeze(ct_forward(layer, train_x), 1), train_y),
+           share_right(ct_squeeze(ct_forward(layer, test_x), 1), test_y));
     const ct_series series[] = {{.label = "training", .x = epochs, .y = losses, .n = EPOCHS},
                                 {.label = "held out", .x = epochs, .y = held_out, .n = EPOCHS}};
     ct_plot_svg("05_logistic.svg", series, 2, .title = "Logistic regression on breast cancer", .x_label = "epoch",

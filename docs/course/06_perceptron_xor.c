@@ -72,12 +72,12 @@ static void perceptrons(void)
 
 typedef struct network {
     ct_module *module;
-    ct_linear_layer *hidden, *out;
+    ct_module *hidden, *out;
 } network;
 
 static ct_tensor *logit(const network *net, ct_tensor *x)
 {
-    return ct_squeeze(ct_linear_forward(net->out, ct_tanh(ct_linear_forward(net->hidden, x))), 1);
+    return ct_squeeze(ct_forward(net->out, ct_tanh(ct_forward(net->hidden, x))), 1);
 }
 
 static double train(const network *net, ct_tensor *x, ct_tensor *y)

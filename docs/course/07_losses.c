@@ -75,14 +75,14 @@ static digits read_digits(void)
 static void classify(const char *name, ct_loss loss, double lr, const digits *d)
 {
     ct_module *model = ct_module_new(CT_FLOAT64);
-    ct_linear_layer *layer =
+    ct_module *layer =
         ct_linear_new(model, "classes", PIXELS, CLASSES, .weight = &ct_init_zeros, .bias = &ct_init_zeros);
     ct_optimizer *sgd = ct_optimizer_new(model, &ct_rule_sgd, .lr = lr, .momentum = 0.9);
     double first = NAN, last = NAN;
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         ct_scope_open();
         ct_optimizer_zero_grad(sgd);
-        ct_tensor *error = loss(ct_linear_forward(layer, d->x[0]), d->y[0]);
+        ct_tensor *error = loss(ct_forward(layer, d->x[0]), d->y[0]);
         ct_backward(error);
         ct_optimizer_step(sgd);
         last = ct_item(error);
@@ -90,7 +90,7 @@ static void classify(const char *name, ct_loss loss, double lr, const digits *d)
         ct_scope_close();
     }
     printf("%-16s loss %.4f to %.4f, right: %.4f of those held out\n", name, first, last,
-           ct_accuracy(ct_linear_forward(layer, d->x[1]), d->y[1]));
+           ct_accuracy(ct_forward(layer, d->x[1]), d->y[1]));
     ct_optimizer_free(sgd);
     ct_module_free(model);
 }

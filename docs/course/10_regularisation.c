@@ -44,14 +44,14 @@ static void read_digits(ct_tensor **x, ct_tensor **y)
 
 typedef struct network {
     ct_module *module;
-    ct_linear_layer *first, *second;
+    ct_module *first, *second;
     double dropout;
 } network;
 
 static ct_tensor *forward(const network *net, ct_tensor *x, bool training)
 {
-    ct_tensor *hidden = ct_relu(ct_linear_forward(net->first, x));
-    return ct_linear_forward(net->second, ct_dropout(hidden, net->dropout, training));
+    ct_tensor *hidden = ct_relu(ct_forward(net->first, x));
+    return ct_forward(net->second, ct_dropout(hidden, net->dropout, training));
 }
 
 typedef struct way {
@@ -103,7 +103,7 @@ static void regularise(ct_tensor *x, ct_tensor *y)
 
 typedef struct deep {
     ct_module *module;
-    ct_linear_layer *layers[DEEP], *out;
+    ct_module *layers[DEEP], *out;
     ct_tensor *scale[DEEP], *shift[DEEP], *mean[DEEP], *variance[DEEP];
 } deep;
 
@@ -131,13 +131,13 @@ static deep deep_new(void)
 static ct_tensor *deep_forward(const deep *net, ct_tensor *x, bool norm)
 {
     for (int i = 0; i < DEEP; i++) {
-        x = ct_linear_forward(net->layers[i], x);
+        x = ct_forward(net->layers[i], x);
         if (norm)
             x = ct_batch_norm(x, net->scale[i], net->shift[i], .running_mean = net->mean[i],
                               .running_var = net->variance[i]);
         x = ct_relu(x);
     }
-    return ct_linear_forward(net->out, x);
+    return ct_forward(net->out, x);
 }
 
 static void deep_learn(bool norm, const part *p, double *losses)

@@ -38,23 +38,23 @@ static void by_numbers(void)
 
 typedef struct network {
     ct_module *module;
-    ct_conv2d_layer *first, *second;
-    ct_linear_layer *out;
+    ct_module *first, *second;
+    ct_module *out;
 } network;
 
 /* 8x8 to 4x4 to 2x2, with more channels each time, as LeNet and VGG do it. */
 static ct_tensor *convolutional(void *model, ct_tensor *x)
 {
     const network *net = model;
-    x = ct_max_pool2d(ct_relu(ct_conv2d_forward(net->first, x)), 2);
-    x = ct_max_pool2d(ct_relu(ct_conv2d_forward(net->second, x)), 2);
-    return ct_linear_forward(net->out, ct_flatten(x, 1, -1));
+    x = ct_max_pool2d(ct_relu(ct_forward(net->first, x)), 2);
+    x = ct_max_pool2d(ct_relu(ct_forward(net->second, x)), 2);
+    return ct_forward(net->out, ct_flatten(x, 1, -1));
 }
 
 static ct_tensor *linear(void *model, ct_tensor *x)
 {
     const network *net = model;
-    return ct_linear_forward(net->out, ct_flatten(x, 1, -1));
+    return ct_forward(net->out, ct_flatten(x, 1, -1));
 }
 
 static ct_dataset *part_of(ct_dataset *all, int64_t from, int64_t to)

@@ -26,7 +26,7 @@ static void by_numbers(void)
 typedef struct network {
     ct_module *module;
     ct_tensor *weights[4];
-    ct_linear_layer *out;
+    ct_module *out;
     int gates;
 } network;
 
@@ -51,7 +51,7 @@ static network network_new(int gates)
 static ct_tensor *forward(const network *net, ct_tensor *x)
 {
     ct_tensor *h = net->gates == 4 ? ct_lstm(x, NULL, NULL, net->weights, 4) : ct_rnn(x, NULL, net->weights, 4);
-    return ct_squeeze(ct_linear_forward(net->out, ct_select(h, 0, -1)), 1);
+    return ct_squeeze(ct_forward(net->out, ct_select(h, 0, -1)), 1);
 }
 
 /* The size of the logits' gradient with respect to the input at each time. */

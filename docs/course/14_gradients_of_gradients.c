@@ -56,12 +56,12 @@ static void newton(void)
 
 typedef struct network {
     ct_module *module;
-    ct_linear_layer *first, *second;
+    ct_module *first, *second;
 } network;
 
 static ct_tensor *forward(const network *net, ct_tensor *x)
 {
-    return ct_linear_forward(net->second, ct_tanh(ct_linear_forward(net->first, x)));
+    return ct_forward(net->second, ct_tanh(ct_forward(net->first, x)));
 }
 
 /* How badly f obeys: the mean square of f'' + f over x [PLACES, 1], and what is wrong at x = 0. Each result depends on its own x

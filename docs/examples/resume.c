@@ -15,8 +15,8 @@ typedef struct net {
 static ct_tensor *forward(void *model, ct_tensor *x)
 {
     const net *m = model;
-    ct_tensor *h = ct_relu(ct_linear_forward(m->hidden, x));
-    return ct_linear_forward(m->out, ct_dropout(h, 0.2, ct_module_training(m->module)));
+    ct_tensor *h = ct_relu(ct_forward(m->hidden, x));
+    return ct_forward(m->out, ct_dropout(h, 0.2, ct_module_training(m->module)));
 }
 
 static const char *path_in(const char *folder, const char *name)

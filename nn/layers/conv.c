@@ -101,8 +101,3 @@ CONV(conv3d, 3, false)
 CONV(conv_transpose1d, 1, true)
 CONV(conv_transpose2d, 2, true)
 CONV(conv_transpose3d, 3, true)
-
-ct_tensor *ct_conv2d_forward(const ct_module *module, ct_tensor *x)
-{
-    return ct_object_check(module, "module", "conv2d_forward") == CT_OK ? ct_forward((ct_module *)module, x) : NULL;
-}

@@ -41,8 +41,3 @@ ct_module *ct_linear_new(ct_module *module, const char *name, int64_t in, int64_
     }
     return ct_layer_new(module, name, &layer, &(linear){in, out, *o});
 }
-
-ct_tensor *ct_linear_forward(const ct_module *module, ct_tensor *x)
-{
-    return ct_object_check(module, "module", "linear_forward") == CT_OK ? ct_forward((ct_module *)module, x) : NULL;
-}

@@ -65,12 +65,6 @@ CT_API ct_module *ct_conv_transpose2d_new(ct_module *module, const char *name, i
 CT_API ct_module *ct_conv_transpose3d_new(ct_module *module, const char *name, int64_t in, int64_t out, int64_t kernel,
                                           const ct_conv_layer_options *options);
 
-/* What these layers and ct_forward() were called before all layers were modules. */
-#define ct_linear_layer ct_module
-#define ct_conv2d_layer ct_module
-CT_API ct_tensor *ct_linear_forward(const ct_module *layer, ct_tensor *x);
-CT_API ct_tensor *ct_conv2d_forward(const ct_module *layer, ct_tensor *x);
-
 /* ---- pooling and shape: no parameters ---- */
 
 /* The operations of these names; options as theirs, without indices. */
@@ -294,8 +288,6 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_conv_transpose1d_new(...) CT_LAYER5_(ct_conv_transpose1d_new, ct_conv_layer_options, __VA_ARGS__)
 #define ct_conv_transpose2d_new(...) CT_LAYER5_(ct_conv_transpose2d_new, ct_conv_layer_options, __VA_ARGS__)
 #define ct_conv_transpose3d_new(...) CT_LAYER5_(ct_conv_transpose3d_new, ct_conv_layer_options, __VA_ARGS__)
-#define ct_linear_forward(layer, x) ct_at(CT_HERE, ct_linear_forward(layer, x))
-#define ct_conv2d_forward(layer, x) ct_at(CT_HERE, ct_conv2d_forward(layer, x))
 #define ct_max_pool1d_new(...) CT_LAYER3_(ct_max_pool1d_new, ct_pool_options, __VA_ARGS__)
 #define ct_max_pool2d_new(...) CT_LAYER3_(ct_max_pool2d_new, ct_pool_options, __VA_ARGS__)
 #define ct_avg_pool1d_new(...) CT_LAYER3_(ct_avg_pool1d_new, ct_pool_options, __VA_ARGS__)
