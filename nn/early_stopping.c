@@ -1,4 +1,4 @@
-/* Early stopping: the best epoch's weights, and when to end.
+/* The best epoch's weights, in memory for early stopping, which says when to end, and in a file.
  *
  * Invariant: copies has a tensor for each of weights. */
 #include "fit_internal.h"
@@ -45,21 +45,28 @@ ct_status ct__best_begin(ct__fit *f)
     return f->options.early_stopping == CT_UNSET_INT ? CT_OK : make_copies(b);
 }
 
+static ct_status save_best(const ct__fit *f)
+{
+    const ct__best *b = &f->best;
+    if (f->optimizer->module)
+        return ct_module_save(f->optimizer->module, f->options.best);
+    return ct_safetensors_save(f->options.best, b->names, b->weights, b->count);
+}
+
 /* An epoch has ended with that loss. */
 ct_status ct__best_take(ct__fit *f, double loss)
 {
     ct__best *b = &f->best;
-    if (!b->copies)
-        return CT_OK;
     if (!(loss < b->loss)) {
-        f->stopped = ++b->bad_epochs >= f->options.early_stopping;
+        b->bad_epochs++;
+        f->stopped = f->stopped || (b->copies && b->bad_epochs >= f->options.early_stopping);
         return CT_OK;
     }
     b->loss = loss;
     b->bad_epochs = 0;
-    for (int64_t i = 0; i < b->count; i++)
+    for (int64_t i = 0; b->copies && i < b->count; i++)
         ct_copy_(b->copies[i], b->weights[i]);
-    return ct_error_code();
+    return f->options.best && ct_error_code() == CT_OK ? save_best(f) : ct_error_code();
 }
 
 void ct__best_restore(ct__fit *f)

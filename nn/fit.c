@@ -268,9 +268,13 @@ static ct_status run(ct__fit *f)
         status = ct__checkpoint_read(f);
     ct_optimizer_zero_grad(f->optimizer);
     if (status == CT_OK)
+        status = ct__history_begin(f);
+    if (status == CT_OK)
         status = run_epochs(f);
     if (status == CT_OK)
         ct__best_restore(f);
+    ct_status ended = ct__history_end(f);
+    status = status == CT_OK ? ended : status;
     ct__best_end(f);
     ct_optimizer_zero_grad(f->optimizer);
     if (f->options.schedule)

@@ -6,6 +6,7 @@
 
 #include "nn_internal.h"
 #include "optimizer_internal.h"
+#include <cotan/events.h>
 #include "saving.h"
 
 /* Losses and metrics of batches, weighted by their samples. */
@@ -56,6 +57,7 @@ typedef struct ct__fit {
     ct__best best;
     double (*history)[CT__HISTORY_ROW]; /* [epochs done] */
     int64_t epochs_done;
+    ct_events *events; /* NULL: none asked for */
     bool stopped;
     struct {
         FILE *stream; /* NULL: silent */
@@ -76,8 +78,11 @@ void ct__display_batch(ct__fit *f);
 void ct__display_epoch_ends(ct__fit *f);
 
 ct_status ct__history_add(ct__fit *f);
-/* Writes the log and the curves that are asked for. */
+/* Begins the event file that is asked for. */
+ct_status ct__history_begin(ct__fit *f);
+/* Writes the log, the curves and the events that are asked for. */
 ct_status ct__history_write(const ct__fit *f);
+ct_status ct__history_end(ct__fit *f);
 
 /* Everything into the checkpoint, if there is one. */
 ct_status ct__checkpoint_write(const ct__fit *f);

@@ -1,6 +1,7 @@
-/* What was measured in each epoch: as a table (CSV), and as curves.
+/* What was measured in each epoch: as a table (CSV), as curves, and as events for TensorBoard.
  *
- * Invariant: both files are written whole from the history, so that a training that was resumed leaves those of one that was not. */
+ * Invariant: table and curves are written whole from the history, so that a training that was resumed leaves those of one that was
+ * not. Events are added, and a training that goes on says from which epoch on what was written before counts no more. */
 #include "fit_internal.h"
 #include <math.h>
 
@@ -90,6 +91,54 @@ static ct_status draw_all(const ct__fit *f)
     return status;
 }
 
+/* ---- the events ---- */
+
+ct_status ct__history_begin(ct__fit *f)
+{
+    CT_OPTIONS(ct_events_options, options, );
+    if (!f->options.events)
+        return CT_OK;
+    if (f->epochs_done > 0)
+        options.purge_step = f->epochs_done + 1;
+    f->events = ct_events_open(f->options.events, &options);
+    return f->events ? CT_OK : ct_error_code();
+}
+
+static void write_point(const ct__fit *f, const char *name, const char *of, double value)
+{
+    char tag[128];
+    snprintf(tag, sizeof tag, "%.100s%s", name, of);
+    ct_events_scalar(f->events, tag, value, f->epochs_done);
+}
+
+static void write_points(const ct__fit *f, const char *of, const double *values)
+{
+    write_point(f, "loss", of, values[0]);
+    for (int i = 0; i < f->measures.n; i++)
+        write_point(f, f->measures.metrics[i]->name, of, values[1 + i]);
+}
+
+static ct_status write_events(const ct__fit *f)
+{
+    const double *row = f->history[f->epochs_done - 1];
+    const ct_optimizer *optimizer = f->optimizer;
+    write_points(f, "/training", row + LOSS);
+    if (f->options.validation)
+        write_points(f, "/validation", row + VALIDATION);
+    write_point(f, "lr", "", row[RATE]);
+    for (int64_t i = 0; i < optimizer->count; i++)
+        if (ct_numel(optimizer->slots[i].parameter) > 0)
+            ct_events_histogram(f->events, optimizer->slots[i].name, optimizer->slots[i].parameter, f->epochs_done);
+    return ct_error_code() == CT_OK ? ct_events_flush(f->events) : ct_error_code();
+}
+
+ct_status ct__history_end(ct__fit *f)
+{
+    return f->events ? ct_events_close(f->events) : CT_OK;
+}
+
+/* ---- all ---- */
+
 ct_status ct__history_write(const ct__fit *f)
 {
     ct_status status = CT_OK;
@@ -97,5 +146,5 @@ ct_status ct__history_write(const ct__fit *f)
         status = ct_file_write("fit", f->options.log, write_log, (void *)f);
     if (status == CT_OK && f->options.curves)
         status = draw_all(f);
-    return status;
+    return status == CT_OK && f->events ? write_events(f) : status;
 }

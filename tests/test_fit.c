@@ -1,9 +1,12 @@
 /* The training loop: what it computes, what it watches, how it goes on after a stop; and the loop over batches. */
 #include "training_checks.h"
 #include "suites.h"
+#include <cotan/events.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* ---- a model and data that are quick to train ---- */
 
@@ -222,6 +225,90 @@ START_TEST(early_stopping_puts_the_best_weights_back)
     free_net(best);
     ct_dataset_free(d);
     ct_dataset_free(held_out);
+}
+END_TEST
+
+/* The same training, whose last epoch is not its best: of a module, and of its tensors as loose ones. */
+START_TEST(the_best_weights_go_into_a_file)
+{
+    ct_dataset *d = points(60), *held_out = points(50);
+    net n = new_net(60), best = new_net(1), read = new_net(1);
+    seen s = {.module = n.module, .copy = best.module};
+    if (_i) {
+        ct_tensor *loose[] = {ct_module_get(n.module, "fc.weight"), ct_module_get(n.module, "fc.bias")};
+        ct_optimizer_free(n.optimizer);
+        n.optimizer = ct_optimizer_of(loose, 2, &ct_rule_sgd, .lr = 60, .momentum = 0.5);
+    }
+    ck_assert_int_eq(ct_fit(forward, &n, n.optimizer, d, .epochs = 8, .batch_size = 8, .validation = held_out,
+                            .best = scratch("best"), .epoch_end = see_epoch, .user = &s, .output = NULL),
+                     CT_OK);
+    ck_assert_int_eq(s.epochs, 8);
+    ck_assert(s.last.validation_loss > s.best);
+    ck_assert_int_eq(ct_module_load(read.module, scratch("best")), CT_OK);
+    ck_assert(same_tensors(read.module, best.module) && !same_tensors(n.module, best.module));
+    ck_assert_int_ne(ct_fit(forward, &n, n.optimizer, d, .best = "/nowhere/best", .output = NULL), CT_OK);
+    expect_failure(CT_ERROR_IO, "/nowhere/best");
+    free_net(n);
+    free_net(best);
+    free_net(read);
+    ct_dataset_free(d);
+    ct_dataset_free(held_out);
+}
+END_TEST
+
+START_TEST(events_refuse)
+{
+    ct_scope_open();
+    ck_assert_ptr_null(ct_events_open(""));
+    expect_failure(CT_ERROR_ARGUMENT, "events_open: the folder is \"\"");
+    ck_assert_ptr_null(ct_events_open("/dev/null/runs"));
+    expect_failure(CT_ERROR_IO, "events_open: /dev/null/runs: cannot make the folder: ");
+    ct_events *events = ct_events_open(scratch("runs"));
+    ck_assert_int_eq(ct_events_scalar(events, NULL, 1, 1), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "events_scalar: the tag is NULL");
+    ct_events_histogram(events, "weights", ct_full(CT_FLOAT32, NAN, CT_SHAPE(2)), 1);
+    expect_failure(CT_ERROR_ARGUMENT, "events_histogram: \"weights\" has no finite element");
+    ct_events_histogram(events, "weights", ct_zeros(CT_FLOAT32, CT_SHAPE(0)), 1);
+    expect_failure(CT_ERROR_ARGUMENT, "events_histogram: \"weights\" has no finite element");
+    ct_events_image(events, "digit", ct_zeros(CT_FLOAT32, CT_SHAPE(2, 5, 5)), 1);
+    expect_failure(CT_ERROR_SHAPE, "events_image: takes [height,width] or [1, 3 or 4,height,width], not [2,5,5]");
+    ct_events_image(events, "digit", ct_zeros(CT_FLOAT32, CT_SHAPE(3, 0, 5)), 1);
+    expect_failure(CT_ERROR_SHAPE, "not [3,0,5]");
+    ct_events_image(events, "digit", ct_zeros(CT_INT64, CT_SHAPE(5, 5)), 1);
+    expect_failure(CT_ERROR_DTYPE, "events_image: takes uint8 or float, not int64");
+    ck_assert_int_eq(ct_events_close(events), CT_OK);
+    ck_assert_int_eq(ct_events_flush(events), CT_ERROR_STATE);
+    ct_error_clear();
+    net n = new_net(1);
+    ct_dataset *d = points(20);
+    ck_assert_int_ne(ct_fit(forward, &n, n.optimizer, d, .events = "/dev/null/runs", .output = NULL), CT_OK);
+    expect_failure(CT_ERROR_IO, "/dev/null/runs");
+    free_net(n);
+    ct_dataset_free(d);
+    ct_scope_close();
+}
+END_TEST
+
+/* A disk that is full is told by whichever call meets it, and closing frees what is there. */
+START_TEST(events_that_find_no_room)
+{
+    ct_scope_open();
+    ct_events *events = ct_events_open(scratch("runs"));
+    ct_events_flush(events);
+    struct rlimit before, none;
+    getrlimit(RLIMIT_FSIZE, &before);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+    ct_status status = ct_events_image(events, "large", ct_rand(CT_FLOAT64, 0, 1, CT_SHAPE(100, 100)), 1);
+    if (status == CT_OK)
+        status = ct_events_flush(events);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ck_assert_int_eq(status, CT_ERROR_IO);
+    expect_failure(CT_ERROR_IO, "cannot write: File too large");
+    ct_events_close(events);
+    ct_error_clear();
+    ct_scope_close();
 }
 END_TEST
 
@@ -671,6 +758,9 @@ Suite *ct_suite_fit(void)
     tcase_add_test(t, a_stopped_training_goes_on_with_the_same_bits);
     tcase_add_test(t, a_checkpoint_that_does_not_fit_changes_nothing);
     tcase_add_test(t, logs_and_curves);
+    tcase_add_loop_test(t, the_best_weights_go_into_a_file, 0, 2);
+    tcase_add_test(t, events_refuse);
+    tcase_add_test(t, events_that_find_no_room);
     tcase_add_test(t, a_line_for_each_epoch_where_there_is_no_terminal);
     suite_add_tcase(suite, t);
 

@@ -132,6 +132,11 @@ typedef struct CT_BY_NAME ct_fit_options {
     ct_callback epoch_end; /* after every epoch and its validation; may be NULL */
     /* Of the progress: a bar that moves if it is a terminal, a line for each epoch if not. Default CT_STDOUT; NULL: silent. */
     FILE *output;
+    const char *
+        best; /* "best.safetensors": the weights of the epoch with the smallest loss so far (of the validation, if any); NULL: none */
+    /* "runs/first": a folder for TensorBoard (events.h): after each epoch loss and metrics, "loss/training" and "loss/validation", the
+     * learning rate "lr", and a histogram of each parameter. A training that goes on adds a file there. NULL: nothing. */
+    const char *events;
 } ct_fit_options;
 #define CT_DEFAULTS_ct_fit_options                                                                         \
     .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \

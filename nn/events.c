@@ -1,0 +1,501 @@
+/* TensorBoard's event files: records of protocol buffers' messages, of which the few that we write are written here.
+ *
+ * A record is its length (uint64), that length's checksum, the message, the message's checksum, all little-endian
+ * (tensorflow/core/lib/io/record_writer.h). Fields have the numbers of event.proto, summary.proto and tensor.proto in tensorboard/compat/proto.
+ *
+ * Invariant: a message is complete before the first byte of its record is written. */
+#include "nn_internal.h"
+#include <cotan/events.h>
+#include <errno.h>
+#include <math.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define KIND "event file"
+
+struct ct_events {
+    FILE *stream;
+    char *path;
+};
+
+/* ---- messages: bytes that grow; what could not grow, for lack of memory, is found when the whole is written ---- */
+
+typedef struct message {
+    unsigned char *bytes;
+    size_t count, capacity;
+    bool failed;
+} message;
+
+static void put_bytes(message *m, const void *bytes, size_t n)
+{
+    if (!m->failed && n > m->capacity - m->count) {
+        size_t capacity = 2 * (m->count + n) + 64;
+        unsigned char *grown = realloc(m->bytes, capacity);
+        m->failed = !grown;
+        m->bytes = grown ? grown : m->bytes;
+        m->capacity = grown ? capacity : m->capacity;
+    }
+    if (m->failed || n == 0)
+        return;
+    memcpy(m->bytes + m->count, bytes, n);
+    m->count += n;
+}
+
+/* n bytes of a number: those of lowest value first, or last. */
+static void put_number(message *m, uint64_t number, int n, bool highest_first)
+{
+    unsigned char bytes[8];
+    for (int i = 0; i < n; i++)
+        bytes[highest_first ? n - 1 - i : i] = (unsigned char)(number >> (8 * i));
+    put_bytes(m, bytes, (size_t)n);
+}
+
+static void put_varint(message *m, uint64_t number)
+{
+    for (; number > 127; number >>= 7)
+        put_number(m, number | 128, 1, false);
+    put_number(m, number, 1, false);
+}
+
+/* How a field's value is written. */
+enum { VARINT = 0, EIGHT_BYTES = 1, COUNTED = 2, FOUR_BYTES = 5 };
+
+static void put_key(message *m, int field, int kind)
+{
+    put_varint(m, (uint64_t)(field << 3 | kind));
+}
+
+static void put_integer(message *m, int field, int64_t value)
+{
+    put_key(m, field, VARINT);
+    put_varint(m, (uint64_t)value);
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static void put_double(message *m, int field, double value)
+{
+    put_key(m, field, EIGHT_BYTES);
+    put_number(m, bits_of(value), 8, false);
+}
+
+static void put_float(message *m, int field, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put_key(m, field, FOUR_BYTES);
+    put_number(m, bits, 4, false);
+}
+
+static void put_counted(message *m, int field, const void *bytes, size_t n)
+{
+    put_key(m, field, COUNTED);
+    put_varint(m, n);
+    put_bytes(m, bytes, n);
+}
+
+static void put_text(message *m, int field, const char *text)
+{
+    put_counted(m, field, text, strlen(text));
+}
+
+static void put_doubles(message *m, int field, const double *values, int n)
+{
+    put_key(m, field, COUNTED);
+    put_varint(m, 8 * (uint64_t)n);
+    for (int i = 0; i < n; i++)
+        put_number(m, bits_of(values[i]), 8, false);
+}
+
+/* Puts inner in, and frees it. */
+static void put_message(message *m, int field, message *inner)
+{
+    put_counted(m, field, inner->bytes, inner->count);
+    m->failed = m->failed || inner->failed;
+    free(inner->bytes);
+    *inner = (message){0};
+}
+
+/* ---- records ---- */
+
+/* The checksum of records: CRC-32C (Castagnoli's polynomial, reflected), masked. */
+static uint32_t masked_crc(const unsigned char *bytes, size_t n)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    crc = ~crc;
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+static ct_status io_error(const char *what, const char *path)
+{
+    return ct_error_set(CT_ERROR_IO, "%s: %s: cannot write: %s", what, path, strerror(errno));
+}
+
+static ct_status write_record(ct_events *events, const char *what, const message *m)
+{
+    message record = {0};
+    put_number(&record, m->count, 8, false);
+    put_number(&record, record.failed ? 0 : masked_crc(record.bytes, 8), 4, false);
+    put_bytes(&record, m->bytes, m->count);
+    put_number(&record, masked_crc(m->bytes, m->count), 4, false);
+    ct_status status = CT_OK;
+    if (m->failed || record.failed)
+        status = ct__nn_no_memory(what);
+    else if (fwrite(record.bytes, 1, record.count, events->stream) != record.count)
+        status = io_error(what, events->path);
+    free(record.bytes);
+    return status;
+}
+
+/* Writes an event with the time of now, that step, and what in the field of that number; frees what. */
+static ct_status write_event(ct_events *events, const char *what, int64_t step, int field, message *content)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    message event = {0};
+    put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    put_integer(&event, 2, step);
+    put_message(&event, field, content);
+    ct_status status = write_record(events, what, &event);
+    free(event.bytes);
+    return status;
+}
+
+enum { FILE_VERSION = 3, SUMMARY = 5, SESSION = 7 }; /* fields of an event */
+
+/* Writes value, which has all but its tag, and frees it. */
+static ct_status write_value(ct_events *events, const char *what, const char *tag, int64_t step, message *value)
+{
+    message summary = {0};
+    put_text(value, 1, tag);
+    put_message(&summary, 1, value);
+    return write_event(events, what, step, SUMMARY, &summary);
+}
+
+/* ---- files ---- */
+
+/* Makes the folder, and those around it, as far as they are not there. */
+static ct_status make_folders(const char *folder)
+{
+    char *path = ct__nn_joined(folder, "/");
+    for (char *slash = path ? strchr(path + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        bool there = mkdir(path, 0777) == 0 || errno == EEXIST;
+        *slash = '/';
+        if (!there)
+            ct_error_set(CT_ERROR_IO, "events_open: %s: cannot make the folder: %s", folder, strerror(errno));
+    }
+    free(path);
+    return ct_error_code();
+}
+
+/* "<folder>/events.out.tfevents.<seconds>.<host>.<process>.<number>": names in the order of time, no two alike. */
+static char *new_path(const char *folder)
+{
+    static _Atomic int number;
+    char host[65] = "localhost", name[160];
+    gethostname(host, sizeof host - 1);
+    snprintf(name, sizeof name, "/events.out.tfevents.%010lld.%s.%ld.%03d", (long long)time(NULL), host, (long)getpid(),
+             number++);
+    return ct__nn_joined(folder, name);
+}
+
+static ct_status write_beginning(ct_events *events, const ct_events_options *o)
+{
+    message version = {.failed = false}, session = {0};
+    put_bytes(&version, "brain.Event:2", 13);
+    ct_status status = write_event(events, "events_open", 0, FILE_VERSION, &version);
+    if (status != CT_OK || o->purge_step == CT_UNSET_INT)
+        return status;
+    put_integer(&session, 1, 1); /* status: START */
+    return write_event(events, "events_open", o->purge_step, SESSION, &session);
+}
+
+static ct_status open_file(ct_events *events, const char *folder, const ct_events_options *o)
+{
+    if (make_folders(folder) != CT_OK || !(events->path = new_path(folder)))
+        return ct_error_code();
+    events->stream = fopen(events->path, "wbxe");
+    if (!events->stream)
+        return io_error("events_open", events->path);
+    return write_beginning(events, o);
+}
+
+CT_OPTIONS_INIT(ct_events_options)
+
+ct_events *ct_events_open(const char *folder, const ct_events_options *options)
+{
+    CT_READ_OPTIONS(ct_events_options, o, options, "events_open");
+    if (!o || ct_error_code() != CT_OK)
+        return NULL;
+    if (!folder || !*folder) {
+        ct_error_set(folder ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "events_open: the folder is %s",
+                     folder ? "\"\"" : "NULL");
+        return NULL;
+    }
+    ct_events *events = ct_object_new(KIND, sizeof *events);
+    if (!events || open_file(events, folder, o) == CT_OK)
+        return events;
+    ct_events_close(events);
+    return NULL;
+}
+
+ct_status ct_events_flush(ct_events *events)
+{
+    if (ct_object_check(events, KIND, "events_flush") != CT_OK)
+        return ct_error_code();
+    return fflush(events->stream) == 0 ? CT_OK : io_error("events_flush", events->path);
+}
+
+ct_status ct_events_close(ct_events *events)
+{
+    if (ct_object_check(events, KIND, "events_close") != CT_OK)
+        return ct_error_code();
+    ct_status status = CT_OK;
+    if (events->stream && fclose(events->stream) != 0)
+        status = io_error("events_close", events->path);
+    free(events->path);
+    ct_object_free(events);
+    return status;
+}
+
+/* Whether something can be written: no error is pending, and all is there. */
+static bool can_write(const ct_events *events, const char *what, const char *tag, const void *value)
+{
+    if (ct_error_code() != CT_OK || ct_object_check(events, KIND, what) != CT_OK)
+        return false;
+    if (!tag || !value)
+        ct_error_set(CT_ERROR_NULL, "%s: the %s is NULL", what, tag ? "value" : "tag");
+    return tag && value;
+}
+
+/* ---- scalars and texts ---- */
+
+ct_status ct_events_scalar(ct_events *events, const char *tag, double value, int64_t step)
+{
+    message scalar = {0};
+    if (!can_write(events, "events_scalar", tag, &value))
+        return ct_error_code();
+    put_float(&scalar, 2, (float)value);
+    return write_value(events, "events_scalar", tag, step, &scalar);
+}
+
+/* A tensor of strings [1], with the plugin that shows it. */
+ct_status ct_events_text(ct_events *events, const char *tag, const char *text, int64_t step)
+{
+    enum { DT_STRING = 7 };
+    message axis = {0}, shape = {0}, tensor = {0}, plugin = {0}, metadata = {0}, value = {0};
+    if (!can_write(events, "events_text", tag, text))
+        return ct_error_code();
+    put_integer(&axis, 1, 1);
+    put_message(&shape, 2, &axis);
+    put_integer(&tensor, 1, DT_STRING);
+    put_message(&tensor, 2, &shape);
+    put_text(&tensor, 8, text);
+    put_text(&plugin, 1, "text");
+    put_message(&metadata, 1, &plugin);
+    put_message(&value, 8, &tensor);
+    put_message(&value, 9, &metadata);
+    return write_value(events, "events_text", tag, step, &value);
+}
+
+/* ---- histograms ---- */
+
+enum { BINS = 30 };
+
+typedef struct histogram {
+    double least, most, count, sum, squares, limits[BINS], bins[BINS];
+} histogram;
+
+static void measure(histogram *h, const double *x, int64_t n)
+{
+    *h = (histogram){.least = INFINITY, .most = -INFINITY};
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(x[i]))
+            continue;
+        h->least = fmin(h->least, x[i]);
+        h->most = fmax(h->most, x[i]);
+        h->count++;
+        h->sum += x[i];
+        h->squares += x[i] * x[i];
+    }
+}
+
+/* Halves, since the range of all doubles is none; equal elements stand in the middle of a range of 1. */
+static void fill_bins(histogram *h, const double *x, int64_t n)
+{
+    double room = h->least == h->most ? 0.25 : 0, low = h->least / 2 - room, range = h->most / 2 + room - low;
+    for (int k = 0; k < BINS; k++)
+        h->limits[k] = 2 * (low + range * ((double)(k + 1) / BINS));
+    for (int64_t i = 0; i < n; i++) {
+        double at = isfinite(x[i]) && range > 0 ? (x[i] / 2 - low) / range * BINS : 0;
+        if (isfinite(x[i]))
+            h->bins[at < BINS ? (int)at : BINS - 1]++;
+    }
+}
+
+static ct_status write_histogram(ct_events *events, const char *tag, const histogram *h, int64_t step)
+{
+    message histo = {0}, value = {0};
+    const double numbers[] = {h->least, h->most, h->count, h->sum, h->squares};
+    for (int i = 0; i < (int)CT_LENGTH(numbers); i++)
+        put_double(&histo, 1 + i, numbers[i]);
+    put_doubles(&histo, 6, h->limits, BINS);
+    put_doubles(&histo, 7, h->bins, BINS);
+    put_message(&value, 5, &histo);
+    return write_value(events, "events_histogram", tag, step, &value);
+}
+
+static ct_status histogram_of(ct_events *events, const char *tag, const double *x, int64_t n, int64_t step)
+{
+    histogram h;
+    measure(&h, x, n);
+    if (h.count == 0)
+        return ct_error_set(CT_ERROR_ARGUMENT, "events_histogram: \"%s\" has no finite element", tag);
+    fill_bins(&h, x, n);
+    return write_histogram(events, tag, &h, step);
+}
+
+/* t's elements as dtype, in a scope that the caller closes; NULL with an error. */
+static const void *elements(const ct_tensor *t, ct_dtype dtype)
+{
+    return ct_data(ct_contiguous(ct_cast(ct_detach((ct_tensor *)t), dtype)));
+}
+
+ct_status ct_events_histogram(ct_events *events, const char *tag, const ct_tensor *t, int64_t step)
+{
+    if (!can_write(events, "events_histogram", tag, t) || ct_scope_open() != CT_OK)
+        return ct_error_code();
+    const double *x = elements(t, CT_FLOAT64);
+    if (ct_error_code() == CT_OK)
+        histogram_of(events, tag, x, ct_numel(t), step);
+    return ct__nn_scope_close();
+}
+
+/* ---- images, as PNG (https://www.w3.org/TR/png-3/) ---- */
+
+typedef struct picture {
+    int64_t channels, height, width;
+    bool bytes;         /* or float64 */
+    const void *pixels; /* [channels, height, width] */
+} picture;
+
+static ct_status measure_picture(picture *p, const ct_tensor *image)
+{
+    char shape[CT_NN_SHAPE_TEXT];
+    int rank = ct_rank(image);
+    p->bytes = ct_dtype_of(image) == CT_UINT8;
+    if (!p->bytes && !ct_dtype_is_float(ct_dtype_of(image)))
+        return ct_error_set(CT_ERROR_DTYPE, "events_image: takes uint8 or float, not %s",
+                            ct_dtype_name(ct_dtype_of(image)));
+    if (rank == 2 || rank == 3) {
+        p->channels = rank == 3 ? ct_size(image, 0) : 1;
+        p->height = ct_size(image, -2);
+        p->width = ct_size(image, -1);
+    }
+    bool good = (p->channels == 1 || p->channels == 3 || p->channels == 4) && p->height > 0 && p->width > 0 &&
+                ct_numel(image) <= INT32_MAX / 2;
+    return good ? CT_OK
+                : ct_error_set(CT_ERROR_SHAPE, "events_image: takes [height,width] or [1, 3 or 4,height,width], not %s",
+                               ct__nn_shape_text(image, shape));
+}
+
+static unsigned char byte_of(const picture *p, int64_t i)
+{
+    if (p->bytes)
+        return ((const unsigned char *)p->pixels)[i];
+    double x = ((const double *)p->pixels)[i];
+    return (unsigned char)lround(255 * (x > 0 ? fmin(x, 1) : 0));
+}
+
+/* Rows of pixels, before each the number of its filter: 0, none. */
+static void put_rows(message *m, const picture *p)
+{
+    int64_t plane = p->height * p->width;
+    for (int64_t i = 0; i < plane; i++) {
+        if (i % p->width == 0)
+            put_number(m, 0, 1, false);
+        for (int64_t c = 0; c < p->channels; c++)
+            put_number(m, byte_of(p, c * plane + i), 1, false);
+    }
+}
+
+/* Adds rows compressed. */
+static void put_compressed(message *m, const message *rows)
+{
+    uLongf size = compressBound((uLong)rows->count);
+    unsigned char *bytes = rows->failed ? NULL : malloc(size);
+    m->failed = m->failed || !bytes || compress(bytes, &size, rows->bytes, (uLong)rows->count) != Z_OK;
+    put_bytes(m, bytes, size);
+    free(bytes);
+}
+
+/* A chunk of the content, whose first four bytes are the chunk's name; frees that. */
+static void put_chunk(message *m, message *content)
+{
+    put_number(m, content->count - 4, 4, true);
+    put_bytes(m, content->bytes, content->count);
+    put_number(m, content->failed ? 0 : crc32(0, content->bytes, (uInt)content->count), 4, true);
+    m->failed = m->failed || content->failed;
+    free(content->bytes);
+}
+
+static int colour_of(const picture *p)
+{
+    return p->channels == 1 ? 0 : p->channels == 3 ? 2 : 6;
+}
+
+static void put_png(message *m, const picture *p)
+{
+    message header = {0}, rows = {0}, data = {0}, end = {0};
+    put_bytes(m, "\x89PNG\r\n\x1a\n", 8);
+    put_bytes(&header, "IHDR", 4);
+    put_number(&header, (uint64_t)p->width, 4, true);
+    put_number(&header, (uint64_t)p->height, 4, true);
+    const unsigned char format[] = {8, (unsigned char)colour_of(p), 0, 0, 0};
+    put_bytes(&header, format, sizeof format);
+    put_chunk(m, &header);
+    put_rows(&rows, p);
+    put_bytes(&data, "IDAT", 4);
+    put_compressed(&data, &rows);
+    free(rows.bytes);
+    put_chunk(m, &data);
+    put_bytes(&end, "IEND", 4);
+    put_chunk(m, &end);
+}
+
+static ct_status write_picture(ct_events *events, const char *tag, const picture *p, int64_t step)
+{
+    message png = {0}, image = {0}, value = {0};
+    put_integer(&image, 1, p->height);
+    put_integer(&image, 2, p->width);
+    put_integer(&image, 3, p->channels);
+    put_png(&png, p);
+    put_message(&image, 4, &png);
+    put_message(&value, 4, &image);
+    return write_value(events, "events_image", tag, step, &value);
+}
+
+ct_status ct_events_image(ct_events *events, const char *tag, const ct_tensor *image, int64_t step)
+{
+    picture p = {.channels = 0};
+    if (!can_write(events, "events_image", tag, image) || measure_picture(&p, image) != CT_OK ||
+        ct_scope_open() != CT_OK)
+        return ct_error_code();
+    p.pixels = elements(image, p.bytes ? CT_UINT8 : CT_FLOAT64);
+    if (ct_error_code() == CT_OK)
+        write_picture(events, tag, &p, step);
+    return ct__nn_scope_close();
+}
