@@ -113,7 +113,7 @@ struct ct_node {
     const char *file;
     const ct_part *region;
     int32_t line;
-    int32_t refs;
+    int32_t refs; /* 0: freed */
     int32_t n_inputs;
     int32_t pending; /* gradients still to come, in the backward that is running */
     uint32_t bytes;  /* of this block */

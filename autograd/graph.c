@@ -8,57 +8,65 @@ ct_node *ct_node_of(const ct_tensor *t)
     return ct__can_look(t, "node_of") ? t->node : NULL;
 }
 
+/* Whether node may be looked at. What was freed is named, unless its memory is another's by now. */
+static bool can_look(const ct_node *node, const char *what)
+{
+    if (node && node->refs <= 0)
+        ct__error(CT_ERROR_STATE, "%s: the node is used after its graph was freed", what);
+    return node && node->refs > 0;
+}
+
 const ct_op *ct_node_op(const ct_node *node)
 {
-    return node ? node->op : NULL;
+    return can_look(node, "node_op") ? node->op : NULL;
 }
 
 const char *ct_node_file(const ct_node *node)
 {
-    return node ? node->file : NULL;
+    return can_look(node, "node_file") ? node->file : NULL;
 }
 
 int ct_node_line(const ct_node *node)
 {
-    return node ? node->line : 0;
+    return can_look(node, "node_line") ? node->line : 0;
 }
 
 const char *ct_node_region(const ct_node *node)
 {
-    return node ? node->region->path : "";
+    return can_look(node, "node_region") ? node->region->path : "";
 }
 
 int ct_node_inputs(const ct_node *node)
 {
-    return node ? node->n_inputs : 0;
+    return can_look(node, "node_inputs") ? node->n_inputs : 0;
 }
 
-static const ct_edge *edge_of(const ct_node *node, int i)
+static const ct_edge *edge_of(const ct_node *node, int i, const char *what)
 {
-    return node && i >= 0 && i < node->n_inputs ? &node->edges[i] : NULL;
+    return can_look(node, what) && i >= 0 && i < node->n_inputs ? &node->edges[i] : NULL;
 }
 
 ct_node *ct_node_input_node(const ct_node *node, int i)
 {
-    const ct_edge *edge = edge_of(node, i);
+    const ct_edge *edge = edge_of(node, i, "node_input_node");
     return edge ? edge->node : NULL;
 }
 
 int ct_node_input_output(const ct_node *node, int i)
 {
-    const ct_edge *edge = edge_of(node, i);
+    const ct_edge *edge = edge_of(node, i, "node_input_output");
     return edge ? edge->output : 0;
 }
 
 ct_tensor *ct_node_input_leaf(const ct_node *node, int i)
 {
-    const ct_edge *edge = edge_of(node, i);
+    const ct_edge *edge = edge_of(node, i, "node_input_leaf");
     return edge ? edge->leaf : NULL;
 }
 
 const int64_t *ct_node_output_shape(const ct_node *node, int i, int *rank)
 {
-    if (!node || i < 0 || i >= node->n_outputs)
+    if (!can_look(node, "node_output_shape") || i < 0 || i >= node->n_outputs)
         return NULL;
     if (rank)
         *rank = node->output_info[i].rank;

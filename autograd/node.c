@@ -199,7 +199,7 @@ static void free_one(struct ct_node *node)
         node->hooks = entry->next;
         ct__free(entry, sizeof *entry);
     }
-    ct__free(node, node->bytes);
+    ct__free_marked(node, node->bytes);
 }
 
 /* Nodes whose last reference is gone wait in a list while another one is being freed, so that freeing does not recurse. */

@@ -166,6 +166,54 @@ void ct__free_class(void *block, int class, size_t size)
     me->cached_bytes += (int64_t)size;
 }
 
+/* ---- what carries a mark ---- */
+
+#if CT_LIFETIME_CHECKS
+enum { PLACES = 4096 };
+typedef struct marked_block {
+    void *block;
+    size_t bytes;
+} marked_block;
+typedef struct waiting_room {
+    marked_block places[PLACES];
+    size_t next;
+} waiting_room;
+static _Thread_local waiting_room *waiting; /* NULL before the first, and where there is no memory for it */
+
+void ct__free_marked(void *block, size_t bytes)
+{
+    ct__thread_begin(); /* a thread that only gives up what it was handed has not allocated yet */
+    if (!waiting)
+        waiting = calloc(1, sizeof *waiting);
+    marked_block out = {block, bytes};
+    if (waiting) {
+        marked_block *place = &waiting->places[waiting->next++ % PLACES], first = *place;
+        *place = out;
+        out = first;
+    }
+    ct__free(out.block, out.bytes);
+}
+
+void ct__marked_end(void)
+{
+    for (size_t i = 0; waiting && i < PLACES; i++)
+        ct__free(waiting->places[i].block, waiting->places[i].bytes);
+    free(waiting);
+    waiting = NULL;
+}
+#else
+void ct__free_marked(void *block, size_t bytes)
+{
+    ct__free(block, bytes);
+}
+
+void ct__marked_end(void)
+{
+}
+#endif
+
+/* ---- trimming, and failing for tests ---- */
+
 void ct_memory_trim(void)
 {
     struct ct__block_cache *blocks = ct__here()->cache;

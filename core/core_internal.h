@@ -245,6 +245,9 @@ ct__texts *ct__texts_here(void);
 /* At least bytes bytes, aligned to 64, from the thread's cache; NULL without memory (no error is recorded). */
 static inline void *ct__alloc(size_t bytes);
 static inline void ct__free(void *block, size_t bytes); /* bytes as given to ct__alloc; NULL is fine */
+/* The same of what carries a mark that says it is closed: with lifetime checks it waits before its memory is used again, so that a
+ * late use finds the mark. Not in the first 8 bytes. */
+void ct__free_marked(void *block, size_t bytes);
 /* For tests: the n-th ct__alloc from now on this thread (1: the next) and, if all, every one after fails; 0 ends it. */
 void ct__fail_allocation(int64_t n, bool all);
 int64_t ct__allocations(void); /* ct__alloc calls of this thread so far */

@@ -9,7 +9,7 @@ void ct__scopes_end(void); /* closes every scope of this thread, and empties the
 void ct__thread_begin(void);
 void ct__cache_begin(ct__thread_state *me);
 void ct__cache_end(ct__thread_state *me);
-void ct__tensors_end(void); /* gives back the tensors kept aside for lifetime checks */
+void ct__marked_end(void); /* gives back what this thread has aside for lifetime checks */
 
 /* What is made counts for the thread that made it, whoever gives it back. */
 void ct__account_open(void);                                                 /* gives this thread an account */

@@ -192,49 +192,6 @@ static bool lies_in_storage(const ct_tensor *t)
     return (size_t)((const char *)t - (const char *)t->storage) < t->storage->block;
 }
 
-#if CT_LIFETIME_CHECKS
-/* Closed tensors wait here before their memory is used again, so that a late use finds them still marked. */
-enum { PLACES = 4096 };
-typedef struct quarantine {
-    ct_tensor *places[PLACES];
-    size_t next;
-} quarantine;
-static _Thread_local quarantine *waiting; /* NULL before the first, and where there is no memory for it */
-
-static void free_struct(ct_tensor *t)
-{
-    ct__thread_begin(); /* a thread that only gives up what it was handed has not allocated yet */
-    if (!waiting)
-        waiting = calloc(1, sizeof *waiting);
-    ct_tensor *out = t;
-    if (waiting) {
-        ct_tensor **place = &waiting->places[waiting->next++ % PLACES];
-        out = *place;
-        *place = t;
-    }
-    if (out)
-        ct__free(out, tensor_bytes(out->rank));
-}
-
-void ct__tensors_end(void)
-{
-    for (size_t i = 0; waiting && i < PLACES; i++)
-        if (waiting->places[i])
-            ct__free(waiting->places[i], tensor_bytes(waiting->places[i]->rank));
-    free(waiting);
-    waiting = NULL;
-}
-#else
-static void free_struct(ct_tensor *t)
-{
-    ct__free(t, tensor_bytes(t->rank));
-}
-
-void ct__tensors_end(void)
-{
-}
-#endif
-
 /* Makes t, memory for one of the given rank, a tensor over storage, whose reference it takes over, in the innermost scope; shape and
  * strides are unset but for those of a 0-d tensor. */
 static inline void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
@@ -364,7 +321,7 @@ void ct__tensor_unref(ct_tensor *t)
     t->storage = NULL;
     storage_unref(storage);
     if (apart)
-        free_struct(t);
+        ct__free_marked(t, tensor_bytes(t->rank));
     ct__tensor_unref(grad);
     if (node)
         ct__node_release(node);

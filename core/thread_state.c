@@ -49,7 +49,7 @@ static void on_thread_exit(void *unused)
     if (ct__thread_forget) /* core may be alone */
         ct__thread_forget();
     ct__scopes_end();
-    ct__tensors_end();
+    ct__marked_end();
     ct__account_leave();
     ct__cache_end(me);
     free(me->texts);

@@ -941,6 +941,41 @@ START_TEST(closed_tensor_retains_nothing)
     expect_failure(ct_retain_grad(y), CT_ERROR_STATE, "retain_grad: the tensor made by 'square' at ");
 }
 END_TEST
+
+static void expect_gone(const char *function)
+{
+    char message[100];
+    snprintf(message, sizeof message, "%s: the node is used after its graph was freed", function);
+    expect_error(NULL, CT_ERROR_STATE, message);
+}
+
+START_TEST(closed_node_is_named)
+{
+    ct_tensor *x = leaf(3);
+    ct_scope_open();
+    ct_node *node = ct_node_of(ct_square(x));
+    ck_assert_str_eq(ct_node_op(node)->name, "square");
+    ct_scope_close();
+    ck_assert_ptr_null(ct_node_op(node));
+    expect_gone("node_op");
+    ck_assert_ptr_null(ct_node_file(node));
+    expect_gone("node_file");
+    ck_assert_int_eq(ct_node_line(node), 0);
+    expect_gone("node_line");
+    ck_assert_str_eq(ct_node_region(node), "");
+    expect_gone("node_region");
+    ck_assert_int_eq(ct_node_inputs(node), 0);
+    expect_gone("node_inputs");
+    ck_assert_ptr_null(ct_node_input_node(node, 0));
+    expect_gone("node_input_node");
+    ck_assert_int_eq(ct_node_input_output(node, 0), 0);
+    expect_gone("node_input_output");
+    ck_assert_ptr_null(ct_node_input_leaf(node, 0));
+    expect_gone("node_input_leaf");
+    ck_assert_ptr_null(ct_node_output_shape(node, 0, NULL));
+    expect_gone("node_output_shape");
+}
+END_TEST
 #endif
 
 /* ---- a backward inside a backward ---- */
@@ -1886,7 +1921,7 @@ Suite *ct_suite_autograd(void)
               hook_keeps_the_gradient, retained_gradient_of_a_result, retaining_tensor_is_freed_before_backward,
               hooked_leaf_is_freed, hook_ends_the_program));
 #if CT_LIFETIME_CHECKS
-    add(suite, "closed", 1, TESTS(closed_tensor_retains_nothing));
+    add(suite, "closed", 1, TESTS(closed_tensor_retains_nothing, closed_node_is_named));
 #endif
     add(suite, "runs inside runs", 2,
         TESTS(backward_in_a_hook, grad_in_a_hook, backward_in_a_hook_of_grad, grad_in_a_hook_of_grad,

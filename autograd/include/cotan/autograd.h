@@ -230,7 +230,8 @@ CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
 CT_API ct_status ct_retain_grad(ct_tensor *t);
 
 /* ---- looking at the graph ----
- * A node stands for one recorded operation. It is good as long as the tensor it was reached from. */
+ * A node stands for one recorded operation. It is good as long as the tensor it was reached from; with lifetime checks, what is asked
+ * of it later is an error (state). */
 typedef struct ct_node ct_node; /* one recorded operation */
 
 CT_API ct_node *ct_node_of(const ct_tensor *t);         /* NULL for a leaf */
