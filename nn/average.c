@@ -157,6 +157,37 @@ ct_status ct_average_exchange(ct_average *average)
     return status;
 }
 
+/* ---- statistics of batch norms ---- */
+
+static ct_status run_batches(ct_batches *batches, ct_model forward, void *model)
+{
+    ct_tensor *x, *y;
+    ct_each_batch each = ct_each_batch_begin(batches);
+    while (each.more && ct_each_batch_next(&each, &x, &y))
+        forward(model, x);
+    ct_each_batch_end(&each);
+    return ct_error_code();
+}
+
+ct_status ct_update_bn(ct_batches *batches, ct_model forward, void *model, ct_module *module)
+{
+    if (ct_error_code() != CT_OK || ct_object_check(module, "module", "update_bn") != CT_OK)
+        return ct_error_code();
+    if (!forward)
+        return ct_error_set(CT_ERROR_NULL, "update_bn: the model is NULL");
+    bool in_evaluation = !ct_module_training(module);
+    if (in_evaluation)
+        ct_module_train(module, true);
+    ct_no_grad_begin();
+    ct__batch_norms_mean(module, true);
+    ct_status status = run_batches(batches, forward, model);
+    ct__batch_norms_mean(module, false);
+    ct_no_grad_end();
+    if (in_evaluation)
+        ct_module_train(module, false);
+    return status;
+}
+
 /* ---- in files ---- */
 
 void ct__average_put(const ct_average *average, ct__saving *saving, const char *before)

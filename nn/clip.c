@@ -121,33 +121,60 @@ static ct_tensor **parameters_of(const ct_module *module, int64_t *n)
 }
 
 /* Error: NULL, argument (the limit is negative or NaN); one that is pending. */
-static ct_status check(const char *what, const ct_module *module, const char *limit_name, double limit)
+static ct_status check(const char *what, const void *given, const char *limit_name, double limit)
 {
     if (ct_error_code() != CT_OK)
         return ct_error_code();
-    if (!module)
+    if (!given)
         return ct_error_set(CT_ERROR_NULL, "%s: the module is NULL", what);
     if (!(limit >= 0))
         return ct_error_set(CT_ERROR_ARGUMENT, "%s: %s must not be negative: %g", what, limit_name, limit);
     return CT_OK;
 }
 
+/* The same for n loose tensors. */
+static ct_status check_loose(const char *what, ct_tensor *const *tensors, int64_t n, const char *limit_name,
+                             double limit)
+{
+    ct_status status = check(what, "", limit_name, limit);
+    if (status == CT_OK && n < 0)
+        status = ct_error_set(CT_ERROR_ARGUMENT, "%s: %lld tensors", what, (long long)n);
+    if (status == CT_OK && n > 0 && !tensors)
+        status = ct_error_set(CT_ERROR_NULL, "%s: the tensors are NULL", what);
+    for (int64_t i = 0; status == CT_OK && i < n; i++)
+        if (!tensors[i])
+            status = ct_error_set(CT_ERROR_NULL, "%s: tensor %lld is NULL", what, (long long)i);
+    return status;
+}
+
 CT_OPTIONS_INIT(ct_clip_options)
+
+static double clip_norm(const char *what, ct_tensor *const *tensors, int64_t n, double max_norm,
+                        const ct_clip_options *o)
+{
+    if (o->norm_type > 0)
+        return ct__clip_grad_norm(tensors, n, max_norm, o);
+    ct_error_set(CT_ERROR_ARGUMENT, "%s: norm_type must be above 0: %g", what, o->norm_type);
+    return NAN;
+}
 
 double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_options *options)
 {
     CT_READ_OPTIONS(ct_clip_options, o, options, "clip_grad_norm_");
     if (!o || check("clip_grad_norm_", module, "max_norm", max_norm) != CT_OK)
         return NAN;
-    if (!(o->norm_type > 0)) {
-        ct_error_set(CT_ERROR_ARGUMENT, "clip_grad_norm_: norm_type must be above 0: %g", o->norm_type);
-        return NAN;
-    }
     int64_t n;
     ct_tensor **parameters = parameters_of(module, &n);
-    double norm = parameters ? ct__clip_grad_norm(parameters, n, max_norm, o) : NAN;
+    double norm = parameters ? clip_norm("clip_grad_norm_", parameters, n, max_norm, o) : NAN;
     free(parameters);
     return norm;
+}
+
+double ct_clip_grad_norm_of_(ct_tensor *const *tensors, int64_t n, double max_norm, const ct_clip_options *options)
+{
+    CT_READ_OPTIONS(ct_clip_options, o, options, "clip_grad_norm_of_");
+    bool good = o && check_loose("clip_grad_norm_of_", tensors, n, "max_norm", max_norm) == CT_OK;
+    return good ? clip_norm("clip_grad_norm_of_", tensors, n, max_norm, o) : NAN;
 }
 
 ct_status ct_clip_grad_value_(ct_module *module, double clip_value)
@@ -159,4 +186,10 @@ ct_status ct_clip_grad_value_(ct_module *module, double clip_value)
     ct_status status = parameters ? change_all(parameters, n, 1, clip_value) : ct_error_code();
     free(parameters);
     return status;
+}
+
+ct_status ct_clip_grad_value_of_(ct_tensor *const *tensors, int64_t n, double clip_value)
+{
+    ct_status status = check_loose("clip_grad_value_of_", tensors, n, "clip_value", clip_value);
+    return status == CT_OK ? change_all(tensors, n, 1, clip_value) : status;
 }

@@ -56,6 +56,8 @@ ct_status ct__module_exchange_buffers(ct_module *module, ct_tensor **tensors, in
 /* Between begin and end all modules compute in evaluation on this thread. */
 void ct__evaluation_begin(void);
 void ct__evaluation_end(void);
+/* Between begin and not begin the running statistics of the batch norms in module are plain means over the batches since. */
+void ct__batch_norms_mean(ct_module *module, bool begin);
 /* What it trains. */
 ct_module *ct__optimizer_module(const ct_optimizer *optimizer);
 /* Adds the bias [n] of a weight with these fans. */

@@ -28,6 +28,7 @@ const ct__option ct__optimizer_options[CT__OPTIONS] = {
     OPTION(maximize, CT__FLAG, 2),
     OPTION(centered, CT__FLAG, 2),
     OPTION(momentum_form, CT__FORM, 3),
+    OPTION(amsgrad, CT__FLAG, 2),
 };
 /* clang-format on */
 #define EACH_OPTION(option) \

@@ -46,7 +46,7 @@ typedef struct ct__option {
     double below;
 } ct__option;
 
-#define CT__OPTIONS 15
+#define CT__OPTIONS 16
 extern const ct__option ct__optimizer_options[CT__OPTIONS];
 double ct__option_get(const ct_optimizer_options *options, const ct__option *option);
 void ct__option_set(ct_optimizer_options *options, const ct__option *option, double value);

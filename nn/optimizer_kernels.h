@@ -40,8 +40,8 @@ CT_CLONES static void NAME(sgd)(const ct_update *u)
     }
 }
 
-/* p *= shrink;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
- * p -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps) */
+/* p *= shrink;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  amsgrad: w = max(w, v), otherwise w = v;
+ * p -= lr / (1 - beta1^t) m / (sqrt(w) / sqrt(1 - beta2^t) + eps) */
 CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double decoupled)
 {
     const ct_optimizer_options *o = u->options;
@@ -53,11 +53,14 @@ CT_CLONES static void NAME(adam_step)(const ct_update *u, double l2, double deco
     const REAL root = (REAL)(1 / sqrt(1 - pow(o->beta2, (double)u->step)));
     const REAL *restrict gradient = u->gradient;
     REAL *restrict p = u->parameter, *restrict m = u->states[0], *restrict v = u->states[1];
+    REAL *restrict most = o->amsgrad ? u->states[2] : NULL;
     for (int64_t i = 0; i < u->n; i++) {
-        REAL shrunk = p[i] * shrink, g = NAME(penalised)(sign * gradient[i], shrunk, decay, l1);
+        REAL shrunk = p[i] * shrink, g = NAME(penalised)(sign * gradient[i], shrunk, decay, l1), w;
         m[i] = beta1 * m[i] + rest1 * g;
-        v[i] = beta2 * v[i] + rest2 * (g * g);
-        p[i] = shrunk - rate * m[i] / (REAL_SQRT(v[i]) * root + eps);
+        w = v[i] = beta2 * v[i] + rest2 * (g * g);
+        if (most)
+            w = most[i] = most[i] > w ? most[i] : w;
+        p[i] = shrunk - rate * m[i] / (REAL_SQRT(w) * root + eps);
     }
 }
 

@@ -53,6 +53,11 @@ static int of_rmsprop(const ct_optimizer_options *options)
     return 1 + options->centered + with_momentum(options);
 }
 
+static int of_adam(const ct_optimizer_options *options)
+{
+    return 2 + options->amsgrad;
+}
+
 static int one(const ct_optimizer_options *options)
 {
     (void)options;
@@ -73,15 +78,15 @@ const ct_optimizer_rule ct_rule_sgd = {.name = "sgd",
 const ct_optimizer_rule ct_rule_adam = {.name = "adam",
                                         .defaults =
                                             CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8),
-                                        .states = two,
+                                        .states = of_adam,
                                         .update = adam,
-                                        .takes = "beta1 beta2 eps"};
+                                        .takes = "beta1 beta2 eps amsgrad"};
 const ct_optimizer_rule ct_rule_adamw = {
     .name = "adamw",
     .defaults = CT_RULE_DEFAULTS(.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01),
-    .states = two,
+    .states = of_adam,
     .update = adamw,
-    .takes = "beta1 beta2 eps",
+    .takes = "beta1 beta2 eps amsgrad",
 };
 const ct_optimizer_rule ct_rule_rmsprop = {.name = "rmsprop",
                                            .defaults = CT_RULE_DEFAULTS(.lr = 1e-2, .beta2 = 0.99, .eps = 1e-8),

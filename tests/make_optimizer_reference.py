@@ -5,7 +5,7 @@ schedules make of a learning rate of 1, and what its averages make of the weight
 It was written with PyTorch 2.15.0 from PyPI. The file holds "start" [6], "gradients" [20,6]; for each case of
 test_optimizer.c, "<case>" [20,6]: the weights after each step; for each of test_schedule.c, "schedule.<case>" [40]: the rate
 before each step of the schedule; "measures" [40]: what those that listen are told; "average.<decay>" [20,6] of the weights of
-sgd_dampening.
+sgd_dampening; "bn.samples" [10,3] with "bn.mean" and "bn.var" [3], as update_bn() has them.
 
 usage: make_optimizer_reference.py OUTPUT
 """
@@ -26,6 +26,9 @@ CASES = [
     ("sgd_plain_maximize", torch.optim.SGD, dict(lr=0.1, weight_decay=0.02, maximize=True)),
     ("adam_maximize", torch.optim.Adam, dict(lr=0.05, weight_decay=0.1, maximize=True)),
     ("adamw_maximize", torch.optim.AdamW, dict(lr=0.05, weight_decay=0.1, maximize=True)),
+    ("adam_amsgrad", torch.optim.Adam, dict(lr=0.05, amsgrad=True)),
+    ("adamw_amsgrad", torch.optim.AdamW,
+     dict(lr=0.05, betas=(0.8, 0.6), eps=1e-3, weight_decay=0.1, maximize=True, amsgrad=True)),
     ("rmsprop_centered", torch.optim.RMSprop, dict(lr=0.02, centered=True)),
     ("rmsprop_all", torch.optim.RMSprop,
      dict(lr=0.02, alpha=0.9, centered=True, momentum=0.5, weight_decay=0.1, maximize=True)),
@@ -125,6 +128,16 @@ def averages(rows, decay):
     return found
 
 
+def batch_norm_statistics():
+    """Ten samples of three features, and the mean and variance that update_bn() makes of them in batches of four."""
+    samples = [[gradient(i, k) + k for k in range(3)] for i in range(10)]
+    norm = torch.nn.BatchNorm1d(3)
+    norm(torch.ones(2, 3))
+    torch.optim.swa_utils.update_bn([torch.tensor(samples[i:i + 4]) for i in (0, 4, 8)], norm)
+    return {"bn.samples": ([10, 3], [x for row in samples for x in row]), "bn.mean": ([3], norm.running_mean.tolist()),
+            "bn.var": ([3], norm.running_var.tolist())}
+
+
 def save(path, tensors):
     """name -> (shape, numbers) as .safetensors."""
     header, data = {}, b""
@@ -156,6 +169,7 @@ def main():
     rows = [numbers[i:i + WEIGHTS] for i in range(0, len(numbers), WEIGHTS)]
     for decay in (0, 0.9):
         tensors[f"average.{decay}"] = flat(averages(rows, decay))
+    tensors.update(batch_norm_statistics())
     save(sys.argv[1], tensors)
 
 

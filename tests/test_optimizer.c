@@ -80,6 +80,27 @@ START_TEST(gradients_below_the_norm_stay)
 }
 END_TEST
 
+START_TEST(gradients_of_loose_tensors)
+{
+    ct_module *m = with_gradients(CT_FLOAT64, 1);
+    ct_tensor *a = ct_module_get(m, "a"), *b = ct_module_get(m, "b"), *c = ct_module_get(m, "c");
+    ck_assert_double_eq_tol(ct_clip_grad_norm_of_(CT_TENSORS(a, b, c), 2.5, .norm_type = 1), 23, 1e-12);
+    expect_scaled(m, 2.5 / (23 + 1e-6));
+    ck_assert_int_eq(ct_clip_grad_value_of_(CT_TENSORS(b), 0.5), CT_OK);
+    ck_assert_double_eq(ct_get(ct_grad_of(b), CT_SHAPE(0)), 0.5);
+    ck_assert(ct_clip_grad_norm_of_(NULL, 0, 1) == 0);
+    ck_assert(isnan(ct_clip_grad_norm_of_(CT_TENSORS(a, NULL), 1)));
+    expect_failure(CT_ERROR_NULL, "clip_grad_norm_of_: tensor 1 is NULL");
+    ck_assert(isnan(ct_clip_grad_norm_of_(CT_TENSORS(a), 1, .norm_type = 0)));
+    expect_failure(CT_ERROR_ARGUMENT, "clip_grad_norm_of_: norm_type must be above 0: 0");
+    ck_assert_int_eq(ct_clip_grad_value_of_(NULL, 1, 1), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "clip_grad_value_of_: the tensors are NULL");
+    ck_assert_int_eq(ct_clip_grad_value_of_(CT_TENSORS(a), -1), CT_ERROR_ARGUMENT);
+    expect_failure(CT_ERROR_ARGUMENT, "clip_grad_value_of_: clip_value must not be negative: -1");
+    ct_module_free(m);
+}
+END_TEST
+
 START_TEST(norms_do_not_overflow)
 {
     ct_module *m = with_gradients(CT_FLOAT64, 1e200);
@@ -240,6 +261,10 @@ static const struct rule_case {
      GIVEN(.lr = 0.1, .momentum = 0.8, .nesterov = true, .weight_decay = 0.02, .maximize = true)},
     {"sgd_plain_maximize", &ct_rule_sgd, GIVEN(.lr = 0.1, .weight_decay = 0.02, .maximize = true)},
     {"adam_maximize", &ct_rule_adam, GIVEN(.lr = 0.05, .weight_decay = 0.1, .maximize = true)},
+    {"adam_amsgrad", &ct_rule_adam, GIVEN(.lr = 0.05, .amsgrad = true)},
+    {"adamw_amsgrad", &ct_rule_adamw,
+     GIVEN(.lr = 0.05, .beta1 = 0.8, .beta2 = 0.6, .eps = 1e-3, .weight_decay = 0.1, .maximize = true,
+           .amsgrad = true)},
     {"adamw_maximize", &ct_rule_adamw, GIVEN(.lr = 0.05, .weight_decay = 0.1, .maximize = true)},
     {"rmsprop_centered", &ct_rule_rmsprop, GIVEN(.lr = 0.02, .centered = true)},
     {"rmsprop_all", &ct_rule_rmsprop,
@@ -317,6 +342,7 @@ START_TEST(options_that_would_not_count_are_refused)
         {&ct_rule_adam, GIVEN(.momentum = 0.9), "optimizer adam: has no option momentum"},
         {&ct_rule_nadam, GIVEN(.momentum = 0.9), "has no option momentum"},
         {&ct_rule_adam, GIVEN(.nesterov = true), "has no option nesterov"},
+        {&ct_rule_nadam, GIVEN(.amsgrad = true), "has no option amsgrad"},
         {&ct_rule_sgd, GIVEN(.centered = true), "has no option centered"},
         {&ct_rule_sgd, GIVEN(.eps = 1e-8), "has no option eps"},
         {&ct_rule_adam, GIVEN(.lr_decay = 0.1), "has no option lr_decay"},
@@ -710,6 +736,7 @@ Suite *ct_suite_optimizer(void)
     TCase *t = case_without_error("clipping");
     tcase_add_loop_test(t, gradients_are_scaled_to_the_norm, 0, 2);
     tcase_add_loop_test(t, gradients_below_the_norm_stay, 0, 2);
+    tcase_add_test(t, gradients_of_loose_tensors);
     tcase_add_test(t, norms_do_not_overflow);
     tcase_add_test(t, norms_are_summed_in_double);
     tcase_add_test(t, gradients_that_share_elements_are_scaled_once);

@@ -1,6 +1,7 @@
 /* Schedules and averages, against PyTorch's numbers (make_optimizer_reference.py) and by hand. */
 #include "training_checks.h"
 #include "suites.h"
+#include "tensor_checks.h"
 #include <math.h>
 #include <string.h>
 
@@ -234,6 +235,41 @@ START_TEST(averages_agree_with_pytorch)
 }
 END_TEST
 
+/* In training the norm has another momentum, and statistics that are no numbers; one that is in evaluation keeps its own. */
+START_TEST(statistics_of_batch_norms)
+{
+    ct_tensor_file *file = ct_safetensors_load(TEST_DATA "/optimizer_reference.safetensors");
+    ct_tensor *samples = ct_tensor_file_get(file, "bn.samples");
+    ct_module *m = ct_module_new(CT_FLOAT64), *inner = ct_sequential_new(m, "inner");
+    ct_module *norm = ct_batch_norm_new(inner, "bn", 3, .momentum = 0.3),
+              *frozen = ct_batch_norm_new(inner, "frozen", 3);
+    ct_module_train(frozen, false);
+    ct_fill_(ct_module_get(norm, "running_mean"), NAN);
+    ct_dataset *d = ct_dataset_new(samples, ct_zeros(CT_INT64, CT_SHAPE(10)), .dtype = CT_FLOAT64);
+    ct_batches *batches = ct_batches_new(d, .size = 4);
+    for (int twice = 0; twice < 2; twice++) {
+        ct_module_train(m, false);
+        ct_module_train(frozen, false);
+        ck_assert_int_eq(ct_update_bn(batches, ct_module_forward, m, m), CT_OK);
+        ck_assert(!ct_module_training(m) && !ct_module_training(norm));
+        expect_close(ct_module_get(norm, "running_mean"), ct_tensor_file_get(file, "bn.mean"), 1e-14);
+        expect_close(ct_module_get(norm, "running_var"), ct_tensor_file_get(file, "bn.var"), 1e-14);
+    }
+    ct_module_train(m, true);
+    ct_tensor *before = ct_clone(ct_module_get(norm, "running_mean"));
+    ct_forward(norm, ct_ones(CT_FLOAT64, CT_SHAPE(2, 3)));
+    expect_close(ct_module_get(norm, "running_mean"), ct_add_scalar(ct_mul_scalar(before, 0.7), 0.3), 1e-15);
+    ck_assert_int_eq(ct_update_bn(batches, NULL, m, m), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "update_bn: the model is NULL");
+    ck_assert_int_eq(ct_update_bn(NULL, ct_module_forward, m, m), CT_ERROR_NULL);
+    ct_error_clear();
+    ct_batches_free(batches);
+    ct_dataset_free(d);
+    ct_module_free(m);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
 START_TEST(averages_refuse)
 {
     ct_module *m = ct_module_new(CT_FLOAT32);
@@ -290,6 +326,7 @@ Suite *ct_suite_schedule(void)
     t = case_without_error("averages");
     tcase_add_test(t, running_averages);
     tcase_add_test(t, averages_agree_with_pytorch);
+    tcase_add_test(t, statistics_of_batch_norms);
     tcase_add_test(t, averages_refuse);
     tcase_add_test(t, large_parameters_are_exchanged_whole);
     suite_add_tcase(suite, t);

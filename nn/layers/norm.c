@@ -7,6 +7,7 @@ typedef struct norm {
     int64_t shape[CT_MAX_RANK]; /* of weight and bias */
     int64_t groups;
     bool affine, bias, running;
+    int64_t mean_over;    /* of a mean over batches that is being made, batches with the next one; 0: none is */
     ct_norm_options call; /* of the operation */
 } norm;
 
@@ -38,11 +39,13 @@ static ct_tensor *bias_of(const ct_module *module)
 
 static ct_tensor *batch_norm(ct_module *module, ct_tensor *x)
 {
-    const norm *n = ct_module_self(module);
+    norm *n = ct_module_self(module);
     ct_norm_options call = n->call;
     call.running_mean = ct_module_get(module, "running_mean");
     call.running_var = ct_module_get(module, "running_var");
     call.evaluation = n->running && !ct_module_training(module);
+    if (n->mean_over > 0)
+        call.momentum = 1 / (double)n->mean_over++;
     return ct_batch_norm(x, weight_of(module), bias_of(module), &call);
 }
 
@@ -149,6 +152,30 @@ ct_module *ct_instance_norm_new(ct_module *module, const char *name, int64_t cha
         return NULL;
     CT_OPTIONS(ct_norm_layer_options, all, .eps = o->eps, .affine = o->affine);
     return norm_new(module, name, &instance_norm_layer, &channels, 1, &all, 1);
+}
+
+/* ---- statistics of a whole data set ---- */
+
+/* A norm that is in evaluation keeps what it has. */
+static void begin_mean(ct_module *module)
+{
+    norm *n = ct_module_self(module);
+    if (!n->running || !ct_module_training(module))
+        return;
+    n->mean_over = 1;
+    ct_fill_(ct_module_get(module, "running_mean"), 0);
+    ct_fill_(ct_module_get(module, "running_var"), 1);
+}
+
+void ct__batch_norms_mean(ct_module *module, bool begin)
+{
+    bool here = ct_module_layer(module) == &batch_norm_layer;
+    if (here && begin)
+        begin_mean(module);
+    else if (here)
+        ((norm *)ct_module_self(module))->mean_over = 0;
+    for (int64_t i = 0; i < ct_module_children(module); i++)
+        ct__batch_norms_mean(ct_module_child(module, i), begin);
 }
 
 /* ---- across channels ---- */

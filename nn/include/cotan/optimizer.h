@@ -38,6 +38,7 @@ typedef struct CT_BY_NAME ct_optimizer_options {
     double l1;             /* >= 0: times the parameter's sign, added to the gradient */
     double initial_accumulator_value; /* adagrad, >= 0: what the sum of squares begins with */
     ct_momentum_form momentum_form;   /* sgd */
+    bool amsgrad; /* adam, adamw: divides by the largest mean square so far; Reddi, Kale, Kumar 2018 */
 } ct_optimizer_options;
 #define CT_DEFAULTS_ct_optimizer_options                                                                      \
     .lr = CT_UNSET, .momentum = CT_UNSET, .weight_decay = CT_UNSET, .beta1 = CT_UNSET, .beta2 = CT_UNSET,     \
@@ -77,7 +78,7 @@ typedef struct ct_optimizer_rule {
  * maximize. */
 /* lr 1e-3; momentum, dampening, nesterov, momentum_form */
 CT_API extern const ct_optimizer_rule ct_rule_sgd;
-/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; Kingma & Ba 2015. adamw: with weight_decay 0.01; Loshchilov & Hutter 2019 */
+/* lr 1e-3, beta1 0.9, beta2 0.999, eps 1e-8; amsgrad; Kingma & Ba 2015. adamw: with weight_decay 0.01; Loshchilov & Hutter 2019 */
 CT_API extern const ct_optimizer_rule ct_rule_adam, ct_rule_adamw;
 /* lr 1e-2, beta2 (PyTorch's alpha) 0.99, eps 1e-8; momentum, centered; Hinton 2012 */
 CT_API extern const ct_optimizer_rule ct_rule_rmsprop;
@@ -145,8 +146,12 @@ CT_API void ct_clip_options_init(ct_clip_options *options, size_t size);
  * difficulty of training recurrent neural networks", 2013, section 3.2. NaN with an error, which changes nothing: NULL,
  * argument (max_norm or norm_type), state (the norm is not finite), memory, and one that is pending. options may be NULL. */
 CT_API double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_options *options);
+/* The same for the gradients of n tensors of no module. Error (NULL): one of them. */
+CT_API double ct_clip_grad_norm_of_(ct_tensor *const *tensors, int64_t n, double max_norm,
+                                    const ct_clip_options *options);
 /* Puts each element of the gradients that is beyond -clip_value..clip_value onto that bound. Errors: NULL, argument, memory. */
 CT_API ct_status ct_clip_grad_value_(ct_module *module, double clip_value);
+CT_API ct_status ct_clip_grad_value_of_(ct_tensor *const *tensors, int64_t n, double clip_value);
 
 /* ---- schedules ---- */
 
@@ -288,6 +293,10 @@ CT_API int64_t ct_average_count(const ct_average *average); /* updates so far */
 /* Exchanges the parameters' values and the averages': the model then computes with the averages, until a second call puts both back.
  * Errors: as above, and state (no update yet). */
 CT_API ct_status ct_average_exchange(ct_average *average);
+/* Gives the module's batch norms the statistics of the whole data set under the weights that it has now: the running mean and variance
+ * begin anew and become the plain means over the batches, without recording. As torch.optim.swa_utils.update_bn; after
+ * ct_average_exchange(), whose weights no batch has been through. Errors: NULL, memory, those of the model; then what ran stays. */
+CT_API ct_status ct_update_bn(ct_batches *batches, ct_model forward, void *model, ct_module *module);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_optimizer_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_optimizer_new, ct_optimizer_options, __VA_ARGS__, ))
@@ -295,6 +304,8 @@ CT_API ct_status ct_average_exchange(ct_average *average);
 #define ct_optimizer_step(optimizer) ct_optimizer_step_at(CT_HERE, optimizer)
 #define ct_optimizer_set_lr(optimizer, lr) ct_at_status(CT_HERE, ct_optimizer_set_lr(optimizer, lr))
 #define ct_clip_grad_norm_(...) ct_at_value(CT_HERE, CT_WITH2(ct_clip_grad_norm_, ct_clip_options, __VA_ARGS__, ))
+#define ct_clip_grad_norm_of_(...) ct_at_value(CT_HERE, CT_WITH3(ct_clip_grad_norm_of_, ct_clip_options, __VA_ARGS__, ))
+#define ct_clip_grad_value_of_(...) ct_at_status(CT_HERE, ct_clip_grad_value_of_(__VA_ARGS__))
 #define ct_clip_grad_value_(module, clip_value) ct_at_status(CT_HERE, ct_clip_grad_value_(module, clip_value))
 #define ct_optimizer_of(...) ct_at_object(CT_HERE, CT_WITH3(ct_optimizer_of, ct_optimizer_options, __VA_ARGS__, ))
 #define ct_optimizer_group(...) ct_at_status(CT_HERE, CT_WITH2(ct_optimizer_group, ct_optimizer_options, __VA_ARGS__, ))
@@ -307,6 +318,7 @@ CT_API ct_status ct_average_exchange(ct_average *average);
 #define ct_running_average_add(average, x) ct_at_value(CT_HERE, ct_running_average_add(average, x))
 #define ct_average_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_average_new, ct_average_options, __VA_ARGS__, ))
 #define ct_average_update(average) ct_at_status(CT_HERE, ct_average_update(average))
+#define ct_update_bn(...) ct_at_status(CT_HERE, ct_update_bn(__VA_ARGS__))
 #define ct_average_exchange(average) ct_at_status(CT_HERE, ct_average_exchange(average))
 #endif
 
