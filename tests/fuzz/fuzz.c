@@ -1,0 +1,311 @@
+/* Hostile files for each reader: libFuzzer changes files, and what a reader does with them is looked at here. COTAN_FUZZ names the reader;
+ * COTAN_FUZZ_SEEDS a folder into which good files of it are written first, where no file in tests/data is one.
+ *
+ * Invariant that is tested, beside what the sanitizers see: a reader gives all of a result, or an error and nothing: no tensor is left
+ * behind, and what it should have read into is as it was. */
+#include "../../docs/cli/cli.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int errors; /* the standard error, which libFuzzer closes for what cotan diff says */
+
+/* Ends the run, which libFuzzer then reports with the input. */
+static void require(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    dprintf(errors, "%s: %s: %s\n", getenv("COTAN_FUZZ"), what, ct_error_message());
+    abort();
+}
+
+/* A path in the folder of the seeds, or another; lasts until the fourth call after. */
+static const char *in(const char *folder, const char *name)
+{
+    static char paths[4][512];
+    static int turn;
+    char *path = paths[turn++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+/* The input, in memory, and a file that is written in between. */
+static char input[64], scratch[64];
+static int input_file;
+
+static void remove_scratch(void)
+{
+    remove(scratch);
+}
+
+static void make_files(void)
+{
+    input_file = memfd_create("input", 0);
+    snprintf(input, sizeof input, "/proc/self/fd/%d", input_file);
+    snprintf(scratch, sizeof scratch, "/dev/shm/cotan-fuzz-%d", (int)getpid());
+    atexit(remove_scratch);
+}
+
+/* ---- single tensors ---- */
+
+static bool same_bits(ct_tensor *a, ct_tensor *b)
+{
+    a = ct_contiguous(a), b = ct_contiguous(b);
+    size_t bytes = (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a));
+    return ct_dtype_of(a) == ct_dtype_of(b) && ct_numel(a) == ct_numel(b) &&
+           (bytes == 0 || memcmp(ct_data(a), ct_data(b), bytes) == 0);
+}
+
+/* All elements can be read. */
+static void look_at(ct_tensor *t)
+{
+    require((t != NULL) == (ct_error_code() == CT_OK), "a result and an error, or neither");
+    require(!t || ct_sum(ct_cast(t, CT_FLOAT64)), "the elements");
+}
+
+static void read_npy(void)
+{
+    ct_tensor *t = ct_npy_load(input);
+    look_at(t);
+    if (t)
+        require(ct_npy_save(scratch, t) == CT_OK && same_bits(t, ct_npy_load(scratch)), "written and read again");
+}
+
+static void read_csv(void)
+{
+    look_at(ct_csv_load(input));
+    ct_error_clear();
+    ct_dataset_free(ct_dataset_from_csv(input));
+}
+
+static void seed_csv(const char *folder)
+{
+    FILE *f = fopen(in(folder, "numbers.csv"), "w");
+    fputs("1,-2.5e3,0\n0x1p3, nan,1\n\"7\",inf,2\n", f);
+    fclose(f);
+}
+
+static void read_idx(void)
+{
+    look_at(ct_idx_load(input));
+}
+
+static void seed_idx(const char *folder)
+{
+    static const unsigned char bytes[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6},
+                               floats[] = {0, 0, 13, 1, 0, 0, 0, 1, 63, 128, 0, 0};
+    FILE *f = fopen(in(folder, "bytes.idx"), "w"), *g = fopen(in(folder, "floats.idx"), "w");
+    fwrite(bytes, 1, sizeof bytes, f);
+    fwrite(floats, 1, sizeof floats, g);
+    fclose(f);
+    fclose(g);
+}
+
+/* ---- files of tensors ---- */
+
+static void look_into(ct_tensor_file *file)
+{
+    require((file != NULL) == (ct_error_code() == CT_OK), "a file and an error, or neither");
+    for (int64_t i = 0; i < ct_tensor_file_count(file); i++)
+        look_at(ct_tensor_file_get(file, ct_tensor_file_name(file, i)));
+    ct_tensor_file_free(file);
+}
+
+static void read_npz(void)
+{
+    look_into(ct_npz_load(input));
+}
+
+static void read_safetensors(void)
+{
+    look_into(ct_safetensors_load(input));
+}
+
+/* ---- what is trained ---- */
+
+typedef struct training {
+    ct_module *module;
+    ct_optimizer *optimizer;
+    ct_average *average;
+    ct_dataset *data;
+} training;
+
+static training begin_training(void)
+{
+    training t = {.module = ct_module_new(CT_FLOAT32)};
+    ct_seed(1);
+    ct_linear_new(t.module, "fc", 3, 4);
+    ct_batch_norm_new(t.module, "bn", 4);
+    ct_linear_new(t.module, "out", 4, 2);
+    t.optimizer = ct_optimizer_new(t.module, &ct_rule_nadam, .lr = 0.01);
+    ct_optimizer_schedule(t.optimizer, CT_SCHEDULE_PLATEAU(0.5, 2, 1e-4), .epochs = 3);
+    t.average = ct_average_new(t.module, .decay = 0.9);
+    t.data = ct_dataset_new(ct_ones(CT_FLOAT32, CT_SHAPE(4, 3)), ct_zeros(CT_INT64, CT_SHAPE(4)));
+    return t;
+}
+
+static void end_training(training t)
+{
+    ct_dataset_free(t.data);
+    ct_average_free(t.average);
+    ct_optimizer_free(t.optimizer);
+    ct_module_free(t.module);
+}
+
+static ct_status fit(training t, const char *checkpoint, int64_t epochs)
+{
+    return ct_fit(ct_module_forward, t.module, t.optimizer, t.data, .epochs = epochs, .batch_size = 2,
+                  .average = t.average, .early_stopping = 5, .checkpoint = checkpoint, .output = NULL);
+}
+
+static void load_weights(training t)
+{
+    ct_module_load(t.module, input);
+}
+
+static void load_part(training t)
+{
+    ct_error_clear();
+    ct_module_load(t.module, input, .partial = true, .cast = true, CT_RENAME("model.*", "*"));
+}
+
+static void load_optimizer(training t)
+{
+    ct_optimizer_load(t.optimizer, input);
+}
+
+/* No epoch: reads the checkpoint alone. */
+static void load_checkpoint(training t)
+{
+    char link[96];
+    snprintf(link, sizeof link, "%s.safetensors", scratch);
+    remove(link);
+    require(symlink(input, link) == 0, "the checkpoint's name");
+    fit(t, scratch, 0);
+    remove(link);
+}
+
+/* The weights that a fresh training has, and after load has been called on it; they may differ only if that has succeeded. */
+static void look_at_training(void (*load)(training t))
+{
+    training t = begin_training();
+    ct_tensor *before[16];
+    int64_t n = ct_module_count(t.module);
+    for (int64_t i = 0; i < n; i++)
+        before[i] = ct_clone(ct_detach(ct_module_tensor(t.module, i)));
+    load(t);
+    bool failed = ct_error_code() != CT_OK;
+    ct_error_clear();
+    for (int64_t i = 0; i < n && failed; i++)
+        require(same_bits(before[i], ct_detach(ct_module_tensor(t.module, i))),
+                "weights changed by a file that was refused");
+    end_training(t);
+}
+
+static void read_weights(void)
+{
+    look_at_training(load_weights);
+    look_at_training(load_part);
+}
+
+static void read_optimizer(void)
+{
+    look_at_training(load_optimizer);
+}
+
+static void read_checkpoint(void)
+{
+    look_at_training(load_checkpoint);
+}
+
+static void seed_training(const char *folder)
+{
+    training t = begin_training();
+    require(fit(t, in(folder, "checkpoint"), 2) == CT_OK, "a training");
+    ct_optimizer_schedule(t.optimizer, CT_SCHEDULE_PLATEAU(0.5, 2, 1e-4), .epochs = 3);
+    require(ct_module_save(t.module, in(folder, "weights")) == CT_OK &&
+                ct_optimizer_save(t.optimizer, in(folder, "optimizer")) == CT_OK,
+            "seeds");
+    end_training(t);
+}
+
+/* ---- traces, as cotan diff reads them ---- */
+
+static void read_trace(void)
+{
+    char *words[] = {input, scratch};
+    arguments given = {.command = "diff", .words = words, .n_words = 2};
+    diff_command.run(&given);
+    words[1] = words[0];
+    diff_command.run(&given);
+    fflush(stdout);
+}
+
+static void write_trace(const char *path)
+{
+    ct_tensor *a = ct_name(ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(2, 3)), true), "a");
+    ct_trace_begin();
+    ct_backward(ct_sum(ct_tanh(ct_mul(a, a))));
+    ct_trace_log *trace = ct_trace_end();
+    FILE *f = fopen(path, "w");
+    require(ct_trace_write_json(trace, f) == CT_OK, "a trace");
+    fclose(f);
+    ct_trace_free(trace);
+}
+
+static void seed_trace(const char *folder)
+{
+    write_trace(in(folder, "trace.json"));
+    write_trace(scratch);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    void (*read)(void);
+    void (*seed)(const char *folder); /* NULL: tests/data has files */
+} readers[] = {
+    {"npy", read_npy, NULL},
+    {"npz", read_npz, NULL},
+    {"csv", read_csv, seed_csv},
+    {"idx", read_idx, seed_idx},
+    {"safetensors", read_safetensors, seed_training},
+    {"weights", read_weights, seed_training},
+    {"optimizer", read_optimizer, seed_training},
+    {"checkpoint", read_checkpoint, seed_training},
+    {"trace", read_trace, seed_trace},
+};
+static size_t reader;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    const char *name = getenv("COTAN_FUZZ"), *seeds = getenv("COTAN_FUZZ_SEEDS");
+    errors = dup(STDERR_FILENO);
+    make_files();
+    while (reader < sizeof readers / sizeof *readers && strcmp(readers[reader].name, name ? name : "") != 0)
+        reader++;
+    require(reader < sizeof readers / sizeof *readers, "COTAN_FUZZ names no reader");
+    ct_scope_open();
+    if (readers[reader].seed)
+        readers[reader].seed(seeds ? seeds : "/tmp");
+    ct_scope_close();
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    require(ftruncate(input_file, 0) == 0 && pwrite(input_file, data, size, 0) == (ssize_t)size, "the input");
+    ct_scope_open();
+    int64_t before = ct_memory_stats().live_tensors;
+    readers[reader].read();
+    ct_error_clear();
+    ct_scope_close();
+    require(ct_error_code() == CT_OK && ct_memory_stats().live_tensors == before, "tensors are left");
+    return 0;
+}
