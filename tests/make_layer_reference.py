@@ -84,6 +84,14 @@ class OtherAttention(Around):
         return self.layer(x, x[:-1, :, :3], x[:-1, :, :2])[0]
 
 
+class Hard(Around):
+    """Hardsigmoid and Hardswish, by their definition: the gradients of PyTorch's have 1/6 in float32."""
+
+    def forward(self, x):
+        y = (x / 6 + 0.5).clamp(0, 1)
+        return x * y if self.__dict__.get("times_x") else y
+
+
 class Decoder(Around):
     """Memory is x backwards; causal; the last key of the memory of sequence 0 is padding."""
 
@@ -124,6 +132,7 @@ CASES = {
     "dropout": (lambda: nn.Dropout(0.5), image),
     "dropout1d": (lambda: nn.Dropout1d(0.5), lambda: normal(2, 4, 9)),
     "dropout2d": (lambda: nn.Dropout2d(0.5), image),
+    "dropout3d": (lambda: nn.Dropout3d(0.5), lambda: normal(2, 4, 2, 3, 2)),
     "embedding": (lambda: nn.Embedding(7, 3), lambda: torch.randint(0, 7, (4, 5))),
     "embedding_padding": (lambda: nn.Embedding(7, 3, padding_idx=-5), lambda: torch.randint(0, 7, (4, 5))),
     "relu": (lambda: nn.ReLU(), image),
@@ -157,6 +166,26 @@ CASES = {
     "encoder_norm_first": (lambda: nn.TransformerEncoderLayer(4, 2, 6, activation="gelu", norm_first=True, batch_first=True,
                                                              layer_norm_eps=1e-3), sequence),
     "decoder": (lambda: Decoder(nn.TransformerDecoderLayer(4, 2, dim_feedforward=6)), sequence),
+    "unflatten": (lambda: nn.Unflatten(1, (2, -1)), image),
+    "pixel_shuffle": (lambda: nn.PixelShuffle(2), image),
+    "pixel_unshuffle": (lambda: nn.PixelUnshuffle(2), lambda: normal(2, 3, 4, 6)),
+    "upsample": (lambda: nn.Upsample(scale_factor=(2, 3)), image),
+    "upsample_linear": (lambda: nn.Upsample(size=(7, 4), mode="bilinear", align_corners=True), image),
+    "zero_pad2d": (lambda: nn.ZeroPad2d((1, 2, 0, 3)), image),
+    "constant_pad1d": (lambda: nn.ConstantPad1d((2, 1), 0.5), lambda: normal(2, 4, 9)),
+    "reflection_pad2d": (lambda: nn.ReflectionPad2d((1, 2, 3, 4)), image),
+    "replication_pad3d": (lambda: nn.ReplicationPad3d((1, 2, 3, 0, 0, 1)), lambda: normal(2, 2, 3, 4, 3)),
+    "hardsigmoid": (lambda: Hard(nn.Identity()), lambda: 3 * image()),
+    "hardswish": (lambda: Hard(nn.Identity(), times_x=True), lambda: 3 * image()),
+    "tanhshrink": (lambda: nn.Tanhshrink(), image),
+    "relu6": (lambda: nn.ReLU6(), lambda: 6 * image()),
+    "identity": (lambda: nn.Identity(), image),
+    "celu": (lambda: nn.CELU(0.5), image),
+    "hardshrink": (lambda: nn.Hardshrink(0.4), image),
+    "softshrink": (lambda: nn.Softshrink(0.4), image),
+    "threshold": (lambda: nn.Threshold(0.1, -2), image),
+    "softmin": (lambda: nn.Softmin(2), image),
+    "glu": (lambda: nn.GLU(1), image),
     "sequential": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(),
                                          nn.Sequential(nn.Linear(6 * 4 * 3, 5), nn.Tanh())), image),
 }

@@ -48,6 +48,15 @@ static ct_module *sequential(ct_module *m)
     CASE(avg_pool1d, ct_avg_pool1d_new(m, NULL, 3))                                                                  \
     CASE(avg_pool2d, ct_avg_pool2d_new(m, NULL, 3, .stride = 2, .padding = 1, .exclude_pad = true))                  \
     CASE(adaptive_avg_pool2d, ct_adaptive_avg_pool2d_new(m, NULL, 3, 4))                                             \
+    CASE(unflatten, ct_unflatten_new(m, NULL, 1, CT_SHAPE(2, -1)))                                                   \
+    CASE(pixel_shuffle, ct_pixel_shuffle_new(m, NULL, 2))                                                            \
+    CASE(pixel_unshuffle, ct_pixel_unshuffle_new(m, NULL, 2))                                                        \
+    CASE(upsample, ct_upsample_new(m, NULL, .scale = {2, 3}))                                                        \
+    CASE(upsample_linear, ct_upsample_new(m, NULL, .size = {7, 4}, .mode = CT_LINEAR, .align_corners = true))        \
+    CASE(zero_pad2d, ct_pad_new(m, NULL, CT_SHAPE(1, 2, 0, 3)))                                                      \
+    CASE(constant_pad1d, ct_pad_new(m, NULL, CT_SHAPE(2, 1), .value = 0.5))                                          \
+    CASE(reflection_pad2d, ct_pad_new(m, NULL, CT_SHAPE(1, 2, 3, 4), .mode = CT_PAD_REFLECT))                        \
+    CASE(replication_pad3d, ct_pad_new(m, NULL, CT_SHAPE(1, 2, 3, 0, 0, 1), .mode = CT_PAD_REPLICATE))               \
     CASE(flatten, ct_flatten_new(m, NULL, 1, -1))                                                                    \
     CASE(batch_norm1d, ct_batch_norm_new(m, NULL, 4))                                                                \
     CASE(batch_norm2d, ct_batch_norm_new(m, NULL, 4, .eps = 1e-3, .momentum = 0.3))                                  \
@@ -64,6 +73,7 @@ static ct_module *sequential(ct_module *m)
     CASE(dropout, ct_dropout_new(m, NULL, 0.5))                                                                      \
     CASE(dropout1d, ct_dropout1d_new(m, NULL, 0.5))                                                                  \
     CASE(dropout2d, ct_dropout2d_new(m, NULL, 0.5))                                                                  \
+    CASE(dropout3d, ct_dropout3d_new(m, NULL, 0.5))                                                                  \
     CASE(embedding, ct_embedding_new(m, NULL, 7, 3))                                                                 \
     CASE(embedding_padding, ct_embedding_new(m, NULL, 7, 3, .padding_idx = -5))                                      \
     CASE(relu, ct_relu_new(m, NULL))                                                                                 \
@@ -76,6 +86,17 @@ static ct_module *sequential(ct_module *m)
     CASE(sigmoid, ct_sigmoid_new(m, NULL))                                                                           \
     CASE(log_sigmoid, ct_log_sigmoid_new(m, NULL))                                                                   \
     CASE(softsign, ct_softsign_new(m, NULL))                                                                         \
+    CASE(hardsigmoid, ct_hardsigmoid_new(m, NULL))                                                                   \
+    CASE(hardswish, ct_hardswish_new(m, NULL))                                                                       \
+    CASE(tanhshrink, ct_tanhshrink_new(m, NULL))                                                                     \
+    CASE(relu6, ct_relu6_new(m, NULL))                                                                               \
+    CASE(identity, ct_identity_new(m, NULL))                                                                         \
+    CASE(celu, ct_celu_new(m, NULL, 0.5))                                                                            \
+    CASE(hardshrink, ct_hardshrink_new(m, NULL, 0.4))                                                                \
+    CASE(softshrink, ct_softshrink_new(m, NULL, 0.4))                                                                \
+    CASE(threshold, ct_threshold_new(m, NULL, 0.1, -2))                                                              \
+    CASE(softmin, ct_softmin_new(m, NULL, 2))                                                                        \
+    CASE(glu, ct_glu_new(m, NULL, 1))                                                                                \
     CASE(elu, ct_elu_new(m, NULL, 0.7))                                                                              \
     CASE(leaky_relu, ct_leaky_relu_new(m, NULL, 0.2))                                                                \
     CASE(softplus, ct_softplus_new(m, NULL, 2))                                                                      \
@@ -580,6 +601,7 @@ END_TEST
 
 START_TEST(layers_refuse)
 {
+    const int64_t two = 2;
     ct_module *m = ct_module_new(CT_FLOAT32);
 #define REFUSED(call, code, words)   \
     {                                \
@@ -596,13 +618,21 @@ START_TEST(layers_refuse)
     REFUSED(ct_max_pool2d_new(m, "a", 0), CT_ERROR_ARGUMENT, "max_pool2d_new: a kernel of 0")
     REFUSED(ct_max_pool2d_new(m, "a", 2, .indices = &(ct_tensor *){NULL}), CT_ERROR_ARGUMENT, "no place for indices")
     REFUSED(ct_adaptive_avg_pool2d_new(m, "a", 1, 0), CT_ERROR_ARGUMENT, "at least 1: 1, 0")
+    REFUSED(ct_pixel_shuffle_new(m, "a", 0), CT_ERROR_ARGUMENT, "pixel_shuffle_new: a factor of 0")
+    REFUSED(ct_unflatten_new(m, "a", 1, NULL, 1), CT_ERROR_NULL, "unflatten_new: the shape is NULL")
+    REFUSED(ct_unflatten_new(m, "a", 1, &two, 99), CT_ERROR_ARGUMENT, "or of too many")
+    REFUSED(ct_pad_new(m, "a", &two, -2), CT_ERROR_ARGUMENT, "pad_new: -2 amounts")
+    ct_module *unflatten = ct_unflatten_new(m, "unflatten", 2, CT_SHAPE(2, 2));
+    REFUSED(ct_forward(unflatten, ct_ones(CT_FLOAT32, CT_SHAPE(2, 4))), CT_ERROR_ARGUMENT,
+            "unflatten: there is no axis 2 in a tensor of rank 2")
+    REFUSED(ct_forward(unflatten, ct_ones(CT_FLOAT32, CT_SHAPE(1, 2, 5))), CT_ERROR_SHAPE, "reshape: ")
     REFUSED(ct_prelu_new(m, "a", 0), CT_ERROR_ARGUMENT, "prelu_new: 0 weights")
     REFUSED(ct_function_new(m, "a", NULL), CT_ERROR_NULL, "the function is NULL")
     REFUSED(ct_embedding_new(m, "a", 0, 2), CT_ERROR_ARGUMENT, "0 rows of 2")
     REFUSED(ct_conv3d_new(m, "a", 1, 1, 1, .kernel = {1, 2, -1}), CT_ERROR_ARGUMENT, "kernel -1")
     REFUSED(ct_sequential_new(m, ""), CT_ERROR_ARGUMENT, "must not be empty")
     REFUSED(ct_sequential_new(NULL, "a"), CT_ERROR_NULL, "the module is NULL")
-    ck_assert_int_eq(ct_module_children(m), 0);
+    ck_assert_int_eq(ct_module_children(m), 1);
     ct_module_free(m);
 }
 END_TEST

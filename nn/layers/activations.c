@@ -31,6 +31,20 @@ static ct_tensor *forward(ct_module *module, ct_tensor *x)
 #define WITH_ONE(operation, number) \
     ROW(operation, (ct_module * module, const char *name, double number), .with_one = ct_##operation, .a = number)
 
+/* ---- those that are another operation with numbers of its own ---- */
+
+static ct_tensor *softmin(ct_tensor *x, int axis)
+{
+    return ct_softmax(ct_neg(x), axis);
+}
+
+static ct_tensor *identity(ct_tensor *x)
+{
+    return x;
+}
+
+/* ---- the rows ---- */
+
 PLAIN(relu)
 PLAIN(gelu)
 PLAIN(gelu_tanh)
@@ -41,13 +55,25 @@ PLAIN(tanh)
 PLAIN(sigmoid)
 PLAIN(log_sigmoid)
 PLAIN(softsign)
+PLAIN(hardsigmoid)
+PLAIN(hardswish)
+PLAIN(tanhshrink)
 ALONG(softmax)
 ALONG(log_softmax)
+ALONG(glu)
 WITH_ONE(elu, alpha)
+WITH_ONE(celu, alpha)
+WITH_ONE(hardshrink, lambda)
+WITH_ONE(softshrink, lambda)
 WITH_ONE(leaky_relu, slope)
 WITH_ONE(softplus, beta)
 ROW(hardtanh, (ct_module * module, const char *name, double low, double high), .with_two = ct_hardtanh, .a = low,
     .b = high)
+ROW(threshold, (ct_module * module, const char *name, double threshold, double value), .with_two = ct_threshold,
+    .a = threshold, .b = value)
+ROW(relu6, (ct_module * module, const char *name), .with_two = ct_hardtanh, .a = 0, .b = 6)
+ROW(softmin, (ct_module * module, const char *name, int axis), .with_axis = softmin, .axis = axis)
+ROW(identity, (ct_module * module, const char *name), .function = identity)
 
 ct_module *ct_function_new(ct_module *module, const char *name, ct_unary function)
 {

@@ -49,3 +49,4 @@ static ct_module *dropout_new(ct_module *module, const char *name, const ct_laye
 DROPOUT(dropout, 0)
 DROPOUT(dropout1d, 1)
 DROPOUT(dropout2d, 2)
+DROPOUT(dropout3d, 3)

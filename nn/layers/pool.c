@@ -1,4 +1,4 @@
-/* Pooling and flattening: layers without parameters. */
+/* Pooling: layers without parameters. */
 #include "nn_internal.h"
 
 /* ---- windows ---- */
@@ -66,22 +66,4 @@ ct_module *ct_adaptive_avg_pool2d_new(ct_module *module, const char *name, int64
     ct_error_set(CT_ERROR_ARGUMENT, "adaptive_avg_pool2d_new: sizes must be at least 1: %lld, %lld", (long long)height,
                  (long long)width);
     return NULL;
-}
-
-/* ---- to one axis ---- */
-
-typedef struct axes {
-    int start, end;
-} axes;
-
-static ct_tensor *flatten_forward(ct_module *module, ct_tensor *x)
-{
-    const axes *a = ct_module_self(module);
-    return ct_flatten(x, a->start, a->end);
-}
-
-ct_module *ct_flatten_new(ct_module *module, const char *name, int start, int end)
-{
-    static const ct_layer layer = {.name = "flatten", .self_size = sizeof(axes), .forward = flatten_forward};
-    return ct_layer_new(module, name, &layer, &(axes){start, end});
 }

@@ -79,6 +79,17 @@ CT_API ct_module *ct_avg_pool2d_new(ct_module *module, const char *name, int64_t
 CT_API ct_module *ct_adaptive_avg_pool2d_new(ct_module *module, const char *name, int64_t height, int64_t width);
 /* Axes start..end become one; PyTorch's Flatten is 1, -1. */
 CT_API ct_module *ct_flatten_new(ct_module *module, const char *name, int start, int end);
+/* Axis becomes axes of that shape, of which one may be -1, the rest: ct_unflatten_new(net, NULL, 1, CT_SHAPE(3, -1)). */
+CT_API ct_module *ct_unflatten_new(ct_module *module, const char *name, int axis, const int64_t *shape, int rank);
+/* The operations of these names. */
+CT_API ct_module *ct_pixel_shuffle_new(ct_module *module, const char *name, int64_t factor);
+CT_API ct_module *ct_pixel_unshuffle_new(ct_module *module, const char *name, int64_t factor);
+/* ct_interpolate(): ct_upsample_new(net, NULL, .scale = {2}, .mode = CT_LINEAR). */
+CT_API ct_module *ct_upsample_new(ct_module *module, const char *name, const ct_interpolate_options *options);
+/* ct_pad(), PyTorch's ZeroPad, ConstantPad, ReflectionPad and ReplicationPad of any number of axes: ct_pad_new(net, NULL, CT_SHAPE(1, 1,
+ * 1, 1)). */
+CT_API ct_module *ct_pad_new(ct_module *module, const char *name, const int64_t *amounts, int n,
+                             const ct_pad_options *options);
 
 /* ---- normalisation ---- */
 
@@ -124,9 +135,10 @@ CT_API ct_module *ct_local_response_norm_new(ct_module *module, const char *name
 
 /* Each element is 0 with probability p in 0..1, the others are divided by 1 - p. */
 CT_API ct_module *ct_dropout_new(ct_module *module, const char *name, double p);
-/* Each channel as a whole: x [N, C, L] or [C, L]; x [N, C, H, W] or [C, H, W]. */
+/* Each channel as a whole: x [N, C, L] or [C, L]; x [N, C, H, W] or [C, H, W]; with one axis more. */
 CT_API ct_module *ct_dropout1d_new(ct_module *module, const char *name, double p);
 CT_API ct_module *ct_dropout2d_new(ct_module *module, const char *name, double p);
+CT_API ct_module *ct_dropout3d_new(ct_module *module, const char *name, double p);
 
 /* ---- embedding ---- */
 
@@ -156,12 +168,23 @@ CT_API ct_module *ct_tanh_new(ct_module *module, const char *name);
 CT_API ct_module *ct_sigmoid_new(ct_module *module, const char *name);
 CT_API ct_module *ct_log_sigmoid_new(ct_module *module, const char *name);
 CT_API ct_module *ct_softsign_new(ct_module *module, const char *name);
+CT_API ct_module *ct_hardsigmoid_new(ct_module *module, const char *name);
+CT_API ct_module *ct_hardswish_new(ct_module *module, const char *name);
+CT_API ct_module *ct_tanhshrink_new(ct_module *module, const char *name);
+CT_API ct_module *ct_relu6_new(ct_module *module, const char *name);    /* ct_hardtanh(x, 0, 6) */
+CT_API ct_module *ct_identity_new(ct_module *module, const char *name); /* x itself */
 CT_API ct_module *ct_elu_new(ct_module *module, const char *name, double alpha);
+CT_API ct_module *ct_celu_new(ct_module *module, const char *name, double alpha);
+CT_API ct_module *ct_hardshrink_new(ct_module *module, const char *name, double lambda);
+CT_API ct_module *ct_softshrink_new(ct_module *module, const char *name, double lambda);
+CT_API ct_module *ct_threshold_new(ct_module *module, const char *name, double threshold, double value);
 CT_API ct_module *ct_leaky_relu_new(ct_module *module, const char *name, double slope);
 CT_API ct_module *ct_softplus_new(ct_module *module, const char *name, double beta);
 CT_API ct_module *ct_hardtanh_new(ct_module *module, const char *name, double low, double high);
 CT_API ct_module *ct_softmax_new(ct_module *module, const char *name, int axis);
 CT_API ct_module *ct_log_softmax_new(ct_module *module, const char *name, int axis);
+CT_API ct_module *ct_softmin_new(ct_module *module, const char *name, int axis); /* ct_softmax(-x, axis) */
+CT_API ct_module *ct_glu_new(ct_module *module, const char *name, int axis);
 /* weight [n], 0.25 at first: n is 1, or the channels of x. */
 CT_API ct_module *ct_prelu_new(ct_module *module, const char *name, int64_t n);
 /* Any function of one tensor: ct_function_new(net, NULL, ct_square). */
@@ -293,6 +316,11 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_avg_pool1d_new(...) CT_LAYER3_(ct_avg_pool1d_new, ct_pool_options, __VA_ARGS__)
 #define ct_avg_pool2d_new(...) CT_LAYER3_(ct_avg_pool2d_new, ct_pool_options, __VA_ARGS__)
 #define ct_adaptive_avg_pool2d_new(...) ct_at_object(CT_HERE, ct_adaptive_avg_pool2d_new(__VA_ARGS__))
+#define ct_unflatten_new(...) ct_at_object(CT_HERE, ct_unflatten_new(__VA_ARGS__))
+#define ct_pixel_shuffle_new(...) ct_at_object(CT_HERE, ct_pixel_shuffle_new(__VA_ARGS__))
+#define ct_pixel_unshuffle_new(...) ct_at_object(CT_HERE, ct_pixel_unshuffle_new(__VA_ARGS__))
+#define ct_upsample_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_upsample_new, ct_interpolate_options, __VA_ARGS__, ))
+#define ct_pad_new(...) CT_LAYER4_(ct_pad_new, ct_pad_options, __VA_ARGS__)
 #define ct_flatten_new(...) ct_at_object(CT_HERE, ct_flatten_new(__VA_ARGS__))
 #define ct_batch_norm_new(...) CT_LAYER3_(ct_batch_norm_new, ct_norm_layer_options, __VA_ARGS__)
 #define ct_layer_norm_new(...) CT_LAYER4_(ct_layer_norm_new, ct_norm_layer_options, __VA_ARGS__)
@@ -302,6 +330,7 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_local_response_norm_new(...) CT_LAYER3_(ct_local_response_norm_new, ct_local_response_options, __VA_ARGS__)
 #define ct_dropout_new(...) ct_at_object(CT_HERE, ct_dropout_new(__VA_ARGS__))
 #define ct_dropout1d_new(...) ct_at_object(CT_HERE, ct_dropout1d_new(__VA_ARGS__))
+#define ct_dropout3d_new(...) ct_at_object(CT_HERE, ct_dropout3d_new(__VA_ARGS__))
 #define ct_dropout2d_new(...) ct_at_object(CT_HERE, ct_dropout2d_new(__VA_ARGS__))
 #define ct_embedding_new(...) CT_LAYER4_(ct_embedding_new, ct_embedding_options, __VA_ARGS__)
 #define ct_rnn_new(...) CT_LAYER4_(ct_rnn_new, ct_recurrent_layer_options, __VA_ARGS__)
@@ -329,6 +358,17 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_sigmoid_new(module, name) ct_at_object(CT_HERE, ct_sigmoid_new(module, name))
 #define ct_log_sigmoid_new(module, name) ct_at_object(CT_HERE, ct_log_sigmoid_new(module, name))
 #define ct_softsign_new(module, name) ct_at_object(CT_HERE, ct_softsign_new(module, name))
+#define ct_hardsigmoid_new(module, name) ct_at_object(CT_HERE, ct_hardsigmoid_new(module, name))
+#define ct_hardswish_new(module, name) ct_at_object(CT_HERE, ct_hardswish_new(module, name))
+#define ct_tanhshrink_new(module, name) ct_at_object(CT_HERE, ct_tanhshrink_new(module, name))
+#define ct_relu6_new(module, name) ct_at_object(CT_HERE, ct_relu6_new(module, name))
+#define ct_identity_new(module, name) ct_at_object(CT_HERE, ct_identity_new(module, name))
+#define ct_celu_new(...) ct_at_object(CT_HERE, ct_celu_new(__VA_ARGS__))
+#define ct_hardshrink_new(...) ct_at_object(CT_HERE, ct_hardshrink_new(__VA_ARGS__))
+#define ct_softshrink_new(...) ct_at_object(CT_HERE, ct_softshrink_new(__VA_ARGS__))
+#define ct_threshold_new(...) ct_at_object(CT_HERE, ct_threshold_new(__VA_ARGS__))
+#define ct_softmin_new(...) ct_at_object(CT_HERE, ct_softmin_new(__VA_ARGS__))
+#define ct_glu_new(...) ct_at_object(CT_HERE, ct_glu_new(__VA_ARGS__))
 #define ct_elu_new(...) ct_at_object(CT_HERE, ct_elu_new(__VA_ARGS__))
 #define ct_leaky_relu_new(...) ct_at_object(CT_HERE, ct_leaky_relu_new(__VA_ARGS__))
 #define ct_softplus_new(...) ct_at_object(CT_HERE, ct_softplus_new(__VA_ARGS__))
