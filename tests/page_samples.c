@@ -111,6 +111,28 @@ static void lenet(const char *name)
     ct_module_free(m);
 }
 
+/* Twelve blocks of one shape in a region, and three of other shapes behind it. */
+static void repeated(const char *name)
+{
+    ct_module *m = ct_module_new(CT_FLOAT64), *layers[15];
+    char region[32];
+    for (int i = 0; i < 15; i++) {
+        snprintf(region, sizeof region, "layer%d", i);
+        layers[i] = ct_linear_new(m, region, i == 14 ? 9 : 5, i == 13 ? 9 : 5);
+    }
+    begin();
+    ct_tensor *h = ct_name(ct_randn(CT_FLOAT64, 0, 1, CT_SHAPE(3, 5)), "x");
+    for (int i = 0; i < 15; i++) {
+        snprintf(region, sizeof region, i < 12 ? "blocks.%d" : "tail%d", i);
+        ct_region_begin(region);
+        h = ct_tanh(ct_forward(layers[i], h));
+        ct_region_end();
+    }
+    ct_backward(ct_name(ct_mean(ct_square(h)), "loss"));
+    write_all(name);
+    ct_module_free(m);
+}
+
 enum { TOKENS = 6, WIDTH = 8 };
 
 static ct_tensor *in(const char *region, ct_tensor *(*f)(ct_module **, ct_tensor *), ct_module **l, ct_tensor *x)
@@ -293,6 +315,7 @@ int main(int argc, char **argv)
     step("step");
     lenet("lenet");
     transformer("transformer");
+    repeated("repeated");
     chain("chain");
     operations("operations64", CT_FLOAT64, 0);
     operations("operations64_moved", CT_FLOAT64, 1);

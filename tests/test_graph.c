@@ -322,13 +322,16 @@ START_TEST(regions_are_boxes)
     ok(ct_trace_write(trace, at("open.svg"), .open = "layer3.inner"));
     ok(ct_trace_write(trace, at("all.svg"), .unfold = CT_YES));
     ok(ct_trace_write(trace, at("closed.dot"), .open = "layer3"));
-    ck_assert_int_eq(count_in("closed.svg", "class=\"f\""), 12); /* layers */
-    ck_assert_int_eq(count_in("closed.svg", "<g>"), 1);          /* the sum: all else is inside */
+    ck_assert_int_eq(count_in("closed.svg", "class=\"f\""), 1); /* all layers, which have one shape */
+    has("closed.svg", "layer0 \u2026 layer11 \u00d712");
+    has("closed.svg", "[2] \u2192 [2]");
+    ck_assert_int_eq(count_in("closed.svg", "\u2202 [1, 1]"), 1); /* of what they give */
+    ck_assert_int_eq(count_in("closed.svg", "<g>"), 1);           /* the sum: all else is inside */
     ck_assert_int_eq(count_in("open.svg", "class=\"f\""), 11);
-    ck_assert_int_eq(count_in("open.svg", "class=\"r\""), 2);
+    ck_assert_int_eq(count_in("open.svg", "class=\"r\""), 3);
     ck_assert_int_eq(count_in("open.svg", "<g>"), 1 + 3 + 2);
-    ck_assert_int_eq(count_in("all.svg", "class=\"r\""), 24);
-    ck_assert_int_eq(count_in("closed.dot", "subgraph"), 1);
+    ck_assert_int_eq(count_in("all.svg", "class=\"r\""), 25);
+    ck_assert_int_eq(count_in("closed.dot", "subgraph"), 2);
     ck_assert_int_eq(ct_trace_write(trace, at("no.svg"), .open = "layer99"), CT_ERROR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(ct_error_message(), "'layer99'"));
     ct_error_clear();

@@ -256,9 +256,32 @@ def folding(b, folder):
     assert b.run("picture.querySelectorAll('g[aria-expanded=true]').length") == 0
 
 
+def repeated_regions(b, folder):
+    """What follows in one shape is one box at first, in page and picture; it opens to the single ones. A closed box has its values at its wire."""
+    b.open(folder / "repeated.html")
+    titles = "[...picture.querySelectorAll('[aria-expanded] > text.t')].map(e => e.textContent)"
+    assert b.run(titles) == ["+ blocks \u00d712", "+ tail12", "+ tail13", "+ tail14"], b.run(titles)
+    assert "blocks \u00d712" in (folder / "repeated.svg").read_text()
+    trace = load(folder, "repeated")
+    out = max(n["id"] for n in trace["nodes"] if n["region"].startswith("blocks."))
+    label = b.run("boxes.find(b => b.name === 'blocks').gives")
+    shown = b.run(f"lines[{label}].words.map(w => w.textContent)")
+    for words, value in ((shown[:2], trace["nodes"][out]["value"]), (shown[2:], trace["nodes"][out]["gradient"])):
+        low, high, mean = (b.run(f"numberText({x!r})") for x in (min(value["values"]), max(value["values"]), sum(value["values"]) / 15))
+        assert words[0].endswith(f"{low}..{high}") and words[1] == f"mean {mean}", (words, value)
+    b.run("goTo(0)")
+    assert b.run(f"lines[{label}].words[0].textContent") == ""
+    b.run("toggleBox(boxes.find(b => b.name === 'blocks'))")
+    assert {"\u2212 blocks \u00d712", "+ 0", "+ 11"} < set(b.run(titles)) and len(b.run(titles)) == 16, b.run(titles)
+    b.run("$('search').value = 'blocks.7'; search()")
+    assert b.run("pathNames(nodes[state.chosen]).startsWith('blocks.7')")
+    b.open(folder / "transformer.html")
+    assert b.run(titles) == ["+ block0 \u2026 block1 \u00d72"]
+
+
 def places_are_the_librarys(b, folder):
     """The page lays out as place.c does: the boxes of the picture, to the pixel."""
-    for name in ("circuit", "lenet", "transformer", "chain", "nasty"):
+    for name in ("circuit", "lenet", "transformer", "repeated", "chain", "nasty"):
         b.open(folder / f"{name}.html", "#width=1200")
         rects = b.run("[...picture.querySelectorAll('rect:not(.open)')].map(r => ['x', 'y', 'width', 'height'].map(k => +r.getAttribute(k)))")
         wires = b.run("[...picture.querySelectorAll('path.w')].map(p => p.getAttribute('d'))")
@@ -432,7 +455,7 @@ def ratio(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-TESTS = [every_number_is_the_engines, stepping, choosing, folding, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
+TESTS = [every_number_is_the_engines, stepping, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
          a_training_step, nothing_breaks_out, contrast]
 
 

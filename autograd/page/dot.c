@@ -20,6 +20,16 @@ static void put_line(FILE *stream, const char *text)
     fputs("\\n", stream);
 }
 
+static void put_values(FILE *stream, const ct_picture *p, int64_t k)
+{
+    ct_labels l;
+    ct__label_node(p, k, &l);
+    put_line(stream, l.value);
+    put_line(stream, l.value_more);
+    put_line(stream, l.gradient);
+    put_line(stream, l.gradient_more);
+}
+
 static void put_node(FILE *stream, const ct_picture *p, int64_t k)
 {
     static const char *const styles[] = {
@@ -34,10 +44,7 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
     put_line(stream, l.title);
     put_line(stream, l.type);
     put_line(stream, l.place);
-    put_line(stream, l.value);
-    put_line(stream, l.value_more);
-    put_line(stream, l.gradient);
-    put_line(stream, l.gradient_more);
+    put_values(stream, p, k);
     fputs("\"];\n", stream);
 }
 
@@ -45,16 +52,21 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
 static void put_box(FILE *stream, const ct_picture *p, int64_t k)
 {
     const ct_box *box = ct__box_of(p, k);
-    char name[CT_LABEL_TEXT];
+    char title[2 * CT_LABEL_TEXT], flow[CT_LABEL_TEXT];
     fprintf(stream,
             box->open ? "subgraph cluster%lld { label=\""
                       : "  i%lld [style=\"filled\", fillcolor=\"#e3e7ee\", label=\"",
             (long long)k);
-    put_escaped(stream, ct__clean(box->name, 40, name, sizeof name));
-    if (box->open)
+    put_escaped(stream, ct__box_title(box, title, sizeof title));
+    if (box->open) {
         fputs("\";\n", stream);
-    else
-        fprintf(stream, "\\n%lld tensors\"];\n", (long long)box->nodes);
+        return;
+    }
+    fprintf(stream, "\\n%lld tensors\\n", (long long)box->nodes);
+    put_line(stream, ct__box_flow(p, box, flow, sizeof flow));
+    if (box->gives >= 0)
+        put_values(stream, p, box->gives);
+    fputs("\"];\n", stream);
 }
 
 /* Where an tile stands in its box's table. */

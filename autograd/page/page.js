@@ -60,6 +60,7 @@ function value(x) {
 }
 const sizeOf = v => v.shape.reduce((a, b) => a * b, 1);
 const isZero = v => v.stats ? v.stats.zeros === sizeOf(v) : v.v !== null && v.v.every(x => x === 0);
+const clip = (s, most) => [...s].length > most ? [...s].slice(0, most).join('') + '\u2026' : s;
 const text = k => k < 0 ? null : data.texts[k];
 const LEAF = 0, CONSTANT = 1, RESULT = 2;
 const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
@@ -72,7 +73,8 @@ for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
 const rootLabel = nodes[data.root].label;
 
-const boxes = data.boxes.map((b, id) => ({id: N + id, name: b[0], parent: b[1], open: b[2] === 1, count: b[3], columns: b[4]}));
+const boxes = data.boxes.map((b, id) => ({id: N + id, name: b[0], parent: b[1], open: b[2] === 1, count: b[3], columns: b[4],
+  title: clip(b[0], 40) + (b[5] ? ' \u00d7' + b[5] : ''), flow: text(b[6]), gives: b[7], region: b[8]}));
 const lanes = new Map();
 let tileCount = N + boxes.length;
 for (const [from, to, bends] of data.lanes) {
@@ -133,7 +135,6 @@ const valueNow = n => isUpdated(n) ? n.update.after : n.value;
 
 const esc = s => String(s).replace(/[&<>"']/g, c => '&#' + c.charCodeAt(0) + ';');
 const shapeText = v => '[' + v.shape.join(',') + ']';
-const clip = (s, most) => [...s].length > most ? [...s].slice(0, most).join('') + '\u2026' : s;
 
 /* In at most a few words: a number, a short vector, or shape and range. */
 function briefly(v) {
@@ -197,7 +198,7 @@ const eventText = e => e.step ? stepText(e.step) : e.update ? updateText(e.updat
 
 /* ---- places: the same as place.c, to the pixel ---- */
 
-const GAP_X = 28, GAP_Y = 14, ROW = 40, PADDING_X = 24, PADDING_Y = 14, TITLE = 24, CLOSED_H = 56;
+const GAP_X = 28, GAP_Y = 14, ROW = 40, PADDING_X = 24, PADDING_Y = 14, TITLE = 24, CLOSED_H = 62;
 const place = Array.from({length: tileCount}, () => ({x: 0, y: 0, w: 0, h: 12, row: 0, rank: -1}));
 nodes.forEach(n => Object.assign(place[n.id], {w: n.w, h: n.h}));
 for (const b of boxes) b.columns.forEach((column, rank) => column.forEach(tile => { place[tile].rank = rank; }));
@@ -280,9 +281,9 @@ function placeBox(box) {
     width = Math.max(width, row.width);
     rank = row.end;
   }
-  const title = [...clip(box.name, 40)].length * 8 + 40, p = place[box.id];
-  p.w = box.open ? Math.max(width, title) + 2 * PADDING_X : Math.max(title, 110);
-  p.h = box.open ? Math.max(y - ROW, 0) + 2 * PADDING_Y + TITLE : CLOSED_H;
+  const title = [...box.title].length * 8 + 40, p = place[box.id], gives = nodes[box.gives];
+  p.w = box.open ? Math.max(width, title) + 2 * PADDING_X : Math.max(title, [...box.flow].length * 6 + 20, 110) + (gives ? gives.wire : 0);
+  p.h = box.open ? Math.max(y - ROW, 0) + 2 * PADDING_Y + TITLE : Math.max(CLOSED_H, gives ? gives.h : 0);
 }
 /* All boxes that are seen, outermost first. */
 function openBoxes() {
@@ -334,18 +335,22 @@ function binsPath(bins, x, y) {
 const lines = {}; /* of each node that is seen: its texts, to be changed by time */
 
 function drawNode(n) {
-  const p = place[n.id], y = center(n.id), width = n.w - n.wire, x = p.x + width + 6;
+  const p = place[n.id], y = center(n.id), width = n.w - n.wire;
   const title = clip(n.label, 18) + (n.kind === RESULT ? ' = ' + clip(n.op, 18) : '');
   const type = n.value ? (n.value.shape.length ? shapeText(n.value) + ' ' : '') + n.value.dtype : '';
   const place_ = n.file ? clip(n.file.slice(n.file.lastIndexOf('/') + 1), 24) + ':' + n.line : '';
   const g = make('g', {tabindex: 0, role: 'button', 'data-tile': n.id},
     make('rect', {class: 'lcb'[n.kind], x: p.x, y: y - 23, width, height: 46, rx: n.kind === RESULT ? 12 : 3}),
     label('t', p.x + 9, y - 6, title), label('s', p.x + 9, y + 7, type), label('s', p.x + 9, y + 18, place_),
-    make('path', {class: 'w', d: `M${p.x + width} ${y}h${n.wire}`}));
-  const words = [label('v', x, 0, ''), label('s v', x, y - 5, ''), label('g', x, y + 14, ''), label('s', x, y + 27, '')];
-  g.append(...words);
-  lines[n.id] = {g, words, x, y, bins: []};
+    ...drawWire(n, p.x + width, y));
+  lines[n.id].g = g;
   return g;
+}
+/* The wire that leaves at (x, y), and what stands at it. */
+function drawWire(n, x, y) {
+  const at = x + 6, words = [label('v', at, 0, ''), label('s v', at, y - 5, ''), label('g', at, y + 14, ''), label('s', at, y + 27, '')];
+  lines[n.id] = {words, x: at, y, bins: [], part: ''};
+  return [make('path', {class: 'w', d: `M${x} ${y}h${n.wire}`}), ...words];
 }
 function moreText(v) {
   if (!v || !v.v || sizeOf(v) === 0 || sizeOf(v) === 1 || (sizeOf(v) <= 3 && v.shape.length === 1)) return '';
@@ -378,19 +383,28 @@ function updateNode(n) {
   if (made && now && now.stats) l.bins.push(binsPath(now.stats.bins, l.x, l.y - 30));
   if (number && gradient.value.stats) l.bins.push(binsPath(gradient.value.stats.bins, l.x, l.y + 45));
   l.g.append(...l.bins);
-  const words = `${n.label}, ${n.op || ''}, value ${made ? briefly(now) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
+  const words = `${l.part}${n.label}, ${n.op || ''}, value ${made ? briefly(now) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
   l.g.setAttribute('aria-label', words);
 }
 
 function drawBox(b) {
   if (b.id === N) return '';
-  const p = place[b.id], name = clip(b.name, 40);
-  const g = make('g', {tabindex: 0, role: 'button', 'data-tile': b.id, 'aria-expanded': b.open, 'aria-label': `part ${b.name}, ${b.count} tensors`},
-    make('rect', {class: b.open ? 'r' : 'f', x: p.x, y: p.y, width: p.w, height: p.h, rx: 6}),
-    label('t', p.x + (b.open ? 24 : 10), p.y + (b.open ? 18 : 24), (b.open ? '\u2212 ' : '+ ') + name));
-  if (b.open) g.append(make('rect', {class: 'open', x: p.x, y: p.y, width: p.w, height: TITLE, fill: 'transparent', stroke: 'none'}));
-  else g.append(label('s', p.x + 10, p.y + 42, b.count + ' tensors'));
+  const p = place[b.id], part = `part ${b.title}, ${b.count} tensors`;
+  const g = make('g', {tabindex: 0, role: 'button', 'data-tile': b.id, 'aria-expanded': b.open, 'aria-label': part});
+  if (b.open)
+    g.append(make('rect', {class: 'r', x: p.x, y: p.y, width: p.w, height: p.h, rx: 6}), label('t', p.x + 24, p.y + 18, '\u2212 ' + b.title),
+      make('rect', {class: 'open', x: p.x, y: p.y, width: p.w, height: TITLE, fill: 'transparent', stroke: 'none'}));
+  else drawClosed(b, g, part);
   return g;
+}
+/* Closed, it shows what is inside counted, its shapes, and at its wire what it gives. */
+function drawClosed(b, g, part) {
+  const p = place[b.id], y = center(b.id), gives = nodes[b.gives], width = p.w - (gives ? gives.wire : 0);
+  g.append(make('rect', {class: 'f', x: p.x, y: y - 31, width, height: 62, rx: 6}), label('t', p.x + 10, y - 10, '+ ' + b.title),
+    label('s', p.x + 10, y + 7, b.count + ' tensors'), label('s', p.x + 10, y + 21, b.flow));
+  if (!gives) return;
+  g.append(...drawWire(gives, p.x + width, y));
+  Object.assign(lines[gives.id], {g, part: part + ', gives '});
 }
 
 /* The path of the wire into input i of a node. */
@@ -506,9 +520,9 @@ function update() {
     const n = nodes[key];
     updateNode(n);
     lines[key].g.classList.toggle('later', madeAt[key] > state.t);
-    lines[key].g.classList.remove('from', 'to');
     lines[key].g.classList.toggle('chosen', +key === state.chosen);
   }
+  for (const tile of picture.querySelectorAll('.from, .to')) tile.classList.remove('from', 'to');
   for (const w of wires.values()) w.classList.remove('moves');
   const e = events[state.t - 1];
   if (e) point(e);
@@ -628,7 +642,7 @@ function reasonHtml(n) {
 }
 function pathOf(n) {
   const path = [];
-  for (let b = n.box; b > 0; b = boxes[b].parent) path.unshift(boxes[b].name);
+  for (let b = n.box; b > 0; b = boxes[b].parent) path.unshift(boxes[b].title);
   return path.length ? `<dt>in</dt><dd>${esc(path.join(' > '))}</dd>` : '';
 }
 function choose(id, show) {
@@ -1289,7 +1303,7 @@ function find(words) {
 }
 function pathNames(n) {
   const path = [];
-  for (let b = n.box; b > 0; b = boxes[b].parent) path.unshift(boxes[b].name);
+  for (let b = n.box; b > 0; b = boxes[b].parent) if (boxes[b].region) path.unshift(boxes[b].name);
   return path.join('.');
 }
 function search() {

@@ -1,10 +1,10 @@
 /* A picture's data, for page.js: JSON as short as can be. What the script can find out again is left out: a step's incoming gradient is
  * what has come to its operation's result, the sum before it what has come to its target.
  *
- *   texts   [text, ...]                what the numbers op, formula, file, source and why stand for; -1: none
+ *   texts   [text, ...]                what the numbers op, formula, file, source, why and flow stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
  *            output, attributes, reason]
- *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...]]
+ *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...], times, flow, node that it gives, is a region]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
  *           out; of a leaf: [2, -1, -1, to, contribution, old, now]
@@ -215,7 +215,7 @@ static void put_node(writer *w, int64_t k)
             (long long)number_of(w, reason));
 }
 
-static void put_box(const writer *w, int64_t b)
+static void put_box(writer *w, int64_t b)
 {
     const ct_picture *p = w->p;
     const ct_box *box = &p->boxes[b];
@@ -228,7 +228,10 @@ static void put_box(const writer *w, int64_t b)
         bool begins = p->tiles[p->order[k]].slot == 0;
         fprintf(w->stream, "%s%lld", !begins ? "," : k > box->begin ? "],[" : "[", (long long)p->order[k]);
     }
-    fputs(box->end > box->begin ? "]]]" : "]]", w->stream);
+    char flow[CT_LABEL_TEXT];
+    ct__box_flow(p, box, flow, sizeof flow);
+    fprintf(w->stream, "%s,%lld,%lld,%lld,%d]", box->end > box->begin ? "]]" : "]", (long long)box->times,
+            (long long)number_of(w, ct__arena_text(&w->p->arena, flow)), (long long)box->gives, box->path != NULL);
 }
 
 static void put_lanes(const writer *w)

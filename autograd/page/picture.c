@@ -97,12 +97,11 @@ int64_t ct__picture_add_tile(ct_picture *p, ct_tile tile)
     return p->n_tiles++;
 }
 
-/* The tile of a new box; -1 with an error (memory). */
-static int64_t add_box(ct_picture *p, int64_t parent, int64_t first, const char *name, const char *path)
+int64_t ct__picture_add_box(ct_picture *p, int64_t parent, int64_t first, const char *name, const char *path)
 {
     if (!name || ct__trace_grow((void **)&p->boxes, p->n_boxes, &p->room_boxes, sizeof *p->boxes) != CT_OK)
         return -1;
-    p->boxes[p->n_boxes++] = (ct_box){.name = name, .path = path};
+    p->boxes[p->n_boxes++] = (ct_box){.name = name, .path = path, .takes = -1, .gives = -1};
     return ct__picture_add_tile(p, (ct_tile){.parent = parent, .first = first});
 }
 
@@ -160,7 +159,8 @@ static int64_t box_of_region(ct_picture *p, region_table *table, const char *pat
             return -1;
         int64_t *found = find_region(p, table, path, length);
         if (!*found) {
-            int64_t box = add_box(p, parent, first, copy(p, path + begin, length - begin), copy(p, path, length));
+            int64_t box =
+                ct__picture_add_box(p, parent, first, copy(p, path + begin, length - begin), copy(p, path, length));
             if (box < 0)
                 return -1;
             *find_region(p, table, path, length) = box;
@@ -174,7 +174,7 @@ static int64_t box_of_region(ct_picture *p, region_table *table, const char *pat
 static ct_status box_regions(ct_picture *p)
 {
     region_table table = {0};
-    if (add_box(p, -1, p->n_nodes ? p->ids[0] : 0, "", NULL) < 0)
+    if (ct__picture_add_box(p, -1, p->n_nodes ? p->ids[0] : 0, "", NULL) < 0)
         return CT_ERROR_MEMORY;
     for (int64_t k = 0; k < p->n_nodes; k++) {
         const ct_trace_node *node = ct__shown_node(p, k);
@@ -190,16 +190,33 @@ static ct_status box_regions(ct_picture *p)
 
 /* ---- parts of what is long ---- */
 
-typedef struct child {
-    int64_t parent, first, tile;
-} child;
-
 static int by_parent(const void *a, const void *b)
 {
-    const child *x = a, *y = b;
+    const ct_child *x = a, *y = b;
     if (x->parent != y->parent)
         return x->parent < y->parent ? -1 : 1;
     return (x->first > y->first) - (x->first < y->first);
+}
+
+ct_child *ct__picture_children(ct_picture *p, int64_t *n)
+{
+    ct_child *children = ct__arena_alloc(&p->arena, (size_t)p->n_tiles * sizeof *children);
+    *n = 0;
+    if (!children)
+        return NULL;
+    for (int64_t k = 0; k < p->n_tiles; k++)
+        if (p->tiles[k].parent >= 0)
+            children[(*n)++] = (ct_child){p->tiles[k].parent, p->tiles[k].first, k};
+    qsort(children, (size_t)*n, sizeof *children, by_parent);
+    return children;
+}
+
+int64_t ct__siblings(const ct_child *children, int64_t n)
+{
+    int64_t end = 0;
+    while (end < n && children[end].parent == children[0].parent)
+        end++;
+    return end;
 }
 
 static const char *part_name(ct_picture *p, int64_t from, int64_t to)
@@ -210,7 +227,7 @@ static const char *part_name(ct_picture *p, int64_t from, int64_t to)
 }
 
 /* Cuts the n children of one box into parts, and these again. */
-static ct_status cut(ct_picture *p, const child *children, int64_t n)
+static ct_status cut(ct_picture *p, const ct_child *children, int64_t n)
 {
     int64_t size = 32;
     while (size * 32 < n)
@@ -219,7 +236,7 @@ static ct_status cut(ct_picture *p, const child *children, int64_t n)
         for (int64_t from = 0; from < n; from += size) {
             int64_t to = from + size < n ? from + size : n;
             int64_t parent = p->tiles[children[from].tile].parent;
-            int64_t part = add_box(p, parent, children[from].first, part_name(p, from + 1, to), NULL);
+            int64_t part = ct__picture_add_box(p, parent, children[from].first, part_name(p, from + 1, to), NULL);
             if (part < 0)
                 return CT_ERROR_MEMORY;
             for (int64_t k = from; k < to; k++)
@@ -230,20 +247,13 @@ static ct_status cut(ct_picture *p, const child *children, int64_t n)
 
 static ct_status cut_long_boxes(ct_picture *p)
 {
-    int64_t n = 0, end, count = p->n_tiles;
-    child *children = ct__arena_alloc(&p->arena, (size_t)count * sizeof *children);
-    if (!children)
-        return CT_ERROR_MEMORY;
-    for (int64_t k = 0; k < count; k++)
-        if (p->tiles[k].parent >= 0)
-            children[n++] = (child){p->tiles[k].parent, p->tiles[k].first, k};
-    qsort(children, (size_t)n, sizeof *children, by_parent);
-    ct_status status = CT_OK;
-    for (int64_t begin = 0; status == CT_OK && begin < n; begin = end) {
-        for (end = begin; end < n && children[end].parent == children[begin].parent;)
-            end++;
-        if (end - begin > CT_MANY)
-            status = cut(p, children + begin, end - begin);
+    int64_t n, many;
+    const ct_child *children = ct__picture_children(p, &n);
+    ct_status status = children ? CT_OK : CT_ERROR_MEMORY;
+    for (int64_t begin = 0; status == CT_OK && begin < n; begin += many) {
+        many = ct__siblings(children + begin, n - begin);
+        if (many > CT_MANY)
+            status = cut(p, children + begin, many);
     }
     return status;
 }
@@ -304,6 +314,43 @@ static ct_status connect(ct_picture *p)
     return CT_OK;
 }
 
+/* What leaves the boxes of a wire's beginning, and what comes into those of its end. */
+static void note_border(ct_picture *p, const ct_wire *wire)
+{
+    int64_t both = around_both(p, p->tiles[wire->from].parent, p->tiles[wire->to].parent);
+    bool asks = ct__shown_node(p, wire->from)->kind == CT_TRACE_LEAF; /* a weight: what flows is worth more */
+    for (int64_t up = p->tiles[wire->from].parent; up != both; up = p->tiles[up].parent) {
+        ct_box *box = ct__box_of(p, up);
+        box->gives = wire->from > box->gives ? wire->from : box->gives;
+    }
+    for (int64_t up = p->tiles[wire->to].parent; up != both; up = p->tiles[up].parent) {
+        ct_box *box = ct__box_of(p, up);
+        if (box->takes < 0 && !asks)
+            box->takes = wire->from;
+    }
+}
+
+/* Data that is taken nowhere else lies in the box, and comes into it all the same. */
+static void note_data(ct_picture *p, const ct_wire *wire)
+{
+    if (ct__shown_node(p, wire->from)->kind != CT_TRACE_CONSTANT)
+        return;
+    for (int64_t up = p->tiles[wire->to].parent; up >= 0; up = p->tiles[up].parent)
+        if (ct__box_of(p, up)->takes < 0)
+            ct__box_of(p, up)->takes = wire->from;
+}
+
+static void note_borders(ct_picture *p)
+{
+    for (int64_t w = 0; w < p->n_wires; w++)
+        note_border(p, &p->wires[w]);
+    for (int64_t w = 0; w < p->n_wires; w++)
+        note_data(p, &p->wires[w]);
+    int64_t root = p->shown[p->root] ? p->tile_of[p->root] : -1;
+    for (int64_t up = root < 0 ? -1 : p->tiles[root].parent; up >= 0; up = p->tiles[up].parent)
+        ct__box_of(p, up)->gives = root;
+}
+
 /* ---- what is open ---- */
 
 static void count_nodes(ct_picture *p)
@@ -325,7 +372,7 @@ static ct_status open_region(ct_picture *p, const char *path)
     return ct__error(CT_ERROR_ARGUMENT, "graph_write: nothing behind the root is in a region named '%s'", path);
 }
 
-/* Opens boxes in which there is nothing but one box, and leaves. */
+/* Opens what stands alone in an open box but for leaves, unless it is repeated. */
 static void open_lonely(ct_picture *p)
 {
     int64_t *children = ct__arena_alloc(&p->arena, (size_t)p->n_boxes * sizeof *children);
@@ -343,7 +390,8 @@ static void open_lonely(ct_picture *p)
         for (int64_t b = 1; b < p->n_boxes; b++) {
             const ct_tile *tile = &p->tiles[p->n_nodes + b];
             int64_t around = tile->parent - p->n_nodes;
-            if (!p->boxes[b].open && p->boxes[around].open && children[around] == 1)
+            bool repeated = p->boxes[b].times > 0;
+            if (!p->boxes[b].open && p->boxes[around].open && children[around] == 1 && !repeated)
                 changed = p->boxes[b].open = true;
         }
     }
@@ -419,11 +467,15 @@ ct_status ct__picture_make(ct_picture *p)
     if (status == CT_OK)
         status = box_regions(p);
     if (status == CT_OK)
+        status = ct__picture_repeat(p);
+    if (status == CT_OK)
         status = cut_long_boxes(p);
     note_depths(p);
     if (status == CT_OK)
         status = connect(p);
     note_depths(p);
+    if (status == CT_OK)
+        note_borders(p);
     count_nodes(p);
     if (status == CT_OK)
         status = open_boxes(p);

@@ -2,7 +2,7 @@
  *
  * Everything that is shown is an tile: the nodes first, then the boxes (regions, and parts of what is too long), then the bends
  * of wires that pass others. Each but the outermost box lies in a box; a box is a table of columns (ranks) whose entries (slots)
- * are tiles. picture.c chooses and boxes, ranks.c fills the tables, place.c gives them places. */
+ * are tiles. picture.c chooses and boxes, repeat.c puts together what is alike, ranks.c fills the tables, place.c gives them places. */
 #ifndef CT_PICTURE_INTERNAL_H
 #define CT_PICTURE_INTERNAL_H
 
@@ -25,9 +25,13 @@ typedef struct ct_tile {
 } ct_tile;
 
 typedef struct ct_box {
-    const char *name, *path; /* path: of the region, NULL for a part of something long */
-    int64_t begin, end;      /* its table: tiles of ct_picture.order */
-    int64_t nodes;           /* in it and in its boxes */
+    const char *name,
+        *path;          /* path: of the region, NULL for a part of something long, or what holds repeated regions */
+    int64_t begin, end; /* its table: tiles of ct_picture.order */
+    int64_t nodes;      /* in it and in its boxes */
+    int64_t times;      /* how many regions of one shape follow each other in it, and nothing else; else 0 */
+    int64_t takes,
+        gives; /* the first node that comes into it but for weights, the last in it that is taken outside; -1: none */
     bool open;
 } ct_box;
 
@@ -36,6 +40,11 @@ typedef struct ct_wire {
     int64_t from, to; /* nodes */
     int32_t input;    /* of to */
 } ct_wire;
+
+/* A tile in a box. */
+typedef struct ct_child {
+    int64_t parent, first, tile;
+} ct_child;
 
 /* All wires between two tiles of one box; or, where one of the two is the box around the other, from or to its border. */
 typedef struct ct_lane {
@@ -74,9 +83,16 @@ typedef struct ct_picture {
 ct_status ct__picture_make(ct_picture *p);
 void ct__picture_free(ct_picture *p);
 int64_t ct__picture_add_tile(ct_picture *p, ct_tile tile); /* its number; -1 with an error (memory) */
-ct_status ct__picture_rank(ct_picture *p);                 /* rank, slot, lanes, order */
-ct_status ct__picture_place(ct_picture *p);                /* x, y, w, h of what is not inside closed boxes */
-void ct__picture_measure(ct_picture *p);                   /* w and h of nodes */
+/* The tile of a new box; -1 with an error (memory), also where name is NULL. */
+int64_t ct__picture_add_box(ct_picture *p, int64_t parent, int64_t first, const char *name, const char *path);
+/* All tiles that lie in a box so far, by box and in the order of the computation; NULL with an error (memory). */
+ct_child *ct__picture_children(ct_picture *p, int64_t *n);
+/* How many of the n children lie in the box of the first. */
+int64_t ct__siblings(const ct_child *children, int64_t n);
+ct_status ct__picture_repeat(ct_picture *p); /* puts repeated regions into boxes of their own */
+ct_status ct__picture_rank(ct_picture *p);   /* rank, slot, lanes, order */
+ct_status ct__picture_place(ct_picture *p);  /* x, y, w, h of what is not inside closed boxes */
+void ct__picture_measure(ct_picture *p);     /* w and h of nodes */
 
 static inline ct_box *ct__box_of(const ct_picture *p, int64_t tile)
 {
@@ -105,6 +121,9 @@ typedef struct ct_labels {
     char value[CT_LABEL_TEXT], value_more[CT_LABEL_TEXT], gradient[CT_LABEL_TEXT], gradient_more[CT_LABEL_TEXT];
 } ct_labels;
 void ct__label_node(const ct_picture *p, int64_t node, ct_labels *labels);
+/* In a box: its name and how often it is repeated; and, closed, the shapes of what it takes and gives. */
+char *ct__box_title(const ct_box *box, char *buffer, size_t size);
+char *ct__box_flow(const ct_picture *p, const ct_box *box, char *buffer, size_t size);
 int ct__character(const char *text); /* bytes of the character there; 0 if it is none that XML may hold */
 int ct__columns(const char *text);   /* characters */
 /* A copy of at most most characters, "..." at the end of what is longer. */

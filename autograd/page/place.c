@@ -6,7 +6,7 @@
 #include "picture_internal.h"
 #include <math.h>
 
-enum { GAP_X = 28, GAP_Y = 14, ROW = 40, PADDING_X = 24, PADDING_Y = 14, TITLE = 24, LINE = 7, CLOSED_H = 56 };
+enum { GAP_X = 28, GAP_Y = 14, ROW = 40, PADDING_X = 24, PADDING_Y = 14, TITLE = 24, LINE = 7, CLOSED_H = 62 };
 
 static double most(double a, double b)
 {
@@ -216,6 +216,23 @@ static double take_row(ct_picture *p, row *r, int64_t box_end)
     return x - GAP_X;
 }
 
+static double title_width(const ct_box *box)
+{
+    char title[2 * CT_LABEL_TEXT];
+    return ct__columns(ct__box_title(box, title, sizeof title)) * 8 + 40;
+}
+
+/* A closed box shows at its wire what it gives. */
+static void measure_closed(const ct_picture *p, const ct_box *box, ct_tile *tile)
+{
+    char flow[CT_LABEL_TEXT];
+    const ct_tile *gives = box->gives < 0 ? NULL : &p->tiles[box->gives];
+    double line = ct__columns(ct__box_flow(p, box, flow, sizeof flow)) * 6 + 20;
+    tile->label_w = gives ? gives->label_w : 0;
+    tile->w = most(most(title_width(box), line), 110) + tile->label_w;
+    tile->h = most(CLOSED_H, gives ? gives->h : 0);
+}
+
 static void place_box(ct_picture *p, int64_t b, const neighbours *n, double *wish)
 {
     const ct_box *box = &p->boxes[b];
@@ -228,10 +245,12 @@ static void place_box(ct_picture *p, int64_t b, const neighbours *n, double *wis
         level_row(p, &r);
         y += drop_row(p, &r, y) + ROW;
     }
-    char name[CT_LABEL_TEXT];
-    double title = ct__columns(ct__clean(box->name, 40, name, sizeof name)) * 8 + 40;
-    tile->w = box->open ? most(width, title) + 2 * PADDING_X : most(title, 110);
-    tile->h = box->open ? most(y - ROW, 0) + 2 * PADDING_Y + TITLE : CLOSED_H;
+    if (box->open) {
+        tile->w = most(width, title_width(box)) + 2 * PADDING_X;
+        tile->h = most(y - ROW, 0) + 2 * PADDING_Y + TITLE;
+    } else {
+        measure_closed(p, box, tile);
+    }
 }
 
 /* From places in their boxes to places in the picture. */

@@ -109,20 +109,40 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
     fputs("</g>\n", stream);
 }
 
+/* What is inside counted, its shapes, and at its wire what it gives. */
+static void put_closed(FILE *stream, const ct_picture *p, const ct_box *box, const ct_tile *tile, const char *title)
+{
+    char count[CT_LABEL_TEXT], flow[CT_LABEL_TEXT];
+    double y = tile->y + tile->h / 2, width = tile->w - tile->label_w;
+    fprintf(stream, "<rect class=\"f\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"62\" rx=\"6\"/>\n", tile->x,
+            y - 31, width);
+    snprintf(count, sizeof count, "%lld tensors", (long long)box->nodes);
+    put_text(stream, "t", tile->x + 10, y - 10, title);
+    put_text(stream, "s", tile->x + 10, y + 7, count);
+    put_text(stream, "s", tile->x + 10, y + 21, ct__box_flow(p, box, flow, sizeof flow));
+    if (box->gives < 0)
+        return;
+    ct_labels l;
+    ct__label_node(p, box->gives, &l);
+    fprintf(stream, "<path class=\"w\" d=\"M%.0f %.0fh%d\"/>\n", tile->x + width, y, tile->label_w);
+    put_wire_labels(stream, ct__shown_node(p, box->gives), &l, tile->x + width + 6, y, !p->step && !p->options->blanks);
+}
+
 static void put_box(FILE *stream, const ct_picture *p, int64_t k)
 {
     const ct_tile *tile = &p->tiles[k];
     const ct_box *box = ct__box_of(p, k);
-    char name[CT_LABEL_TEXT], count[CT_LABEL_TEXT];
+    char title[2 * CT_LABEL_TEXT];
+    ct__box_title(box, title, sizeof title);
     if (k == p->n_nodes)
         return;
-    fprintf(stream, "<rect class=\"%s\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" rx=\"6\"/>\n",
-            box->open ? "r" : "f", tile->x, tile->y, tile->w, tile->h);
-    put_text(stream, "t", tile->x + (box->open ? 24 : 10), tile->y + (box->open ? 18 : 24),
-             ct__clean(box->name, 40, name, sizeof name));
-    snprintf(count, sizeof count, "%lld tensors", (long long)box->nodes);
-    if (!box->open)
-        put_text(stream, "s", tile->x + 10, tile->y + 42, count);
+    if (!box->open) {
+        put_closed(stream, p, box, tile, title);
+        return;
+    }
+    fprintf(stream, "<rect class=\"r\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" rx=\"6\"/>\n", tile->x,
+            tile->y, tile->w, tile->h);
+    put_text(stream, "t", tile->x + 24, tile->y + 18, title);
 }
 
 /* ---- wires ---- */

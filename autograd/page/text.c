@@ -116,7 +116,7 @@ static void label_gradient(const ct_trace_node *node, ct_labels *l)
     snprintf(l->gradient, sizeof l->gradient, "\xe2\x88\x82 %.88s", text);
 }
 
-/* ---- the box ---- */
+/* ---- the box of an operation ---- */
 
 static void label_title(const ct_picture *p, const ct_trace_node *node, char *buffer)
 {
@@ -158,4 +158,31 @@ void ct__label_node(const ct_picture *p, int64_t tile, ct_labels *l)
         strcpy(l->gradient, "\xe2\x88\x82 ______");
         l->gradient_more[0] = '\0';
     }
+}
+
+/* ---- boxes ---- */
+
+char *ct__box_title(const ct_box *box, char *buffer, size_t size)
+{
+    char name[CT_LABEL_TEXT * 2];
+    ct__clean(box->name, 40, name, sizeof name);
+    if (box->times)
+        snprintf(buffer, size, "%.160s \xc3\x97%lld", name, (long long)box->times);
+    else
+        snprintf(buffer, size, "%.160s", name);
+    return buffer;
+}
+
+static const char *shape_of(const ct_picture *p, int64_t node, char *buffer)
+{
+    const ct_snapshot *value = node < 0 ? NULL : ct__shown_node(p, node)->value;
+    return value && value->rank ? ct__shape_text(value->shape, value->rank, buffer) : value ? "scalar" : "";
+}
+
+char *ct__box_flow(const ct_picture *p, const ct_box *box, char *buffer, size_t size)
+{
+    char from[CT_SHAPE_TEXT], to[CT_SHAPE_TEXT];
+    const char *takes = shape_of(p, box->takes, from), *gives = shape_of(p, box->gives, to);
+    snprintf(buffer, size, "%.40s%s\xe2\x86\x92 %.40s", takes, *takes ? " " : "", gives);
+    return buffer;
 }

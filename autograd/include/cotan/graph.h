@@ -1,7 +1,8 @@
 /* Pictures of a computation: an SVG, a text for Graphviz, the trace as JSON, or a page one can step through.
  *
  * What is drawn is what a trace has seen (trace.h): every tensor behind the root with its operation, shape, dtype and source line,
- * its value above the wire that leaves it and its gradient below. The same trace gives the same bytes. */
+ * its value above the wire that leaves it and its gradient below. Regions are boxes, closed at first in what is large; those of one
+ * shape that follow each other are one box, "blocks x12". The same trace gives the same bytes. */
 #ifndef COTAN_GRAPH_H
 #define COTAN_GRAPH_H
 
