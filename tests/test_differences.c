@@ -176,6 +176,22 @@ START_TEST(softmax_of_nothing)
 }
 END_TEST
 
+/* A variance over fewer observations than it corrects for; something added where there is no place for it. */
+START_TEST(statistics_and_places)
+{
+    ct_tensor *x = ct_set_requires_grad(ct_from_values(CT_FLOAT64, CT_VALUES(1, 3), CT_SHAPE(2)), true), *grad;
+    for (int correction = 2; correction < 4; correction++) {
+        ct_tensor *y = ct_var(x, .correction = correction);
+        ck_assert_double_eq(ct_item(y), INFINITY);
+        ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &grad), CT_OK);
+        expect_tensor(grad, CT_FLOAT64, CT_SHAPE(2), CT_VALUES(-INFINITY, INFINITY));
+    }
+    ct_tensor *empty = ct_zeros(CT_FLOAT64, CT_SHAPE(0, 3)), *index = ct_zeros(CT_INT64, CT_SHAPE(2));
+    expect_error(ct_index_add(empty, 0, index, ct_zeros(CT_FLOAT64, CT_SHAPE(2, 3))), CT_ERROR_ARGUMENT,
+                 "index_add: scatter_add: index 0 at [0,0] is not in 0..-1");
+}
+END_TEST
+
 Suite *ct_suite_differences(void)
 {
     Suite *suite = suite_create("differences");
@@ -184,6 +200,7 @@ Suite *ct_suite_differences(void)
     tcase_add_test(tests, functions_of_one);
     tcase_add_test(tests, functions_of_two);
     tcase_add_test(tests, softmax_of_nothing);
+    tcase_add_test(tests, statistics_and_places);
     suite_add_tcase(suite, tests);
     return suite;
 }
