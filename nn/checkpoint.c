@@ -10,15 +10,16 @@
 /* ---- what is in it ---- */
 
 /* Settings that must be the same for the training to go on. */
-enum { SETTINGS = 6 };
-static const char *const setting_names[SETTINGS] = {"seed",       "batch_size",     "samples",
-                                                    "accumulate", "early stopping", "validation"};
+enum { SETTINGS = 7 };
+static const char *const setting_names[SETTINGS] = {"seed",           "batch_size", "samples", "accumulate",
+                                                    "early stopping", "validation", "weights"};
 
 static void settings_of(const ct__fit *f, int64_t *settings)
 {
     const ct_fit_options *o = &f->options;
-    const int64_t all[SETTINGS] = {(int64_t)o->seed, o->batch_size,          ct_dataset_count(f->dataset),
-                                   o->accumulate,    f->best.copies != NULL, o->validation != NULL};
+    const int64_t all[SETTINGS] = {(int64_t)o->seed,  o->batch_size,          ct_batches_samples(f->batches),
+                                   o->accumulate,     f->best.copies != NULL, o->validation != NULL,
+                                   o->weights != NULL};
     memcpy(settings, all, sizeof all);
 }
 
@@ -127,7 +128,7 @@ static ct_status check_place(const ct__fit *f, const int64_t *place, const char 
 {
     bool good = place[EPOCHS_DONE] >= 0 && place[BAD_EPOCHS] >= 0 && place[EPOCH_STEP] >= 0 &&
                 place[EPOCH_STEP] <= f->progress.epoch_steps && place[EPOCH_SAMPLES] >= 0 &&
-                place[EPOCH_SAMPLES] <= ct_dataset_count(f->dataset) && place[STEP] >= place[EPOCH_STEP];
+                place[EPOCH_SAMPLES] <= ct_batches_samples(f->batches) && place[STEP] >= place[EPOCH_STEP];
     return good ? CT_OK : ct_error_set(CT_ERROR_FORMAT, "fit: the checkpoint %s is of no place in this training", path);
 }
 

@@ -95,7 +95,7 @@ void ct__display_batch(ct__fit *f)
         return;
     f->display.shown = now;
     show_line(f, now);
-    int64_t all = ct_dataset_count(f->dataset);
+    int64_t all = ct_batches_samples(f->batches);
     double left =
         (double)(f->progress.epochs - f->progress.epoch + 1) * (double)all - (double)f->progress.epoch_samples;
     show_time(f->display.stream, left * pace(f, now));

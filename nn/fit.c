@@ -98,7 +98,7 @@ static bool next_step(ct__fit *f)
 {
     const ct_fit_options *o = &f->options;
     const ct_progress *p = &f->progress;
-    int64_t left = ct_dataset_count(f->dataset) - p->epoch_samples, before = p->step;
+    int64_t left = ct_batches_samples(f->batches) - p->epoch_samples, before = p->step;
     int64_t samples = o->accumulate > left / o->batch_size ? left : o->accumulate * o->batch_size;
     f->progress.lr = ct_optimizer_lr(f->optimizer) * ct_optimizer_factor(f->optimizer);
     for (int64_t i = 1; i <= o->accumulate && p->epoch_step < p->epoch_steps; i++) {
@@ -292,7 +292,8 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
     bool in_evaluation = module && !ct_module_training(module);
     ct__fit f = {.forward = forward, .model = model, .optimizer = optimizer, .dataset = dataset, .options = *o};
     f.measures = ct__measures_of(o->loss, o->metrics);
-    CT_OPTIONS(ct_batches_options, order, .size = o->batch_size, .shuffle = true, .seed = o->seed);
+    CT_OPTIONS(ct_batches_options, order, .size = o->batch_size, .shuffle = !o->weights, .seed = o->seed,
+               .drop_last = o->drop_last, .weights = o->weights);
     f.batches = ct_batches_new(dataset, &order);
     if (in_evaluation)
         ct_module_train(module, true);

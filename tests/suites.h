@@ -31,6 +31,7 @@
     SUITE(print) \
     SUITE(file) \
     SUITE(csv) \
+    SUITE(data) \
     SUITE(npy) \
     SUITE(elementwise) \
     SUITE(accuracy) \

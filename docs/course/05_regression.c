@@ -3,10 +3,6 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-#ifndef COURSE_DATA
-#define COURSE_DATA "docs/data"
-#endif
-
 enum { POINTS = 40, STEPS = 200, SAMPLES = 569, FEATURES = 30, TEST = 114, EPOCHS = 300 };
 
 /* ---- linear regression ---- */
@@ -96,7 +92,7 @@ static double share_right(ct_tensor *logits, ct_tensor *labels)
 
 static void read_samples(ct_tensor **x, ct_tensor **y)
 {
-    ct_dataset *all = ct_dataset_from_csv(COURSE_DATA "/breast_cancer.csv", .skip_lines = 1, .dtype = CT_FLOAT64);
+    ct_dataset *all = ct_load_breast_cancer(.dtype = CT_FLOAT64);
     int64_t order[SAMPLES];
     for (int64_t i = 0; i < SAMPLES; i++)
         order[i] = i * 101 % SAMPLES; /* 569 is a prime, so this is every sample once, in another order */

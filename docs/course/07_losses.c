@@ -3,10 +3,6 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-#ifndef COURSE_DATA
-#define COURSE_DATA "docs/data"
-#endif
-
 enum { CLASSES = 10, PIXELS = 64, SAMPLES = 1797, TEST = 360, EPOCHS = 150, POINTS = 121 };
 
 static void show(const char *what, const ct_tensor *t)
@@ -61,7 +57,7 @@ typedef struct digits {
 
 static digits read_digits(void)
 {
-    ct_dataset *all = ct_dataset_from_csv(COURSE_DATA "/digits.csv.gz", .scale = 1. / 16, .dtype = CT_FLOAT64);
+    ct_dataset *all = ct_load_digits(.shape = {PIXELS}, .dtype = CT_FLOAT64);
     int64_t order[SAMPLES];
     for (int64_t i = 0; i < SAMPLES; i++)
         order[i] = i;

@@ -3,10 +3,6 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-#ifndef COURSE_DATA
-#define COURSE_DATA "docs/data"
-#endif
-
 enum {
     CLASSES = 10,
     PIXELS = 64,
@@ -31,8 +27,7 @@ static part cut(ct_tensor *x, ct_tensor *y, int64_t from, int64_t to)
 
 static void read_digits(ct_tensor **x, ct_tensor **y)
 {
-    ct_dataset *all =
-        ct_dataset_from_csv(COURSE_DATA "/digits.csv.gz", .scale = 1. / 8, .offset = -1, .dtype = CT_FLOAT64);
+    ct_dataset *all = ct_load_digits(.shape = {64}, .scale = 1. / 8, .offset = -1, .dtype = CT_FLOAT64);
     int64_t order[SAMPLES];
     for (int64_t i = 0; i < SAMPLES; i++)
         order[i] = i;

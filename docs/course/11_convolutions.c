@@ -3,10 +3,6 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-#ifndef COURSE_DATA
-#define COURSE_DATA "docs/data"
-#endif
-
 enum { CLASSES = 10, SIDE = 8, SAMPLES = 1797, HELD_OUT = 360, EPOCHS = 8, DEPTH = 30, CHANNELS = 8 };
 
 static void show(const char *what, const ct_tensor *t)
@@ -67,8 +63,7 @@ static ct_dataset *part_of(ct_dataset *all, int64_t from, int64_t to)
 
 static void learn(const char *name, ct_model forward, network net)
 {
-    ct_dataset *all =
-        ct_dataset_from_csv(COURSE_DATA "/digits.csv.gz", .shape = {1, SIDE, SIDE}, .scale = 1. / 8, .offset = -1);
+    ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1);
     ct_dataset *training = part_of(all, 0, SAMPLES - HELD_OUT), *held_out = part_of(all, SAMPLES - HELD_OUT, SAMPLES);
     ct_optimizer *adam = ct_optimizer_new(net.module, &ct_rule_adam, .lr = 0.005);
     ct_evaluation result = {0};

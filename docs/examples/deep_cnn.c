@@ -42,7 +42,7 @@ int main(void)
     ct_seed(1);
     ct_module *net = build();
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
-    ct_dataset *all = ct_dataset_from_csv(DIGITS_CSV, .shape = {1, 8, 8}, .scale = 1. / 16);
+    ct_dataset *all = ct_load_digits();
     ct_dataset *train = part(all, false), *test = part(all, true);
     ct_evaluation result = {0};
     ct_module_summary(net, stdout, .input = ct_zeros(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8)));

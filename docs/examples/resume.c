@@ -4,10 +4,6 @@
  * usage: resume FOLDER    writes run.safetensors (the checkpoint), run.csv, and final.safetensors at the end */
 #include <cotan/cotan.h>
 
-#ifndef DIGITS_CSV
-#define DIGITS_CSV "docs/data/digits.csv.gz"
-#endif
-
 typedef struct net {
     ct_module *module, *hidden, *out;
 } net;
@@ -47,7 +43,7 @@ int main(int argc, char **argv)
     ct_seed(1);
     ct_module *module = ct_module_new(CT_FLOAT32);
     net m = {module, ct_linear_new(module, "hidden", 64, 64), ct_linear_new(module, "out", 64, 10)};
-    ct_dataset *digits = ct_dataset_from_csv(DIGITS_CSV, .scale = 1. / 8, .offset = -1);
+    ct_dataset *digits = ct_load_digits(.shape = {64}, .scale = 1. / 8, .offset = -1);
     if (digits)
         train(&m, digits, argc > 1 ? argv[1] : ".");
     ct_evaluation result;

@@ -14,10 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef DIGITS_CSV
-#define DIGITS_CSV "docs/data/digits.csv.gz"
-#endif
-
 typedef struct settings {
     int64_t epochs; /* 0: the task's */
     int64_t batch;
@@ -200,7 +196,7 @@ static data load_fashion(const settings *s)
 static data load_digits(const settings *s)
 {
     data d = {NULL, NULL};
-    ct_dataset *all = ct_dataset_from_csv(DIGITS_CSV, .shape = {1, 8, 8}, .scale = 1. / 8, .offset = -1);
+    ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1);
     ct_seed(s->seed);
     ct_tensor *permutation = all ? ct_randperm(ct_dataset_count(all)) : NULL;
     const int64_t *order = ct_data(permutation);

@@ -60,7 +60,7 @@ int main(void)
     ct_seed(1);
     ct_module *root = ct_module_new(CT_FLOAT32), *model = ct_layer_new(root, "vae", &vae_layer, NULL);
     ct_optimizer *adam = ct_optimizer_new(root, &ct_rule_adam, .lr = 3e-3);
-    ct_dataset *digits = ct_dataset_from_csv(DIGITS_CSV, .scale = 1. / 16);
+    ct_dataset *digits = ct_load_digits(.shape = {64});
     ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = 1);
     double bound = 0;
     for (int64_t epoch = 0; epoch < 30 && ct_error_code() == CT_OK; epoch++)

@@ -124,6 +124,7 @@ CT_API bool ct_option_refused(const char *function, const char *member, const vo
         CT_OVERRIDE_BEGIN call; \
         CT_OVERRIDE_END         \
     })
+#define CT_WITH0(function, type, ...) CT_CALL_(function(CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH1(function, type, a, ...) CT_CALL_(function(a, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH2(function, type, a, b, ...) CT_CALL_(function(a, b, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH3(function, type, a, b, c, ...) CT_CALL_(function(a, b, c, CT_GIVEN(type, __VA_ARGS__)))

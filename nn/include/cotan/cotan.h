@@ -3,6 +3,7 @@
 #define COTAN_COTAN_H
 
 #include <cotan/autograd.h>
+#include <cotan/data.h>
 #include <cotan/error.h>
 #include <cotan/events.h>
 #include <cotan/file.h>

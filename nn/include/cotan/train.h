@@ -137,6 +137,8 @@ typedef struct CT_BY_NAME ct_fit_options {
     /* "runs/first": a folder for TensorBoard (events.h): after each epoch loss and metrics, "loss/training" and "loss/validation", the
      * learning rate "lr", and a histogram of each parameter. A training that goes on adds a file there. NULL: nothing. */
     const char *events;
+    bool drop_last;     /* as in ct_batches_options */
+    ct_tensor *weights; /* as in ct_batches_options; NULL, the default: each sample once an epoch */
 } ct_fit_options;
 #define CT_DEFAULTS_ct_fit_options                                                                         \
     .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \

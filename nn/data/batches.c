@@ -1,0 +1,230 @@
+/* The batches of a data set, one epoch after another.
+ *
+ * Invariant: an epoch's order follows from the seed and the epoch's number alone. */
+#include "data_internal.h"
+#include <math.h>
+
+struct ct_batches {
+    const ct_dataset *dataset;
+    int64_t size, count; /* samples in a batch; batches in an epoch */
+    int64_t samples;     /* of an epoch */
+    bool shuffle, without_replacement;
+    uint64_t seed;
+    int64_t epoch;
+    int64_t next;    /* sample */
+    double *weights; /* NULL, or those of the samples, */
+    int64_t *order;  /* [samples of the data set, or of an epoch if these are more] */
+};
+
+CT_OPTIONS_INIT(ct_batches_options)
+
+static ct_status check_weights(const ct_dataset *dataset, const ct_batches_options *o)
+{
+    char shape[CT_NN_SHAPE_TEXT];
+    bool drawn = o->without_replacement || o->draws != CT_UNSET_INT;
+    if (!o->weights)
+        return drawn ? ct_error_set(CT_ERROR_ARGUMENT, "batches: samples are drawn by weights, and there are none")
+                     : CT_OK;
+    if (!ct_dtype_is_float(ct_dtype_of(o->weights)) || ct_rank(o->weights) != 1 ||
+        ct_numel(o->weights) != ct_dataset_count(dataset))
+        return ct_error_set(CT_ERROR_SHAPE, "batches: weights of %lld samples are float [%lld]: %s %s",
+                            (long long)ct_dataset_count(dataset), (long long)ct_dataset_count(dataset),
+                            ct_dtype_name(ct_dtype_of(o->weights)), ct__nn_shape_text(o->weights, shape));
+    if (o->shuffle)
+        return ct_error_set(CT_ERROR_ARGUMENT, "batches: what is drawn by weights is not shuffled as well");
+    return o->draws == CT_UNSET_INT || o->draws >= 0
+               ? CT_OK
+               : ct_error_set(CT_ERROR_ARGUMENT, "batches: %lld draws", (long long)o->draws);
+}
+
+/* The weights as the batches keep them, each added to those before: where the draws of an epoch fall. */
+static ct_status take_weights(ct_batches *b, const ct_tensor *weights)
+{
+    int64_t n = ct_numel(weights), drawable = 0;
+    b->weights = ct__nn_alloc("batches", n, sizeof *b->weights);
+    if (!b->weights || ct_to_array(ct_cast((ct_tensor *)weights, CT_FLOAT64), b->weights, n) != CT_OK)
+        return ct_error_code();
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(b->weights[i] >= 0) || isinf(b->weights[i]))
+            return ct_error_set(CT_ERROR_ARGUMENT, "batches: weight %lld is %g", (long long)i, b->weights[i]);
+        drawable += b->weights[i] > 0;
+        sum += b->weights[i];
+    }
+    if ((b->samples > 0 && drawable == 0) || isinf(sum) || (b->without_replacement && drawable < b->samples))
+        return ct_error_set(CT_ERROR_ARGUMENT, "batches: %lld samples to draw, and %lld have a weight; the sum is %g",
+                            (long long)b->samples, (long long)drawable, sum);
+    return CT_OK;
+}
+
+static ct_status begin(ct_batches *b, const ct_batches_options *o)
+{
+    int64_t all = ct_dataset_count(b->dataset);
+    b->samples = o->weights && o->draws != CT_UNSET_INT ? o->draws : all;
+    if (o->drop_last)
+        b->samples -= b->samples % o->size;
+    b->count = b->samples / o->size + (b->samples % o->size != 0);
+    b->order = ct__nn_alloc("batches", all > b->samples ? all : b->samples, sizeof *b->order);
+    if (!b->order || ct_scope_open() != CT_OK)
+        return ct_error_code();
+    if (o->weights)
+        take_weights(b, o->weights);
+    return ct__nn_scope_close() == CT_OK ? ct_batches_start(b, 0) : ct_error_code();
+}
+
+ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options)
+{
+    CT_READ_OPTIONS(ct_batches_options, o, options, "batches");
+    if (!o || ct_object_check(dataset, "data set", "batches") != CT_OK)
+        return NULL;
+    if (o->size < 1)
+        ct_error_set(CT_ERROR_ARGUMENT, "batches: size must be at least 1, not %lld", (long long)o->size);
+    if (ct_error_code() != CT_OK || check_weights(dataset, o) != CT_OK)
+        return NULL;
+    ct_batches *b = ct_object_new("batches", sizeof *b);
+    if (!b)
+        return NULL;
+    *b = (ct_batches){.dataset = dataset,
+                      .size = o->size,
+                      .shuffle = o->shuffle,
+                      .without_replacement = o->without_replacement,
+                      .seed = o->seed};
+    if (begin(b, o) == CT_OK)
+        return b;
+    ct_batches_free(b);
+    return NULL;
+}
+
+/* The data set must be there too. */
+static ct_status check_batches(const ct_batches *batches, const char *what)
+{
+    ct_status status = ct_object_check(batches, "batches", what);
+    return status == CT_OK ? ct_object_check(batches->dataset, "data set", what) : status;
+}
+
+void ct_batches_free(ct_batches *batches)
+{
+    if (!batches || ct_object_check(batches, "batches", "batches_free") != CT_OK)
+        return;
+    free(batches->order);
+    free(batches->weights);
+    ct_object_free(batches);
+}
+
+int64_t ct_batches_count(const ct_batches *batches)
+{
+    return batches && ct_object_check(batches, "batches", "batches_count") == CT_OK ? batches->count : 0;
+}
+
+int64_t ct_batches_samples(const ct_batches *batches)
+{
+    return batches && ct_object_check(batches, "batches", "batches_samples") == CT_OK ? batches->samples : 0;
+}
+
+/* ---- orders ---- */
+
+static ct_status shuffle(ct_batches *b)
+{
+    int64_t n = ct_dataset_count(b->dataset);
+    const ct_tensor *order = ct_randperm(n);
+    if (order && n > 0)
+        memcpy(b->order, ct_data(order), (size_t)n * sizeof *b->order);
+    return ct_error_code();
+}
+
+/* The sample on which a share of all weights, added up in their order, falls. */
+static int64_t sample_at(const double *sums, int64_t n, double share)
+{
+    int64_t low = 0, high = n - 1;
+    double at = share * sums[n - 1];
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (sums[middle] > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static ct_status draw(ct_batches *b)
+{
+    int64_t n = ct_dataset_count(b->dataset);
+    const double *uniform = ct_data(ct_rand(CT_FLOAT64, 0, 1, &b->samples, 1));
+    double *sums = ct__nn_alloc("batches", n, sizeof *sums);
+    for (int64_t i = 0; sums && i < n; i++)
+        sums[i] = b->weights[i] + (i > 0 ? sums[i - 1] : 0);
+    for (int64_t k = 0; sums && uniform && k < b->samples; k++)
+        b->order[k] = sample_at(sums, n, uniform[k]);
+    free(sums);
+    return ct_error_code();
+}
+
+/* The samples with the largest log(u) / weight: as by drawing one after the other without putting back (Efraimidis, Spirakis:
+ * Weighted random sampling with a reservoir, 2006). */
+static ct_status draw_without_replacement(ct_batches *b)
+{
+    int64_t n = ct_dataset_count(b->dataset), places = 0;
+    const double *uniform = ct_data(ct_rand(CT_FLOAT64, 0, 1, &n, 1));
+    ct_tensor *keys = ct_empty(CT_FLOAT64, &n, 1);
+    double *key = ct_data_mut(keys);
+    for (int64_t i = 0; key && uniform && i < n; i++)
+        key[i] = b->weights[i] > 0 ? log1p(-uniform[i]) / b->weights[i] : -INFINITY;
+    const int64_t *order = ct_data(ct_argsort(keys, 0, true));
+    for (; order && places < b->samples; places++)
+        b->order[places] = order[places];
+    return ct_error_code();
+}
+
+/* From seed and epoch alone; the thread's generator goes on where it was. */
+static ct_status draw_order(ct_batches *b, int64_t epoch)
+{
+    if (ct_scope_open() != CT_OK)
+        return ct_error_code();
+    ct_random_state before = ct_random_get();
+    ct_seed(b->seed + UINT64_C(0x9E3779B97F4A7C15) * ((uint64_t)epoch + 1));
+    ct_no_grad_begin();
+    if (!b->weights)
+        shuffle(b);
+    else if (b->without_replacement)
+        draw_without_replacement(b);
+    else
+        draw(b);
+    ct_no_grad_end();
+    ct_random_set(before);
+    return ct__nn_scope_close();
+}
+
+ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
+{
+    if (check_batches(batches, "batches_start") != CT_OK)
+        return ct_error_code();
+    if (epoch < 0)
+        return ct_error_set(CT_ERROR_ARGUMENT, "batches: epoch %lld", (long long)epoch);
+    batches->next = 0;
+    batches->epoch = epoch;
+    if (batches->shuffle || batches->weights)
+        return draw_order(batches, epoch);
+    for (int64_t i = 0; i < ct_dataset_count(batches->dataset); i++)
+        batches->order[i] = i;
+    return CT_OK;
+}
+
+ct_status ct__batches_begin_next(ct_batches *batches)
+{
+    if (check_batches(batches, "each_batch") != CT_OK)
+        return ct_error_code();
+    return batches->next == 0 ? CT_OK : ct_batches_start(batches, batches->epoch + 1);
+}
+
+bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y)
+{
+    if (check_batches(batches, "batches_next") != CT_OK)
+        return false;
+    int64_t left = batches->samples - batches->next;
+    int64_t n = left < batches->size ? left : batches->size;
+    if (n <= 0 || ct_dataset_batch(batches->dataset, batches->order + batches->next, n, x, y) != CT_OK)
+        return false;
+    batches->next += n;
+    return true;
+}

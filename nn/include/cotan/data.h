@@ -1,0 +1,132 @@
+/* Data sets, their parts, and their batches.
+ *
+ *     ct_dataset *digits = ct_load_digits(), *part[2];
+ *     ct_random_split(digits, CT_VALUES(0.8, 0.2), part, .stratify = true, .seed = 1);
+ *     ct_fit(forward, model, adam, part[0], .validation = part[1], .epochs = 20); */
+#ifndef COTAN_DATA_H
+#define COTAN_DATA_H
+
+#include <cotan/object.h>
+#include <cotan/ops.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Samples and what a model should make of them: class labels, numbers, sequences. */
+typedef struct ct_dataset ct_dataset;
+
+typedef struct CT_BY_NAME ct_dataset_options {
+    CT_OPTIONS_HEAD;
+    ct_dtype dtype; /* of floats in a batch: CT_FLOAT32 (the default) or CT_FLOAT64 */
+    double scale,
+        offset;         /* a batch holds scale * sample + offset; scale's default CT_UNSET: 1, 1 / 255 for IDX images */
+    int64_t shape[4];   /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
+    int64_t skip_lines; /* CSV: lines before the first sample */
+    int64_t max_bytes;  /* files: as in ct_idx_options, for each */
+} ct_dataset_options;
+#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET, .max_bytes = CT_UNSET_INT,
+CT_API void ct_dataset_options_init(ct_dataset_options *options, size_t size);
+
+/* samples [n, ...] and targets [n, ...], whose further axes are their own. Samples: float; uint8, which stay bytes and become numbers
+ * batch by batch; or int64, such as the tokens of a text, taken as they are. Targets: int64 [n] are class labels, all >= 0; int64 of
+ * more axes and floats mean what the loss takes them for. The tensors are shared where they can be, not taken over. The result is the
+ * caller's until ct_dataset_free(). Errors: NULL, shape, dtype, argument (negative labels, options), memory. options may be NULL,
+ * here and below. */
+CT_API ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *targets, const ct_dataset_options *options);
+/* Images [n, height, width] and labels [n] from two IDX files (uint8, gzipped or not), as samples [n, 1, height, width]. Errors:
+ * those above and io, format. */
+CT_API ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, const ct_dataset_options *options);
+/* A CSV file, gzipped or not: on each line the numbers of one sample, row-major, then its label. Errors: those above and io,
+ * format (names the line and the field). */
+CT_API ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *options);
+CT_API void ct_dataset_free(ct_dataset *dataset); /* NULL is fine */
+CT_API int64_t ct_dataset_count(const ct_dataset *dataset);
+CT_API int64_t ct_dataset_classes(const ct_dataset *dataset); /* the largest label + 1; 0: the targets are no labels */
+/* The samples at n indices, x [n, ...], and their targets, y [n, ...], owned by the innermost scope. On an error both are NULL. */
+CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x,
+                                  ct_tensor **y);
+
+/* ---- sets that come with cotan ---- */
+
+/* Named as in scikit-learn. They lie where cotan was installed (share/cotan) or where it was built from; if the environment has
+ * COTAN_DATA, in that folder. Their options are those above but for skip_lines. Errors: those of ct_dataset_from_csv(). */
+
+/* 1,797 handwritten digits [1, 8, 8] of 0 to 1, ten classes (E. Alpaydin, C. Kaynak: Optical recognition of handwritten digits, UCI,
+ * the test part, CC BY 4.0). scale: default 1 / 16. */
+CT_API ct_dataset *ct_load_digits(const ct_dataset_options *options);
+/* 569 samples of 30 measurements of cells, 0 malignant and 1 benign (W. Wolberg, O. Mangasarian, N. Street: Breast cancer Wisconsin
+ * (diagnostic), UCI, CC BY 4.0). The measurements differ a hundredthousandfold in size. */
+CT_API ct_dataset *ct_load_breast_cancer(const ct_dataset_options *options);
+
+/* ---- parts ---- */
+
+/* Copies the samples at n indices into a data set of their own. Error: argument (an index outside 0..count-1). */
+CT_API ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices, int64_t n);
+
+typedef struct CT_BY_NAME ct_split_options {
+    CT_OPTIONS_HEAD;
+    uint64_t seed; /* of the order in which samples are dealt out */
+    bool stratify; /* each part has each class in its share, as nearly as whole samples allow; labels only */
+    bool in_order; /* the first samples go into the first part, and so on: nothing is shuffled */
+} ct_split_options;
+#define CT_DEFAULTS_ct_split_options
+CT_API void ct_split_options_init(ct_split_options *options, size_t size);
+
+/* Copies each sample into one of n parts, data sets of the caller's until ct_dataset_free(). shares: n fractions that add up to 1, or
+ * n whole numbers that add up to the count, as in PyTorch's random_split; of fractions each part has floor(share * count), and what is
+ * left goes to the first parts, one each. On an error all parts are NULL. Errors: NULL, argument (shares that do not add up; .stratify
+ * without labels, or with .in_order), memory. */
+CT_API ct_status ct_random_split(const ct_dataset *dataset, const double *shares, int64_t n, ct_dataset **parts,
+                                 const ct_split_options *options);
+
+/* ---- batches ---- */
+
+/* The batches of one epoch after another. */
+typedef struct ct_batches ct_batches;
+
+typedef struct CT_BY_NAME ct_batches_options {
+    CT_OPTIONS_HEAD;
+    int64_t size;   /* samples in a batch, >= 1; default 64. The last batch of an epoch may be smaller */
+    bool shuffle;   /* a new random order in every epoch */
+    uint64_t seed;  /* the order depends on it and on the epoch's number alone */
+    bool drop_last; /* an epoch has whole batches only */
+    /* float [count], >= 0 and not all 0: each of an epoch's samples is drawn with a probability in proportion to its weight, whether
+     * drawn before or not, as by PyTorch's WeightedRandomSampler. Copied. NULL: each sample once. */
+    ct_tensor *weights;
+    bool without_replacement; /* no sample twice in an epoch; as many must have a weight above 0 as are drawn */
+    int64_t draws;            /* by weight, in an epoch; default CT_UNSET_INT: as many as there are samples */
+} ct_batches_options;
+#define CT_DEFAULTS_ct_batches_options .size = 64, .draws = CT_UNSET_INT,
+CT_API void ct_batches_options_init(ct_batches_options *options, size_t size);
+
+/* The data set must live as long. The result is the caller's until ct_batches_free(). Errors: NULL, argument, shape and dtype of the
+ * weights, memory. */
+CT_API ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options);
+CT_API void ct_batches_free(ct_batches *batches);             /* NULL is fine */
+CT_API int64_t ct_batches_count(const ct_batches *batches);   /* batches in an epoch */
+CT_API int64_t ct_batches_samples(const ct_batches *batches); /* samples in these */
+/* Goes to the beginning of that epoch (>= 0); a new object stands at the beginning of epoch 0. */
+CT_API ct_status ct_batches_start(ct_batches *batches, int64_t epoch);
+/* The next batch as ct_dataset_batch() gives it. False at the end of the epoch, and on an error (see ct_error_code()). */
+CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
+
+#if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_idx(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_idx, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_csv(...) ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_csv, ct_dataset_options, __VA_ARGS__, ))
+#define ct_load_digits(...) ct_at_object(CT_HERE, CT_WITH0(ct_load_digits, ct_dataset_options, __VA_ARGS__))
+#define ct_load_breast_cancer(...) \
+    ct_at_object(CT_HERE, CT_WITH0(ct_load_breast_cancer, ct_dataset_options, __VA_ARGS__))
+#define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
+#define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
+#define ct_random_split(...) ct_at_status(CT_HERE, CT_WITH4(ct_random_split, ct_split_options, __VA_ARGS__, ))
+#define ct_batches_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, ))
+#define ct_batches_next(...) ct_at_bool(CT_HERE, ct_batches_next(__VA_ARGS__))
+#define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
