@@ -381,6 +381,133 @@ START_TEST(fit_draws_and_drops)
 }
 END_TEST
 
+/* ---- fitted to one set, applied to others ---- */
+
+/* Samples first to last of a data set, which is given up. */
+static ct_dataset *range_of(ct_dataset *d, int64_t first, int64_t n)
+{
+    int64_t indices[1000];
+    for (int64_t i = 0; i < n; i++)
+        indices[i] = first + i;
+    ct_dataset *part = ct_dataset_subset(d, indices, n);
+    ct_dataset_free(d);
+    return part;
+}
+
+/* The layer's results on ten samples are scikit-learn's, also through ct_dataset_map() and after saving and loading. */
+static void expect_reference(const char *name, ct_module *made, ct_dataset *test)
+{
+    ct_tensor_file *file = ct_safetensors_load(TEST_DATA "/data_reference.safetensors");
+    ct_tensor *want = ct_tensor_file_get(file, name), *x, *y, *z;
+    const int64_t all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    ct_dataset *mapped = ct_dataset_map(test, ct_module_forward, made);
+    ck_assert_int_eq(ct_dataset_batch(test, all, 10, &x, &y), CT_OK);
+    ck_assert_int_eq(ct_dataset_batch(mapped, all, 10, &z, &y), CT_OK);
+    ct_tensor *have = ct_forward(made, x);
+    ck_assert_msg(have != NULL, "%s", ct_error_message());
+    ck_assert(ct_requires_grad(have) == false && ct_numel(have) == ct_numel(want) && ct_numel(z) == ct_numel(want));
+    for (int64_t i = 0; i < ct_numel(want); i++) {
+        double w = ((const double *)ct_data(want))[i], h = ((const double *)ct_data(have))[i];
+        ck_assert_msg(fabs(h - w) <= 1e-9 * fmax(fabs(w), 1), "%s: element %lld is %.17g, not %.17g", name,
+                      (long long)i, h, w);
+        ck_assert_double_eq(((const double *)ct_data(z))[i], h);
+    }
+    ct_tensor_file_free(file);
+    ct_dataset_free(mapped);
+}
+
+START_TEST(scalers_are_scikit_learns)
+{
+    ct_dataset *train = range_of(ct_load_breast_cancer(.dtype = CT_FLOAT64), 0, 400);
+    ct_dataset *test = range_of(ct_load_breast_cancer(.dtype = CT_FLOAT64), 400, 10);
+    ct_module *m = ct_module_new(CT_FLOAT64), *copy = ct_module_new(CT_FLOAT64);
+    expect_reference("standard", ct_standard_scaler_new(m, "scaler", train), test);
+    ct_module *other = ct_standard_scaler_new(copy, "scaler", test);
+    ck_assert_int_eq(ct_module_save(m, scratch("scaler.safetensors")), CT_OK);
+    ck_assert_int_eq(ct_module_load(copy, scratch("scaler.safetensors")), CT_OK);
+    expect_reference("standard", other, test);
+    expect_reference("min_max", ct_min_max_scaler_new(m, NULL, train, .low = -1, .high = 2), test);
+    ck_assert(ct_module_numel(m) == 0 && ct_module_count(m) == 4);
+    ct_module_free(m);
+    ct_module_free(copy);
+    ct_dataset_free(train);
+    ct_dataset_free(test);
+}
+END_TEST
+
+START_TEST(components_are_scikit_learns)
+{
+    ct_dataset *train = range_of(ct_load_digits(.dtype = CT_FLOAT64, .scale = 1), 0, 1000);
+    ct_dataset *test = range_of(ct_load_digits(.dtype = CT_FLOAT64, .scale = 1), 1000, 10);
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_module *plain = ct_pca_new(m, "plain", train, 5), *white = ct_pca_new(m, "white", train, 5, .whiten = true);
+    expect_reference("pca", plain, test);
+    expect_reference("pca_whitened", white, test);
+    ct_tensor_file *file = ct_safetensors_load(TEST_DATA "/data_reference.safetensors");
+    expect_numbers(ct_module_get(m, "white.explained_variance"), ct_data(ct_tensor_file_get(file, "variance")), 5);
+    ct_tensor_file_free(file);
+    ct_module_free(m);
+    ct_dataset_free(train);
+    ct_dataset_free(test);
+}
+END_TEST
+
+/* Images by channel, one of which does not vary; bytes; float32. */
+START_TEST(channels_are_scaled)
+{
+    uint8_t bytes[] = {0, 10, 20, 30, 7, 7, 7, 7, 40, 50, 60, 70, 7, 7, 7, 7};
+    ct_tensor *images = ct_from_array(CT_UINT8, bytes, CT_SHAPE(2, 2, 2, 2)), *x, *y;
+    ct_dataset *d = ct_dataset_new(images, ct_zeros(CT_INT64, CT_SHAPE(2)));
+    ct_module *m = ct_module_new(CT_FLOAT32);
+    ct_dataset *standard = ct_dataset_map(d, ct_module_forward, ct_standard_scaler_new(m, "a", d, .channels = true));
+    ct_dataset *unit = ct_dataset_map(d, ct_module_forward, ct_min_max_scaler_new(m, "b", d, .channels = true));
+    ck_assert_int_eq(ct_dataset_batch(standard, (int64_t[]){0, 1}, 2, &x, &y), CT_OK);
+    ck_assert_double_eq_tol(ct_item(ct_mean(ct_square(ct_select(x, 1, 0)))), 1, 1e-6);
+    ck_assert_double_eq_tol(ct_item(ct_mean(ct_select(x, 1, 0))), 0, 1e-6);
+    ck_assert_double_eq(ct_item(ct_amax(ct_abs(ct_select(x, 1, 1)))), 0);
+    ck_assert_int_eq(ct_dataset_batch(unit, (int64_t[]){0, 1}, 2, &x, &y), CT_OK);
+    ck_assert(ct_item(ct_amin(x)) == 0 && ct_item(ct_amax(x)) == 1 && ct_dtype_of(x) == CT_FLOAT32);
+    ck_assert(ct_size(ct_module_get(m, "a.offset"), 0) == 2 && ct_numel(ct_module_get(m, "a.offset")) == 2);
+    ct_module_free(m);
+    ct_dataset_free(d);
+    ct_dataset_free(standard);
+    ct_dataset_free(unit);
+}
+END_TEST
+
+static ct_tensor *first_row(void *model, ct_tensor *x)
+{
+    (void)model;
+    return ct_slice(x, 0, 0, 1, 1);
+}
+
+START_TEST(fitting_is_refused)
+{
+    ct_dataset *d = numbered(10, 2), *none = numbered(0, 2);
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ck_assert_ptr_null(ct_standard_scaler_new(m, "a", none));
+    expect_failure(CT_ERROR_ARGUMENT, "standard_scaler: the data set is empty");
+    ck_assert_ptr_null(ct_min_max_scaler_new(m, "a", d, .low = 1));
+    expect_failure(CT_ERROR_ARGUMENT, "min_max_scaler: from 1 to 1");
+    ck_assert_ptr_null(ct_standard_scaler_new(m, "a", d, .channels = true));
+    expect_failure(CT_ERROR_SHAPE, "samples of no axes have no channels");
+    ck_assert_ptr_null(ct_pca_new(m, "a", d, 2));
+    expect_failure(CT_ERROR_ARGUMENT, "pca: 2 components of samples [10,1]");
+    ck_assert_ptr_null(ct_standard_scaler_new(m, "a", NULL));
+    expect_failure(CT_ERROR_NULL, "the data set is NULL");
+    ck_assert_ptr_null(ct_standard_scaler_new(NULL, "a", d));
+    expect_failure(CT_ERROR_NULL, "the module is NULL");
+    ck_assert_ptr_null(ct_dataset_map(d, first_row, NULL));
+    expect_failure(CT_ERROR_SHAPE, "dataset_map: the result has not a row for each sample");
+    ck_assert_ptr_null(ct_dataset_map(d, NULL, NULL));
+    expect_failure(CT_ERROR_NULL, "dataset_map: the model is NULL");
+    ck_assert_int_eq(ct_module_count(m), 0);
+    ct_module_free(m);
+    ct_dataset_free(d);
+    ct_dataset_free(none);
+}
+END_TEST
+
 /* ---- sets that come with cotan ---- */
 
 START_TEST(sets_come_with_cotan)
@@ -439,6 +566,12 @@ Suite *ct_suite_data(void)
     tcase_add_test(t, samples_are_drawn_without_replacement);
     tcase_add_test(t, batches_are_refused);
     tcase_add_test(t, fit_draws_and_drops);
+    suite_add_tcase(suite, t);
+    t = case_without_error("fitted");
+    tcase_add_test(t, scalers_are_scikit_learns);
+    tcase_add_test(t, components_are_scikit_learns);
+    tcase_add_test(t, channels_are_scaled);
+    tcase_add_test(t, fitting_is_refused);
     suite_add_tcase(suite, t);
     t = case_without_error("shipped");
     tcase_add_test(t, sets_come_with_cotan);

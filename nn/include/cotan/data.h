@@ -6,6 +6,7 @@
 #ifndef COTAN_DATA_H
 #define COTAN_DATA_H
 
+#include <cotan/module.h>
 #include <cotan/object.h>
 #include <cotan/ops.h>
 
@@ -80,6 +81,43 @@ CT_API void ct_split_options_init(ct_split_options *options, size_t size);
 CT_API ct_status ct_random_split(const ct_dataset *dataset, const double *shares, int64_t n, ct_dataset **parts,
                                  const ct_split_options *options);
 
+/* ---- fitted to one set, applied to others ---- */
+
+/* The data set with forward(model, x) for its samples, batch by batch, without recording and in evaluation: one row for each sample.
+ * The model of a layer is the layer: ct_dataset_map(test, ct_module_forward, scaler). Errors: NULL, shape, those of forward. */
+CT_API ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_tensor *(*forward)(void *model, ct_tensor *x),
+                                  void *model);
+
+typedef struct CT_BY_NAME ct_scaler_options {
+    CT_OPTIONS_HEAD;
+    bool channels;    /* one number for each channel, axis 1; default: for each element of a sample */
+    double low, high; /* min_max: the ends, default 0 and 1 */
+} ct_scaler_options;
+#define CT_DEFAULTS_ct_scaler_options .high = 1,
+CT_API void ct_scaler_options_init(ct_scaler_options *options, size_t size);
+
+/* Layers that are fitted to the training set when they are made, and have no parameters: they are in front of the network that they
+ * are saved with, and give what was measured in training to every sample after. (x - offset) / scale, the buffers: of mean 0 and
+ * deviation 1, as scikit-learn's StandardScaler; from low to high, as its MinMaxScaler. What does not vary is only moved. Errors:
+ * NULL, argument (an empty set, low not below high), shape, those of ct_layer_new(). */
+CT_API ct_module *ct_standard_scaler_new(ct_module *module, const char *name, const ct_dataset *train,
+                                         const ct_scaler_options *options);
+CT_API ct_module *ct_min_max_scaler_new(ct_module *module, const char *name, const ct_dataset *train,
+                                        const ct_scaler_options *options);
+
+typedef struct CT_BY_NAME ct_pca_options {
+    CT_OPTIONS_HEAD;
+    bool whiten; /* each component is divided by its deviation in the training set */
+} ct_pca_options;
+#define CT_DEFAULTS_ct_pca_options
+CT_API void ct_pca_options_init(ct_pca_options *options, size_t size);
+
+/* The same: samples [n, ...], seen as [n, f], to their principal components [n, k], 1 <= k <= f and k < n, as scikit-learn's PCA: buffers
+ * mean [f], components [k, f], the largest element of each positive, and explained_variance [k]. By ct_svd(), so for some hundreds of
+ * features. */
+CT_API ct_module *ct_pca_new(ct_module *module, const char *name, const ct_dataset *train, int64_t components,
+                             const ct_pca_options *options);
+
 /* ---- batches ---- */
 
 /* The batches of one epoch after another. */
@@ -121,6 +159,12 @@ CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_random_split(...) ct_at_status(CT_HERE, CT_WITH4(ct_random_split, ct_split_options, __VA_ARGS__, ))
+#define ct_dataset_map(...) ct_at_object(CT_HERE, ct_dataset_map(__VA_ARGS__))
+#define ct_standard_scaler_new(...) \
+    ct_at_object(CT_HERE, CT_WITH3(ct_standard_scaler_new, ct_scaler_options, __VA_ARGS__, ))
+#define ct_min_max_scaler_new(...) \
+    ct_at_object(CT_HERE, CT_WITH3(ct_min_max_scaler_new, ct_scaler_options, __VA_ARGS__, ))
+#define ct_pca_new(...) ct_at_object(CT_HERE, CT_WITH4(ct_pca_new, ct_pca_options, __VA_ARGS__, ))
 #define ct_batches_new(...) ct_at_object(CT_HERE, CT_WITH1(ct_batches_new, ct_batches_options, __VA_ARGS__, ))
 #define ct_batches_next(...) ct_at_bool(CT_HERE, ct_batches_next(__VA_ARGS__))
 #define ct_batches_start(batches, epoch) ct_at_status(CT_HERE, ct_batches_start(batches, epoch))
