@@ -66,6 +66,18 @@ check "vae runs" runs 0 "$programs/vae"
 check "vae's bound is as good as it gets" awk '{ exit !($6 > 20 && $6 < 27) }' "$work/printed"
 check "gan runs" runs 0 "$programs/gan"
 check "gan's numbers are like the real ones" awk '{ exit !($2 + 0 > 2.8 && $2 + 0 < 3.2 && $4 > 0.3 && $4 < 0.7) }' "$work/printed"
+check "logistic_regression runs" runs 0 "$programs/logistic_regression" .
+check "logistic_regression tells the cells apart" ends_well 0.96
+check "logistic_regression's area under the curve" awk '/^area/ { exit !($5 > 0.99) }' "$work/printed"
+check "logistic_regression draws" grep -q "false alarms" roc.svg
+check "inference reads its weights" runs 0 "$programs/inference" .
+check "inference is right" awk '/right$/ { good = $1 >= 555 } END { exit !good }' "$work/printed"
+check "inference without weights" runs 1 "$programs/inference" /nowhere
+check "inference says what is not there" says "/nowhere/cells.safetensors: cannot open"
+check "pinn runs" runs 0 "$programs/pinn"
+check "pinn has found the sine" awk '{ exit !($3 < 1e-3) }' "$work/printed"
+check "maml runs" runs 0 "$programs/maml"
+check "maml learns from one step" awk '{ exit !($6 > 2 && $8 < 1.2) }' "$work/printed"
 check "custom_op's gradient is right" runs 0 "$programs/custom_op"
 check "custom_op says so" says PASS
 lines=$(awk '/---- the check/ { on = 0 } on && NF && !/^\/\*/ { n++ } /---- the operation ----/ { on = 1 } END { print n }' \
