@@ -32,6 +32,7 @@
     SUITE(file) \
     SUITE(csv) \
     SUITE(data) \
+    SUITE(programs) \
     SUITE(npy) \
     SUITE(elementwise) \
     SUITE(accuracy) \

@@ -52,6 +52,12 @@ chmod +x stand-ins/* clone/build/docs/examples/train
 check "the quickstart runs" runs 0 env PATH="$work/stand-ins:$PATH" sh clone/docs/quickstart.sh --epochs 1 --out there
 check "the quickstart writes below build/" says "given: --out $work/clone/build/results --epochs 1 --out there"
 
+check "run.sh lists the programs" runs 0 sh "$top/docs/examples/run.sh"
+check "run.sh has a line for each" [ "$(wc -l <"$work/printed")" -eq "$(ls "$top"/docs/examples/*.c | wc -l)" ]
+check "run.sh tells what they are" says "pinn                 A network that solves a differential equation"
+check "run.sh knows no other" runs 2 sh "$top/docs/examples/run.sh" nothing
+check "run.sh says so" says "there is no program 'nothing'"
+
 check "circuit prints the lecture notes' numbers" prints circuit "f     = 0.7311
 df/dw = (-0.1966, -0.3932, 0.1966)
 df/dx = (0.3932, -0.5898)"
