@@ -203,7 +203,7 @@ ct_module *ct_pca_new(ct_module *module, const char *name, const ct_dataset *tra
 
 /* ---- applying ---- */
 
-static ct_tensor *mapped(const ct_dataset *dataset, ct_tensor *(*forward)(void *, ct_tensor *), void *model)
+static ct_tensor *mapped(const ct_dataset *dataset, ct_model forward, void *model)
 {
     enum { AT_ONCE = 256 };
     CT_OPTIONS(ct_batches_options, order, .size = AT_ONCE);
@@ -226,7 +226,7 @@ static ct_tensor *mapped(const ct_dataset *dataset, ct_tensor *(*forward)(void *
     return all;
 }
 
-ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_tensor *(*forward)(void *model, ct_tensor *x), void *model)
+ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model)
 {
     if (ct_object_check(dataset, "data set", "dataset_map") != CT_OK)
         return NULL;

@@ -85,8 +85,7 @@ CT_API ct_status ct_random_split(const ct_dataset *dataset, const double *shares
 
 /* The data set with forward(model, x) for its samples, batch by batch, without recording and in evaluation: one row for each sample.
  * The model of a layer is the layer: ct_dataset_map(test, ct_module_forward, scaler). Errors: NULL, shape, those of forward. */
-CT_API ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_tensor *(*forward)(void *model, ct_tensor *x),
-                                  void *model);
+CT_API ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model);
 
 typedef struct CT_BY_NAME ct_scaler_options {
     CT_OPTIONS_HEAD;

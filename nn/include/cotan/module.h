@@ -17,6 +17,9 @@ extern "C" {
 typedef struct ct_module ct_module;           /* a part of a model, or all of it */
 typedef struct ct_initializer ct_initializer; /* see init.h */
 
+/* A model for the training loop: the function and what it is called with. */
+typedef ct_tensor *(*ct_model)(void *model, ct_tensor *x);
+
 /* ---- layers: one record each, like operations ---- */
 
 /* A kind of layer. ct_layer_new() makes a module of it, ct_forward() calls it. One of the user's own is the same record. */

@@ -20,9 +20,6 @@ extern "C" {
 
 /* ---- models ---- */
 
-/* A model for the training loop: the function and what it is called with. */
-typedef ct_tensor *(*ct_model)(void *model, ct_tensor *x);
-
 /* LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B) as
  * built today: relu, max pooling, all maps connected; Glorot uniform weights. 61,706 parameters. */
 typedef struct ct_lenet5 ct_lenet5;
