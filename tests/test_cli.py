@@ -380,6 +380,17 @@ out = says(["info", "m.safetensors"], "w shape [2, 2] dtype float32 size 16 B", 
 check("info keeps to 60 columns", max(map(len, out.splitlines()[:-1])) <= 60, out)
 values = {t["name"]: t for t in json.loads(says(["info", "m.safetensors", "--json"]))}
 check("info --json", values["w"]["mean"] == 2.5 and values["none"]["min"] is None and values["bad"]["nan"] == 1, values)
+resnet, gpt = (top / "tests/data" / name for name in ("resnet18.safetensors", "gpt2.safetensors"))
+out = says(["info", str(resnet), "--layers"], "layer (kind) weights parameters", "conv1 (convolution) weight [4, 3, 7, 7] 588",
+           "layer1.0.bn1 (batch_norm) weight [4], bias [4] 8", "fc (linear) weight [5, 8], bias [5] 45",
+           "14091 parameters, 240 numbers in buffers", COLUMNS="100")
+rows = [line.split() for line in out.splitlines()]
+check("--layers has each layer once, and their sum", len({row[0] for row in rows[1:-1]}) == len(rows) - 2 and
+      sum(int(row[-1]) for row in rows[1:-1]) == 14091, out)
+says(["info", str(gpt), "--layers"], "transformer.h.0.attn.c_proj weight [8, 8], bias [8] 72", COLUMNS="100")
+says(["info", "m.safetensors", "--layers"], "w [2, 2]", "0 numbers in buffers")
+refuses(["info", "m.safetensors", "--layers", "--json"], "--layers and --json: give one of the two")
+refuses(["info", "a.csv", "--layers"], "a.csv")
 header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }"
 header += (118 - len(header) - 1 - 1) % 64 * " " + "\n"
 pathlib.Path("a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<4d", 1, 2, nan, 5))

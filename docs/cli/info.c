@@ -1,12 +1,16 @@
 /* cotan info FILE, and cotan graph FILE, which is the same: what a file of weights or data holds. */
 #include "cli.h"
+#include "layers.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
 
-enum { JSON };
-static const option options[] = {{"json", NULL, "write the table as JSON, with all digits"}, {0}};
+enum { JSON, LAYERS };
+static const option options[] = {
+    {"json", NULL, "write the table as JSON, with all digits"},
+    {"layers", NULL, "of .safetensors: a row for each layer that the names tell of, with its weights and their number"},
+    {0}};
 
 /* ---- statistics ---- */
 
@@ -237,8 +241,22 @@ static bool write_json(json_t *json)
     return written;
 }
 
+static int list_layers(const arguments *given)
+{
+    if (given->values[JSON])
+        return complain(given->command, "--layers and --json: give one of the two");
+    ct_tensor_file *file = ct_safetensors_load(given->words[0]);
+    if (!file)
+        return complain_of_error(given->command);
+    bool written = write_layers(file);
+    ct_tensor_file_free(file);
+    return written ? FINE : complain(given->command, "no memory");
+}
+
 static int run(const arguments *given)
 {
+    if (given->values[LAYERS])
+        return list_layers(given);
     static const char *const headings[] = {"name", "shape", "dtype", ">size", ">min",
                                            ">max", ">mean", ">std",  ">nan",  ">inf"};
     const char *path = given->words[0];
@@ -266,7 +284,8 @@ static int run(const arguments *given)
 const command info_command = {
     .name = "info",
     .summary = "what a file of weights or data holds, as a table",
-    .examples = "  cotan info lenet5.safetensors\n  cotan info train-images-idx3-ubyte.gz\n",
+    .examples = "  cotan info lenet5.safetensors\n  cotan info lenet5.safetensors --layers\n  cotan info "
+                "train-images-idx3-ubyte.gz\n",
     SHARED_ROW,
 };
 
