@@ -3,6 +3,7 @@
  * Invariant: nothing that is shown has an effect on what is computed. */
 #include "fit_internal.h"
 #include <math.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,12 +47,18 @@ static void show_measures(FILE *out, const ct_progress *p, const char *before, d
         show_number(out, before, p->metrics[i]->name, metrics[i]);
 }
 
-static void show_bar(FILE *out, const ct_progress *p)
+/* length columns in all; none if that is too short. */
+static void show_bar(FILE *out, const ct_progress *p, int length)
 {
-    enum { WIDTH = 20 };
-    char bar[WIDTH + 1] = "....................";
-    memset(bar, '=', (size_t)((double)WIDTH * (double)p->epoch_step / (double)p->epoch_steps));
-    fprintf(out, " [%s]", bar);
+    enum { SHORTEST = 8 };
+    length -= 3;
+    int full = (int)((double)length * (double)p->epoch_step / (double)p->epoch_steps);
+    if (length < SHORTEST - 3)
+        return;
+    fputs(" [", out);
+    for (int i = 0; i < length; i++)
+        fputc(i < full ? '=' : '.', out);
+    fputc(']', out);
 }
 
 /* "1 h 02 min", "3 min 20 s", "12 s" */
@@ -73,16 +80,71 @@ static double pace(const ct__fit *f, double now)
     return fmax(now - f->display.epoch_start, 1e-9) / (double)(samples > 0 ? samples : 1);
 }
 
-/* All but the end of the line. */
-static void show_line(const ct__fit *f, double now)
+/* ---- a line ---- */
+
+enum { TEXT = 1024 };
+
+/* What stands behind the bar: seconds are those that are left, or, at the epoch's end, that it took. */
+static void write_tail(FILE *out, const ct__fit *f, double now, bool ended)
 {
     const ct_progress *p = &f->progress;
-    FILE *out = f->display.stream;
-    fprintf(out, "%sepoch %lld/%lld", f->display.terminal ? "\r" : "", (long long)p->epoch, (long long)p->epochs);
-    if (f->display.terminal)
-        show_bar(out, p);
+    int64_t all = ct_batches_samples(f->batches);
+    double left = (double)(p->epochs - p->epoch + 1) * (double)all - (double)p->epoch_samples;
     show_measures(out, p, "", p->epoch_loss, p->epoch_metrics);
-    fprintf(out, "  %.0f samples/s", 1 / pace(f, now));
+    if (ended && f->options.validation)
+        show_measures(out, p, "val_", p->validation_loss, p->validation_metrics);
+    if (f->options.schedule)
+        show_number(out, "", "lr", p->lr);
+    if (!ended)
+        show_time(out, left * pace(f, now));
+    fprintf(out, "%s  %.0f samples/s", ended ? "" : " left", 1 / pace(f, now));
+    if (ended)
+        show_time(out, now - f->display.epoch_start);
+}
+
+/* The terminal's columns. */
+static int columns(FILE *stream)
+{
+    struct winsize size;
+    return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* The length of text's first parts, two blanks before each, that are no longer than room. */
+static int fitting(const char *text, int room)
+{
+    int length = (int)strlen(text);
+    while (length > room && length > 0)
+        do
+            length--;
+        while (length > 0 && strncmp(text + length, "  ", 2) != 0);
+    return length;
+}
+
+/* A bar has 23 columns, or what there is; where that is less than 13, what stands last makes room. */
+static int bar_length(int room, bool ended)
+{
+    enum { MOST = 23, LEAST = 13 };
+    int least = ended ? 0 : LEAST;
+    return room > MOST ? MOST : room < least ? least : room;
+}
+
+/* On a terminal a line that moves stays one line: what does not fit is left out, from the end. */
+static void show_line(const ct__fit *f, double now, bool ended)
+{
+    const ct_progress *p = &f->progress;
+    char tail[TEXT] = "", head[64];
+    FILE *out = f->display.stream, *text = fmemopen(tail, sizeof tail - 1, "w");
+    if (!text)
+        return;
+    write_tail(text, f, now, ended);
+    fclose(text);
+    int used = snprintf(head, sizeof head, "epoch %lld/%lld", (long long)p->epoch, (long long)p->epochs);
+    int width = f->display.terminal ? columns(out) - 1 : TEXT;
+    fprintf(out, "%s%s", f->display.terminal ? "\r" : "", head);
+    int bar = f->display.terminal ? bar_length(width - used - (int)strlen(tail), ended) : 0;
+    show_bar(out, p, bar);
+    used += bar;
+    fprintf(out, "%.*s%s", ended ? TEXT : fitting(tail, width - used), tail, f->display.terminal ? "\033[K" : "");
 }
 
 /* ---- when ---- */
@@ -94,26 +156,15 @@ void ct__display_batch(ct__fit *f)
     if (!f->display.terminal || now - f->display.shown < 0.1)
         return;
     f->display.shown = now;
-    show_line(f, now);
-    int64_t all = ct_batches_samples(f->batches);
-    double left =
-        (double)(f->progress.epochs - f->progress.epoch + 1) * (double)all - (double)f->progress.epoch_samples;
-    show_time(f->display.stream, left * pace(f, now));
-    fputs(" left\033[K", f->display.stream);
+    show_line(f, now, false);
     fflush(f->display.stream);
 }
 
 void ct__display_epoch_ends(ct__fit *f)
 {
-    const ct_progress *p = &f->progress;
-    FILE *out = f->display.stream;
-    double now = seconds_now();
-    if (!out)
+    if (!f->display.stream)
         return;
-    show_line(f, now);
-    if (f->options.validation)
-        show_measures(out, p, "val_", p->validation_loss, p->validation_metrics);
-    show_time(out, now - f->display.epoch_start);
-    fputs(f->display.terminal ? "\033[K\n" : "\n", out);
-    fflush(out);
+    show_line(f, seconds_now(), true);
+    fputc('\n', f->display.stream);
+    fflush(f->display.stream);
 }

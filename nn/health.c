@@ -1,7 +1,7 @@
 /* How the gradients of a training are: norms, updates, dead and saturated units.
  *
  * Invariant: a row is added when its parameter is known or its activation is first seen, and none goes before the watch is freed. */
-#include "nn_internal.h"
+#include "module_internal.h"
 #include <cotan/observe.h>
 #include <math.h>
 #include <stdio.h>
@@ -171,7 +171,8 @@ static void see_elements(row *r, const ct_tensor *y)
 static void see_activation(ct_health *health, const ct_event *event)
 {
     const ct_tensor *y = event->outputs[0];
-    if (event->status != CT_OK || !y || !ct_dtype_is_float(ct_dtype_of(y)) || !is_activation(event->op))
+    if (event->status != CT_OK || ct__nn.evaluations > 0 || !y || !ct_dtype_is_float(ct_dtype_of(y)) ||
+        !is_activation(event->op))
         return;
     health->place++;
     row *r = activation_row(health, event);

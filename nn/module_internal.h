@@ -1,4 +1,4 @@
-/* What a module is, for the files of nn that look inside: module.c, module_index.c, forward.c, weights.c, summary.c. */
+/* What a module is, for the files of nn that look inside: module.c, module_index.c, forward.c, health.c, weights.c, summary.c. */
 #ifndef CT_MODULE_INTERNAL_H
 #define CT_MODULE_INTERNAL_H
 

@@ -3,10 +3,12 @@
 #include "suites.h"
 #include <cotan/events.h>
 #include <math.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* ---- a model and data that are quick to train ---- */
 
@@ -513,6 +515,51 @@ START_TEST(a_line_for_each_epoch_where_there_is_no_terminal)
 }
 END_TEST
 
+/* What a training of two epochs shows on a terminal of that many columns. */
+static void show_on_terminal(int columns, char *text, size_t size)
+{
+    struct winsize window = {.ws_row = 24, .ws_col = (unsigned short)columns};
+    int master, slave;
+    ck_assert_int_eq(openpty(&master, &slave, NULL, NULL, &window), 0);
+    FILE *terminal = fdopen(slave, "w");
+    ct_dataset *d = points(20);
+    net n = new_net(0.1);
+    ct_fit(forward, &n, n.optimizer, d, .epochs = 2, .batch_size = 6, .validation = d, .output = terminal,
+           .schedule = &ct_schedule_cosine);
+    fclose(terminal);
+    size_t length = 0;
+    for (ssize_t more;
+         (more = read(master, text + length, size - 1 - length)) > 0;) /* some hundred bytes, and the end */
+        length += (size_t)more;
+    text[length] = 0;
+    close(master);
+    free_net(n);
+    ct_dataset_free(d);
+}
+
+/* A line that moves keeps to the columns, with a bar in any case; the one that stays says everything. */
+START_TEST(a_bar_on_a_terminal)
+{
+    static const int widths[] = {60, 80, 140};
+    char text[4096];
+    show_on_terminal(widths[_i], text, sizeof text);
+    int moving = 0, staying = 0;
+    for (char *line = strtok(text, "\r\n"); line; line = strtok(NULL, "\r\n")) {
+        bool stays = strstr(line, "val_accuracy") != NULL;
+        const char *end = strstr(line, "\033[K");
+        ck_assert_msg(end && strncmp(line, "epoch ", 6) == 0, "\"%s\"", line);
+        ck_assert_msg(stays || end - line < widths[_i], "\"%s\" in %d columns", line, widths[_i]);
+        ck_assert_msg(stays || strstr(line, " [=="), "\"%s\" has no bar", line);
+        ck_assert_msg(stays ? strstr(line, " samples/s  ") != NULL : _i < 2 || strstr(line, " left  ") != NULL,
+                      "\"%s\"", line);
+        moving += !stays;
+        staying += stays;
+    }
+    ck_assert_int_eq(staying, 2);
+    ck_assert_int_ge(moving, 2);
+}
+END_TEST
+
 START_TEST(fit_refuses)
 {
     ct_dataset *d = points(20);
@@ -627,6 +674,31 @@ START_TEST(health_of_layers)
     ck_assert_ptr_nonnull(ct_relu(ct_zeros(CT_FLOAT32, CT_SHAPE(2, 2))));
     close_good_scope();
     ct_module_free(m);
+}
+END_TEST
+
+static ct_tensor *with_relu(void *model, ct_tensor *x)
+{
+    return forward(model, ct_relu(x));
+}
+
+/* What a validation runs through is another pass, and not watched: one activation stays one row. */
+START_TEST(health_of_a_training_that_is_validated)
+{
+    ct_dataset *d = points(20), *held_out = points(600);
+    net n = new_net(0.1);
+    ct_health *health = ct_health_begin(n.module);
+    ck_assert_int_eq(
+        ct_fit(with_relu, &n, n.optimizer, d, .epochs = 3, .batch_size = 8, .validation = held_out, .output = NULL),
+        CT_OK);
+    ct_health_end(health);
+    int64_t rows;
+    ck_assert_str_eq(ct_health_rows(health, &rows)[2].name, "relu 1");
+    ck_assert_int_eq(rows, 3);
+    ct_health_free(health);
+    free_net(n);
+    ct_dataset_free(d);
+    ct_dataset_free(held_out);
 }
 END_TEST
 
@@ -758,6 +830,7 @@ Suite *ct_suite_fit(void)
     tcase_add_test(t, a_stopped_training_goes_on_with_the_same_bits);
     tcase_add_test(t, a_checkpoint_that_does_not_fit_changes_nothing);
     tcase_add_test(t, logs_and_curves);
+    tcase_add_loop_test(t, a_bar_on_a_terminal, 0, 3);
     tcase_add_loop_test(t, the_best_weights_go_into_a_file, 0, 2);
     tcase_add_test(t, events_refuse);
     tcase_add_test(t, events_that_find_no_room);
@@ -767,6 +840,7 @@ Suite *ct_suite_fit(void)
     t = case_without_error("health");
     tcase_add_test(t, health_of_a_training);
     tcase_add_test(t, health_of_layers);
+    tcase_add_test(t, health_of_a_training_that_is_validated);
     tcase_add_test(t, health_of_what_begins_at_zero);
     suite_add_tcase(suite, t);
 

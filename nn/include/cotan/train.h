@@ -169,8 +169,8 @@ typedef struct ct_health_row {
 /* A watch over a training that is running. */
 typedef struct ct_health ct_health;
 
-/* From now on every backward, every step of an optimiser and every relu, tanh and sigmoid of this thread is watched, until
- * ct_health_end(). The module must live as long. The caller's until ct_health_free(). Errors: NULL, memory, state (called by an
+/* From now on every backward, every step of an optimiser and every relu, tanh and sigmoid of this thread, but for those in
+ * ct_evaluate() and in validations, is watched, until ct_health_end(). The module must live as long. The caller's until ct_health_free(). Errors: NULL, memory, state (called by an
  * observer). */
 CT_API ct_health *ct_health_begin(ct_module *module);
 /* Ends the watch; what it saw stays to be looked at. Errors: NULL, state (it has ended), and what it ran into (memory). */
