@@ -175,6 +175,8 @@ ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_r
 /* The same over nodes of that origin alone, to which the roots belong. */
 ct_status ct__order_begin_within(uint32_t origin, ct_order *order, struct ct_node *const *roots, int n_roots);
 void ct__order_end(ct_order *order);
+/* Walks over graphs so far, of all threads: the same number before and after a function that differentiates nothing. */
+uint64_t ct__walks(void);
 /* For tests of the checker: if set, every backward lets it change the order, to plant a fault into the engine. */
 extern void (*ct__order_fault)(ct_order *order);
 

@@ -100,6 +100,11 @@ ct_status ct__order_begin_within(uint32_t origin, ct_order *order, struct ct_nod
     return CT_OK;
 }
 
+uint64_t ct__walks(void)
+{
+    return runs;
+}
+
 void ct__order_end(ct_order *order)
 {
     /* Inside another walk the nodes must not look like that one's; otherwise the next walk's higher number does. */

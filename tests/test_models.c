@@ -429,6 +429,60 @@ START_TEST(checks_put_everything_back)
 }
 END_TEST
 
+/* ---- models that differentiate ---- */
+
+typedef struct differing {
+    ct_module *net;
+    bool graph; /* false is the mistake of those who forget create_graph */
+} differing;
+
+/* |dy/dx|^2 of the sum of the net's outputs, as penalties and physics have it. */
+static ct_tensor *penalty(void *model, ct_tensor *x)
+{
+    const differing *d = model;
+    ct_tensor *leaf = ct_set_requires_grad(ct_detach(x), true), *y = ct_sum(ct_forward(d->net, leaf)), *slope;
+    return ct_grad(&y, 1, &leaf, 1, &slope, .create_graph = d->graph) == CT_OK ? ct_mean(ct_square(slope)) : NULL;
+}
+
+/* The outputs after a step of the net's own on x, as in MAML. */
+static ct_tensor *adapted(void *model, ct_tensor *x)
+{
+    const differing *d = model;
+    ct_tensor *own[] = {ct_module_get(d->net, "a.weight"), ct_module_get(d->net, "a.bias"),
+                        ct_module_get(d->net, "b.weight")};
+    ct_tensor *loss = ct_mean(ct_square(ct_forward(d->net, x))), *grads[3];
+    if (ct_grad(&loss, 1, own, 3, grads, .create_graph = d->graph) != CT_OK)
+        return NULL;
+    for (int i = 0; i < 3; i++)
+        own[i] = ct_sub(own[i], ct_mul_scalar(grads[i], 0.3));
+    return ct_add(ct_linear(ct_tanh(ct_linear(x, own[0], own[1])), own[2], NULL), ct_square(grads[1]));
+}
+
+static ct_tensor *output_itself(ct_tensor *output, ct_tensor *target)
+{
+    (void)target;
+    return ct_mean(output);
+}
+
+START_TEST(models_that_differentiate_are_measured)
+{
+    static const ct_model models[] = {penalty, adapted};
+    ct_module *net = ct_module_new(_i < 2 ? CT_FLOAT32 : CT_FLOAT64);
+    ct_linear_new(net, "a", 3, 2);
+    ct_tanh_new(net, "tanh");
+    ct_linear_new(net, "b", 2, 2, .no_bias = true);
+    ct_tensor *x = ct_randn(ct_module_dtype(net), 0, 1, CT_SHAPE(4, 3));
+    for (int graph = 0; graph < 2; graph++) {
+        differing d = {net, graph};
+        ct_verdict verdict = ct_gradcheck_model(models[_i % 2], &d, net, x, x, output_itself, NULL);
+        expect_no_error();
+        ck_assert_msg(graph ? verdict == CT_PASS : verdict == CT_FAIL || verdict == CT_VACUOUS, "%s",
+                      ct_verdict_name(verdict));
+    }
+    ct_module_free(net);
+}
+END_TEST
+
 /* The row of the padding is a constant there, too. */
 START_TEST(an_embedding_with_padding_passes)
 {
@@ -460,6 +514,7 @@ Suite *ct_suite_models(void)
     tcase_add_test(tcase, fit_trains_and_evaluate_evaluates);
     tcase_add_test(tcase, the_culprit_has_a_parameter_a_layer_an_operation_and_a_line);
     tcase_add_test(tcase, checks_put_everything_back);
+    tcase_add_loop_test(tcase, models_that_differentiate_are_measured, 0, 4);
     tcase_add_test(tcase, an_embedding_with_padding_passes);
     Suite *suite = suite_create("models");
     suite_add_tcase(suite, tcase);

@@ -117,9 +117,12 @@ static ct_verdict check_function(ct_function fn, void *user, ct_tensor *const *i
         status = check_call(fn, inputs, n, "gradcheck");
     bool *wanted = status == CT_OK ? wanted_inputs(inputs, n) : NULL;
     if (wanted) {
-        ct__subject subject = ct__subject_function(fn, user, n);
+        ct__subject subject;
         uint64_t before = ct__checksum_all(inputs, n);
-        status = check(&subject, inputs, wanted, 0, &s.options, s.report);
+        ct_seed(s.options.seed);
+        status = ct__subject_function(&subject, fn, user, inputs, n, wanted);
+        if (status == CT_OK)
+            status = check(&subject, inputs, wanted, 0, &s.options, s.report);
         if (status == CT_OK && before != ct__checksum_all(inputs, n))
             ct__report_fault(s.report, "unchanged", -1,
                              "the function changes tensors outside: the inputs are not what they were");

@@ -2,7 +2,7 @@
 #include "subject.h"
 #include <string.h>
 
-static int run_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+static int call_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
 {
     static const ct_op function = {.name = "the checked function"};
     ct_call call = {.op = &function, .inputs = inputs, .n_inputs = subject->n_inputs, .may_write = true};
@@ -17,6 +17,36 @@ static int run_function(const ct__subject *subject, ct_tensor *const *inputs, ct
     return -1;
 }
 
+/* The same with recording on, where inputs of its own stand for those that are checked and ask for no gradient here; if none asks, the
+ * result is outside of that graph. */
+static int call_recorded(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    size_t bytes = (size_t)subject->n_inputs * sizeof(ct_tensor *);
+    ct_tensor **leaves = ct__alloc(bytes);
+    if (!leaves) {
+        ct__no_memory("gradcheck");
+        return -1;
+    }
+    int depth = ct__no_grad_depth(0);
+    bool any = false;
+    for (int i = 0; i < subject->n_inputs; i++) {
+        bool asks = inputs[i] && inputs[i]->requires_grad, own = !asks && subject->wanted[i] && ct__is_float(inputs[i]);
+        leaves[i] = own ? ct_set_requires_grad(ct_detach(inputs[i]), true) : inputs[i];
+        any |= asks;
+    }
+    int m = ct_error_code() == CT_OK ? call_function(subject, leaves, outputs) : -1;
+    if (m > 0 && !any)
+        outputs[0] = ct_detach(outputs[0]);
+    ct__no_grad_depth(depth);
+    ct__free(leaves, bytes);
+    return m > 0 && !outputs[0] ? -1 : m;
+}
+
+static int run_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
+{
+    return subject->differentiates ? call_recorded(subject, inputs, outputs) : call_function(subject, inputs, outputs);
+}
+
 static int run_op(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
 {
     const ct_op *op = subject->op;
@@ -25,15 +55,25 @@ static int run_op(const ct__subject *subject, ct_tensor *const *inputs, ct_tenso
                : -1;
 }
 
-ct__subject ct__subject_function(ct_function fn, void *user, int n)
+ct_status ct__subject_function(ct__subject *subject, ct_function fn, void *user, ct_tensor *const *inputs, int n,
+                               const bool *wanted)
 {
-    return (ct__subject){.run = run_function,
-                         .name = "function",
-                         .n_inputs = n,
-                         .max_outputs = 1,
-                         .shares = true,
-                         .fn = fn,
-                         .user = user};
+    ct_tensor *result;
+    *subject = (ct__subject){.run = run_function,
+                             .name = "function",
+                             .n_inputs = n,
+                             .max_outputs = 1,
+                             .shares = true,
+                             .fn = fn,
+                             .user = user,
+                             .wanted = wanted};
+    uint64_t before = ct__walks();
+    ct_scope scope;
+    ct__scope_push(&scope);
+    int m = call_recorded(subject, inputs, &result);
+    ct__scope_pop(&scope);
+    subject->differentiates = ct__walks() != before;
+    return m < 0 ? ct_error_code() : CT_OK;
 }
 
 ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n)

@@ -16,16 +16,20 @@ struct ct__subject {
         lenient; /* at kinks: inputs are not the user's, and what an operation does at a tie of everything is its own affair */
     bool records; /* run needs recording on even where no gradient is asked for */
     bool shares;  /* run may use tensors that are not its inputs, so only one thread may run it */
+    bool
+        differentiates; /* a function that runs the engine, and so needs what it is measured on to ask for gradients too */
     ct_function fn;
     void *user;
     const ct_op *op;
     const void *attributes;
     const ct__subject *inner;     /* of a gradient: what it is the gradient of, */
-    const bool *wanted;           /* with respect to these of its inputs, */
+    const bool *wanted;           /* with respect to these of its inputs (of a function: those that are checked), */
     ct_tensor *const *cotangents; /* and which of its outputs have a cotangent */
 };
 
-ct__subject ct__subject_function(ct_function fn, void *user, int n);
+/* Runs fn once, on inputs of its own that ask for gradients as wanted, to see whether it differentiates. Errors: those of fn. */
+ct_status ct__subject_function(ct__subject *subject, ct_function fn, void *user, ct_tensor *const *inputs, int n,
+                               const bool *wanted);
 ct__subject ct__subject_op(const ct_op *op, const void *attributes, int n);
 /* (x, v) -> v^T J of inner: its inputs are those of inner, then one for each output that has a cotangent. */
 ct__subject ct__subject_gradient(const ct__subject *inner, const bool *wanted, ct_tensor *const *cotangents);
