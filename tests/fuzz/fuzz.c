@@ -60,11 +60,11 @@ static bool same_bits(ct_tensor *a, ct_tensor *b)
            (bytes == 0 || memcmp(ct_data(a), ct_data(b), bytes) == 0);
 }
 
-/* All elements can be read. */
+/* All elements can be read: a copy of them is the same. */
 static void look_at(ct_tensor *t)
 {
     require((t != NULL) == (ct_error_code() == CT_OK), "a result and an error, or neither");
-    require(!t || ct_sum(ct_cast(t, CT_FLOAT64)), "the elements");
+    require(!t || same_bits(t, ct_clone(t)), "the elements");
 }
 
 static void read_npy(void)
