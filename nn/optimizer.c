@@ -377,6 +377,8 @@ static void update(const ct_optimizer_rule *rule, ct__slot *s, double factor, co
     };
     for (int k = 0; k < CT_OPTIMIZER_STATES && s->states[k]; k++)
         u.states[k] = ct_data_mut(s->states[k]);
+    if (ct_trace_running())
+        ct__tell_arithmetic(rule, &u, s->parameter);
     rule->update(&u);
     ct_note_write(s->parameter, "optimizer_step", file, line);
 }

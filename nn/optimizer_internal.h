@@ -5,6 +5,7 @@
 #define CT_OPTIMIZER_INTERNAL_H
 
 #include "nn_internal.h"
+#include <cotan/trace.h>
 
 enum { CT__SCHEDULES = 16 }; /* records in a product */
 
@@ -50,6 +51,9 @@ typedef struct ct__option {
 extern const ct__option ct__optimizer_options[CT__OPTIONS];
 double ct__option_get(const ct_optimizer_options *options, const ct__option *option);
 void ct__option_set(ct_optimizer_options *options, const ct__option *option, double value);
+
+/* Tells a trace how one element of the parameter, that with the largest gradient, is about to be changed. */
+void ct__tell_arithmetic(const ct_optimizer_rule *rule, const ct_update *u, ct_tensor *parameter);
 
 /* ct_clip_grad_norm_() for n parameters. */
 double ct__clip_grad_norm(ct_tensor *const *parameters, int64_t n, double max_norm, const ct_clip_options *options);

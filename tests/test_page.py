@@ -404,6 +404,12 @@ def a_training_step(b, folder):
     at = b.run("nodes.findIndex(n => n.label === 'fit.bias')")
     words = b.run(f"choose({at}, true), $('details').textContent")
     assert "by optimizer_step at" in words and "-0.1 × gradient" in words and "clipped from norm" in words, words
+    assert b.run("[...document.querySelectorAll('#arithmetic li')].map(e => e.textContent)") == bias["arithmetic"].replace("~=", "\u2248").split("\n")
+    square = next(n for n in trace["nodes"] if n["op"] == "square")
+    assert square["kept_bytes"] == 8 * 7 and square["freed"]
+    assert "56 bytes, freed after step" in b.run("choose(nodes.findIndex(n => n.op === 'square'), true), $('keeps').textContent")
+    assert "56 bytes, until step" in b.run("goTo(0), $('keeps').textContent")
+    b.run(f"choose({at}, true), goTo(99999)")
     shown = f"(k => lines[k].words[0].textContent)({at})"
     texts = b.run(f"[numberText({bias['after']['values'][0]!r}), numberText({bias['before']['values'][0]!r})]")
     assert "[" + texts[0] + "]" == b.run(shown) and texts[0] != texts[1]

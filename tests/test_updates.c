@@ -109,6 +109,124 @@ START_TEST(the_forecast_and_what_came)
 }
 END_TEST
 
+/* Of the last line "p = ... = 1.9": the number. */
+static double told_result(const char *arithmetic)
+{
+    return strtod(strrchr(arithmetic, '=') + 1, NULL);
+}
+
+/* Eight steps of the rule, told and done. */
+static void check_arithmetic(const model *m, const char *rule, ct_optimizer *optimizer)
+{
+    ck_assert_msg(optimizer != NULL, "%s", ct_error_message());
+    ok(ct_trace_begin());
+    for (int step = 0; step < 8; step++) {
+        ct_optimizer_zero_grad(optimizer);
+        ok(ct_backward(loss_of(m)));
+        ok(ct_optimizer_step(optimizer));
+    }
+    ct_trace_log *trace = end_trace();
+    ck_assert_int_eq(ct_trace_updates(trace), 16);
+    for (int64_t i = 0; i < 16; i++) {
+        const ct_trace_update *u = ct_trace_update_at(trace, i);
+        double is = u->after->values[u->element];
+        ck_assert_msg(u->change->values[u->element] != 0 && fabs(told_result(u->arithmetic) - is) <= 5.1e-4 * fabs(is),
+                      "%s, step %d: %g, told:\n%s", rule, (int)(i / 2 + 1), is, u->arithmetic);
+    }
+    ct_trace_free(trace);
+    ct_optimizer_free(optimizer);
+}
+
+/* Every rule's words, with options that bring each of them in, give what the rule does, to the digits that are shown. */
+START_TEST(arithmetic_of_every_rule)
+{
+    model m = new_model(_i ? CT_FLOAT64 : CT_FLOAT32);
+#define CHECK(rule, ...) \
+    check_arithmetic(&m, #rule #__VA_ARGS__, ct_optimizer_new(m.module, &ct_rule_##rule, __VA_ARGS__))
+    CHECK(sgd, .lr = 0.03);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .weight_decay = 0.1);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .dampening = 0.3);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .nesterov = true, .l1 = 0.1);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .momentum_form = CT_MOMENTUM_AVERAGE);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .momentum_form = CT_MOMENTUM_STEP);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .nesterov = true, .momentum_form = CT_MOMENTUM_AVERAGE);
+    CHECK(sgd, .lr = 0.03, .momentum = 0.9, .nesterov = true, .momentum_form = CT_MOMENTUM_STEP, .maximize = true);
+    CHECK(adam, .lr = 0.03);
+    CHECK(adam, .lr = 0.03, .weight_decay = 0.1, .maximize = true);
+    CHECK(adam, .lr = 0.03, .amsgrad = true);
+    CHECK(adamw, .lr = 0.03, .l1 = 0.2);
+    CHECK(rmsprop, .lr = 0.03);
+    CHECK(rmsprop, .lr = 0.03, .momentum = 0.5, .centered = true);
+    CHECK(adagrad, .lr_decay = 0.2, .initial_accumulator_value = 0.4);
+    CHECK(adagrad, .lr = 0.03);
+    CHECK(adadelta, .lr = 0.03, .eps = 0.1);
+    CHECK(adamax, .lr = 0.03);
+    CHECK(nadam, .lr = 0.03);
+    CHECK(radam, .lr = 0.03);
+#undef CHECK
+    ct_module_free(m.module);
+}
+END_TEST
+
+/* Adam's first step: m and v begin at 0, and the correction takes that out again. */
+START_TEST(arithmetic_of_adam)
+{
+    model m = new_model(CT_FLOAT64);
+    ct_optimizer *adam = ct_optimizer_new(m.module, &ct_rule_adam, .lr = 0.1);
+    ok(ct_trace_begin());
+    ok(ct_backward(loss_of(&m)));
+    ok(ct_optimizer_step(adam));
+    ct_trace_log *trace = end_trace();
+    const ct_trace_update *w = ct_trace_update_at(trace, 0);
+    ck_assert_int_eq(w->element, 0); /* gradients 9, -3.5, 0.5 */
+    ck_assert_str_eq(w->arithmetic, "m = beta1*m + (1-beta1)*g = 0.9*0 + (1-0.9)*9 = 0.9\n"
+                                    "v = beta2*v + (1-beta2)*g^2 = 0.999*0 + (1-0.999)*9^2 = 0.081\n"
+                                    "m_hat = m/(1-beta1^t) = 0.9/(1-0.9^1) = 9\n"
+                                    "v_hat = v/(1-beta2^t) = 0.081/(1-0.999^1) = 81\n"
+                                    "p = p - lr*m_hat/(sqrt(v_hat)+eps) = 1 - 0.1*9/(sqrt(81)+1e-8) = 0.9");
+    char *story = story_of(trace, NULL);
+    ck_assert_msg(strstr(story, "arithmetic of p = w[0], whose gradient g is the largest\n"
+                                "  m       = beta1*m + (1-beta1)*g = 0.9*0 + (1-0.9)*9 = 0.9\n"),
+                  "%s", story);
+    ck_assert_msg(strstr(story, "square   t3 keeps t2, 24 bytes     (until its backward)\n"), "%s", story);
+    free(story);
+    story = story_of(trace, "b"); /* the one that is asked for */
+    ck_assert_msg(strstr(story, "arithmetic of p = b, whose gradient g is the largest\n"), "%s", story);
+    free(story);
+    ct_trace_free(trace);
+    ct_optimizer_free(adam);
+    ct_module_free(m.module);
+}
+END_TEST
+
+/* mul keeps its factors, square what it takes, up to the step after which the engine has gone back through them. */
+START_TEST(what_operations_keep)
+{
+    model m = new_model(CT_FLOAT64);
+    for (int retain = 0; retain < 2; retain++) {
+        ok(ct_trace_begin());
+        ok(ct_backward(loss_of(&m), .retain_graph = retain));
+        ct_trace_log *trace = end_trace();
+        int64_t bytes = 0;
+        for (int64_t id = 0; id < ct_trace_nodes(trace); id++) {
+            const ct_trace_node *node = ct_trace_node_at(trace, id);
+            bytes += node->kept_bytes;
+            if (!strcmp(node->op, "square"))
+                ck_assert_int_eq(node->kept[0], node->inputs[0]);
+            if (node->n_kept && retain)
+                ck_assert_int_eq(node->freed, -1);
+            else if (node->n_kept) {
+                ck_assert_int_gt(node->freed, 0);
+                ck_assert_int_eq(ct_trace_step_at(trace, node->freed - 1)->from, id);
+            }
+        }
+        ck_assert_int_eq(bytes, 8 * (3 + 3 + 3)); /* of mul both factors, of square its input */
+        ct_trace_free(trace);
+    }
+    ct_module_free(m.module);
+}
+END_TEST
+
 /* A clipped gradient is what the step used; the forecast goes by the root's own. */
 START_TEST(a_clipped_step)
 {
@@ -138,6 +256,8 @@ START_TEST(the_story_of_a_step)
     const char *last = "  w   = [0.91, -1.965, 0.495], changed by 4.22% of its norm 2.291  "
                        "(-0.01 x gradient [9, -3.5, 0.5])\n"
                        "  b   = 0.25 + -0.005 = 0.245  (-0.01 x gradient 0.5)\n"
+                       "arithmetic of p = w[0], whose gradient g is the largest\n"
+                       "  p   = p - lr*g = 1 - 0.01*9 = 0.91\n"
                        "loss\n"
                        "  before     = 8.188\n"
                        "  forecast   = 8.188 + -0.9375 ~= 7.25  (+ the sum of gradient times change)\n"
@@ -326,6 +446,9 @@ Suite *ct_suite_updates(void)
     tcase_add_test(tests, the_forecast_and_what_came);
     tcase_add_test(tests, a_clipped_step);
     tcase_add_test(tests, the_story_of_a_step);
+    tcase_add_loop_test(tests, arithmetic_of_every_rule, 0, 2);
+    tcase_add_test(tests, arithmetic_of_adam);
+    tcase_add_test(tests, what_operations_keep);
     tcase_add_test(tests, a_step_by_hand);
     tcase_add_test(tests, a_step_that_is_no_multiple);
     tcase_add_test(tests, what_is_no_step);

@@ -450,8 +450,67 @@ static const char *cause(story *s, const ct_trace_update *u)
                                    s->unicode ? "\u00d7" : "x", given, clip);
 }
 
+/* The largest magnitude in it. */
+static double largest(const ct_snapshot *s)
+{
+    return fmax(fabs(s->min), fabs(s->max));
+}
+
+/* The update that is told in full: of those that are told, the one with the largest gradient. NULL: none says how it came about. */
+static const ct_trace_update *chosen_update(const story *s)
+{
+    const ct_trace_update *chosen = NULL;
+    for (int64_t k = 0; k < s->trace->n_updates; k++) {
+        const ct_trace_update *u = &s->trace->updates[k];
+        if (u->run == s->run && s->told[u->to] && u->arithmetic &&
+            (!chosen || largest(u->gradient) > largest(chosen->gradient)))
+            chosen = u;
+    }
+    return chosen;
+}
+
+/* How one element was changed, a line a statement. */
+static void tell_arithmetic(story *s)
+{
+    const ct_trace_update *u = chosen_update(s);
+    for (const char *at = u ? u->arithmetic : ""; *at; at += strspn(at, "\n")) {
+        int length = (int)strcspn(at, "\n"), name = (int)strcspn(at, " ");
+        char *words = (char *)text(s, "%.*s", length - name - 1, at + name + 1), *nearly = strstr(words, "~=");
+        if (nearly && s->unicode)
+            words = (char *)text(s, "%.*s\u2248%s", (int)(nearly - words), words, nearly + 2);
+        add_line(s, text(s, "%.*s", name, at), "", words, "");
+        at += length;
+    }
+    if (!u)
+        return;
+    bool one = u->before->numel == 1;
+    const char *label = one ? s->labels[u->to] : text(s, "%s[%lld]", s->labels[u->to], (long long)u->element);
+    end_paragraph(s, text(s, "arithmetic of p = %s, whose gradient g is the largest", label));
+}
+
+/* What the operations held on to, and up to which step. */
+static void tell_kept(story *s)
+{
+    for (int64_t id = 0; id < s->trace->n_nodes; id++) {
+        const ct_trace_node *node = &s->trace->nodes[id];
+        const char *names = "";
+        if (!s->told[id] || node->n_kept == 0)
+            continue;
+        for (int i = 0; i < node->n_kept; i++)
+            names = text(s, "%s%s%s", names, i ? ", " : "", node->kept[i] < 0 ? "-" : s->labels[node->kept[i]]);
+        add_line(s, node->op, "", text(s, "%s keeps %s, %lld bytes", s->labels[id], names, (long long)node->kept_bytes),
+                 node->freed < 0 ? "(still)" : "(until its backward)");
+    }
+    end_paragraph(s, "kept for the backward");
+}
+
 static void tell_updates(story *s)
 {
+    bool any = false;
+    for (int64_t k = 0; k < s->trace->n_updates; k++)
+        any = any || (s->trace->updates[k].run == s->run && s->told[s->trace->updates[k].to]);
+    if (any)
+        tell_kept(s);
     const char *title = "";
     for (int64_t k = 0; k < s->trace->n_updates; k++) {
         const ct_trace_update *u = &s->trace->updates[k];
@@ -461,6 +520,7 @@ static void tell_updates(story *s)
         title = u->file ? text(s, "update by %s (%s:%d)", u->by, u->file, u->line) : text(s, "update by %s", u->by);
     }
     end_paragraph(s, title);
+    tell_arithmetic(s);
 }
 
 /* Whether the step did what the gradients foretold. */

@@ -123,6 +123,7 @@ ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int o
     else
         ct__tensor_ref((ct_tensor *)t);
     what.id = trace->n_nodes;
+    what.freed = -1;
     what.recorded = made_by != NULL;
     trace->nodes[trace->n_nodes] = what;
     return &trace->nodes[trace->n_nodes++];
@@ -164,6 +165,29 @@ int64_t ct__trace_made_by(const ct_trace_log *trace, const struct ct_node *node,
     return e ? e->id : -1;
 }
 
+/* What node keeps of its inputs and of what it has made, of which output is id. */
+static ct_status note_kept(ct_trace_log *trace, const struct ct_node *node, const int64_t *inputs, int64_t id)
+{
+    if (!node)
+        return CT_OK;
+    int64_t *kept = ct__arena_alloc(&trace->arena, (size_t)(node->n_inputs + 1) * sizeof *kept), bytes = 0;
+    int n = 0;
+    if (!kept)
+        return CT_ERROR_MEMORY;
+    for (int i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        const ct_tensor *t = node->saved[i].tensor;
+        bool own = i >= node->n_inputs;
+        if (!t || (own && i - node->n_inputs != trace->nodes[id].output))
+            continue;
+        kept[n++] = own ? id : inputs[i];
+        bytes += t->numel * (int64_t)ct_dtype_size((ct_dtype)t->dtype);
+    }
+    trace->nodes[id].n_kept = n;
+    trace->nodes[id].kept = kept;
+    trace->nodes[id].kept_bytes = bytes;
+    return CT_OK;
+}
+
 static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64_t *inputs)
 {
     const char *attributes = ct__attributes_text(&trace->arena, e->op, e->attributes);
@@ -180,6 +204,8 @@ static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64
         node->n_inputs = e->n_inputs;
         node->inputs = inputs;
         node->backward = trace->tracing->depth > 0;
+        if (note_kept(trace, e->node, inputs, node->id) != CT_OK)
+            return CT_ERROR_MEMORY;
     }
     return CT_OK;
 }
@@ -262,9 +288,18 @@ static ct_status begin_run(ct_trace_log *trace, const ct_event *e)
     return CT_OK;
 }
 
+/* Whether what the last node kept was given back once its gradients had gone. */
+static void note_freed(ct_trace_log *trace)
+{
+    const ct_tracing *g = trace->tracing;
+    if (g->back && g->from >= 0 && g->back->freed && trace->nodes[g->from].freed < 0)
+        trace->nodes[g->from].freed = trace->n_steps;
+}
+
 static ct_status begin_backward(ct_trace_log *trace, const ct_event *e)
 {
     ct_tracing *g = trace->tracing;
+    note_freed(trace);
     const entry *found = find(trace, (key){e->node, 0});
     g->back = e->node;
     g->from = found ? found->id : -1;
@@ -323,6 +358,7 @@ static ct_status note_old(ct_trace_log *trace, const ct_event *e)
 
 static ct_status leaf_changes(ct_trace_log *trace, const ct_event *e)
 {
+    note_freed(trace);
     int64_t to = ct__trace_meet(trace, e->to_leaf);
     const ct_snapshot *contribution = to < 0 ? NULL : ct__snapshot(&trace->arena, e->gradient);
     int64_t run = trace->tracing->runs[trace->tracing->depth - 1].number;
@@ -358,6 +394,7 @@ static ct_status leaf_changed(ct_trace_log *trace, const ct_event *e)
 static void end_run(ct_trace_log *trace, const ct_event *e)
 {
     int64_t first = trace->tracing->runs[--trace->tracing->depth].first_step;
+    note_freed(trace);
     if (e->status != CT_OK)
         ct__watch_drop(&trace->tracing->watch, trace->tracing->runs[trace->tracing->depth].number);
     while (e->status != CT_OK && trace->n_steps > first && trace->steps[trace->n_steps - 1].action == CT_STEP_LEAF)
@@ -400,6 +437,23 @@ static ct_status see(const ct_event *e, void *user)
         return ct__watch_notice(trace, &trace->tracing->watch, e->to_leaf), CT_OK;
     }
     return CT_OK;
+}
+
+/* ---- what is said of a change ---- */
+
+bool ct_trace_running(void)
+{
+    return running != NULL;
+}
+
+ct_status ct_trace_note(const ct_tensor *leaf, int64_t element, const char *arithmetic)
+{
+    ct_status status = ct__check_tensor(leaf, "trace_note");
+    if (status == CT_OK && !arithmetic)
+        status = ct__error(CT_ERROR_NULL, "trace_note: the text is NULL");
+    if (status != CT_OK || !running)
+        return status;
+    return ct__watch_note(running, &running->tracing->watch, leaf, element, arithmetic);
 }
 
 /* ---- begin and end ---- */

@@ -56,6 +56,8 @@ typedef struct ct_watched {
     ct_tensor *leaf;
     int64_t id, run;
     uint32_t version;
+    const char *arithmetic;    /* what was said of the change that is to come, or NULL, */
+    int64_t element;           /* and of which element */
     double *values, *gradient; /* leaf->numel each, in one block; NULL: no longer looked at */
 } ct_watched;
 /* The leaves that a trace watches. They come in the same order again and again: a search begins where the last has ended. */
@@ -67,6 +69,8 @@ typedef struct ct_watch {
 ct_status ct__watch_leaf(ct_watch *w, ct_tensor *leaf, int64_t id, int64_t run, const ct_tensor *gradient);
 /* Adds an update if leaf is watched and has changed; for NULL, for all that have. Error: memory. */
 ct_status ct__watch_notice(ct_trace_log *trace, ct_watch *w, const ct_tensor *leaf);
+/* What is said of a change to leaf, if it is watched. Error: memory. */
+ct_status ct__watch_note(ct_trace_log *trace, ct_watch *w, const ct_tensor *leaf, int64_t element, const char *text);
 void ct__watch_drop(ct_watch *w, int64_t run); /* a run has failed: its gradients have not come */
 void ct__watch_free(ct_watch *w);
 

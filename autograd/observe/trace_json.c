@@ -127,6 +127,9 @@ static json_t *node_object(const ct_trace_node *node)
     set(&object, "recorded", json_boolean(node->recorded));
     set(&object, "backward", json_boolean(node->backward));
     set(&object, "inputs", integers(node->inputs, node->n_inputs));
+    set(&object, "kept", integers(node->kept, node->n_kept));
+    set(&object, "kept_bytes", json_integer(node->kept_bytes));
+    set(&object, "freed", node->freed < 0 ? json_null() : json_integer(node->freed));
     set(&object, "value", snapshot(node->value));
     set(&object, "gradient", gradient(node));
     return object;
@@ -166,6 +169,8 @@ static json_t *update_object(const ct_trace_update *u)
     set(&object, "used", snapshot(u->used));
     set(&object, "factor", isnan(u->factor) ? json_null() : number(u->factor));
     set(&object, "forecast", number(u->forecast));
+    set(&object, "arithmetic", text(u->arithmetic));
+    set(&object, "element", json_integer(u->element));
     return object;
 }
 

@@ -48,9 +48,20 @@ ct_status ct__watch_leaf(ct_watch *w, ct_tensor *leaf, int64_t id, int64_t run, 
     own->id = id;
     own->run = run;
     own->version = leaf->storage->version;
+    own->arithmetic = NULL;
     own->gradient = own->values + leaf->numel;
     ct_status status = ct_to_values(leaf, own->values, leaf->numel);
     return status == CT_OK ? ct_to_values(gradient, own->gradient, leaf->numel) : status;
+}
+
+ct_status ct__watch_note(ct_trace_log *trace, ct_watch *w, const ct_tensor *leaf, int64_t element, const char *text)
+{
+    ct_watched *own = find(w, leaf);
+    if (!own || !own->values)
+        return CT_OK;
+    own->element = element;
+    own->arithmetic = ct__arena_text(&trace->arena, text);
+    return own->arithmetic ? CT_OK : CT_ERROR_MEMORY;
 }
 
 void ct__watch_drop(ct_watch *w, int64_t run)
@@ -126,7 +137,9 @@ static ct_status add_update(ct_trace_log *trace, ct_watched *w)
                          .by = storage->writer,
                          .file = storage->writer_file,
                          .line = storage->writer_file ? storage->writer_line : 0,
-                         .factor = NAN};
+                         .factor = NAN,
+                         .arithmetic = w->arithmetic,
+                         .element = w->element};
     size_t bytes = (size_t)w->leaf->numel * sizeof(double);
     double *after = ct__alloc(bytes);
     if (!after)

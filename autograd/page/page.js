@@ -67,7 +67,7 @@ const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
 
 const nodes = data.nodes.map((n, id) => ({id, kind: n[0], label: n[1], named: n[2], op: text(n[3]), formula: text(n[4]), file: text(n[5]),
   line: n[6], source: text(n[7]), inputs: n[8], value: value(n[9]), state: n[10], why: text(n[11]), box: n[12], w: n[13], h: n[14],
-  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), users: [], came: []}));
+  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), keeps: n[21], bytes: n[22], freed: n[23], users: [], came: []}));
 const N = nodes.length;
 for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
@@ -102,8 +102,9 @@ const steps = data.steps.map(([action, from, input, to, contribution, x, y, now,
 });
 
 /* What an optimiser made of the leaves' gradients, and what came of the root. */
-const updates = data.updates.map(([to, change, after, used, norm, factor, by, file, line]) => ({to, change: value(change), after: value(after),
-  used: value(used), norm, factor, by: text(by), file: text(file), line}));
+const updates = data.updates.map(([to, change, after, used, norm, factor, by, file, line, arithmetic, element]) => ({to, change: value(change), after: value(after),
+  used: value(used), norm, factor, by: text(by), file: text(file), line,
+  arithmetic: (text(arithmetic) || '').replaceAll('~=', '\u2248').split('\n').filter(Boolean), element}));
 const forecast = data.forecast && {before: numberOf(data.forecast[0]), expected: numberOf(data.forecast[1]), after: numberOf(data.forecast[2])};
 
 /* What happens, in order: each operation, each step back, each update. */
@@ -622,7 +623,7 @@ function showDetails() {
 <h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}${updateHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
 ${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${optionsHtml(n)}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
-${pathOf(n)}${where}</dl>`;
+${keepsHtml(n)}${pathOf(n)}${where}</dl>`;
 }
 function optionsHtml(n) {
   const words = (n.attributes || '').split(' ').filter(Boolean);
@@ -633,7 +634,19 @@ function updateHtml(n) {
   if (!isUpdated(n)) return '';
   const u = n.update, where = u.file ? ` at ${esc(u.file)}:${u.line}` : '';
   return `<h3>Update</h3><p>${esc(updateText(u))} <span class="state">by ${esc(u.by)}${where}</span></p><dl><dt>before</dt><dd>${tableOf(n.value)}</dd>
-<dt>change</dt><dd>${tableOf(u.change)}</dd></dl>`;
+<dt>change</dt><dd>${tableOf(u.change)}</dd></dl>${arithmeticHtml(n, u)}`;
+}
+/* What the optimiser's rule says of the element with the largest gradient. */
+function arithmeticHtml(n, u) {
+  if (!u.arithmetic.length) return '';
+  const which = sizeOf(n.value) > 1 ? `element ${u.element}, whose gradient is the largest` : 'the step';
+  return `<p class="state">p is ${esc(n.label)}, g its gradient; ${which}:</p><ol id="arithmetic">${u.arithmetic.map(s => `<li><code>${esc(s)}</code></li>`).join('')}</ol>`;
+}
+/* What the operation holds on to for the backward, and until when. */
+function keepsHtml(n) {
+  if (!n.keeps.length) return '';
+  const until = n.freed < 0 ? 'and still does' : state.t >= forwardEvents.length + n.freed ? `freed after step ${forwardEvents.length + n.freed}` : `until step ${forwardEvents.length + n.freed}`;
+  return `<dt>keeps</dt><dd id="keeps">${n.keeps.map(link).join(', ')}: ${n.bytes} bytes, ${until}</dd>`;
 }
 /* Why the gradient is what it is, as the library says it of the inputs as they were. */
 function reasonHtml(n) {

@@ -3,12 +3,13 @@
  *
  *   texts   [text, ...]                what the numbers op, formula, file, source, why and flow stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
- *            output, attributes, reason]
+ *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...], times, flow, node that it gives, is a region]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
  *           out; of a leaf: [2, -1, -1, to, contribution, old, now]
- *   updates [to, change, after, used, norm of the gradient before it was clipped, or null, factor or null, by, file, line]
+ *   updates [to, change, after, used, norm of the gradient before it was clipped, or null, factor or null, by, file, line,
+ *            arithmetic, element]
  *   forecast  null, or [before, forecast, after]: of the root
  *   value   null: none; a number or "nan", "inf", "-inf" (float64, 0-d); [dtype, shape, [element, ...]] or
  *           [dtype, shape, [six elements], [min, max, mean, norm], [zeros, nans, infinities], [16 bins]]; [dtype, shape] if it is not known */
@@ -25,6 +26,7 @@ typedef struct writer {
     const char **texts;
     int64_t n_texts, room_texts;
     int64_t *table, table_room;
+    int64_t *told;            /* how many steps of the story are among the first so many of the trace */
     const ct_snapshot **came; /* what has come to each node of the trace so far */
 } writer;
 
@@ -181,12 +183,16 @@ static bool same(const ct_snapshot *a, const ct_snapshot *b)
 
 /* ---- nodes, boxes, lanes ---- */
 
+static long long tile_of(const writer *w, int64_t id)
+{
+    return id < 0 ? -1 : w->p->tile_of[id];
+}
+
 static void put_inputs(const writer *w, const ct_trace_node *node)
 {
     fputc('[', w->stream);
     for (int i = 0; i < node->n_inputs; i++)
-        fprintf(w->stream, i ? ",%lld" : "%lld",
-                (long long)(node->inputs[i] < 0 ? -1 : w->p->tile_of[node->inputs[i]]));
+        fprintf(w->stream, i ? ",%lld" : "%lld", tile_of(w, node->inputs[i]));
     fputc(']', w->stream);
 }
 
@@ -211,8 +217,12 @@ static void put_node(writer *w, int64_t k)
     const char *reason = few && node->state >= CT_GRADIENT_ZERO
                              ? ct__arena_text(&w->p->arena, ct_trace_why(w->p->trace, node->id))
                              : NULL;
-    fprintf(w->stream, ",%d,%lld,%lld]", node->output, (long long)number_of(w, node->attributes),
+    fprintf(w->stream, ",%d,%lld,%lld,[", node->output, (long long)number_of(w, node->attributes),
             (long long)number_of(w, reason));
+    for (int i = 0; i < node->n_kept; i++)
+        fprintf(w->stream, "%s%lld", i ? "," : "", tile_of(w, node->kept[i]));
+    fprintf(w->stream, "],%lld,%lld]", (long long)node->kept_bytes,
+            (long long)(node->freed < 0 ? -1 : w->told[node->freed]));
 }
 
 static void put_box(writer *w, int64_t b)
@@ -246,11 +256,6 @@ static void put_lanes(const writer *w)
 }
 
 /* ---- steps ---- */
-
-static long long tile_of(const writer *w, int64_t id)
-{
-    return id < 0 ? -1 : w->p->tile_of[id];
-}
 
 static void put_step(writer *w, const ct_trace_step *s)
 {
@@ -312,7 +317,8 @@ static void put_update(writer *w, const ct_trace_update *u)
     put_number_or_null(w->stream, clipped ? u->gradient->norm : NAN);
     fputc(',', w->stream);
     put_number_or_null(w->stream, u->factor);
-    fprintf(w->stream, ",%lld,%lld,%d]", (long long)number_of(w, u->by), (long long)number_of(w, u->file), u->line);
+    fprintf(w->stream, ",%lld,%lld,%d,%lld,%lld]", (long long)number_of(w, u->by), (long long)number_of(w, u->file),
+            u->line, (long long)number_of(w, u->arithmetic), (long long)u->element);
 }
 
 static void put_forecast(const writer *w)
@@ -369,11 +375,25 @@ static void put_all(writer *w)
     fputs("}\n", w->stream);
 }
 
+static ct_status count_told(writer *w)
+{
+    int64_t n = w->p->trace->n_steps;
+    w->told = ct__arena_alloc(&w->p->arena, (size_t)(n + 1) * sizeof *w->told);
+    if (!w->told)
+        return CT_ERROR_MEMORY;
+    w->told[0] = 0;
+    for (int64_t k = 0; k < n; k++)
+        w->told[k + 1] = w->told[k] + ct__in_story(w->p, &w->p->trace->steps[k]);
+    return CT_OK;
+}
+
 ct_status ct__write_page_data(FILE *stream, ct_picture *p)
 {
     size_t n = (size_t)p->trace->n_nodes;
     writer w = {.stream = stream, .p = p, .came = ct__arena_alloc(&p->arena, n * sizeof *w.came)};
-    ct_status status = w.came ? ct__sources_read(&w.sources, p) : CT_ERROR_MEMORY;
+    ct_status status = w.came ? count_told(&w) : CT_ERROR_MEMORY;
+    if (status == CT_OK)
+        status = ct__sources_read(&w.sources, p);
     if (status == CT_OK) {
         memset(w.came, 0, n * sizeof *w.came);
         put_all(&w);

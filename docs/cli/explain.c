@@ -234,7 +234,7 @@ static int explain(session *s, const struct mode *mode)
 {
     bool begun = begin(s);
     if (begun && ct_requires_grad(s->root))
-        ct_backward(s->root, .gradient = s->seed, .retain_graph = true);
+        ct_backward(s->root, .gradient = s->seed, .retain_graph = !s->given->values[STEP]);
     if (begun && s->given->values[STEP] && ct_error_code() == CT_OK)
         begun = can_step(s) && take_step(s, s->given->values[STEP]);
     ct_trace_log *trace = ct_trace_end();

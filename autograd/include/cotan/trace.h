@@ -55,9 +55,13 @@ typedef struct ct_trace_node {
     const char *attributes; /* of the operation, "axis=1 index=0"; NULL if it has none or does not name them */
     const char *file;       /* where, or NULL */
     int line;
-    int output;    /* which of the operation's results */
-    bool recorded; /* it is in a graph: backward can come here */
-    bool backward; /* made by a backward with create_graph */
+    int output;          /* which of the operation's results */
+    bool recorded;       /* it is in a graph: backward can come here */
+    bool backward;       /* made by a backward with create_graph */
+    int n_kept;          /* what its operation keeps for the backward: */
+    const int64_t *kept; /* ids, its own among them if it keeps its result, */
+    int64_t kept_bytes;
+    int64_t freed; /* and when that was given back: after so many steps of the trace; -1: not yet */
     int n_inputs;
     const int64_t *inputs; /* ids; -1: an optional one left out */
     const ct_snapshot *value;
@@ -104,8 +108,10 @@ typedef struct ct_trace_update {
     const ct_snapshot *gradient; /* of the run alone */
     const ct_snapshot *
         used; /* what the leaf has accumulated, as it was found: after clipping; NULL: it was cleared before it was looked at */
-    double factor;   /* change = factor x used, for every element; NaN: no one number does it */
-    double forecast; /* the sum of gradient x change: by so much the root changes, to first order */
+    double factor;          /* change = factor x used, for every element; NaN: no one number does it */
+    double forecast;        /* the sum of gradient x change: by so much the root changes, to first order */
+    const char *arithmetic; /* lines: how one element was changed, as the one who did says (ct_trace_note), or NULL; */
+    int64_t element;        /* and which */
 } ct_trace_update;
 
 /* A trace that is over. */
@@ -117,6 +123,12 @@ CT_API ct_status ct_trace_begin(void);
  * run into (memory), after which it saw no more. */
 CT_API ct_trace_log *ct_trace_end(void);
 CT_API void ct_trace_free(ct_trace_log *trace); /* NULL is fine */
+
+/* Whether a trace is running on this thread. */
+CT_API bool ct_trace_running(void);
+/* Of what is about to be written to leaf (ct_note_write): how element number element comes about, as lines "p = p - lr*g = 2 - 0.1*3 =
+ * 1.7". The text is copied. Nothing without a trace that watches leaf, since a run has given it a gradient. Errors: NULL, memory. */
+CT_API ct_status ct_trace_note(const ct_tensor *leaf, int64_t element, const char *arithmetic);
 
 CT_API int64_t ct_trace_nodes(const ct_trace_log *trace);                            /* how many there are; NULL: 0 */
 CT_API const ct_trace_node *ct_trace_node_at(const ct_trace_log *trace, int64_t id); /* NULL outside 0..nodes-1 */

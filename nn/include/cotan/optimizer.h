@@ -72,6 +72,11 @@ typedef struct ct_optimizer_rule {
     const char
         *takes; /* names of options beside lr, weight_decay, l1, maximize: "momentum nesterov"; others are refused
                         * unless they are 0. NULL: takes all */
+    /* What update does to one element, for those who trace it: "m = beta1*m + (1-beta1)*g; p = p - lr*m". p is the element, g its
+     * gradient, t the step, product the number; the options have their names. "momentum !nesterov? p = ..." counts where the first is
+     * not 0 and the second is; first is 1 in the first step; sqrt, abs, sign and max(a, b) are functions. May be NULL */
+    const char *arithmetic;
+    const char *states_are; /* the names of the states in that, in order: "v centered?a" */
 } ct_optimizer_rule;
 
 /* PyTorch's rules and defaults, which each page of its documentation gives as an algorithm. All take weight_decay, l1 and
