@@ -69,6 +69,34 @@ START_TEST(nan_and_extremes)
 }
 END_TEST
 
+/* PyTorch's numbers where x counts. Where it does not, all of the gradient is the source's: PyTorch gives x a share and drops it. */
+START_TEST(ties_and_means)
+{
+    static const struct {
+        ct_scatter_reduction how;
+        bool include_self;
+        double y[3], gx[3], gsource[5];
+    } rows[] = {
+        {CT_SCATTER_AMAX, true, {4, 9, 7}, {2, 0, 5}, {2, 0, 2, 0, 12}},
+        {CT_SCATTER_AMAX, false, {4, 9, 7}, {0, 0, 5}, {3, 0, 3, 0, 12}},
+        {CT_SCATTER_AMIN, true, {2, 1, 7}, {0, 6, 5}, {0, 6, 0, 6, 0}},
+        {CT_SCATTER_AMIN, false, {2, 1, 7}, {0, 0, 5}, {0, 6, 0, 12, 0}},
+        {CT_SCATTER_MEAN, true, {3.5, 11. / 3, 7}, {1.5, 4, 5}, {1.5, 1.5, 1.5, 4, 4}},
+        {CT_SCATTER_MEAN, false, {10. / 3, 5, 7}, {0, 0, 5}, {2, 2, 2, 6, 6}},
+    };
+    ct_tensor *index = row(CT_INT64, CT_VALUES(0, 0, 0, 1, 1)), *weights = row(CT_FLOAT64, CT_VALUES(6, 12, 5));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ct_tensor *x = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(4, 1, 7)), true);
+        ct_tensor *source = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(4, 2, 4, 1, 9)), true);
+        ct_tensor *y = ct_scatter_reduce(x, 0, index, source, rows[i].how, rows[i].include_self);
+        ck_assert_int_eq(ct_backward(y, .gradient = weights), CT_OK);
+        expect_close(y, row(CT_FLOAT64, rows[i].y, 3), 1e-15);
+        expect_close(ct_grad_of(x), row(CT_FLOAT64, rows[i].gx, 3), 1e-15);
+        expect_close(ct_grad_of(source), row(CT_FLOAT64, rows[i].gsource, 5), 1e-15);
+    }
+}
+END_TEST
+
 START_TEST(nothing_at_all)
 {
     ct_tensor *none = ct_zeros(CT_FLOAT32, CT_SHAPE(0)), *index = ct_zeros(CT_INT64, CT_SHAPE(0)), *counts;
@@ -122,6 +150,7 @@ Suite *ct_suite_scatter(void)
     tcase_add_test(tests, of_several_the_last);
     tcase_add_test(tests, of_integers);
     tcase_add_test(tests, nan_and_extremes);
+    tcase_add_test(tests, ties_and_means);
     tcase_add_test(tests, nothing_at_all);
     tcase_add_test(tests, errors);
     suite_add_tcase(suite, tests);
