@@ -347,6 +347,85 @@ START_TEST(a_model_may_be_its_own_loss)
 }
 END_TEST
 
+/* ---- what an epoch's measure decides ---- */
+
+/* The loss of a training is sum(w), and that of validation number i is planned[i]. */
+typedef struct planned {
+    ct_module *module;
+    ct_tensor *w;
+    const double *losses;
+    int64_t validations;
+} planned;
+
+static ct_tensor *planned_loss(void *model, ct_tensor *x)
+{
+    planned *p = model;
+    (void)x;
+    return ct_module_training(p->module) ? ct_sum(p->w) : ct_scalar(CT_FLOAT64, p->losses[p->validations++]);
+}
+
+/* How many epochs of at most 12 were trained. */
+static int64_t epochs_of_planned(const double *losses, const ct_schedule *schedule, int64_t patience, bool validate)
+{
+    ct_dataset *d = points(4);
+    planned p = {.module = ct_module_new(CT_FLOAT64), .losses = losses};
+    p.w = ct_module_parameter(p.module, "w", ct_ones(CT_FLOAT64, CT_SHAPE(1)));
+    ct_optimizer *sgd = ct_optimizer_new(p.module, &ct_rule_sgd, .lr = 0.25);
+    seen s = {0};
+    ck_assert_int_eq(ct_fit(planned_loss, &p, sgd, d, .epochs = 12, .batch_size = 4, .loss = loss_itself,
+                            .schedule = schedule, .early_stopping = patience, .validation = validate ? d : NULL,
+                            .epoch_end = see_epoch, .user = &s, .output = NULL),
+                     CT_OK);
+    ct_optimizer_free(sgd);
+    ct_module_free(p.module);
+    ct_dataset_free(d);
+    return s.epochs;
+}
+
+/* Bad epochs 2, 4, 5 and 7, 8, 9 of which each better one between lets it begin again; an equal one is no better. */
+START_TEST(patience_begins_anew_at_a_better_epoch)
+{
+    ct_scope_open();
+    ck_assert_int_eq(epochs_of_planned(((double[]){5, 6, 4, 6, 4, 3, 7, 3, 9, 1, 1, 1}), NULL, 3, true), 9);
+    ck_assert_int_eq(epochs_of_planned(((double[]){5, 6, 4, 6, 4, 3, 7, 3, 9, 1, 1, 1}), NULL, 1, true), 2);
+    close_good_scope();
+}
+END_TEST
+
+typedef struct heard {
+    int n;
+    double measures[12];
+} heard;
+
+static void hear(const ct_schedule *schedule, double measure, double *memory)
+{
+    heard *h = schedule->user;
+    (void)memory;
+    h->measures[h->n++] = measure;
+}
+
+static double as_ever(const ct_schedule *schedule, const ct_schedule_time *time)
+{
+    (void)schedule;
+    (void)time;
+    return 1;
+}
+
+/* The loss of the validation, or without one that of the epoch: 1 - 0.25 for each step. */
+START_TEST(schedules_hear_how_an_epoch_was)
+{
+    heard h = {0};
+    ct_schedule listens = {.name = "listens", .factor = as_ever, .measured = hear, .user = &h};
+    const double *losses = ((double[]){5, 6, 4, 7, 8, 3, 2, 9, 1, 2, 3, 4});
+    ct_scope_open();
+    epochs_of_planned(losses, &listens, 12, _i);
+    close_good_scope();
+    ck_assert_int_eq(h.n, 12);
+    for (int i = 0; i < h.n; i++)
+        ck_assert_double_eq(h.measures[i], _i ? losses[i] : 1 - 0.25 * i);
+}
+END_TEST
+
 /* ---- schedules ---- */
 
 START_TEST(schedules_count_steps_and_epochs)
@@ -822,6 +901,8 @@ Suite *ct_suite_fit(void)
     tcase_add_test(t, metrics_are_what_they_say);
     tcase_add_test(t, early_stopping_puts_the_best_weights_back);
     tcase_add_test(t, a_model_may_be_its_own_loss);
+    tcase_add_test(t, patience_begins_anew_at_a_better_epoch);
+    tcase_add_loop_test(t, schedules_hear_how_an_epoch_was, 0, 2);
     tcase_add_test(t, schedules_count_steps_and_epochs);
     tcase_add_test(t, fit_refuses);
     suite_add_tcase(suite, t);

@@ -647,6 +647,22 @@ START_TEST(a_saved_optimizer_goes_on_with_the_same_bits)
 }
 END_TEST
 
+/* A group whose rate is its own has it still after a load, and after the optimiser's rate was set; its other options come too. */
+START_TEST(a_loaded_group_keeps_its_own_rate)
+{
+    saved half = new_saved(&ct_rule_sgd, NULL), rest = new_saved(&ct_rule_sgd, NULL);
+    ck_assert_int_eq(ct_optimizer_group(half.optimizer, "*.bias", .lr = 0.25), CT_OK);
+    ck_assert_int_eq(ct_optimizer_save(half.optimizer, scratch("o.safetensors")), CT_OK);
+    ck_assert_int_eq(ct_optimizer_load(rest.optimizer, scratch("o.safetensors")), CT_OK);
+    ck_assert_int_eq(ct_optimizer_set_lr(rest.optimizer, 0.125), CT_OK);
+    train_saved(rest, 0, 1); /* gradients cos(0) and cos(1) */
+    ck_assert_double_eq(ct_get(ct_module_get(rest.module, "a.weight"), (int64_t[]){0, 0}, 2), 0.5 - 0.125);
+    ck_assert_double_eq(ct_item(ct_module_get(rest.module, "a.bias")), -1 - 0.25 * cos(1));
+    free_saved(half);
+    free_saved(rest);
+}
+END_TEST
+
 /* After a load that fails, the optimiser goes on as if there had been none. */
 static void expect_refusal(const char *path, ct_status code, const char *words)
 {
@@ -764,6 +780,7 @@ Suite *ct_suite_optimizer(void)
 
     t = case_without_error("saving");
     tcase_add_loop_test(t, a_saved_optimizer_goes_on_with_the_same_bits, 0, 2 * LENGTH(all_rules));
+    tcase_add_test(t, a_loaded_group_keeps_its_own_rate);
     tcase_add_test(t, an_optimizer_that_does_not_fit_changes_nothing);
     suite_add_tcase(suite, t);
     return suite;
