@@ -28,6 +28,7 @@
     SUITE(memory) \
     SUITE(guard) \
     SUITE(random) \
+    SUITE(raw) \
     SUITE(print) \
     SUITE(file) \
     SUITE(csv) \

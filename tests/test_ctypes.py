@@ -146,8 +146,55 @@ def a_callback_is_checked(b, path):
     assert b.ct_gradcheck(function, None, x, 1, None, c.byref(options)) == b.names["CT_PASS"], b.ct_error_message()
 
 
+def check_arrays(b, forward, backward, sizes, results):
+    """A pair on flat arrays of ctypes against each other: the verdict and the cause. numpy.ctypeslib.as_array() makes NumPy's of them."""
+    def arrays(pointers):
+        return [c.cast(c.cast(pointers, c.POINTER(c.c_void_p))[i], c.POINTER(c.c_double * n)).contents
+                for i, n in enumerate(sizes)]
+
+    def result(pointer):
+        return c.cast(pointer, c.POINTER(c.c_double * results)).contents
+
+    go = b.callbacks["ct_raw_forward"](lambda x, y, user: forward(arrays(x), result(y)))
+    back = b.callbacks["ct_raw_backward"](lambda x, g, gx, user: backward(arrays(x), result(g), arrays(gx)))
+    report = b.structs["ct_gradcheck_report"]()
+    verdict = b.ct_gradcheck_raw(go, back, (c.c_int64 * len(sizes))(*sizes), len(sizes), results, None, None,
+                                 c.byref(report), None)
+    cause = report.cause.decode()
+    b.ct_gradcheck_report_free(c.byref(report))
+    return verdict, cause
+
+
+def a_numpy_function_is_checked(b, path):
+    """softplus(a) . b, in NumPy where it is there, otherwise in plain Python; right, and with a sign that is wrong."""
+    try:
+        import numpy
+        as_array, log1p, exp = numpy.ctypeslib.as_array, numpy.log1p, numpy.exp
+    except ImportError:
+        as_array = None
+
+    def forward(x, y):
+        if as_array:
+            as_array(y)[0] = (log1p(exp(as_array(x[0]))) * as_array(x[1])).sum()
+        else:
+            y[0] = sum(math.log1p(math.exp(p)) * q for p, q in zip(*x))
+
+    def backward(sign):
+        def run(x, g, gx):
+            for i, (p, q) in enumerate(zip(*x)):
+                gx[0][i] = sign * g[0] * q / (1 + math.exp(-p))
+                gx[1][i] = g[0] * math.log1p(math.exp(p))
+        return run
+
+    verdict, cause = check_arrays(b, forward, backward(1), [4, 4], 1)
+    assert verdict == b.names["CT_PASS"], cause
+    verdict, cause = check_arrays(b, forward, backward(-1), [4, 4], 1)
+    assert verdict == b.names["CT_FAIL"] and "sign" in cause, cause
+
+
 TESTS = [functions_are_those_of_the_library, enumerators_have_their_names, option_structs_have_their_defaults,
-         a_line_is_learnt, options_mean_what_they_say, a_callback_is_checked]
+         a_line_is_learnt, options_mean_what_they_say, a_callback_is_checked,
+         a_numpy_function_is_checked]
 
 
 def main():

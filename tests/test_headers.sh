@@ -48,5 +48,26 @@ else
     failed=$((failed + 1))
     echo "options and loops over batches do not compile in C++"
 fi
+for compiler in "$3" ${4:+"$4"}; do
+    if $compiler -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Icore/include -Iautograd/include - <<'PROGRAM'
+#include <cotan/gradcheck.hpp>
+bool right(double factor);
+bool right(double factor)
+{
+    auto forward = [](const auto *const *x, auto *y) { y[0] = x[0][0] * x[1][0]; };
+    auto backward = [factor](const float *const *x, const float *g, float *const *gx) {
+        gx[0][0] = static_cast<float>(factor) * g[0] * x[1][0];
+        gx[1][0] = g[0] * x[0][0];
+    };
+    return static_cast<bool>(cotan::gradcheck<float>({1, 1}, 1, forward, backward));
+}
+PROGRAM
+    then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "gradcheck.hpp does not compile by $compiler"
+    fi
+done
 echo "$passed passed, $failed failed"
 [ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]

@@ -34,9 +34,9 @@ static ct_status diamond(ct__check *check, ct__room *r, int *which)
     if (status == CT_OK && y1 && y2) {
         ct_tensor *s = ct__engine_ops.add(y1, y2);
         ct_tensor *t = s ? ct__engine_ops.add(s, y1) : NULL, *u = t ? ct__engine_ops.add(t, s) : NULL;
-        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = &check->cotangents[*which],
-                                   .allow_unused = true};
-        status = u ? ct_grad(&u, 1, leaves, n, results, &options) : ct_error_code();
+        ct_tensor *g = ct__as_cotangent(check->cotangents[*which], y1);
+        ct_grad_options options = {CT_DEFAULTS(ct_grad_options), .gradients = &g, .allow_unused = true};
+        status = u && g ? ct_grad(&u, 1, leaves, n, results, &options) : ct_error_code();
         for (int k = 0; status == CT_OK && k < n; k++) {
             r->grads[place[k]] = results[k] ? ct__copy_as(results[k], CT_FLOAT64) : NULL;
             status = ct_error_code();

@@ -3,6 +3,7 @@
  * Invariant: whatever the outcome, the user's inputs, their accumulated gradients and the thread's generator are afterwards as
  * they were before. */
 #include "graph.h"
+#include "raw.h"
 #include "variations.h"
 #include "whole.h"
 #include <math.h>
@@ -23,7 +24,7 @@ static ct_status read_options(ct_gradcheck_options *all, const ct_gradcheck_opti
         double value;
         bool good;
     } rows[] = {
-        {"order", o->order, o->order == 1 || o->order == 2},
+        {"order", o->order, o->order >= 1 && o->order <= 3},
         {"probes", o->probes, o->probes >= 1},
         {"step", o->step, o->step > 0 && isfinite(o->step)},
         {"safety", o->safety, o->safety >= 0},
@@ -183,4 +184,76 @@ ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, const c
     if (status == CT_OK && s.report->verdict >= CT_NONDETERMINISTIC)
         s.report->op = op->name;
     return session_end(&s, status);
+}
+
+/* ---- a raw pair ---- */
+
+/* Its layouts, forks and sizes would be those of the record around it, and it has one type; nor need it be made for threads. */
+enum { NOT_OF_A_PAIR = CT_CHECK_FLOAT32 | CT_CHECK_LAYOUTS | CT_CHECK_FORKS | CT_CHECK_SIZES | CT_CHECK_VARIATIONS };
+/* Rounding to float32 is 2^-24: a step that is best beside it. */
+#define DEFAULT_STEP 0x1p-7
+#define FLOAT_STEP 0x1p-3
+
+static ct_status check_pair(const ct__raw *raw, const double *const *x, session *s)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    const ct_op op = ct__raw_op(raw);
+    ct__subject subject = ct__subject_op(&op, &raw, raw->n);
+    s->options.checks &= ~(unsigned)(NOT_OF_A_PAIR | (s->options.parallel ? 0 : CT_CHECK_THREADS));
+    subject.shares = !s->options.parallel;
+    if (raw->dtype == CT_FLOAT32 && s->options.step == DEFAULT_STEP)
+        s->options.step = FLOAT_STEP;
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_seed(s->options.seed);
+    ct_status status = ct__raw_inputs(raw, x, inputs);
+    if (status == CT_OK)
+        status = ct__check_subject(&subject, inputs, NULL, 0, &s->options, s->report);
+    ct__scope_pop(&scope);
+    return status;
+}
+
+static ct_verdict check_raw(const ct__raw *raw, const double *const *x, ct_gradcheck_report *report,
+                            const ct_gradcheck_options *options)
+{
+    session s;
+    ct_status status = session_begin(&s, report, "pair", options);
+    if (status == CT_OK)
+        status = ct_error_code();
+    if (status == CT_OK)
+        status = ct__raw_check(raw);
+    if (status == CT_OK && s.options.order > 1)
+        status = ct__error(CT_ERROR_ARGUMENT, "gradcheck_raw: order %d: a raw backward cannot be differentiated again",
+                           s.options.order);
+    if (status == CT_OK)
+        status = check_pair(raw, x, &s);
+    return session_end(&s, status);
+}
+
+ct_verdict ct_gradcheck_raw(ct_raw_forward forward, ct_raw_backward backward, const int64_t *sizes, int n,
+                            int64_t results, const double *const *x, void *user, ct_gradcheck_report *report,
+                            const ct_gradcheck_options *options)
+{
+    const ct__raw raw = {.dtype = CT_FLOAT64,
+                         .forward = forward,
+                         .backward = backward,
+                         .sizes = sizes,
+                         .n = n,
+                         .results = results,
+                         .user = user};
+    return check_raw(&raw, x, report, options);
+}
+
+ct_verdict ct_gradcheck_raw_float(ct_raw_forward_float forward, ct_raw_backward_float backward, const int64_t *sizes,
+                                  int n, int64_t results, const double *const *x, void *user,
+                                  ct_gradcheck_report *report, const ct_gradcheck_options *options)
+{
+    const ct__raw raw = {.dtype = CT_FLOAT32,
+                         .forward_float = forward,
+                         .backward_float = backward,
+                         .sizes = sizes,
+                         .n = n,
+                         .results = results,
+                         .user = user};
+    return check_raw(&raw, x, report, options);
 }

@@ -22,7 +22,7 @@ static const char *ratio_text(double ratio, bool noise, char *buffer, size_t siz
 static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
 {
     char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], notes[32], input[48], counts[64];
-    snprintf(input, sizeof input, "%d%s", row->input, row->order == 2 ? " (2nd)" : "");
+    snprintf(input, sizeof input, "%d%s", row->input, row->order == 3 ? " (3rd)" : row->order == 2 ? " (2nd)" : "");
     if (row->sample > 0)
         snprintf(input + strlen(input), sizeof input - strlen(input), " s%d", row->sample);
     snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,

@@ -18,7 +18,8 @@ static ct_status check_op_structure(ct__check *check)
     return status;
 }
 
-static ct_status check_second_order(ct__check *first)
+/* The order above first's, and those above that. */
+static ct_status check_next_order(ct__check *first)
 {
     ct__subject subject = ct__subject_gradient(first->subject, first->wanted, first->cotangents);
     size_t tensors = (size_t)subject.n_inputs * sizeof(ct_tensor *),
@@ -38,19 +39,21 @@ static ct_status check_second_order(ct__check *first)
         wanted[n] = true;
         inputs[n++] = first->cotangents[i];
     }
-    ct__check second;
+    ct__check next;
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_status status = ct__check_open(&second, &subject, inputs, wanted, first->options, first->report);
-    second.order = 2;
-    second.sample = first->sample;
-    second.usual = ct__largest_of(first->cotangents, first->m) * ct__largest_of(second.cotangents, second.m);
+    ct_status status = ct__check_open(&next, &subject, inputs, wanted, first->options, first->report);
+    next.order = first->order + 1;
+    next.sample = first->sample;
+    next.usual = ct__largest_of(first->cotangents, first->m) * ct__largest_of(next.cotangents, next.m);
     if (status == CT_OK && first->report->verdict != CT_NONDETERMINISTIC) {
-        status = ct__check_gradient(&second);
+        status = ct__check_gradient(&next);
         if (status == CT_OK)
-            status = ct__check_numeric(&second);
+            status = ct__check_numeric(&next);
+        if (status == CT_OK && next.order < next.options->order)
+            status = check_next_order(&next);
     }
-    ct__check_close(&second);
+    ct__check_close(&next);
     ct__scope_pop(&scope);
     ct__free(inputs, bytes);
     return status;
@@ -71,8 +74,8 @@ static ct_status check_all(ct__check *check, bool value)
     bool elsewhere = check->options->checks & CT_CHECK_ELSEWHERE && check->report->verdict < CT_NONDETERMINISTIC;
     if (status == CT_OK && value && elsewhere)
         status = ct__check_elsewhere(check);
-    if (status == CT_OK && value && check->options->order == 2)
-        status = check_second_order(check);
+    if (status == CT_OK && value && check->options->order > 1)
+        status = check_next_order(check);
     return status;
 }
 

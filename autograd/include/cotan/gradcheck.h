@@ -55,7 +55,7 @@ enum {
 typedef struct CT_BY_NAME ct_gradcheck_options {
     CT_OPTIONS_HEAD;
     ct_gradcheck_mode mode;
-    int order;                /* 2: the second order as well; default 1 */
+    int order;                /* 2: the second order as well, 3: the third too; default 1 */
     unsigned checks;          /* CT_CHECK_...; default: all */
     int probes;               /* directions an input in fast mode, at least 1; default 3 */
     uint64_t seed;            /* of cotangents, directions, samples, and of the generator before each evaluation */
@@ -78,7 +78,7 @@ CT_API void ct_gradcheck_options_init(ct_gradcheck_options *options, size_t size
 typedef struct ct_gradcheck_tensor {
     int input;  /* position among the function's inputs; in second order the cotangents of the results follow those */
     int sample; /* ct_gradcheck_op: which of the record's samples */
-    int order;  /* 1 or 2 */
+    int order;  /* 1 to 3 */
     ct_verdict verdict;
     ct_gradcheck_mode mode;
     int rank;
@@ -148,8 +148,31 @@ CT_API ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, 
 CT_API ct_verdict ct_gradcheck_graph(ct_function fn, void *user, ct_tensor *const *inputs, int n,
                                      ct_gradcheck_report *report, const ct_gradcheck_options *options);
 
+/* A pair of functions that never saw a tensor: x[i] is input i, an array of sizes[i] elements, and y the results in one array.
+ * backward gets the gradient of y and fills that of each input, arrays of zeros: it may write them or add to them. */
+typedef void (*ct_raw_forward)(const double *const *x, double *y, void *user);
+typedef void (*ct_raw_backward)(const double *const *x, const double *grad_y, double *const *grad_x, void *user);
+typedef void (*ct_raw_forward_float)(const float *const *x, float *y, void *user);
+typedef void (*ct_raw_backward_float)(const float *const *x, const float *grad_y, float *const *grad_x, void *user);
+
+/* Checks such a pair with n inputs at x, n arrays of values (an entry may be NULL), or, where it is NULL, at standard normal values. As
+ * ct_gradcheck(), one thread at a time but for .parallel; .order above 1 is an error, since a raw backward cannot be differentiated. The
+ * float pair is measured in float32, where rounding hides errors below about 1e-6: the report's resolution tells. Errors: NULL;
+ * argument (n outside 1..CT_MAX_INPUTS, order); shape (a negative size); memory. */
+CT_API ct_verdict ct_gradcheck_raw(ct_raw_forward forward, ct_raw_backward backward, const int64_t *sizes, int n,
+                                   int64_t results, const double *const *x, void *user, ct_gradcheck_report *report,
+                                   const ct_gradcheck_options *options);
+CT_API ct_verdict ct_gradcheck_raw_float(ct_raw_forward_float forward, ct_raw_backward_float backward,
+                                         const int64_t *sizes, int n, int64_t results, const double *const *x,
+                                         void *user, ct_gradcheck_report *report, const ct_gradcheck_options *options);
+
 /* Writes the report for people: the verdict, the table of tensors, the culprit with its cause. Errors: NULL, io. */
 CT_API ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream);
+/* Writes the report as a JSON object: the members of the struct by name, tensors as an array; null for what is no number. Errors: NULL,
+ * io, memory. */
+CT_API ct_status ct_gradcheck_write_json(const ct_gradcheck_report *report, FILE *stream);
+/* Writes n reports as a JUnit test suite, a case each: VACUOUS is skipped, what is neither that nor good a failure. Errors: NULL, io. */
+CT_API ct_status ct_gradcheck_write_junit(const ct_gradcheck_report *reports, int n, FILE *stream);
 /* Gives back what the report holds, and zeroes it. NULL is fine. */
 CT_API void ct_gradcheck_report_free(ct_gradcheck_report *report);
 
@@ -160,12 +183,18 @@ CT_API ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_te
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_gradcheck_print(...) ct_at_status(CT_HERE, ct_gradcheck_print(__VA_ARGS__))
+#define ct_gradcheck_write_json(...) ct_at_status(CT_HERE, ct_gradcheck_write_json(__VA_ARGS__))
+#define ct_gradcheck_write_junit(...) ct_at_status(CT_HERE, ct_gradcheck_write_junit(__VA_ARGS__))
 #define ct_sample_inputs(...) ct_at_status(CT_HERE, ct_sample_inputs(__VA_ARGS__))
 #define ct_gradcheck(...) (ct_verdict) ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_gradcheck_op(...) \
     (ct_verdict) ct_at_int(CT_HERE, CT_WITH2(ct_gradcheck_op, ct_gradcheck_options, __VA_ARGS__, ))
 #define ct_gradcheck_graph(...) \
     (ct_verdict) ct_at_int(CT_HERE, CT_WITH5(ct_gradcheck_graph, ct_gradcheck_options, __VA_ARGS__, ))
+#define ct_gradcheck_raw(...) \
+    (ct_verdict) ct_at_int(CT_HERE, CT_WITH8(ct_gradcheck_raw, ct_gradcheck_options, __VA_ARGS__, ))
+#define ct_gradcheck_raw_float(...) \
+    (ct_verdict) ct_at_int(CT_HERE, CT_WITH8(ct_gradcheck_raw_float, ct_gradcheck_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

@@ -134,6 +134,8 @@ CT_API bool ct_option_refused(const char *function, const char *member, const vo
     CT_CALL_(function(a, b, c, d, e, f, CT_GIVEN(type, __VA_ARGS__)))
 #define CT_WITH7(function, type, a, b, c, d, e, f, g, ...) \
     CT_CALL_(function(a, b, c, d, e, f, g, CT_GIVEN(type, __VA_ARGS__)))
+#define CT_WITH8(function, type, a, b, c, d, e, f, g, h, ...) \
+    CT_CALL_(function(a, b, c, d, e, f, g, h, CT_GIVEN(type, __VA_ARGS__)))
 #endif
 
 #ifdef __cplusplus
