@@ -157,8 +157,8 @@ def other(group, text):
 class HeaderPage:
     """A header as a page: its sections, and an entry with an anchor for each symbol."""
 
-    def __init__(self, header, facts):
-        self.takers, self.facts, self.waiting, self.seen = headers.takers(header), facts, [], set()
+    def __init__(self, header, facts, structs):
+        self.takers, self.facts, self.structs, self.waiting, self.seen = headers.takers(header), facts, structs, [], set()
         self.parts = [f"# cotan/{header.name}", markdown(headers.head(header))]
         for kind, *item in headers.symbols(header):
             if kind == "function":
@@ -195,6 +195,8 @@ class HeaderPage:
         first = group[0]
         if first.name in self.seen and first.name:  # the other branch of an #ifdef
             return
+        if first.kind == "opaque" and first.name in self.structs:  # announced here, an entry where its members are
+            return
         self.seen.add(first.name)
         if first.name.startswith("CT_DEFAULTS_"):
             self.parts.append(code(first.code))
@@ -209,12 +211,14 @@ class HeaderPage:
 def write_headers(site):
     """A page for each; their names."""
     facts = set(re.findall(r"^#### (ct_\w+)$", (site.top / "docs/reference.md").read_text(), re.M))
+    structs = {s.name for header in headers.public(site.top) for kind, *item in headers.symbols(header) if kind == "code"
+               for s in item[0] if s.kind == "struct"}
     names, pages = set(), []
     for header in headers.public(site.top):
         if header.name == "cotan.h":  # includes the others
             continue
         pages.append(f"api/{header.stem}")
-        site.write(f"{pages[-1]}.md", HeaderPage(header, facts).text())
+        site.write(f"{pages[-1]}.md", HeaderPage(header, facts, structs).text())
         names |= {s.name for kind, *item in headers.symbols(header) if kind in ("function", "code") for s in item[0]
                   if not re.match(r"CT_DEFAULTS_|ct_\w+_options_init$", s.name)}
     site.write("names.json", json.dumps(sorted(names - {""})))
