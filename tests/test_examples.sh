@@ -143,7 +143,7 @@ check "another seed" digits --seed 1 --epochs 1 --batch 100 --out three
 check "another model from another seed" differs one/digits.safetensors three/digits.safetensors
 if command -v script >/dev/null; then
     check "a terminal" runs 0 script -qec "$train --data $work/absent --epochs 2 --out one" /dev/null
-    check "a live line" says "$(printf '\repoch 1/2 [====================]')"
+    check "a live line" says "$(printf '\repoch 1/2 [..........')"
 fi
 
 # ---- train: Fashion-MNIST ----
