@@ -90,6 +90,16 @@ lines=$(awk '/---- the check/ { on = 0 } on && NF && !/^\/\*/ { n++ } /---- the 
     "$top/docs/examples/custom_op.c")
 check "custom_op's operation has $lines lines, at most 25" [ "$lines" -gt 5 -a "$lines" -le 25 ]
 
+check "char_lstm runs" runs 0 "$programs/char_lstm" "$top/LICENSE" "Permission is "
+check "char_lstm has learnt its text" says "Permission is hereby granted, free of charge, to any person"
+check "char_lstm's bits per character" awk '/^step 250/ { good = $3 < 0.6 } END { exit !good }' "$work/printed"
+check "char_lstm without a text" runs 2 "$programs/char_lstm"
+check "xor, in C++, learns" prints xor "loss below 0.01: yes"
+if [ "$sanitizer" = none ]; then
+    check "xor, in Python, runs" runs 0 python3 "$top/docs/examples/xor.py" "$programs/../../libcotan.so"
+    check "xor, in Python, learns" says "loss below 0.1: yes"
+fi
+
 check "gradcheck_new_op goes from wrong to right" runs 0 "$programs/gradcheck_new_op"
 check "gradcheck_new_op says so" says "first: FAIL, second: PASS"
 check "gradcheck_new_op names the line" says "culprit: operation 'swish', node 1 of the forward pass, gradient of input 1, called at"
