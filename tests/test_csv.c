@@ -1,10 +1,11 @@
 /* CSV files: every way of writing a table is read, what is wrong is named by its line and field, and a hostile file gets no more
- * memory than the numbers in it. */
+ * memory than the numbers in it; data sets are made of tables with names, labels and gaps. */
 #include "core_internal.h"
 #include "error_checks.h"
 #include "memory_limit.h"
 #include "quick.h"
 #include "suites.h"
+#include <cotan/cotan.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,13 +114,13 @@ static const struct {
     {"1,2\r\n1,2\r\n1\r\n", "line 3 has 1 fields, the first has 2", 0},
     {"1,2\n1,2,3\n", "line 2 has more than the 2 fields of the first", 0},
     {"1,2\n,2\n", "line 2, field 1 is no number: \"\"", 0},
-    {"1,2\n1,2,\n", "line 2, field 3 is no number", 0},
+    {"1,2\n1,2,\n", "line 2 has more than the 2 fields of the first", 0},
     {"1,nan\n", "\"nan\"", 0},
     {"1,0x10\n", "\"0x10\"", 0},
     {"1,1e999\n", "\"1e999\"", 0},
     {"1,2 3\n", "\"2 3\"", 0},
-    {"1,\"2\"3\n", "line 1, field 2 is no number: \"2\"", 0},
-    {"1,\"2\n", "field 2 is no number: \"2", 0},
+    {"1,\"2\"3\n", "line 1, field 2 goes on after its closing quote", 0},
+    {"1,\"2\n", "line 1, field 2 has a quote that is not closed", 0},
     {"1,\"\"\"2\"\n", "\"\"2\"", 0},
     {"1,2\n\n\n1,2\n", "line 2 is blank", 0},
     {"1;2\n", "\"1;2\"", 0},
@@ -155,7 +156,7 @@ START_TEST(wrong_calls)
     expect_error(ct_csv_load(NULL, NULL), CT_ERROR_NULL, "csv_load: path is NULL");
     expect_error(ct_csv_load("/tmp/cotan-absent/file", NULL), CT_ERROR_IO, "No such file");
     write_text("1\n", 3, false);
-    expect_error(ct_csv_load(path, NULL), CT_ERROR_FORMAT, "line 2, field 1 is no number: \"?\""); /* a byte 0 */
+    expect_error(ct_csv_load(path, NULL), CT_ERROR_FORMAT, "line 2, field 1 has a byte 0");
 }
 END_TEST
 
@@ -186,8 +187,9 @@ START_TEST(without_memory)
             ct_release(t);
         ck_assert_int_eq(ct_memory_stats().live_bytes, before.live_bytes);
     }
-    ck_assert_int_eq(n,
-                     CT_LIFETIME_CHECKS ? 5 : 4); /* buffer, numbers, storage, tensor, which is in the storage or not */
+    ck_assert_int_eq(n, CT_LIFETIME_CHECKS
+                            ? 7
+                            : 6); /* buffer, places, text, numbers, storage, tensor, which is in the storage or not */
 }
 END_TEST
 
@@ -218,6 +220,156 @@ START_TEST(hostile_files_get_no_memory)
 }
 END_TEST
 
+/* ---- line by line ---- */
+
+START_TEST(lines_of_text)
+{
+    const char *text = "name;note\n\"a;\"\"b\"\"\n\";  two words \n last ;\n\n";
+    const char *const expected[][2] = {{"name", "note"}, {"a;\"b\"\n", "two words"}, {"last", ""}};
+    const int64_t lines[] = {1, 2, 4};
+    write_text(text, strlen(text), false);
+    CT_OPTIONS(ct_csv_options, options, .separator = ";");
+    ct_csv *csv = ct_csv_open(path, &options);
+    for (int i = 0; i < 3; i++) {
+        int64_t n = 0;
+        const char *const *fields = ct_csv_next(csv, &n);
+        ck_assert_msg(fields && n == 2, "%s", ct_error_message());
+        ck_assert_str_eq(fields[0], expected[i][0]);
+        ck_assert_str_eq(fields[1], expected[i][1]);
+        ck_assert_int_eq(ct_csv_line(csv), lines[i]);
+    }
+    ck_assert_ptr_null(ct_csv_next(csv, NULL));
+    ck_assert_int_eq(ct_error_code(), CT_OK);
+    ct_csv_close(csv);
+}
+END_TEST
+
+START_TEST(separators)
+{
+    CT_OPTIONS(ct_csv_options, tab, .separator = "\t");
+    CT_OPTIONS(ct_csv_options, point, .separator = ".");
+    write_text("1\t 2\n\t3\n", 9, false);
+    expect_error(ct_csv_load(path, &tab), CT_ERROR_FORMAT, "line 2, field 1 is no number: \"\"");
+    expect_error(ct_csv_load(path, &point), CT_ERROR_ARGUMENT, "separator \".\" is not one character");
+    CT_OPTIONS(ct_csv_options, two, .separator = ";;");
+    CT_OPTIONS(ct_csv_options, none, .separator = "");
+    expect_error(ct_csv_load(path, &two), CT_ERROR_ARGUMENT, "separator \";;\"");
+    expect_error(ct_csv_load(path, &none), CT_ERROR_ARGUMENT, "separator \"\"");
+    write_text("1\t 2\n", 5, false);
+    const ct_tensor *t = ct_csv_load(path, &tab);
+    ck_assert_msg(t && ct_size(t, 1) == 2, "%s", ct_error_message());
+}
+END_TEST
+
+/* ---- data sets ---- */
+
+static ct_dataset *dataset_of(const char *text, const ct_dataset_options *options)
+{
+    write_text(text, strlen(text), false);
+    return ct_dataset_from_csv(path, options);
+}
+
+/* A data set of n samples of two numbers, with these numbers, row-major, and labels. Frees it. */
+static void expect_dataset(ct_dataset *d, int64_t n, const double *samples, const int64_t *labels)
+{
+    ct_tensor *x, *y;
+    ck_assert_msg(d != NULL, "%s", ct_error_message());
+    ck_assert_int_eq(ct_dataset_count(d), n);
+    ck_assert_int_eq(ct_dataset_batch(d, (int64_t[]){0, 1, 2}, n, &x, &y), CT_OK);
+    ck_assert(ct_dtype_of(x) == CT_FLOAT64 && ct_numel(x) == 2 * n);
+    ck_assert(memcmp(ct_data(x), samples, (size_t)n * 16) == 0);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_int_eq(((const int64_t *)ct_data(y))[i], labels[i]);
+    ct_dataset_free(d);
+}
+
+/* The label in any column, by name or number; named classes in the order of their bytes, in a subset too. */
+START_TEST(labels_by_column_and_name)
+{
+    const char *text = "width,kind,height\n1,virginica,2\n3,\"setosa\",4\n5,virginica,6\n";
+    const double samples[] = {1, 2, 3, 4, 5, 6};
+    CT_OPTIONS(ct_dataset_options, by_name, .dtype = CT_FLOAT64, .header = true, .label = "kind");
+    CT_OPTIONS(ct_dataset_options, by_number, .dtype = CT_FLOAT64, .header = true, .label_column = -2);
+    ct_dataset *d = dataset_of(text, &by_name), *part = ct_dataset_subset(d, (int64_t[]){1}, 1);
+    ck_assert_int_eq(ct_dataset_classes(d), 2);
+    ck_assert_int_eq(ct_dataset_classes(part), 2);
+    ck_assert_str_eq(ct_dataset_class_name(d, 0), "setosa");
+    ck_assert_str_eq(ct_dataset_class_name(part, 1), "virginica");
+    ck_assert(!ct_dataset_class_name(d, 2) && !ct_dataset_class_name(d, -1));
+    ct_dataset_free(part);
+    expect_dataset(d, 3, samples, (int64_t[]){1, 0, 1});
+    expect_dataset(dataset_of(text, &by_number), 3, samples, (int64_t[]){1, 0, 1});
+    CT_OPTIONS(ct_dataset_options, named, .dtype = CT_FLOAT64, .named = true);
+    expect_dataset(dataset_of("1,2,10\n3,4,9\n", &named), 2, samples, (int64_t[]){0, 1});
+}
+END_TEST
+
+START_TEST(labels_as_numbers)
+{
+    CT_OPTIONS(ct_dataset_options, o, .dtype = CT_FLOAT64, .numbers = true, .separator = ";");
+    ct_dataset *d = dataset_of("1;2;-0.5\n3;4;1e3\n", &o);
+    ct_tensor *x, *y;
+    ck_assert_msg(d != NULL, "%s", ct_error_message());
+    ck_assert_int_eq(ct_dataset_batch(d, (int64_t[]){0, 1}, 2, &x, &y), CT_OK);
+    ck_assert(ct_rank(y) == 2 && ct_size(y, 1) == 1 && ct_dtype_of(y) == CT_FLOAT64);
+    ck_assert(memcmp(ct_data(y), (double[]){-0.5, 1000}, 16) == 0);
+    ct_dataset_free(d);
+}
+END_TEST
+
+START_TEST(missing_values)
+{
+    const char *text = "1,?,0\n3,4,1\nNA,6,1\n";
+    const struct {
+        ct_missing missing;
+        int64_t n;
+        double samples[6];
+        int64_t labels[3];
+    } rules[] = {
+        {CT_MISSING_DROP, 1, {3, 4}, {1}},
+        {CT_MISSING_MEAN, 3, {1, 5, 3, 4, 2, 6}, {0, 1, 1}},
+        {CT_MISSING_VALUE, 3, {1, -7, 3, 4, -7, 6}, {0, 1, 1}},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        CT_OPTIONS(ct_dataset_options, o, .dtype = CT_FLOAT64, .missing = rules[i].missing, .missing_value = -7);
+        expect_dataset(dataset_of(text, &o), rules[i].n, rules[i].samples, rules[i].labels);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text, *words, *label;
+    ct_missing missing;
+    int64_t label_column;
+    ct_status code;
+} wrong_tables[] = {
+    {"1,?,0\n", "line 1 misses field 2 \"?\"", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"1,2,0\n1,2,\n", "line 2 has no label in field 3 \"\"", NULL, CT_MISSING_MEAN, -1, CT_ERROR_FORMAT},
+    {"?,2,0\n", "field 1 has no value in any line", NULL, CT_MISSING_MEAN, -1, CT_ERROR_FORMAT},
+    {"?,2,0\n", "no lines of samples", NULL, CT_MISSING_DROP, -1, CT_ERROR_FORMAT},
+    {"1,x,0\n", "line 1 has no number in field 2: \"x\"", NULL, CT_MISSING_DROP, -1, CT_ERROR_FORMAT},
+    {"1,2,0\n1,2,b\n", "line 2 has a label that is no number: \"b\"", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"1,2,0.5\n", "line 1 has a label that is no class: \"0.5\"", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"1,2,0\n", "label_column 3 of 3 columns", NULL, CT_MISSING_ERROR, 3, CT_ERROR_ARGUMENT},
+    {"1,2,0\n", "label_column -4 of 3 columns", NULL, CT_MISSING_ERROR, -4, CT_ERROR_ARGUMENT},
+    {"a,b,c\n1,2,0\n", "no column is named \"d\"", "d", CT_MISSING_ERROR, -1, CT_ERROR_ARGUMENT},
+    {"a,a,c\n1,2,0\n", "more than one column is named \"a\"", "a", CT_MISSING_ERROR, -1, CT_ERROR_ARGUMENT},
+    {"a,b,c\n", "no lines of samples", "a", CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"", "no lines of samples", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"1,2,0\n", "missing 4", NULL, (ct_missing)4, -1, CT_ERROR_ARGUMENT},
+};
+
+START_TEST(wrong_tables_are_named)
+{
+    int64_t live = ct_memory_stats().live_bytes;
+    CT_OPTIONS(ct_dataset_options, o, .header = wrong_tables[_i].label, .label = wrong_tables[_i].label,
+               .missing = wrong_tables[_i].missing, .label_column = wrong_tables[_i].label_column);
+    ck_assert_ptr_null(dataset_of(wrong_tables[_i].text, &o));
+    expect_failure(wrong_tables[_i].code, wrong_tables[_i].words);
+    ck_assert_int_eq(ct_memory_stats().live_bytes, live);
+}
+END_TEST
+
 Suite *ct_suite_csv(void)
 {
     Suite *suite = suite_create("csv");
@@ -229,6 +381,12 @@ Suite *ct_suite_csv(void)
     tcase_add_test(tests, wrong_calls);
     tcase_add_test(tests, truncated_gzip);
     tcase_add_loop_test(tests, without_memory, 0, 2);
+    tcase_add_test(tests, lines_of_text);
+    tcase_add_test(tests, separators);
+    tcase_add_test(tests, labels_by_column_and_name);
+    tcase_add_test(tests, labels_as_numbers);
+    tcase_add_test(tests, missing_values);
+    tcase_add_loop_test(tests, wrong_tables_are_named, 0, (int)(sizeof wrong_tables / sizeof *wrong_tables));
     if (!is_quick())
         tcase_add_test(tests, hostile_files_get_no_memory);
     suite_add_tcase(suite, tests);

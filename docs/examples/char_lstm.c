@@ -10,7 +10,7 @@ enum { TOKENS = 128, HIDDEN = 96, LENGTH = 48, BATCH = 16, STEPS = 250, MOST = 1
 static ct_tensor *tokens_of(const char *characters, int64_t n)
 {
     ct_tensor *tokens = ct_zeros(CT_INT64, CT_SHAPE(1, n));
-    int64_t *token = ct_data(tokens);
+    int64_t *token = ct_data_mut(tokens);
     for (int64_t i = 0; token && i < n; i++)
         token[i] = characters[i] & (TOKENS - 1);
     return tokens;

@@ -9,6 +9,10 @@ struct ct_dataset {
     ct_dtype dtype;               /* of floats in a batch */
     double scale, offset;         /* of uint8 samples */
     int64_t classes;              /* 0: the targets are no labels */
+    char **names;                 /* [classes], or NULL */
 };
+
+/* Copies the names of all classes, n of them, of which the last ones may have no sample. */
+ct_status ct__dataset_name_classes(ct_dataset *dataset, const char *const *names, int64_t n);
 
 #endif

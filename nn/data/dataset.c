@@ -120,6 +120,9 @@ void ct_dataset_free(ct_dataset *dataset)
         return;
     ct_release(dataset->samples);
     ct_release(dataset->targets);
+    for (int64_t i = 0; dataset->names && i < dataset->classes; i++)
+        free(dataset->names[i]);
+    free(dataset->names);
     ct_object_free(dataset);
 }
 
@@ -133,6 +136,21 @@ int64_t ct_dataset_count(const ct_dataset *dataset)
 int64_t ct_dataset_classes(const ct_dataset *dataset)
 {
     return is_alive(dataset) ? dataset->classes : 0;
+}
+
+const char *ct_dataset_class_name(const ct_dataset *dataset, int64_t index)
+{
+    bool named = is_alive(dataset) && dataset->names && index >= 0 && index < dataset->classes;
+    return named ? dataset->names[index] : NULL;
+}
+
+ct_status ct__dataset_name_classes(ct_dataset *dataset, const char *const *names, int64_t n)
+{
+    dataset->classes = n;
+    dataset->names = ct__nn_alloc("dataset", n, sizeof *dataset->names);
+    for (int64_t i = 0; dataset->names && i < n && ct_error_code() == CT_OK; i++)
+        dataset->names[i] = ct__nn_joined("", names[i]);
+    return ct_error_code();
 }
 
 static ct_status check_indices(const ct_dataset *d, const int64_t *indices, int64_t n)
@@ -243,6 +261,10 @@ ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices,
     CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype, .scale = bytes ? dataset->scale : 1,
                .offset = bytes ? dataset->offset : 0);
     ct_dataset *subset = targets ? ct_dataset_new(samples, targets, &o) : NULL;
-    ct_scope_close();
-    return subset;
+    if (subset && dataset->names)
+        ct__dataset_name_classes(subset, (const char *const *)dataset->names, dataset->classes);
+    if (ct__nn_scope_close() == CT_OK)
+        return subset;
+    ct_dataset_free(subset);
+    return NULL;
 }

@@ -29,8 +29,9 @@ static ct_dataset *load(const char *what, const char *file, const ct_dataset_opt
                      getenv("COTAN_DATA") ? getenv("COTAN_DATA") : CT_DATA_INSTALLED);
         return NULL;
     }
-    ct_dataset_options o = *given;
-    o.skip_lines = is->skip_lines;
+    CT_OPTIONS(ct_dataset_options, o, .dtype = given->dtype, .scale = given->scale, .offset = given->offset,
+               .max_bytes = given->max_bytes, .skip_lines = is->skip_lines);
+    memcpy(o.shape, given->shape, sizeof o.shape);
     if (ct_is_unset(o.scale))
         o.scale = is->scale;
     if (o.shape[0] == 0)

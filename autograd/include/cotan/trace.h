@@ -199,6 +199,7 @@ CT_API char *ct_number_text(double value, char *buffer);
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_trace_end() ((ct_trace_log *)ct_at_object(CT_HERE, ct_trace_end()))
 #define ct_trace_begin() ct_at_status(CT_HERE, ct_trace_begin())
+#define ct_trace_note(...) ct_at_status(CT_HERE, ct_trace_note(__VA_ARGS__))
 #define ct_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_explain, ct_explain_options, __VA_ARGS__, ))
 #define ct_trace_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_trace_explain, ct_explain_options, __VA_ARGS__, ))
 #define ct_trace_write_json(trace, stream) ct_at_status(CT_HERE, ct_trace_write_json(trace, stream))

@@ -110,8 +110,9 @@ CT_API ct_tensor *ct_idx_load(const char *path, const ct_idx_options *options);
 
 typedef struct CT_BY_NAME ct_csv_options {
     CT_OPTIONS_HEAD;
-    int64_t skip_lines; /* before the first line of numbers, >= 0 */
-    int64_t max_bytes;  /* as in ct_idx_options */
+    int64_t skip_lines;    /* before the first line of numbers, >= 0 */
+    int64_t max_bytes;     /* as in ct_idx_options */
+    const char *separator; /* of fields, one character: ";", "\t"; NULL: a comma */
 } ct_csv_options;
 #define CT_DEFAULTS_ct_csv_options .max_bytes = CT_UNSET_INT,
 CT_API void ct_csv_options_init(ct_csv_options *options, size_t size);
@@ -121,6 +122,19 @@ CT_API void ct_csv_options_init(ct_csv_options *options, size_t size);
  * with an error: NULL, argument, io, memory, format (names the line and the field; more than max_bytes). options may be
  * NULL. */
 CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
+
+/* A CSV file that is read line by line, as text. */
+typedef struct ct_csv ct_csv;
+/* Goes to the first line behind skip_lines. The caller's until ct_csv_close(). NULL with an error: as ct_csv_load(). options may be NULL. */
+CT_API ct_csv *ct_csv_open(const char *path, const ct_csv_options *options);
+/* The fields of the next line, *n of them (n may be NULL), without the quotes and blanks around; they last until the next call. NULL
+ * at the end, and with an error: memory, format (names the line: more or fewer fields than the first, a blank line between others,
+ * a quote that is not closed, a byte 0, more than max_bytes at 8 bytes a field). */
+CT_API const char *const *ct_csv_next(ct_csv *csv, int64_t *n);
+CT_API int64_t ct_csv_line(const ct_csv *csv); /* at which these fields begin, from 1 */
+CT_API void ct_csv_close(ct_csv *csv);         /* NULL is fine */
+/* Whether text is a finite decimal number with a point, blanks around it or not, and that; no error if it is not. */
+CT_API bool ct_csv_number(const char *text, double *value);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
@@ -134,6 +148,8 @@ CT_API ct_tensor *ct_csv_load(const char *path, const ct_csv_options *options);
     ct_at_status(CT_HERE, CT_WITH4(ct_npz_save, ct_npz_options, path, names, tensors, __VA_ARGS__, ))
 #define ct_idx_load(...) ct_at(CT_HERE, CT_WITH1(ct_idx_load, ct_idx_options, __VA_ARGS__, ))
 #define ct_csv_load(...) ct_at(CT_HERE, CT_WITH1(ct_csv_load, ct_csv_options, __VA_ARGS__, ))
+#define ct_csv_open(...) ((ct_csv *)ct_at_object(CT_HERE, CT_WITH1(ct_csv_open, ct_csv_options, __VA_ARGS__, )))
+#define ct_csv_next(csv, n) ((const char *const *)ct_at_object(CT_HERE, (void *)ct_csv_next(csv, n)))
 #endif
 
 #ifdef __cplusplus

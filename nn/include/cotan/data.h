@@ -17,6 +17,10 @@ extern "C" {
 /* Samples and what a model should make of them: class labels, numbers, sequences. */
 typedef struct ct_dataset ct_dataset;
 
+/* What a field that is empty, "?", "NA", "N/A", "NaN", "nan", "NULL", "null" or "None" comes to: an error; its line is left out; the
+ * mean of its column's other values; a value. A label that is missing is an error under the last two as well. */
+typedef enum ct_missing { CT_MISSING_ERROR, CT_MISSING_DROP, CT_MISSING_MEAN, CT_MISSING_VALUE } ct_missing;
+
 typedef struct CT_BY_NAME ct_dataset_options {
     CT_OPTIONS_HEAD;
     ct_dtype dtype; /* of floats in a batch: CT_FLOAT32 (the default) or CT_FLOAT64 */
@@ -25,8 +29,17 @@ typedef struct CT_BY_NAME ct_dataset_options {
     int64_t shape[4];   /* CSV: of one sample, up to the first 0, as in .shape = {1, 8, 8}; all 0: one axis */
     int64_t skip_lines; /* CSV: lines before the first sample */
     int64_t max_bytes;  /* files: as in ct_idx_options, for each */
+    /* The rest is CSV's. */
+    const char *separator; /* as in ct_csv_options */
+    bool header;           /* the first line names the columns */
+    const char *label;     /* the name of the label's column; NULL: label_column is its number, from 0, or */
+    int64_t label_column;  /* from the end if negative; default -1 */
+    bool named;            /* labels are names of classes, though the first be a number */
+    bool numbers;          /* labels are numbers to be predicted: targets are float [n, 1] */
+    ct_missing missing;    /* default CT_MISSING_ERROR */
+    double missing_value;
 } ct_dataset_options;
-#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET, .max_bytes = CT_UNSET_INT,
+#define CT_DEFAULTS_ct_dataset_options .scale = CT_UNSET, .max_bytes = CT_UNSET_INT, .label_column = -1,
 CT_API void ct_dataset_options_init(ct_dataset_options *options, size_t size);
 
 /* samples [n, ...] and targets [n, ...], whose further axes are their own. Samples: float; uint8, which stay bytes and become numbers
@@ -38,12 +51,16 @@ CT_API ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *targets, const 
 /* Images [n, height, width] and labels [n] from two IDX files (uint8, gzipped or not), as samples [n, 1, height, width]. Errors:
  * those above and io, format. */
 CT_API ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, const ct_dataset_options *options);
-/* A CSV file, gzipped or not: on each line the numbers of one sample, row-major, then its label. Errors: those above and io,
- * format (names the line and the field). */
+/* A CSV file, gzipped or not: on each line the numbers of one sample, row-major, and its label, the last field unless the options
+ * name another. Labels are classes, 0 and up; if the first is no number all are names of classes (at most 65,536), which are numbered
+ * in the order of their bytes, as by scikit-learn's LabelEncoder. Errors: those above and io, format (names the line and the
+ * field). */
 CT_API ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *options);
 CT_API void ct_dataset_free(ct_dataset *dataset); /* NULL is fine */
 CT_API int64_t ct_dataset_count(const ct_dataset *dataset);
 CT_API int64_t ct_dataset_classes(const ct_dataset *dataset); /* the largest label + 1; 0: the targets are no labels */
+/* The name that the file has for a class, the data set's; NULL outside 0..classes-1, and if there are no names. */
+CT_API const char *ct_dataset_class_name(const ct_dataset *dataset, int64_t index);
 /* The samples at n indices, x [n, ...], and their targets, y [n, ...], owned by the innermost scope. On an error both are NULL. */
 CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x,
                                   ct_tensor **y);
@@ -51,7 +68,7 @@ CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indi
 /* ---- sets that come with cotan ---- */
 
 /* Named as in scikit-learn. They lie where cotan was installed (share/cotan) or where it was built from; if the environment has
- * COTAN_DATA, in that folder. Their options are those above but for skip_lines. Errors: those of ct_dataset_from_csv(). */
+ * COTAN_DATA, in that folder. Their options are those above but for skip_lines and those of CSV alone, which count for nothing. Errors: those of ct_dataset_from_csv(). */
 
 /* 1,797 handwritten digits [1, 8, 8] of 0 to 1, ten classes (E. Alpaydin, C. Kaynak: Optical recognition of handwritten digits, UCI,
  * the test part, CC BY 4.0). scale: default 1 / 16. */
