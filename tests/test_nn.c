@@ -906,16 +906,16 @@ START_TEST(csv_files_that_are_none)
         ct_status code;
         const char *words;
     } rows[] = {
-        {"1,2,0\n1,two,0\n", CT_ERROR_FORMAT, "line 2, field 2 is no number: \"two\""},
-        {"1,2,0\n1,,0\n", CT_ERROR_FORMAT, "line 2, field 2"},
+        {"1,2,0\n1,two,0\n", CT_ERROR_FORMAT, "line 2 has no number in field 2: \"two\""},
+        {"1,2,0\n1,,0\n", CT_ERROR_FORMAT, "line 2 misses field 2"},
         {"1,2,0\n1,nan,0\n", CT_ERROR_FORMAT, "\"nan\""},
         {"1,2,0\n1,0x10,0\n", CT_ERROR_FORMAT, "\"0x10\""},
         {"1,2,0\n1,1e999,0\n", CT_ERROR_FORMAT, "\"1e999\""},
         {"1,2,0\n1,2\n", CT_ERROR_FORMAT, "line 2 has 2 fields, the first has 3"},
         {"1,2,0\n1,2,3,4\n", CT_ERROR_FORMAT, "line 2 has more than the 3 fields"},
         {"1,2,0\n\n1,2,0\n", CT_ERROR_FORMAT, "line 2 is blank"},
-        {"1,2,0.5\n", CT_ERROR_FORMAT, "label 0.5"},
-        {"1,2,-1\n", CT_ERROR_FORMAT, "label -1"},
+        {"1,2,0.5\n", CT_ERROR_FORMAT, "line 1 has a label that is no class: \"0.5\""},
+        {"1,2,-1\n", CT_ERROR_FORMAT, "line 1 has a label that is no class: \"-1\""},
         {"", CT_ERROR_FORMAT, "no lines"},
     };
     for (int i = 0; i < LENGTH(rows); i++) {
@@ -928,7 +928,7 @@ START_TEST(csv_files_that_are_none)
     expect_failure(CT_ERROR_SHAPE, "reshape");
     write_file("t.csv", "1,2,0\n\0,2,0\n", 12, false);
     ck_assert_ptr_null(ct_dataset_from_csv(temporary("t.csv")));
-    expect_failure(CT_ERROR_FORMAT, "line 2, field 1 is no number: \"?\"");
+    expect_failure(CT_ERROR_FORMAT, "line 2, field 1 has a byte 0");
     ck_assert_ptr_null(ct_dataset_from_csv(temporary("absent.csv")));
     expect_failure(CT_ERROR_IO, "No such file");
     /* A gzip stream that is cut off. */
