@@ -481,6 +481,30 @@ static ct_tensor *first_row(void *model, ct_tensor *x)
     return ct_slice(x, 0, 0, 1, 1);
 }
 
+static ct_tensor *as_it_is(void *model, ct_tensor *x)
+{
+    (void)model;
+    return x;
+}
+
+/* What is mapped, and what is picked, has the classes' names. */
+START_TEST(names_go_along)
+{
+    FILE *file = fopen(scratch("named.csv"), "w");
+    fputs("1,pear\n2,apple\n3,pear\n", file);
+    fclose(file);
+    ct_dataset *d = ct_dataset_from_csv(scratch("named.csv"));
+    ct_dataset *mapped = ct_dataset_map(d, as_it_is, NULL), *part = ct_dataset_subset(mapped, (int64_t[]){1}, 1);
+    ck_assert_msg(part != NULL, "%s", ct_error_message());
+    ck_assert(ct_dataset_classes(part) == 2);
+    ck_assert_str_eq(ct_dataset_class_name(mapped, 1), "pear");
+    ck_assert_str_eq(ct_dataset_class_name(part, 0), "apple");
+    ct_dataset_free(d);
+    ct_dataset_free(mapped);
+    ct_dataset_free(part);
+}
+END_TEST
+
 START_TEST(fitting_is_refused)
 {
     ct_dataset *d = numbered(10, 2), *none = numbered(0, 2);
@@ -571,6 +595,7 @@ Suite *ct_suite_data(void)
     tcase_add_test(t, scalers_are_scikit_learns);
     tcase_add_test(t, components_are_scikit_learns);
     tcase_add_test(t, channels_are_scaled);
+    tcase_add_test(t, names_go_along);
     tcase_add_test(t, fitting_is_refused);
     suite_add_tcase(suite, t);
     t = case_without_error("shipped");

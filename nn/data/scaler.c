@@ -239,8 +239,12 @@ ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *mo
     ct_tensor *x = ct_dataset_count(dataset) > 0 ? mapped(dataset, forward, model) : dataset->samples;
     CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype);
     ct_dataset *result = ct_error_code() == CT_OK ? ct_dataset_new(x, dataset->targets, &o) : NULL;
+    if (result && dataset->names)
+        ct__dataset_name_classes(result, (const char *const *)dataset->names, dataset->classes);
     ct__evaluation_end();
     ct_no_grad_end();
-    ct_scope_close();
-    return result;
+    if (ct__nn_scope_close() == CT_OK)
+        return result;
+    ct_dataset_free(result);
+    return NULL;
 }
