@@ -62,6 +62,35 @@ START_TEST(a_right_pair_passes)
 }
 END_TEST
 
+static void sum_squares(const double *const *x, double *y, void *n)
+{
+    y[0] = 0;
+    for (int i = 0; i < *(int *)n; i++)
+        y[0] += x[i][0] * x[i][0];
+}
+
+static void sum_squares_backward(const double *const *x, const double *g, double *const *gx, void *n)
+{
+    for (int i = 0; i < *(int *)n; i++)
+        gx[i][0] = 2 * x[i][0] * g[0];
+}
+
+/* As many as a record can save, and no more. */
+START_TEST(a_pair_has_up_to_48_inputs)
+{
+    int64_t sizes[49];
+    for (int i = 0; i < 49; i++)
+        sizes[i] = 1;
+    int n = 48;
+    ct_verdict verdict = ct_gradcheck_raw(sum_squares, sum_squares_backward, sizes, n, 1, NULL, &n, &report);
+    ck_assert_msg(verdict == CT_PASS, "%s %s", ct_error_message(), report.cause);
+    ck_assert_int_eq(report.elements, 48);
+    n = 49;
+    ct_gradcheck_raw(sum_squares, sum_squares_backward, sizes, n, 1, NULL, &n, &report);
+    expect_error(NULL, CT_ERROR_ARGUMENT, "gradcheck_raw: 49 inputs, takes 1 to 48");
+}
+END_TEST
+
 START_TEST(a_wrong_pair_is_told_in_words)
 {
     ck_assert_int_eq(check((wrong){.factor = 0.5}), CT_FAIL);
@@ -311,6 +340,7 @@ Suite *ct_suite_raw(void)
     TCase *tcase = tcase_create("raw");
     tcase_add_checked_fixture(tcase, open_report, close_report);
     tcase_add_test(tcase, a_right_pair_passes);
+    tcase_add_test(tcase, a_pair_has_up_to_48_inputs);
     tcase_add_test(tcase, a_wrong_pair_is_told_in_words);
     tcase_add_test(tcase, values_may_be_given);
     tcase_add_test(tcase, what_cannot_be_checked_is_said);
