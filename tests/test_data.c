@@ -223,6 +223,11 @@ START_TEST(parts_are_refused)
     expect_failure(CT_ERROR_ARGUMENT, "stratify takes targets that are labels");
     ck_assert_int_eq(ct_random_split(d, CT_VALUES(1), parts, .stratify = true, .in_order = true), CT_ERROR_ARGUMENT);
     expect_failure(CT_ERROR_ARGUMENT, "stratify takes a random order");
+    const int64_t far[] = {0, INT64_MAX - 1};
+    ct_dataset *two = ct_dataset_new(ct_zeros(CT_FLOAT32, CT_SHAPE(2)), ct_from_array(CT_INT64, far, CT_SHAPE(2)));
+    ck_assert_int_eq(ct_random_split(two, CT_VALUES(1, 1), parts, .stratify = true), CT_ERROR_ARGUMENT);
+    expect_failure(CT_ERROR_ARGUMENT, "9223372036854775807 classes and 2 parts are too many to stratify");
+    ct_dataset_free(two);
     ck_assert_int_eq(ct_random_split(d, NULL, 0, parts), CT_ERROR_NULL);
     expect_failure(CT_ERROR_NULL, "the shares are NULL");
     ck_assert_int_eq(ct_random_split(d, CT_VALUES(1), NULL), CT_ERROR_NULL);
@@ -487,6 +492,32 @@ static ct_tensor *as_it_is(void *model, ct_tensor *x)
     return x;
 }
 
+/* Forgets nothing of what it makes; the most that is alive goes to the user's number. */
+static ct_tensor *wasteful(void *most, ct_tensor *x)
+{
+    for (int i = 0; i < 20; i++)
+        x = ct_add_scalar(x, 1);
+    int64_t live = ct_memory_stats().live_bytes;
+    *(int64_t *)most = live > *(int64_t *)most ? live : *(int64_t *)most;
+    return x;
+}
+
+/* A batch's own tensors are gone before the next one's. */
+START_TEST(mapping_takes_little_memory)
+{
+    enum { SAMPLES = 4096, SIZE = 64, BYTES = SAMPLES * SIZE * 8 };
+    ct_tensor *x = ct_zeros(CT_FLOAT64, CT_SHAPE(SAMPLES, SIZE)), *y;
+    ct_dataset *d = ct_dataset_new(x, ct_zeros(CT_INT64, CT_SHAPE(SAMPLES)), .dtype = CT_FLOAT64);
+    int64_t before = ct_memory_stats().live_bytes, most = 0;
+    ct_dataset *mapped = ct_dataset_map(d, wasteful, &most);
+    ck_assert_int_eq(ct_dataset_batch(mapped, (int64_t[]){SAMPLES - 1}, 1, &x, &y), CT_OK);
+    ck_assert_double_eq(ct_get(x, (int64_t[]){0, SIZE - 1}, 2), 20);
+    ck_assert_msg(most - before < 3 * BYTES, "%lld bytes for %d of results", (long long)(most - before), BYTES);
+    ct_dataset_free(mapped);
+    ct_dataset_free(d);
+}
+END_TEST
+
 /* What is mapped, and what is picked, has the classes' names. */
 START_TEST(names_go_along)
 {
@@ -595,6 +626,7 @@ Suite *ct_suite_data(void)
     tcase_add_test(t, scalers_are_scikit_learns);
     tcase_add_test(t, components_are_scikit_learns);
     tcase_add_test(t, channels_are_scaled);
+    tcase_add_test(t, mapping_takes_little_memory);
     tcase_add_test(t, names_go_along);
     tcase_add_test(t, fitting_is_refused);
     suite_add_tcase(suite, t);

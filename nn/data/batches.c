@@ -37,7 +37,7 @@ static ct_status check_weights(const ct_dataset *dataset, const ct_batches_optio
                : ct_error_set(CT_ERROR_ARGUMENT, "batches: %lld draws", (long long)o->draws);
 }
 
-/* The weights as the batches keep them, each added to those before: where the draws of an epoch fall. */
+/* The weights as the batches keep them. */
 static ct_status take_weights(ct_batches *b, const ct_tensor *weights)
 {
     int64_t n = ct_numel(weights), drawable = 0;
@@ -132,14 +132,15 @@ static ct_status shuffle(ct_batches *b)
     return ct_error_code();
 }
 
-/* The sample on which a share of all weights, added up in their order, falls. */
+/* The sample on which a share of all weights, added up in their order, falls: the first that reaches beyond it, or, where that is
+ * rounded to all of them, to the end, so that none of weight 0 is drawn. */
 static int64_t sample_at(const double *sums, int64_t n, double share)
 {
     int64_t low = 0, high = n - 1;
     double at = share * sums[n - 1];
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (sums[middle] > at)
+        if (sums[middle] > at || sums[middle] == sums[n - 1])
             high = middle;
         else
             low = middle + 1;

@@ -203,24 +203,33 @@ ct_module *ct_pca_new(ct_module *module, const char *name, const ct_dataset *tra
 
 /* ---- applying ---- */
 
+/* Puts what a batch has become into its rows of *all, which the first batch makes, kept. */
+static ct_status put_rows(ct_tensor **all, int64_t count, int64_t first, ct_tensor *part, int64_t n)
+{
+    int64_t shape[CT_MAX_RANK];
+    if (part && (ct_rank(part) < 1 || ct_size(part, 0) != n))
+        return ct_error_set(CT_ERROR_SHAPE, "dataset_map: the result has not a row for each sample");
+    if (!part)
+        return ct_error_code();
+    memcpy(shape, ct_shape(part), (size_t)ct_rank(part) * sizeof *shape);
+    shape[0] = count;
+    if (!*all)
+        *all = ct_keep(ct_empty(ct_dtype_of(part), shape, ct_rank(part)));
+    return ct_copy_(ct_slice(*all, 0, first, first + n, 1), part);
+}
+
+/* forward of all samples, kept; what a batch makes on the way goes with it. */
 static ct_tensor *mapped(const ct_dataset *dataset, ct_model forward, void *model)
 {
     enum { AT_ONCE = 256 };
     CT_OPTIONS(ct_batches_options, order, .size = AT_ONCE);
     ct_batches *batches = ct_batches_new(dataset, &order);
-    ct_tensor *all = NULL, *x, *y;
-    int64_t done = 0, shape[CT_MAX_RANK];
-    while (batches && ct_batches_next(batches, &x, &y)) {
-        ct_tensor *part = forward(model, x);
-        if (!part || ct_rank(part) < 1 || ct_size(part, 0) != ct_size(x, 0)) {
-            ct_error_set(CT_ERROR_SHAPE, "dataset_map: the result has not a row for each sample");
-            break;
-        }
-        memcpy(shape, ct_shape(part), (size_t)ct_rank(part) * sizeof *shape);
-        shape[0] = ct_dataset_count(dataset);
-        all = all ? all : ct_empty(ct_dtype_of(part), shape, ct_rank(part));
-        ct_copy_(ct_slice(all, 0, done, done + ct_size(part, 0), 1), part);
-        done += ct_size(part, 0);
+    ct_tensor *all = NULL;
+    int64_t done = 0;
+    CT_EACH_BATCH (batches, x, y) {
+        (void)y;
+        put_rows(&all, ct_dataset_count(dataset), done, forward(model, x), ct_size(x, 0));
+        done += ct_size(x, 0);
     }
     ct_batches_free(batches);
     return all;
@@ -236,11 +245,13 @@ ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *mo
         return NULL;
     ct_no_grad_begin();
     ct__evaluation_begin();
-    ct_tensor *x = ct_dataset_count(dataset) > 0 ? mapped(dataset, forward, model) : dataset->samples;
+    ct_tensor *made = ct_dataset_count(dataset) > 0 ? mapped(dataset, forward, model) : NULL;
     CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype);
-    ct_dataset *result = ct_error_code() == CT_OK ? ct_dataset_new(x, dataset->targets, &o) : NULL;
+    ct_dataset *result =
+        ct_error_code() == CT_OK ? ct_dataset_new(made ? made : dataset->samples, dataset->targets, &o) : NULL;
     if (result && dataset->names)
         ct__dataset_name_classes(result, (const char *const *)dataset->names, dataset->classes);
+    ct_release(made);
     ct__evaluation_end();
     ct_no_grad_end();
     if (ct__nn_scope_close() == CT_OK)

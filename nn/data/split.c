@@ -166,17 +166,27 @@ static ct_status check(const deal *d, ct_dataset *const *parts, const ct_split_o
     return CT_OK;
 }
 
+/* A table of groups and parts is made, whatever the largest label is. */
+static ct_status check_groups(const deal *d)
+{
+    if (d->groups <= INT32_MAX / d->parts)
+        return CT_OK;
+    return ct_error_set(CT_ERROR_ARGUMENT, "random_split: %lld classes and %lld parts are too many to stratify",
+                        (long long)d->groups, (long long)d->parts);
+}
+
 static ct_status split(deal *d, ct_dataset **parts, const ct_split_options *o)
 {
     d->count = ct_dataset_count(d->dataset);
     d->groups = o->stratify && d->dataset->classes > 0 ? d->dataset->classes : 1;
-    ct_status status = check_shares(d);
+    if (check_shares(d) != CT_OK || check_groups(d) != CT_OK)
+        return ct_error_code();
     d->room = ct__nn_alloc("random_split", d->parts, sizeof *d->room);
     d->samples = ct__nn_alloc("random_split", d->groups, sizeof *d->samples);
     d->planned = ct__nn_alloc("random_split", d->groups * d->parts, sizeof *d->planned);
     d->order = ct__nn_alloc("random_split", d->count, sizeof *d->order);
     d->dealt = ct__nn_alloc("random_split", d->count, sizeof *d->dealt);
-    if (status != CT_OK || ct_error_code() != CT_OK)
+    if (ct_error_code() != CT_OK)
         return ct_error_code();
     for (int64_t i = 0; i < d->count; i++) {
         d->order[i] = i;
