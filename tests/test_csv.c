@@ -343,8 +343,8 @@ static const struct {
     int64_t label_column;
     ct_status code;
 } wrong_tables[] = {
-    {"1,?,0\n", "line 1 misses field 2 \"?\"", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
-    {"1,2,0\n1,2,\n", "line 2 has no label in field 3 \"\"", NULL, CT_MISSING_MEAN, -1, CT_ERROR_FORMAT},
+    {"1,?,0\n", "line 1 misses field 2: \"?\"", NULL, CT_MISSING_ERROR, -1, CT_ERROR_FORMAT},
+    {"1,2,0\n1,2,\n", "line 2 has no label in field 3: \"\"", NULL, CT_MISSING_MEAN, -1, CT_ERROR_FORMAT},
     {"?,2,0\n", "field 1 has no value in any line", NULL, CT_MISSING_MEAN, -1, CT_ERROR_FORMAT},
     {"?,2,0\n", "no lines of samples", NULL, CT_MISSING_DROP, -1, CT_ERROR_FORMAT},
     {"1,x,0\n", "line 1 has no number in field 2: \"x\"", NULL, CT_MISSING_DROP, -1, CT_ERROR_FORMAT},

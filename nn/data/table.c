@@ -143,22 +143,36 @@ static ct_status widen(table *t)
     return CT_OK;
 }
 
-/* One field into *value; *drop if the row is not to be taken. */
-static ct_status read_field(table *t, int64_t column, const char *text, double *value, bool *drop)
+static ct_status wrong_field(const table *t, const char *what, int64_t column, const char *text)
 {
-    char what[96];
-    snprintf(what, sizeof what, "%s field %lld", column == t->label ? "has no label in" : "misses",
-             (long long)column + 1);
-    if (is_missing(text)) {
-        *value = t->o->missing == CT_MISSING_VALUE ? t->o->missing_value : NAN;
-        *drop = *drop || t->o->missing == CT_MISSING_DROP;
-        bool wanted = t->o->missing == CT_MISSING_ERROR || (column == t->label && t->o->missing != CT_MISSING_DROP);
-        return wanted ? wrong(t, what, text) : CT_OK;
-    }
-    if (column == t->label)
+    char words[96];
+    snprintf(words, sizeof words, "%s field %lld:", what, (long long)column + 1);
+    return wrong(t, words, text);
+}
+
+/* What is missing in a row that is taken. A label has no mean and no value that stands for it. */
+static ct_status read_missing(const table *t, int64_t column, const char *text, double *value)
+{
+    bool label = column == t->label;
+    *value = t->o->missing == CT_MISSING_VALUE ? t->o->missing_value : NAN;
+    if (t->o->missing == CT_MISSING_ERROR || label)
+        return wrong_field(t, label ? "has no label in" : "misses", column, text);
+    return CT_OK;
+}
+
+/* One field into *value; *drop if the row is not to be taken. */
+static ct_status read_field(const table *t, int64_t column, const char *text, double *value, bool *drop)
+{
+    bool missing = is_missing(text);
+    if (missing && t->o->missing == CT_MISSING_DROP) {
+        *drop = true;
         return CT_OK;
-    snprintf(what, sizeof what, "has no number in field %lld:", (long long)column + 1);
-    return ct_csv_number(text, value) ? CT_OK : wrong(t, what, text);
+    }
+    if (missing)
+        return read_missing(t, column, text, value);
+    if (column == t->label || ct_csv_number(text, value))
+        return CT_OK;
+    return wrong_field(t, "has no number in", column, text);
 }
 
 static ct_status read_row(table *t, const char *const *fields)
