@@ -317,6 +317,27 @@ START_TEST(labels_as_numbers)
 }
 END_TEST
 
+/* Each word that stands for nothing. */
+START_TEST(words_for_what_is_missing)
+{
+    static const char *const words[] = {"", "?", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\"\"", " NA "};
+    CT_OPTIONS(ct_dataset_options, o, .dtype = CT_FLOAT64, .missing = CT_MISSING_VALUE, .missing_value = 7);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "1,2,0\n3,%s,1\n", words[i]);
+        expect_dataset(dataset_of(text, &o), 2, (double[]){1, 2, 3, 7}, (int64_t[]){0, 1});
+    }
+}
+END_TEST
+
+/* The first column is number 0. */
+START_TEST(the_label_may_come_first)
+{
+    CT_OPTIONS(ct_dataset_options, o, .dtype = CT_FLOAT64, .label_column = 0);
+    expect_dataset(dataset_of("1,5,6\n0,7,8\n", &o), 2, (double[]){5, 6, 7, 8}, (int64_t[]){1, 0});
+}
+END_TEST
+
 START_TEST(missing_values)
 {
     const char *text = "1,?,0\n3,4,1\nNA,6,1\n";
@@ -386,6 +407,8 @@ Suite *ct_suite_csv(void)
     tcase_add_test(tests, labels_by_column_and_name);
     tcase_add_test(tests, labels_as_numbers);
     tcase_add_test(tests, missing_values);
+    tcase_add_test(tests, words_for_what_is_missing);
+    tcase_add_test(tests, the_label_may_come_first);
     tcase_add_loop_test(tests, wrong_tables_are_named, 0, (int)(sizeof wrong_tables / sizeof *wrong_tables));
     if (!is_quick())
         tcase_add_test(tests, hostile_files_get_no_memory);

@@ -157,6 +157,18 @@ START_TEST(parts_have_pytorchs_sizes)
 }
 END_TEST
 
+/* 0.29 of 100 is a little less than 29 in doubles, there as here. */
+START_TEST(parts_are_rounded_as_pytorchs)
+{
+    ct_dataset *d = numbered(100, 2), *parts[2];
+    ck_assert_int_eq(ct_random_split(d, CT_VALUES(0.71, 0.29), parts), CT_OK);
+    ck_assert(ct_dataset_count(parts[0]) == 72 && ct_dataset_count(parts[1]) == 28);
+    for (int i = 0; i < 2; i++)
+        ct_dataset_free(parts[i]);
+    ct_dataset_free(d);
+}
+END_TEST
+
 START_TEST(parts_follow_from_the_seed)
 {
     ct_dataset *d = numbered(50, 5), *a[2], *b[2], *c[2];
@@ -495,6 +507,7 @@ static ct_tensor *as_it_is(void *model, ct_tensor *x)
 /* Forgets nothing of what it makes; the most that is alive goes to the user's number. */
 static ct_tensor *wasteful(void *most, ct_tensor *x)
 {
+    ck_assert(!ct_grad_enabled());
     for (int i = 0; i < 20; i++)
         x = ct_add_scalar(x, 1);
     int64_t live = ct_memory_stats().live_bytes;
@@ -513,6 +526,20 @@ START_TEST(mapping_takes_little_memory)
     ck_assert_int_eq(ct_dataset_batch(mapped, (int64_t[]){SAMPLES - 1}, 1, &x, &y), CT_OK);
     ck_assert_double_eq(ct_get(x, (int64_t[]){0, SIZE - 1}, 2), 20);
     ck_assert_msg(most - before < 3 * BYTES, "%lld bytes for %d of results", (long long)(most - before), BYTES);
+    ct_dataset_free(mapped);
+    ct_dataset_free(d);
+}
+END_TEST
+
+/* A dropout in front of a scaler changes nothing of what is mapped, and is in training afterwards. */
+START_TEST(mapping_is_evaluation)
+{
+    ct_dataset *d = numbered(10, 2);
+    ct_module *m = ct_module_new(CT_FLOAT64), *layer = ct_dropout_new(m, "drop", 0.5);
+    ct_dataset *mapped = ct_dataset_map(d, ct_module_forward, layer);
+    ck_assert(memcmp(numbers_of(mapped), numbers_of(d), 10 * sizeof(double)) == 0);
+    ck_assert(ct_module_training(m));
+    ct_module_free(m);
     ct_dataset_free(mapped);
     ct_dataset_free(d);
 }
@@ -611,6 +638,7 @@ Suite *ct_suite_data(void)
     suite_add_tcase(suite, t);
     t = case_without_error("parts");
     tcase_add_test(t, parts_have_pytorchs_sizes);
+    tcase_add_test(t, parts_are_rounded_as_pytorchs);
     tcase_add_test(t, parts_follow_from_the_seed);
     tcase_add_test(t, parts_are_stratified);
     tcase_add_test(t, parts_are_refused);
@@ -627,6 +655,7 @@ Suite *ct_suite_data(void)
     tcase_add_test(t, components_are_scikit_learns);
     tcase_add_test(t, channels_are_scaled);
     tcase_add_test(t, mapping_takes_little_memory);
+    tcase_add_test(t, mapping_is_evaluation);
     tcase_add_test(t, names_go_along);
     tcase_add_test(t, fitting_is_refused);
     suite_add_tcase(suite, t);

@@ -525,6 +525,11 @@ START_TEST(a_checkpoint_that_does_not_fit_changes_nothing)
     other.optimizer = ct_optimizer_new(other.module, &ct_rule_adam);
     ck_assert_int_eq(fit_with_checkpoint(&other, d, its, 1, 7, &s), CT_ERROR_FORMAT);
     expect_failure(CT_ERROR_FORMAT, "has the rule \"sgd\", not \"adam\"");
+    ck_assert_int_eq(ct_fit(forward, &n, n.optimizer, d, .batch_size = 7, .seed = 9, .early_stopping = 3,
+                            .validation = d, .checkpoint = scratch("run"), .weights = ct_ones(CT_FLOAT64, CT_SHAPE(50)),
+                            .output = NULL),
+                     CT_ERROR_FORMAT);
+    expect_failure(CT_ERROR_FORMAT, "was made with weights 0, not 1");
     size_t size;
     char *bytes = read_scratch("run.safetensors", &size);
     FILE *f = fopen(scratch("run.safetensors"), "wb");

@@ -312,6 +312,33 @@ static ct_tensor *layers(int n)
     return ct_sum(h);
 }
 
+/* Two regions with the same operations of the same shapes, which differ in which of these the last tanh reads (_i = 0), or in a region
+ * inside of one of them (_i = 1): neither stands for the other. */
+START_TEST(regions_that_differ_stay_apart)
+{
+    ok(ct_trace_begin());
+    ct_tensor *h = ct_name(ct_from_values(CT_FLOAT64, CT_VALUES(1, 2), CT_SHAPE(2)), "x");
+    h = ct_mul(h, named(0.5, "w"));
+    for (int i = 0; i < 2; i++) {
+        ok(ct_region_begin(i ? "second" : "first"));
+        ct_tensor *s = ct_tanh(h), *t = ct_tanh(s);
+        if (_i && i)
+            ok(ct_region_begin("inner"));
+        ct_tensor *u = ct_tanh(!_i && i ? s : t);
+        if (_i && i)
+            ok(ct_region_end());
+        h = ct_add(u, t);
+        ok(ct_region_end());
+    }
+    ok(ct_backward(ct_sum(h)));
+    ct_trace_log *trace = end_trace();
+    ok(ct_trace_write(trace, at("apart.svg"), .unfold = CT_NO));
+    ck_assert_int_eq(count_in("apart.svg", "\u00d72"), 0);
+    ck_assert_int_eq(count_in("apart.svg", "class=\"f\""), 2);
+    ct_trace_free(trace);
+}
+END_TEST
+
 START_TEST(regions_are_boxes)
 {
     ok(ct_trace_begin());
@@ -432,6 +459,7 @@ Suite *ct_suite_graph(void)
     tcase_add_test(c, a_graph_that_no_trace_has_seen);
     tcase_add_test(c, a_graph_older_than_the_trace);
     tcase_add_test(c, regions_are_boxes);
+    tcase_add_loop_test(c, regions_that_differ_stay_apart, 0, 2);
     tcase_add_test(c, ten_thousand_nodes);
     tcase_add_test(c, wrong_use);
     suite_add_tcase(suite, c);

@@ -323,6 +323,12 @@ START_TEST(reports_are_written_for_programs)
     written(text, sizeof text, &report, 0);
     ck_assert_ptr_nonnull(strstr(text, "\"verdict\": \"FAIL\""));
     ck_assert_ptr_nonnull(strstr(text, "\"cause\": \"a factor 2 is missing"));
+    /* JSON has no NaN: what is none is null. */
+    check((wrong){.factor = NAN});
+    written(text, sizeof text, &report, 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"computed\": null"));
+    ck_assert_ptr_null(strstr(text, "\"computed\": 0.0,"));
+    check((wrong){.factor = 0.5});
     ct_gradcheck_report all[] = {report, {.verdict = CT_PASS, .subject = "<&\">"}, {0}};
     written(text, sizeof text, all, 3);
     ck_assert_ptr_nonnull(strstr(text, "tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\""));

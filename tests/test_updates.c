@@ -169,6 +169,23 @@ START_TEST(arithmetic_of_every_rule)
 END_TEST
 
 /* Adam's first step: m and v begin at 0, and the correction takes that out again. */
+/* The element that is told has the largest gradient, of either sign. */
+START_TEST(arithmetic_is_of_the_largest)
+{
+    ct_module *module = ct_module_new(CT_FLOAT64);
+    ct_tensor *w = ct_module_parameter(module, "w", ct_ones(CT_FLOAT64, CT_SHAPE(3)));
+    ct_optimizer *sgd = ct_optimizer_new(module, &ct_rule_sgd, .lr = 0.1);
+    ok(ct_trace_begin());
+    ok(ct_backward(ct_sum(ct_mul(w, ct_from_values(CT_FLOAT64, CT_VALUES(1, -3, 2), CT_SHAPE(3))))));
+    ok(ct_optimizer_step(sgd));
+    ct_trace_log *trace = end_trace();
+    ck_assert_int_eq(ct_trace_update_at(trace, 0)->element, 1);
+    ct_trace_free(trace);
+    ct_optimizer_free(sgd);
+    ct_module_free(module);
+}
+END_TEST
+
 START_TEST(arithmetic_of_adam)
 {
     model m = new_model(CT_FLOAT64);
@@ -447,6 +464,7 @@ Suite *ct_suite_updates(void)
     tcase_add_test(tests, a_clipped_step);
     tcase_add_test(tests, the_story_of_a_step);
     tcase_add_loop_test(tests, arithmetic_of_every_rule, 0, 2);
+    tcase_add_test(tests, arithmetic_is_of_the_largest);
     tcase_add_test(tests, arithmetic_of_adam);
     tcase_add_test(tests, what_operations_keep);
     tcase_add_test(tests, a_step_by_hand);

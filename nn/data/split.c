@@ -50,7 +50,7 @@ static int64_t floor_of(const deal *d, int64_t part, int64_t samples)
     if (d->numbers && samples == d->count)
         return (int64_t)d->shares[part];
     double share = d->numbers ? d->shares[part] / (double)d->count : d->shares[part];
-    return (int64_t)floor(share * (double)samples * (1 + 1e-12)); /* 0.7 of 10 is 7 */
+    return (int64_t)floor(share * (double)samples);
 }
 
 /* What whole samples leave over goes to the first parts, one each. */
