@@ -6,11 +6,6 @@
 
 /* ---- one gradient ---- */
 
-static double element(const void *data, ct_dtype dtype, int64_t i)
-{
-    return dtype == CT_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
-}
-
 /* What the gradient's elements add to the sum of a norm: |g|^p, or for p = infinity the largest |g|. A NaN stays one. */
 static double add_to_norm(double sum, double magnitude, double p)
 {
@@ -25,7 +20,7 @@ static void change(ct_tensor *gradient, double factor, double bound)
     ct_dtype dtype = ct_dtype_of(gradient);
     void *data = ct_data_mut(gradient);
     for (int64_t i = 0; i < ct_numel(gradient); i++) {
-        double g = factor * element(data, dtype, i);
+        double g = factor * ct__nn_element(data, dtype, i);
         g = g > bound ? bound : g < -bound ? -bound : g;
         if (dtype == CT_FLOAT32)
             ((float *)data)[i] = (float)g;
@@ -44,7 +39,7 @@ static double norm_of(ct_tensor *const *parameters, int64_t n, double p, double 
         ct_tensor *gradient = ct_grad_of(parameters[k]);
         const void *data = gradient ? ct_data(ct_contiguous(gradient)) : NULL;
         for (int64_t i = 0; data && i < ct_numel(gradient); i++)
-            sum = add_to_norm(sum, fabs(element(data, ct_dtype_of(gradient), i)) / largest, p);
+            sum = add_to_norm(sum, fabs(ct__nn_element(data, ct_dtype_of(gradient), i)) / largest, p);
     }
     return largest * (isinf(p) ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p));
 }

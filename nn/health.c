@@ -29,18 +29,13 @@ struct ct_health {
     ct_health_row *shown; /* [count], made when it is asked for */
 };
 
-static double element(const void *data, ct_dtype dtype, int64_t i)
-{
-    return dtype == CT_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
-}
-
 /* The norm of a - b, or of a if b is NULL. */
 static double norm_of(const ct_tensor *a, const ct_tensor *b)
 {
     double sum = 0;
     const void *x = ct_data(ct_contiguous((ct_tensor *)a)), *y = b ? ct_data(b) : NULL;
     for (int64_t i = 0; x && i < ct_numel(a); i++) {
-        double d = element(x, ct_dtype_of(a), i) - (y ? element(y, ct_dtype_of(a), i) : 0);
+        double d = ct__nn_element(x, ct_dtype_of(a), i) - (y ? ct__nn_element(y, ct_dtype_of(a), i) : 0);
         sum += d * d;
     }
     return sqrt(sum);
@@ -160,7 +155,7 @@ static void see_elements(row *r, const ct_tensor *y)
     double low = strcmp(r->op->name, "tanh") == 0 ? -1 : 0, margin = 0.015 * (1 - low);
     int64_t inner = inner_of(y);
     for (int64_t i = 0; data && i < ct_numel(y); i++) {
-        double value = element(data, ct_dtype_of(y), i);
+        double value = ct__nn_element(data, ct_dtype_of(y), i);
         int64_t unit = i / inner % r->units;
         r->living[unit] |= value > 0;
         r->at_an_end += value < low + margin || value > 1 - margin;

@@ -36,6 +36,12 @@ static inline char *ct__nn_joined(const char *before, const char *name)
     return text;
 }
 
+/* Element i of floats. */
+static inline double ct__nn_element(const void *data, ct_dtype dtype, int64_t i)
+{
+    return dtype == CT_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+}
+
 /* Closes the scope that the caller opened, and returns the pending error's code, that of the closing included. */
 static inline ct_status ct__nn_scope_close(void)
 {

@@ -220,11 +220,6 @@ static void tell(sheet *s, const char *statement, size_t length)
 
 /* ---- an element ---- */
 
-static double element(const void *data, ct_dtype dtype, int64_t i)
-{
-    return dtype == CT_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
-}
-
 static void set_states(sheet *s, const ct_optimizer_rule *rule, const ct_update *u, int64_t i)
 {
     int k = 0;
@@ -232,7 +227,7 @@ static void set_states(sheet *s, const ct_optimizer_rule *rule, const ct_update 
         size_t length = strcspn(at, " ");
         const char *end = at + length, *name = at;
         if (holds(s, &name, length) && k < CT_OPTIMIZER_STATES && u->states[k])
-            assign(s, name, (size_t)(end - name), element(u->states[k++], u->dtype, i));
+            assign(s, name, (size_t)(end - name), ct__nn_element(u->states[k++], u->dtype, i));
         at = end;
     }
 }
@@ -247,8 +242,8 @@ static void set_all(sheet *s, const ct_optimizer_rule *rule, const ct_update *u,
     set(s, "t", (double)u->step);
     set(s, "first", u->step == 1);
     set(s, "product", *u->number);
-    set(s, "p", element(u->parameter, u->dtype, i));
-    set(s, "g", element(u->gradient, u->dtype, i));
+    set(s, "p", ct__nn_element(u->parameter, u->dtype, i));
+    set(s, "g", ct__nn_element(u->gradient, u->dtype, i));
     set_states(s, rule, u, i);
 }
 
@@ -257,7 +252,7 @@ static int64_t choose(const ct_update *u)
 {
     int64_t best = 0;
     for (int64_t i = 1; i < u->n; i++)
-        if (fabs(element(u->gradient, u->dtype, i)) > fabs(element(u->gradient, u->dtype, best)))
+        if (fabs(ct__nn_element(u->gradient, u->dtype, i)) > fabs(ct__nn_element(u->gradient, u->dtype, best)))
             best = i;
     return best;
 }
