@@ -11,10 +11,22 @@ void close_good_scope(void)
     ck_assert_int_eq(ct_scope_close(), CT_OK);
 }
 
+static void begin(void)
+{
+    ct_error_clear();
+    ct_scope_open();
+}
+
+static void end(void)
+{
+    ct_scope_close();
+    remove_scratch();
+}
+
 TCase *case_without_error(const char *name)
 {
     TCase *t = tcase_create(name);
-    tcase_add_checked_fixture(t, ct_error_clear, remove_scratch);
+    tcase_add_checked_fixture(t, begin, end);
     return t;
 }
 

@@ -11,7 +11,7 @@
 
 /* No error is pending, and the innermost scope closes. */
 void close_good_scope(void);
-/* A test case whose tests begin without a pending error. */
+/* A test case whose tests begin without a pending error, and leave no tensors behind: each has a scope around it. */
 TCase *case_without_error(const char *name);
 
 /* name in the scratch folder, which is made when it is needed; lasts until the eighth call after. */
