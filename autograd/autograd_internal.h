@@ -18,16 +18,19 @@ struct ct_call {
     struct ct_run *run;       /* in the engine's backward */
     ct_scope *scope;          /* its function runs on */
     struct ct_call *outer;    /* the call that was running on the same scope */
+    ct_status pending;        /* the error from before its function */
     bool may_write; /* its function may change inputs: an expression may update a buffer, as batch_norm does */
     bool refused;   /* its function was kept from something it may not do */
 };
 
-/* Around an operation's own function, which runs on scope: it may not close that, nor give up or change what it was handed.
- * The end closes what was left open, and turns each of these into an error. */
+/* Around an operation's own function, which runs on scope: it may not close that, nor give up or change what it was handed, nor
+ * go on where something in it failed, as if that had been left out. The end closes what was left open, and turns each of these
+ * into an error. */
 static inline void ct__call_begin(ct_call *call, ct_scope *scope)
 {
     call->scope = scope;
     call->outer = scope->call;
+    call->pending = ct__here()->error;
     call->refused = false;
     scope->call = call;
 }
@@ -38,7 +41,8 @@ static inline ct_status ct__call_end(ct_call *call, ct_status status)
 {
     ct_scope *scope = call->scope;
     scope->call = call->outer;
-    return CT_LIKELY(!scope->inner && !call->refused) ? status : ct__call_misused(call, status);
+    bool well = !scope->inner && !call->refused && ct__here()->error == call->pending;
+    return CT_LIKELY(well) ? status : ct__call_misused(call, status);
 }
 
 /* The call's backward, so guarded; by the definition of a shortcut if it is recorded. */

@@ -220,7 +220,16 @@ END_TEST
 
 /* ---- functions that do what they may not ---- */
 
-typedef enum misdeed { OPENS, CLOSES, CLOSES_TWO, RELEASES_INPUT, RELEASES_OUTPUT, WRITES_INPUT, WRITES_VIEW } misdeed;
+typedef enum misdeed {
+    OPENS,
+    CLOSES,
+    CLOSES_TWO,
+    RELEASES_INPUT,
+    RELEASES_OUTPUT,
+    WRITES_INPUT,
+    WRITES_VIEW,
+    GOES_ON
+} misdeed;
 
 static misdeed deed;
 
@@ -248,6 +257,9 @@ static void misbehave(ct_tensor *handed, ct_tensor *output)
         break;
     case WRITES_VIEW:
         ct_mul_scalar_(ct_unsqueeze(ct_detach(handed), 0), 7);
+        break;
+    case GOES_ON: /* where something failed, as if that had been left out */
+        ct_data(ct_expand(ct_zeros(CT_FLOAT64, CT_SHAPE(1)), CT_SHAPE(2)));
         break;
     }
 }
@@ -286,6 +298,7 @@ static const struct {
     {WRITES_INPUT, "fill_: 'double' may not change an input", "fill_: backward of 'double' may not change a cotangent"},
     {WRITES_VIEW, "mul_scalar_: 'double' may not change an input",
      "mul_scalar_: backward of 'double' may not change a cotangent"},
+    {GOES_ON, "data: the tensor is not contiguous", "data: the tensor is not contiguous"},
 };
 enum { MISDEEDS = sizeof misdeeds / sizeof *misdeeds };
 
