@@ -11,13 +11,26 @@ struct ct_guard {
     struct ct_guard *next;
 };
 
-/* The innermost scope that the user opened; NULL without one. */
-static ct_scope *user_scope(void)
+/* The innermost scope from this one on that the user opened; NULL without one. */
+static ct_scope *users_from(ct_scope *scope)
 {
-    ct_scope *scope = ct__scope_current();
     while (scope && !scope->on_heap)
         scope = scope->parent;
     return scope;
+}
+
+/* The first of a list, taken from it. */
+static struct ct_guard *take(struct ct_guard **list)
+{
+    struct ct_guard *g = *list;
+    *list = g->next;
+    return g;
+}
+
+static void put(struct ct_guard **list, struct ct_guard *g)
+{
+    g->next = *list;
+    *list = g;
 }
 
 static bool is_guarded(const ct_scope *scope, const ct_tensor *t)
@@ -61,8 +74,7 @@ static ct_status guard(ct_scope *scope, const ct_tensor *t)
         return CT_ERROR_MEMORY;
     }
     copy(g->elements, t);
-    g->next = scope->guards;
-    scope->guards = g;
+    put(&scope->guards, g);
     return CT_OK;
 }
 
@@ -71,17 +83,35 @@ ct_status ct_scope_guard(ct_tensor *t)
     ct_status status = ct__check_writable(t, "scope_guard");
     if (status == CT_OK)
         status = ct__check_places(t, "scope_guard");
-    ct_scope *scope = user_scope();
+    ct_scope *scope = users_from(ct__scope_current());
     if (status != CT_OK || !scope || ct_error_code() != CT_OK || is_guarded(scope, t))
         return status;
     return guard(scope, t);
 }
 
+/* The newest stay first, since what is put back last counts; what the scope around guards already is there as it was before. */
+ct_status ct_scope_return_guards(void)
+{
+    ct_scope *scope = users_from(ct__scope_current()), *outer = scope ? users_from(scope->parent) : NULL;
+    if (!scope)
+        return ct__error(CT_ERROR_STATE, "scope_return_guards: no scope is open on this thread");
+    struct ct_guard *oldest_first = NULL;
+    while (outer && scope->guards)
+        put(&oldest_first, take(&scope->guards));
+    while (oldest_first) {
+        struct ct_guard *g = take(&oldest_first);
+        if (is_guarded(outer, g->place))
+            end_guard(g);
+        else
+            put(&outer->guards, g);
+    }
+    return CT_OK;
+}
+
 static void end_guards(ct_scope *scope)
 {
     while (scope->guards) {
-        struct ct_guard *g = scope->guards;
-        scope->guards = g->next;
+        struct ct_guard *g = take(&scope->guards);
         if (ct_error_code() != CT_OK) {
             copy(g->place, g->elements);
             ct__tensor_written(g->place, "scope_guard");

@@ -42,7 +42,7 @@ static ct_status learn_batch(ct__fit *f, ct_tensor *x, ct_tensor *y, int64_t ste
     return CT_OK;
 }
 
-/* The next batch, in a scope of its own. */
+/* The next batch, in a scope of its own; what it changed in buffers is put back if the step fails later. */
 static ct_status next_batch(ct__fit *f, int64_t step_samples)
 {
     ct_tensor *x, *y;
@@ -50,6 +50,7 @@ static ct_status next_batch(ct__fit *f, int64_t step_samples)
         return ct_error_code();
     if (ct_batches_next(f->batches, &x, &y))
         learn_batch(f, x, y, step_samples);
+    ct_scope_return_guards();
     return ct__nn_scope_close();
 }
 
@@ -93,7 +94,20 @@ static bool checkpoint_due(const ct__fit *f, int64_t step_before)
            f->progress.epoch_step < f->progress.epoch_steps;
 }
 
-/* As many batches as make a step, and the step; false when the epoch is over, the user ended it, or an error is pending. */
+/* As many batches as make a step of so many samples, and the step; between them the user may end it. */
+static ct_status learn_step(ct__fit *f, int64_t samples)
+{
+    const ct_progress *p = &f->progress;
+    for (int64_t i = 1; next_batch(f, samples) == CT_OK; i++) {
+        if (i == f->options.accumulate || p->epoch_step == p->epoch_steps)
+            return change_parameters(f);
+        if (!tell(f))
+            break;
+    }
+    return ct_error_code();
+}
+
+/* A step: all of it, or nothing if it fails. False when the user ended it, or an error is pending. */
 static bool next_step(ct__fit *f)
 {
     const ct_fit_options *o = &f->options;
@@ -101,14 +115,12 @@ static bool next_step(ct__fit *f)
     int64_t left = ct_batches_samples(f->batches) - p->epoch_samples, before = p->step;
     int64_t samples = o->accumulate > left / o->batch_size ? left : o->accumulate * o->batch_size;
     f->progress.lr = ct_optimizer_lr(f->optimizer) * ct_optimizer_factor(f->optimizer);
-    for (int64_t i = 1; i <= o->accumulate && p->epoch_step < p->epoch_steps; i++) {
-        if (next_batch(f, samples) != CT_OK)
-            return false;
-        bool last = i == o->accumulate || p->epoch_step == p->epoch_steps;
-        if ((last && change_parameters(f) != CT_OK) || !tell(f))
-            return false;
-    }
-    return (!checkpoint_due(f, before) || ct__checkpoint_write(f) == CT_OK);
+    if (ct_scope_open() != CT_OK)
+        return false;
+    learn_step(f, samples);
+    if (ct__nn_scope_close() != CT_OK || f->stopped || !tell(f))
+        return false;
+    return !checkpoint_due(f, before) || ct__checkpoint_write(f) == CT_OK;
 }
 
 /* ---- one epoch ---- */

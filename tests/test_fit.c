@@ -1,5 +1,6 @@
 /* The training loop: what it computes, what it watches, how it goes on after a stop; and the loop over batches. */
 #include "training_checks.h"
+#include "core_internal.h"
 #include "suites.h"
 #include <cotan/events.h>
 #include <math.h>
@@ -672,6 +673,54 @@ START_TEST(fit_refuses)
 }
 END_TEST
 
+/* A batch norm before the layer, so that buffers change as well as parameters. */
+static net new_normed_net(void)
+{
+    net n = {.module = ct_module_new(CT_FLOAT64)};
+    ct_seed(3);
+    n.layer = ct_sequential_new(n.module, "net");
+    ct_batch_norm_new(n.layer, NULL, 2);
+    ct_linear_new(n.layer, NULL, 2, 2);
+    n.optimizer = ct_optimizer_new(n.module, &ct_rule_sgd, .lr = 0.5, .momentum = 0.5);
+    return n;
+}
+
+/* How many of the tensors of two modules differ. */
+static int different(const ct_module *a, const ct_module *b)
+{
+    int count = 0;
+    for (int64_t i = 0; i < ct_module_count(a); i++) {
+        const ct_tensor *x = ct_module_tensor(a, i), *y = ct_module_tensor(b, i);
+        count += memcmp(ct_data(x), ct_data(y), (size_t)ct_numel(x) * ct_dtype_size(ct_dtype_of(x))) != 0;
+    }
+    return count;
+}
+
+/* Whatever allocation fails, in either batch, in the clipping or in the optimiser: a step is made as a whole or not at all. */
+START_TEST(a_step_without_memory_leaves_the_statistics)
+{
+    ct_dataset *d = points(40);
+    net untouched = new_normed_net();
+    int failures = 0, n = 0;
+    for (ct_status status = CT_ERROR_MEMORY; status != CT_OK; ct_error_clear()) {
+        net tried = new_normed_net();
+        ct__fail_allocation(++n, false);
+        status = ct_fit(forward, &tried, tried.optimizer, d, .batch_size = 20, .accumulate = 2, .clip_norm = 0.1,
+                        .epochs = 1, .output = NULL);
+        ct__fail_allocation(0, false);
+        int changed = different(tried.module, untouched.module);
+        if (status != CT_OK)
+            ck_assert_msg(changed == 0 || changed == 6, "allocation %d: %d tensors changed: %s", n, changed,
+                          ct_error_message());
+        failures += status != CT_OK && changed == 0;
+        free_net(tried);
+    }
+    ck_assert_int_gt(failures, 50);
+    free_net(untouched);
+    ct_dataset_free(d);
+}
+END_TEST
+
 /* ---- how the gradients are ---- */
 
 /* Two layers: a relu of which one unit can never live, a tanh far out, and a step whose size is known. */
@@ -910,6 +959,7 @@ Suite *ct_suite_fit(void)
     tcase_add_loop_test(t, schedules_hear_how_an_epoch_was, 0, 2);
     tcase_add_test(t, schedules_count_steps_and_epochs);
     tcase_add_test(t, fit_refuses);
+    tcase_add_test(t, a_step_without_memory_leaves_the_statistics);
     suite_add_tcase(suite, t);
 
     t = case_without_error("files");

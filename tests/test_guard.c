@@ -77,6 +77,52 @@ START_TEST(each_scope_answers_for_itself)
 }
 END_TEST
 
+/* A step in two scopes: the first closes well, and what it changed is put back when the second has failed, part by part in the order
+ * in which they were guarded. */
+START_TEST(guards_are_handed_outwards)
+{
+    ct_tensor *t = counted(CT_FLOAT64, 0), *part = ct_select(t, 0, 1), *seen = ct_select(t, 0, 0);
+    ct_scope_open();
+    ct_scope_guard(part);
+    for (int batch = 0; batch < 2; batch++) {
+        ct_scope_open();
+        ct_scope_guard(seen);
+        ct_scope_guard(part);
+        ct_fill_(t, 7 + batch);
+        ct_scope_guard(t);
+        ct_fill_(t, 9);
+        ck_assert_int_eq(ct_scope_return_guards(), CT_OK);
+        ct_scope_close();
+        ck_assert_double_eq(ct_item(ct_amin(t)), 9);
+    }
+    ct_error_set(CT_ERROR_STATE, "the step failed");
+    ct_scope_close();
+    ct_error_clear();
+    is_counted(t);
+}
+END_TEST
+
+/* The outermost has nobody to hand its guards to, and answers for them itself. */
+START_TEST(the_outermost_scope_keeps_its_guards)
+{
+    ct_tensor *t = ct_keep(counted(CT_FLOAT64, 0));
+    while (ct_memory_stats().scope_depth > 0)
+        ct_scope_close();
+    ck_assert_int_eq(ct_scope_return_guards(), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE, "scope_return_guards: no scope is open on this thread");
+    ct_scope_open();
+    ct_scope_guard(t);
+    ct_fill_(t, 7);
+    ck_assert_int_eq(ct_scope_return_guards(), CT_OK);
+    ct_error_set(CT_ERROR_STATE, "the step failed");
+    ct_scope_close();
+    ct_error_clear();
+    ct_scope_open();
+    is_counted(t);
+    ct_release(t);
+}
+END_TEST
+
 /* An error from before the call is not this scope's. The tensor may be given up in between. */
 START_TEST(an_old_error_is_not_the_steps)
 {
@@ -200,6 +246,8 @@ Suite *ct_suite_guard(void)
     tcase_add_test(tests, a_failed_scope_puts_back);
     tcase_add_test(tests, putting_back_is_a_change);
     tcase_add_test(tests, each_scope_answers_for_itself);
+    tcase_add_test(tests, guards_are_handed_outwards);
+    tcase_add_test(tests, the_outermost_scope_keeps_its_guards);
     tcase_add_test(tests, an_old_error_is_not_the_steps);
     tcase_add_test(tests, guards_refuse);
     tcase_add_test(tests, a_failed_step_keeps_the_statistics_of_all_layers);

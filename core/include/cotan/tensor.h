@@ -106,6 +106,9 @@ CT_API ct_status ct_scope_close(void);
  * none is now, t's elements are put back as they are now. So a step that fails in a scope of its own leaves all as it was. Without an
  * open scope it does nothing. Errors: NULL, state (t may not be changed in place), memory. */
 CT_API ct_status ct_scope_guard(ct_tensor *t);
+/* Hands what the innermost scope guards to the one around it: put back if an error is pending when that one closes. So a step that has
+ * several scopes in a row counts as one. Without a scope around it does nothing. Errors: state (no scope is open). */
+CT_API ct_status ct_scope_return_guards(void);
 /* Hands t from the innermost scope to the one around it (a function's result, say); returns t. */
 CT_API ct_tensor *ct_scope_return(ct_tensor *t);
 /* Takes t out of its scope: it is the caller's until ct_release(). Returns t. Keeping a kept tensor changes nothing. */
@@ -190,6 +193,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_scope_open() ct_at_scope(CT_HERE, ct_scope_open())
 #define ct_scope_close() ct_at_status(CT_HERE, ct_scope_close())
 #define ct_scope_guard(t) ct_at_status(CT_HERE, ct_scope_guard(t))
+#define ct_scope_return_guards() ct_at_status(CT_HERE, ct_scope_return_guards())
 #define ct_scope_return(t) ct_at(CT_HERE, ct_scope_return(t))
 #define ct_release(...) (void)ct_at_integer(CT_HERE, (ct_release(__VA_ARGS__), 0))
 #define ct_keep(t) ct_at(CT_HERE, ct_keep(t))
