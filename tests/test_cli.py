@@ -334,6 +334,25 @@ says(["explain", "f = x*y + x", "x=3", "y=4", "--handout", "sheet.svg"])
 sheet, solution = pathlib.Path("sheet.svg").read_text(), pathlib.Path("sheet.solution.svg").read_text()
 check("the handout has blanks, the solution none", sheet.count("∂ ______") == 4 and "∂ 5" not in sheet and "______" not in solution and "∂ 5</text>" in solution, sheet)
 check("handout and solution lie on one another", re.findall("<rect.*?>", sheet) == re.findall("<rect.*?>", solution))
+def leaves(*words):
+    return {n["name"]: n for n in json.loads(run("explain", *words, "--json")[1])["nodes"] if n["kind"] == "leaf"}
+numbers = [[n["value"]["values"] for n in leaves("f = sum(x*y + exp(z))", "x=3", "y=[4,0,-2]", "z=0.25", "--student", name).values()]
+           for name in ("ada", "ada", "ben", "cleo", "dan")]
+check("a student's numbers follow from the name", numbers[0] == numbers[1] and len({str(n) for n in numbers}) == 4, numbers)
+flat = [[x for leaf in sorted(n, key=len) for x in leaf] for n in numbers]
+check("signs, zeros and whole numbers stay", all([(x > 0) - (x < 0) for x in n] == [1, 1, 1, 0, -1] and all(x == int(x) for x in n[:1] + n[2:]) for n in flat), flat)
+says(["explain", "f = x*y + x", "x=3", "y=4", "--handout", "own.svg", "--student", "ada"])
+own, own_solution = pathlib.Path("own.svg").read_text(), pathlib.Path("own.solution.svg").read_text()
+x = leaves("f = x*y + x", "x=3", "y=4", "--student", "ada")["x"]
+check("the solution follows the student's numbers", f"∂ {x['gradient']['values'][0]:g}</text>" in own_solution and "∂ ______" in own and "(ada)" in own, own_solution)
+says(["explain", "f = x*y + x", "x=3", "y=4", "--svg", "one.svg", "--step", "2"])
+says(["explain", "f = x*y + x", "x=3", "y=4", "--frames", "all"], "pictures in all")
+check("--step 2 is the second frame", pathlib.Path("one.svg").read_text() == pathlib.Path("all/step_002.svg").read_text())
+says(["explain", "f = x*y + x", "x=3", "y=4", "--html", "one.html", "--step", "2"])
+check("a page opens at the step", '"at":2' in pathlib.Path("one.html").read_text())
+refuses(["explain", "x^2", "x=1", "--step", "2"], "--step 2: goes with --svg or --html; a training step is 'sgd lr=0.1'")
+refuses(["explain", "x^2", "x=1", "--svg", "one.svg", "--step", "99"], "step 99 is behind the last")
+refuses(["explain", "x^2", "x=1", "--svg", "one.svg", "--step", "0"], "--step 0: steps count from 1")
 refuses(["explain", "x", "x=1", "--handout", "sheet.pdf"], "--handout sheet.pdf: the name must end in .svg")
 refuses(["explain", *circuit, "--svg", "x.svg", "--html", "x.html"], "--html and --svg do not go together")
 

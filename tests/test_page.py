@@ -214,6 +214,18 @@ def stepping(b, folder):
     assert b.run("state.t") == 3
 
 
+def embedding(b, folder):
+    """#embed=1 leaves the graph and the words of the step; keys still step, and the mode stays in the address."""
+    b.open(folder / "circuit.html", "#embed=1&t=3")
+    seen = "[...document.querySelectorAll('h1, .bar, aside, #told, footer')].filter(e => e.offsetParent !== null).length"
+    assert b.run(seen) == 0 and b.run("$('now').offsetHeight") > 0
+    assert b.run("$('graph').offsetHeight > innerHeight * 0.8")
+    b.press("ArrowRight")
+    assert b.run("state.t") == 4 and "embed=1" in b.run("location.hash") and b.run(seen) == 0
+    b.open(folder / "circuit.html")
+    assert b.run(seen) > 4
+
+
 def choosing(b, folder):
     b.open(folder / "circuit.html")
     w0 = b.run("nodes.findIndex(n => n.label === 'w0')")
@@ -461,7 +473,7 @@ def ratio(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-TESTS = [every_number_is_the_engines, stepping, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
+TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
          a_training_step, nothing_breaks_out, contrast]
 
 

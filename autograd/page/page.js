@@ -704,6 +704,7 @@ function writeHash() {
   if (state.chosen >= 0) parts.push(`n=${state.chosen}`);
   if (open.join() !== initial) parts.push(`open=${open.join('.')}`);
   if (state.quiz) parts.push('quiz=1');
+  if (document.documentElement.classList.contains('embed')) parts.push('embed=1');
   if (sliders.hash()) parts.push(sliders.hash());
   try { history.replaceState(null, '', '#' + parts.join('&')); } catch { /* an embedded page has no history */ }
 }
@@ -711,13 +712,14 @@ const initial = boxes.filter(b => b.open && b.id !== N).map(b => b.id - N).join(
 function readHash() {
   const parts = new URLSearchParams(location.hash.slice(1));
   const t = parts.get('t'), n = parts.get('n'), open = parts.get('open');
-  state.t = t === null || !(+t >= 0) ? events.length : Math.min(events.length, Math.floor(+t));
+  state.t = t === null || !(+t >= 0) ? (data.at ? forwardEvents.length + data.at : events.length) : Math.min(events.length, Math.floor(+t));
   state.chosen = n !== null && nodes[+n] ? +n : -1;
   if (open !== null) {
     const set = new Set(open.split('.').filter(Boolean).map(Number));
     boxes.forEach((b, k) => { b.open = k === 0 || set.has(k); });
   }
   state.quiz = parts.get('quiz') === '1';
+  document.documentElement.classList.toggle('embed', parts.get('embed') === '1');
   state.fixed = +parts.get('width') || 0;
   sliders.read(parts);
 }

@@ -1,6 +1,7 @@
 /* A picture's data, for page.js: JSON as short as can be. What the script can find out again is left out: a step's incoming gradient is
  * what has come to its operation's result, the sum before it what has come to its target.
  *
+ *   at      step of the backward at which the page opens; 0: at the end
  *   texts   [text, ...]                what the numbers op, formula, file, source, why and flow stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
  *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1]
@@ -359,8 +360,9 @@ static void put_updates(writer *w)
 
 static void put_all(writer *w)
 {
-    fprintf(w->stream, "{\"version\":1,\"root\":%lld,\"runs\":%lld,\"width\":%d", (long long)w->p->tile_of[w->p->root],
-            (long long)w->p->trace->runs, w->p->options->width);
+    fprintf(w->stream, "{\"version\":1,\"root\":%lld,\"runs\":%lld,\"width\":%d,\"at\":%lld",
+            (long long)w->p->tile_of[w->p->root], (long long)w->p->trace->runs, w->p->options->width,
+            (long long)w->p->options->step);
     put_steps(w);
     put_updates(w);
     fputs(",\n\"nodes\":[", w->stream);

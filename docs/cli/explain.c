@@ -5,14 +5,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT };
+enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT, STUDENT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"seed", "NUMBERS",
      "the gradient of the result, of its shape, if it is not one number: '[1, 0]' asks for the gradients of its "
      "first element"},
-    {"step", "RULE",
-     "go on as a training step does: an optimiser changes the names, 'sgd lr=0.1', and the result is calculated again"},
+    {"step", "RULE|N",
+     "go on as a training step does: an optimiser changes the names, 'sgd lr=0.1', and the result is calculated again; "
+     "a number instead: with --svg or --html the picture after so many steps of the backward"},
     {"ops", "LIBRARY.so", "take the operations that this library exports, too"},
     {"check", NULL, "measure every gradient with finite differences too, and compare"},
     {"quiz", NULL, "ask for one gradient after another, and say what is wrong with an answer"},
@@ -23,6 +24,8 @@ static const option options[] = {
     {"dot", "FILE", "write the graph in Graphviz's language"},
     {"frames", "FOLDER", "draw the graph after each step of the backward, for slides: FOLDER/step_001.svg and so on"},
     {"handout", "FILE.svg", "draw the graph with blanks for the gradients, and beside it FILE.solution.svg with them"},
+    {"student", "NAME",
+     "change the numbers in a way that follows from this name, so that everybody has a handout of their own"},
     {0}};
 
 /* ---- running the expression ---- */
@@ -68,6 +71,8 @@ static bool begin(session *s)
         if (!expression_bind(&s->e, given->words[i]))
             return expression_complain(&s->e, "explain"), false;
     }
+    if (given->values[STUDENT])
+        vary_numbers(s, given->values[STUDENT]);
     s->random = ct_random_get();
     if (ct_trace_begin() != CT_OK)
         return complain_of_error("explain"), false;
@@ -143,7 +148,7 @@ static int write_picture(session *s, const ct_trace_log *trace)
     const char *path = s->given->values[which], *dot = strrchr(path, '.');
     if (!dot || strcmp(dot + 1, options[which].name) != 0)
         return complain("explain", "--%s %s: the name must end in .%s", options[which].name, path, options[which].name);
-    if (ct_trace_write(trace, path, .title = s->e.text, .source = false) != CT_OK)
+    if (ct_trace_write(trace, path, .title = s->title, .source = false, .step = s->step) != CT_OK)
         return complain_of_error("explain");
     return FINE;
 }
@@ -172,7 +177,7 @@ static int write_frames(session *s, const ct_trace_log *trace)
     for (int64_t i = 1; i <= n; i++) {
         if (snprintf(path, sizeof path, "%s/step_%03lld.svg", folder, (long long)i) >= (int)sizeof path)
             return complain("explain", "--frames: the name is too long");
-        if (ct_trace_write(trace, path, .title = s->e.text, .step = i, .unfold = CT_YES) != CT_OK)
+        if (ct_trace_write(trace, path, .title = s->title, .step = i, .unfold = CT_YES) != CT_OK)
             return complain_of_error("explain");
     }
     printf("%lld pictures in %s\n", (long long)n, folder);
@@ -188,8 +193,8 @@ static int write_handout(session *s, const ct_trace_log *trace)
         return complain("explain", "--handout %s: the name must end in .svg", path);
     if (snprintf(solution, sizeof solution, "%.*s.solution.svg", (int)(length - 4), path) >= (int)sizeof solution)
         return complain("explain", "--handout: the name is too long");
-    if (ct_trace_write(trace, path, .title = s->e.text, .blanks = true, .unfold = CT_YES) != CT_OK ||
-        ct_trace_write(trace, solution, .title = s->e.text, .unfold = CT_YES) != CT_OK)
+    if (ct_trace_write(trace, path, .title = s->title, .blanks = true, .unfold = CT_YES) != CT_OK ||
+        ct_trace_write(trace, solution, .title = s->title, .unfold = CT_YES) != CT_OK)
         return complain_of_error("explain");
     return FINE;
 }
@@ -234,8 +239,8 @@ static int explain(session *s, const struct mode *mode)
 {
     bool begun = begin(s);
     if (begun && ct_requires_grad(s->root))
-        ct_backward(s->root, .gradient = s->seed, .retain_graph = !s->given->values[STEP]);
-    if (begun && s->given->values[STEP] && ct_error_code() == CT_OK)
+        ct_backward(s->root, .gradient = s->seed, .retain_graph = !s->given->values[STEP] || s->step > 0);
+    if (begun && s->given->values[STEP] && s->step == 0 && ct_error_code() == CT_OK)
         begun = can_step(s) && take_step(s, s->given->values[STEP]);
     ct_trace_log *trace = ct_trace_end();
     int status = WRONG_USE;
@@ -248,12 +253,27 @@ static int explain(session *s, const struct mode *mode)
     return status;
 }
 
+/* --step 3: of a picture; false after complaining that there is none. */
+static bool read_step_number(session *s)
+{
+    const char *text = s->given->values[STEP];
+    if (!text || !*text || text[strspn(text, "0123456789")])
+        return true;
+    s->step = strtoll(text, NULL, 10);
+    if (s->step > 0 && (s->given->values[SVG] || s->given->values[HTML]))
+        return true;
+    complain("explain", "--step %s: %s", text,
+             s->step > 0 ? "goes with --svg or --html; a training step is 'sgd lr=0.1'" : "steps count from 1");
+    return false;
+}
+
 static int run(const arguments *given)
 {
     session s = {.given = given};
     const struct mode *mode = mode_of(given);
-    if (!mode)
+    if (!mode || !read_step_number(&s))
         return WRONG_USE;
+    snprintf(s.title, sizeof s.title, "%.390s", given->words[0]);
     ct_scope_open();
     bool before = ct_use_definitions(true); /* what an operation consists of is to be seen */
     int status = explain(&s, mode);

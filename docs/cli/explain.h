@@ -13,6 +13,8 @@ typedef struct session {
     const char *name;       /* the root's */
     ct_random_state random; /* where the generator stood before the run */
     ct_tensor *seed;        /* the gradient of the root; NULL: 1 */
+    char title[400];        /* of pictures */
+    int64_t step;           /* of the backward, that a picture is of; 0: the end */
     ct_module *module;      /* has the leaves once a step has been taken; NULL before */
 } session;
 
@@ -20,6 +22,8 @@ typedef struct session {
 int play_quiz(session *s, const ct_trace_log *trace);
 /* Finite differences beside the gradients (explain_check.c): the exit status. */
 int write_check(session *s, const ct_trace_log *trace);
+/* --student: other numbers for the leaves, and the name in the title (student.c). */
+void vary_numbers(session *s, const char *student);
 /* --step: changes the leaves as "sgd lr=0.1" says and calculates the expression again; false after complaining (step.c). */
 bool take_step(session *s, const char *text);
 
