@@ -5,7 +5,7 @@ and with which status. Ends with "N passed, N failed".
 usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
 --renew writes the samples in docs anew.
 """
-import difflib, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile, zipfile
+import difflib, html, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile, zipfile
 
 cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
 compiler = sys.argv[4:sys.argv.index("--")]
@@ -453,6 +453,20 @@ got = json.loads(says(["diff", "a.json", "b.json", "--json"], status=1))
 check("diff --json", got["values"] == 3 and got["gradients"] == 1 and got["pairs"] == 4, got)
 pathlib.Path("none.json").write_text("{}")
 pathlib.Path("broken.json").write_text('{"format":\n 3')
+for name, rate in (("slow", 0.1), ("fast", 0.2)):
+    pathlib.Path(f"{name}.json").write_text(says(["explain", "f = (w*x - 1)^2", "w=2", "x=3", "--step", f"sgd lr={rate}", "--json"]))
+says(["diff", "slow.json", "fast.json", "--compare", "updates"], "updates: first differ at leaf 'w'", "slow.json: [-1]", "fast.json: [-4]", status=1)
+says(["diff", "slow.json", "slow.json"], "updates: the same")
+says(["diff", "a.json", "b.json", "--compare", "gradients"], "gradients: first differ at leaf 'w'", status=1)
+says(["diff", "a.json", "b.json", "--compare", "gradients,updates", "--tolerance", "0.5"], "gradients: the same")
+refuses(["diff", "a.json", "b.json", "--compare", "gradient"], "--compare gradient: values, gradients and updates can be compared")
+out = says(["diff", "a.json", "b.json", "--html", "both.html"], "values: first differ at leaf 'x'", status=1)
+both = pathlib.Path("both.html").read_text()
+check("diff --html says the same, and has both pages", html.unescape(re.search("<pre.*?>(.*?)</pre>", both, re.S)[1]) == out and both.count("srcdoc=") == 2, both[:2000])
+check("diff --html leaves no other file", not list(pathlib.Path(".").glob("both.html.*")))
+refuses(["diff", "a.json", "b.json", "--html", "/nowhere/both.html"], "/nowhere/both.html")
+pathlib.Path("odd.json").write_text(pathlib.Path("a.json").read_text().replace('"id":1,', '"id":77,'))
+refuses(["diff", "a.json", "odd.json", "--html", "both.html"], "no trace: 'id' is missing or cannot be so")
 refuses(["diff", "a.json"], "A.json B.json is missing")
 refuses(["diff", "a.json", "absent.json"], "absent.json cannot be read")
 refuses(["diff", "a.json", "none.json"], "none.json is no trace")

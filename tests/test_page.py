@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads the pages that page_samples writes in a headless Chromium, from files, without a network: steps, clicks, presses keys, moves
 inputs, answers the quiz, and compares what is shown with the traces. Says so and passes nothing where there is no Chromium.
-usage: test_page.py PAGE_SAMPLES [SCREENSHOT_FOLDER]"""
+usage: test_page.py PAGE_SAMPLES COTAN"""
 import json
 import math
 import os
@@ -435,6 +435,24 @@ def a_training_step(b, folder):
     assert parts[0].endswith(f"loss was {was}") and parts[1].endswith(foretold) and parts[2] == f"calculated again it is {is_}", told[-1]
 
 
+def two_pages_in_one(b, folder):
+    """cotan diff --html: both graphs, what differs first marked in each and shown, stepped together; and nothing is asked for."""
+    path = folder / "both.html"
+    words = ["diff", folder / "operations64.json", folder / "operations64_moved.json", "--html", path]
+    if subprocess.run([sys.argv[2], *words], stdout=subprocess.DEVNULL).returncode != 1:
+        raise AssertionError("they do not differ")
+    b.open(path)
+    b.run("new Promise(done => setTimeout(done, 300))")
+    both = "[...document.querySelectorAll('iframe')].map(f => f.contentDocument)"
+    assert b.run(both + ".map(d => d.querySelectorAll('.lit').length)") == [2, 2]
+    assert b.run(both + ".map(d => d.querySelector('#details h2').textContent)") == ["x", "x"]
+    before = b.run(both + ".map(d => d.getElementById('count').value)")
+    b.click("#back")
+    after = b.run(both + ".map(d => d.getElementById('count').value)")
+    assert [int(x.split()[0]) for x in after] == [int(x.split()[0]) - 1 for x in before], (before, after)
+    b.check_quiet(path)
+
+
 def nothing_breaks_out(b, folder):
     b.open(folder / "nasty.html", "#t=99999&n=0")
     assert b.run("document.title") != "broken"
@@ -474,7 +492,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, nothing_breaks_out, contrast]
+         a_training_step, two_pages_in_one, nothing_breaks_out, contrast]
 
 
 def main():

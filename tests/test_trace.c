@@ -683,19 +683,97 @@ END_TEST
 
 /* ---- JSON ---- */
 
-static json_t *written(const ct_trace_log *trace)
+static char *json_of(const ct_trace_log *trace)
 {
     char *bytes = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&bytes, &size);
     ok(ct_trace_write_json(trace, stream));
     fclose(stream);
+    return bytes;
+}
+
+static json_t *written(const ct_trace_log *trace)
+{
+    char *bytes = json_of(trace);
     json_error_t error;
     json_t *root = json_loads(bytes, 0, &error);
     ck_assert_msg(root != NULL, "%s at %d:%d of\n%s", error.text, error.line, error.column, bytes);
     free(bytes);
     return root;
 }
+
+static ct_trace_log *read_back(const char *bytes, size_t size)
+{
+    FILE *stream = fmemopen((void *)(uintptr_t)bytes, size, "r");
+    ct_trace_log *trace = ct_trace_read_json(stream);
+    fclose(stream);
+    return trace;
+}
+
+/* A trace that was written and read is written the same again, and its story is the same: large, empty and absent tensors, nan and
+ * infinity, an optimiser's step. */
+START_TEST(what_is_written_is_read)
+{
+    ok(ct_trace_begin());
+    ct_tensor *x = ct_name(ct_set_requires_grad(ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(9, 20)), true), "x");
+    ct_tensor *odd = ct_from_values(CT_FLOAT64, CT_VALUES(NAN, INFINITY, -INFINITY, -0.0), CT_SHAPE(4));
+    ct_tensor *none = ct_set_requires_grad(ct_zeros(CT_FLOAT64, CT_SHAPE(0, 3)), true);
+    ct_tensor *f = ct_add(ct_sum(ct_layer_norm(x, NULL, NULL)), ct_cast(ct_add(ct_sum(odd), ct_sum(none)), CT_FLOAT32));
+    ok(ct_backward(f));
+    ct_optimizer *adam = ct_optimizer_of(&x, 1, &ct_rule_adam);
+    ok(ct_optimizer_step(adam));
+    ct_trace_log *trace = ct_trace_end();
+    char *bytes = json_of(trace);
+    ct_trace_log *again = read_back(bytes, strlen(bytes));
+    ck_assert_msg(again != NULL, "%s", ct_error_message());
+    char *twice = json_of(again);
+    ck_assert_str_eq(bytes, twice);
+    char *stories[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        FILE *stream = open_memstream(&stories[i], &size);
+        ok(ct_trace_explain(i ? again : trace, stream));
+        fclose(stream);
+    }
+    ck_assert_str_eq(stories[0], stories[1]);
+    free(stories[0]);
+    free(stories[1]);
+    free(twice);
+    ct_trace_free(again);
+    ct_trace_free(trace);
+    ct_optimizer_free(adam);
+    /* Whatever single byte is another: a trace that can be told, or an error. */
+    for (size_t i = 0, size = strlen(bytes); i < size; i += 1 + size / 3000) {
+        char was = bytes[i];
+        bytes[i] = "9-x]"[i % 4];
+        ct_trace_log *changed = read_back(bytes, size);
+        if (changed) {
+            char *story = NULL;
+            size_t length;
+            FILE *stream = open_memstream(&story, &length);
+            ct_trace_explain(changed, stream);
+            for (int64_t id = 0; id < ct_trace_nodes(changed); id++)
+                ck_assert_ptr_nonnull(ct_trace_why(changed, id));
+            fclose(stream);
+            free(story);
+        } else {
+            ck_assert_int_eq(ct_error_code(), CT_ERROR_FORMAT);
+        }
+        ct_error_clear();
+        ct_trace_free(changed);
+        bytes[i] = was;
+    }
+    free(bytes);
+    static const char *const wrong[] = {"", "{}", "[1]", "{\"format\": \"cotan trace\", \"version\": 2}",
+                                        "{\"nodes\": "};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ck_assert_ptr_null(read_back(*wrong[i] ? wrong[i] : " ", *wrong[i] ? strlen(wrong[i]) : 1));
+        ck_assert_int_eq(ct_error_code(), CT_ERROR_FORMAT);
+        ct_error_clear();
+    }
+}
+END_TEST
 
 static const char *string_of(json_t *object, const char *key)
 {
@@ -1218,6 +1296,7 @@ Suite *ct_suite_trace(void)
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, the_circuit_of_the_lectures);
     tcase_add_test(tests, attributes_by_name);
+    tcase_add_test(tests, what_is_written_is_read);
     tcase_add_test(tests, every_record_names_its_attributes);
     tcase_add_test(tests, attributes_of_every_kind);
     tcase_add_test(tests, a_story_has_the_attributes);

@@ -133,13 +133,19 @@ const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const 
     return new_snapshot(arena, dtype, shape, rank);
 }
 
-const ct_snapshot *ct__snapshot_of_values(ct_arena *arena, const ct_tensor *like, const double *values)
+const ct_snapshot *ct__snapshot_of(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank,
+                                   const double *values)
 {
-    ct_snapshot *s = new_snapshot(arena, (ct_dtype)like->dtype, like->shape, like->rank);
+    ct_snapshot *s = new_snapshot(arena, dtype, shape, rank);
     if (!s)
         return NULL;
-    gather(s, values, like->numel);
+    gather(s, values, s->numel);
     return keep(arena, s, values) == CT_OK ? s : NULL;
+}
+
+const ct_snapshot *ct__snapshot_of_values(ct_arena *arena, const ct_tensor *like, const double *values)
+{
+    return ct__snapshot_of(arena, (ct_dtype)like->dtype, like->shape, like->rank, values);
 }
 
 const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t)
@@ -228,9 +234,13 @@ static size_t put_elements(char *buffer, size_t used, size_t size, const ct_snap
 char *ct__snapshot_text(const ct_snapshot *s, int most, char *buffer, size_t size)
 {
     char number[CT_NUMBER_TEXT], shape[CT_SHAPE_TEXT];
-    const double *values = s->values;
+    const double *values = s ? s->values : NULL;
     size_t used = 0;
     buffer[0] = '\0';
+    if (!s) {
+        put(buffer, used, size, "0");
+        return buffer;
+    }
     if (s->numel == 1 && s->values) {
         put(buffer, used, size, ct_number_text(s->values[0], number));
         return buffer;

@@ -18,7 +18,9 @@ ct_status ct__trace_grow(void **array, int64_t count, int64_t *room, size_t size
 
 /* A copy of what t is like now; NULL with an error (memory). t must be alive. */
 const ct_snapshot *ct__snapshot(ct_arena *arena, const ct_tensor *t);
-/* The same of values that are in no tensor. */
+/* The same of values that are in no tensor, for a type and shape, or those of a tensor. */
+const ct_snapshot *ct__snapshot_of(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank,
+                                   const double *values);
 const ct_snapshot *ct__snapshot_of_values(ct_arena *arena, const ct_tensor *like, const double *values);
 /* Of a tensor whose elements are gone: values is NULL, shown 0. */
 const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const int64_t *shape, int rank);
@@ -27,7 +29,7 @@ const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const 
  * whether incoming x local = contribution, element by element. */
 ct_status ct__local_derivatives(ct_arena *arena, const ct_event *e, const ct_snapshot **locals, bool *elementwise);
 
-/* A value in at most size bytes: a number, the elements of a vector of at most most, or "[2,3] -1..2", shape and range. */
+/* A value in at most size bytes, "0" for NULL: a number, the elements of a vector of at most most, or "[2,3] -1..2", shape and range. */
 char *ct__snapshot_text(const ct_snapshot *s, int most, char *buffer, size_t size);
 
 /* A sentence that lasts until this thread's next call; if there is no memory for it, one that says so. */

@@ -3,6 +3,7 @@
  * Invariant: a leaf is watched from a run that gives it a gradient until it is seen to have changed, or until the trace ends. */
 #include "trace_internal.h"
 #include <math.h>
+#include <string.h>
 
 /* ---- watching ---- */
 
@@ -192,7 +193,8 @@ static double value_of(const ct_trace_node *node)
 
 static bool same_place(const ct_trace_node *a, const ct_trace_node *b)
 {
-    return a->op == b->op && a->file == b->file && a->line == b->line && a->output == b->output;
+    bool places = a->file && b->file ? strcmp(a->file, b->file) == 0 : a->file == b->file;
+    return strcmp(a->op, b->op) == 0 && places && a->line == b->line && a->output == b->output;
 }
 
 /* What was made from id first on as the root was; -1 without it. */
@@ -210,7 +212,7 @@ static bool begins_with_one(const ct_trace_log *trace)
     for (int64_t k = trace->n_steps - 1; k >= 0; k--) {
         const ct_trace_step *s = &trace->steps[k];
         if (s->action == CT_STEP_SEED && s->to == trace->root)
-            return s->now->numel == 1 && s->now->values[0] == 1;
+            return s->now && s->now->numel == 1 && s->now->values && s->now->values[0] == 1;
     }
     return false;
 }

@@ -6,7 +6,7 @@
 
 const $ = id => document.getElementById(id);
 const data = JSON.parse($('data').textContent);
-const state = {t: 0, width: 0, fixed: 0, chosen: -1, open: [], zoom: 1, quiz: false, playing: 0, moved: false};
+const state = {t: 0, width: 0, fixed: 0, chosen: -1, open: [], zoom: 1, quiz: false, playing: 0, moved: false, lit: []};
 
 /* ---- numbers ---- */
 
@@ -67,7 +67,7 @@ const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
 
 const nodes = data.nodes.map((n, id) => ({id, kind: n[0], label: n[1], named: n[2], op: text(n[3]), formula: text(n[4]), file: text(n[5]),
   line: n[6], source: text(n[7]), inputs: n[8], value: value(n[9]), state: n[10], why: text(n[11]), box: n[12], w: n[13], h: n[14],
-  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), keeps: n[21], bytes: n[22], freed: n[23], users: [], came: []}));
+  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), keeps: n[21], bytes: n[22], freed: n[23], trace: n[24], users: [], came: []}));
 const N = nodes.length;
 for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
@@ -473,6 +473,11 @@ function draw() {
   const root = place[N];
   picture = make('svg', {viewBox: `0 0 ${root.w} ${root.h}`, role: 'group', 'aria-label': 'The graph, from inputs to result'},
     ...seen.map(drawBox), ...drawWires(shown), ...shown.map(k => drawNode(nodes[k])));
+  for (const id of state.lit) {
+    const tile = visible(id), p = place[tile];
+    picture.querySelector(`[data-tile="${tile}"]`).classList.add('lit');
+    picture.append(label('lit-mark', p.x - 14, p.y + p.h / 2 + 5, '\u2260'));
+  }
   $('graph').replaceChildren(picture);
   zoomTo(state.zoom);
   update();
@@ -722,6 +727,19 @@ function readHash() {
   document.documentElement.classList.toggle('embed', parts.get('embed') === '1');
   state.fixed = +parts.get('width') || 0;
   sliders.read(parts);
+}
+
+/* ---- for the page around, which shows two of these (cotan diff) ---- */
+
+/* Marks the nodes of these ids in the trace, and shows the first. */
+function light(ids) {
+  state.lit = nodes.filter(n => ids.includes(n.trace)).map(n => n.id);
+  const first = nodes.find(n => n.trace === ids[0]);
+  draw();
+  if (first) choose(first.id, true);
+}
+function stepBy(n) {
+  goTo(state.t + n);
 }
 
 /* ---- playing ---- */

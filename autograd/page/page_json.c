@@ -4,7 +4,7 @@
  *   at      step of the backward at which the page opens; 0: at the end
  *   texts   [text, ...]                what the numbers op, formula, file, source, why and flow stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
- *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1]
+ *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1, id in the trace]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...], times, flow, node that it gives, is a region]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
@@ -222,8 +222,8 @@ static void put_node(writer *w, int64_t k)
             (long long)number_of(w, reason));
     for (int i = 0; i < node->n_kept; i++)
         fprintf(w->stream, "%s%lld", i ? "," : "", tile_of(w, node->kept[i]));
-    fprintf(w->stream, "],%lld,%lld]", (long long)node->kept_bytes,
-            (long long)(node->freed < 0 ? -1 : w->told[node->freed]));
+    fprintf(w->stream, "],%lld,%lld,%lld]", (long long)node->kept_bytes,
+            (long long)(node->freed < 0 ? -1 : w->told[node->freed]), (long long)node->id);
 }
 
 static void put_box(writer *w, int64_t b)

@@ -8,14 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOLERANCE, JSON };
+enum { TOLERANCE, COMPARE, HTML, JSON };
 static const option options[] = {
     {"tolerance", "T",
      "how far two numbers of a tensor may lie apart, as a share of its largest; 1e-6 if not given, 0 for exactly"},
+    {"compare", "WHAT",
+     "what is compared, one or several of values, gradients and updates (what an optimiser made of the leaves), with "
+     "commas between them; all if not given"},
+    {"html", "FILE", "write a page with both, in which what differs is marked, too"},
     {"json", NULL, "write what differs as JSON"},
     {0}};
 
 enum { A, B };
+
+/* What can be compared, and where a node of a trace has it. */
+enum { VALUES, GRADIENTS, UPDATES, KINDS };
+static const char *const kinds[KINDS] = {"value", "gradient", "update"};
 
 typedef struct pair {
     size_t node[2];
@@ -27,8 +35,9 @@ typedef struct comparison {
     double tolerance;
     pair *pairs;
     size_t n_pairs, alone[2], first_alone[2]; /* nodes without a partner */
-    size_t values, gradients;                 /* pairs that differ in them, */
-    const pair *value, *gradient;             /* and the first of those on its way; NULL: none */
+    bool wanted[KINDS];
+    size_t n[KINDS];          /* pairs that differ in them, */
+    const pair *first[KINDS]; /* and the first of those on its way; NULL: none */
 } comparison;
 
 /* ---- reading ---- */
@@ -60,6 +69,26 @@ static bool read_tolerance(comparison *c)
         return true;
     complain(c->given->command, "--tolerance %s: a number from 0 on is needed", text);
     return false;
+}
+
+static bool read_compare(comparison *c)
+{
+    const char *text = c->given->values[COMPARE];
+    for (int kind = 0; kind < KINDS; kind++)
+        c->wanted[kind] = !text;
+    for (const char *word = text; word && *word; word += strspn(word, ",")) {
+        size_t length = strcspn(word, ",");
+        int kind = 0;
+        while (kind < KINDS && (strncmp(word, kinds[kind], strlen(kinds[kind])) != 0 ||
+                                length != strlen(kinds[kind]) + 1 || word[length - 1] != 's'))
+            kind++;
+        if (kind == KINDS)
+            return complain(c->given->command, "--compare %s: values, gradients and updates can be compared", text),
+                   false;
+        c->wanted[kind] = true;
+        word += length;
+    }
+    return !text || *text || (complain(c->given->command, "--compare is empty"), false);
 }
 
 /* ---- which nodes belong together ---- */
@@ -169,19 +198,39 @@ static bool same_tensor(const json_t *a, const json_t *b, double tolerance)
     return true;
 }
 
-/* Values in the order of the forward pass, gradients in that of the backward pass: the last node's is the first. */
+/* What the last update of the node made of it; NULL if it has none. */
+static const json_t *update_of(const json_t *trace, size_t node)
+{
+    const json_t *updates = json_object_get(trace, "updates"), *found = NULL;
+    size_t i;
+    json_t *update;
+    json_array_foreach(updates, i, update)
+    {
+        if (json_integer_value(json_object_get(update, "to")) == (json_int_t)node)
+            found = json_object_get(update, "after");
+    }
+    return found;
+}
+
+/* What a node of one of the two has of that kind. */
+static const json_t *tensor_of(const comparison *c, int which, const pair *p, int kind)
+{
+    size_t node = p->node[which];
+    return kind == UPDATES ? update_of(c->traces[which], node) : json_object_get(node_at(c, which, node), kinds[kind]);
+}
+
+/* Values and updates in the order of the forward pass, gradients in that of the backward pass: the last node's is the first. */
 static void compare(comparison *c)
 {
     for (size_t i = 0; i < c->n_pairs; i++) {
-        const json_t *a = node_at(c, A, c->pairs[i].node[A]), *b = node_at(c, B, c->pairs[i].node[B]);
-        bool value = same_tensor(json_object_get(a, "value"), json_object_get(b, "value"), c->tolerance);
-        bool gradient = same_tensor(json_object_get(a, "gradient"), json_object_get(b, "gradient"), c->tolerance);
-        c->values += !value;
-        c->gradients += !gradient;
-        if (!value && !c->value)
-            c->value = &c->pairs[i];
-        if (!gradient)
-            c->gradient = &c->pairs[i];
+        for (int kind = 0; kind < KINDS; kind++) {
+            const pair *p = &c->pairs[i];
+            if (!c->wanted[kind] || same_tensor(tensor_of(c, A, p, kind), tensor_of(c, B, p, kind), c->tolerance))
+                continue;
+            c->n[kind]++;
+            if (!c->first[kind] || kind == GRADIENTS)
+                c->first[kind] = p;
+        }
     }
 }
 
@@ -228,30 +277,46 @@ static void tensor_words(const json_t *tensor, char *text, size_t size)
     }
 }
 
-static void write_difference(const comparison *c, const pair *p, const char *member, size_t n)
+static void write_difference(const comparison *c, int kind, FILE *stream)
 {
     char text[512];
+    const pair *p = c->first[kind];
     if (!p) {
-        printf("%ss: the same in all %zu nodes\n", member, c->n_pairs);
+        fprintf(stream, "%ss: the same in all %zu nodes\n", kinds[kind], c->n_pairs);
         return;
     }
     node_words(node_at(c, A, p->node[A]), text, sizeof text);
-    printf("%s%ss: first differ at %s%s\n", bold(stdout), member, text, plain(stdout));
+    fprintf(stream, "%s%ss: first differ at %s%s\n", bold(stream), kinds[kind], text, plain(stream));
     for (int which = A; which <= B; which++) {
-        tensor_words(json_object_get(node_at(c, which, p->node[which]), member), text, sizeof text);
-        printf("  %s: %s\n", c->given->words[which], text);
+        tensor_words(tensor_of(c, which, p, kind), text, sizeof text);
+        fprintf(stream, "  %s: %s\n", c->given->words[which], text);
     }
-    printf("  %zu of %zu differ\n", n, c->n_pairs);
+    fprintf(stream, "  %zu of %zu differ\n", c->n[kind], c->n_pairs);
 }
 
-static void write_alone(const comparison *c, int which)
+static void write_alone(const comparison *c, int which, FILE *stream)
 {
     char text[512];
     if (c->alone[which] == 0)
         return;
     node_words(node_at(c, which, c->first_alone[which]), text, sizeof text);
-    printf("only in %s: %zu node%s, the first is %s\n", c->given->words[which], c->alone[which],
-           c->alone[which] == 1 ? "" : "s", text);
+    fprintf(stream, "only in %s: %zu node%s, the first is %s\n", c->given->words[which], c->alone[which],
+            c->alone[which] == 1 ? "" : "s", text);
+}
+
+static bool has_updates(const comparison *c)
+{
+    return json_array_size(json_object_get(c->traces[A], "updates")) > 0 ||
+           json_array_size(json_object_get(c->traces[B], "updates")) > 0;
+}
+
+static void write_words(const comparison *c, FILE *stream)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        if (c->wanted[kind] && (kind != UPDATES || has_updates(c)))
+            write_difference(c, kind, stream);
+    write_alone(c, A, stream);
+    write_alone(c, B, stream);
 }
 
 /* The ids of the pair's nodes, or null. */
@@ -262,28 +327,147 @@ static json_t *pair_json(const pair *p)
 
 static bool write_json(const comparison *c)
 {
-    json_t *all =
-        json_pack("{s:o, s:I, s:o, s:I, s:I, s:[I, I]}", "value", pair_json(c->value), "values", (json_int_t)c->values,
-                  "gradient", pair_json(c->gradient), "gradients", (json_int_t)c->gradients, "pairs",
-                  (json_int_t)c->n_pairs, "alone", (json_int_t)c->alone[A], (json_int_t)c->alone[B]);
+    json_t *all = json_pack("{s:I, s:[I, I]}", "pairs", (json_int_t)c->n_pairs, "alone", (json_int_t)c->alone[A],
+                            (json_int_t)c->alone[B]);
+    for (int kind = 0; all && kind < KINDS; kind++) {
+        char count[16];
+        snprintf(count, sizeof count, "%ss", kinds[kind]);
+        json_object_set_new(all, kinds[kind], pair_json(c->first[kind]));
+        json_object_set_new(all, count, json_integer((json_int_t)c->n[kind]));
+    }
     bool written = all && json_dumpf(all, stdout, JSON_INDENT(1)) == 0;
     printf("\n");
     json_decref(all);
     return written;
 }
 
+/* ---- a page with both ---- */
+
+/* The page of one of the two as text, for free(); NULL after complaining. It is written to a file beside the one that is asked for. */
+static char *page_of(const comparison *c, int which)
+{
+    char path[4096];
+    const char *who = c->given->command;
+    size_t size;
+    snprintf(path, sizeof path, "%.4000s.%d.html", c->given->values[HTML], which);
+    FILE *file = fopen(c->given->words[which], "r");
+    ct_trace_log *trace = file ? ct_trace_read_json(file) : NULL;
+    if (file)
+        fclose(file);
+    bool written = trace && ct_trace_write(trace, path, .title = c->given->words[which]) == CT_OK;
+    if (ct_error_code() != CT_OK)
+        complain_of_error(who);
+    char *text = written ? read_file(who, path, &size) : NULL;
+    remove(path);
+    ct_trace_free(trace);
+    return text;
+}
+
+static void put_escaped(FILE *stream, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '<')
+            fputs("&lt;", stream);
+        else if (*text == '&')
+            fputs("&amp;", stream);
+        else if (*text == '"')
+            fputs("&quot;", stream);
+        else
+            fputc(*text, stream);
+}
+
+/* The nodes of one of the two that differ first. */
+static void put_lit(const comparison *c, int which, FILE *stream)
+{
+    const char *comma = "";
+    fputs("[", stream);
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (!c->first[kind])
+            continue;
+        fprintf(stream, "%s%zu", comma, c->first[kind]->node[which]);
+        comma = ",";
+    }
+    fputs("]", stream);
+}
+
+static const char page_head[] =
+    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Two graphs</title>\n"
+    "<style>\n:root{color-scheme:light dark}body{margin:0;font:15px/1.4 "
+    "system-ui,sans-serif;display:flex;flex-direction:column;"
+    "height:100vh}\nheader{padding:6px 14px}pre{margin:4px 0;white-space:pre-wrap;max-height:24vh;overflow:auto}"
+    "main{flex:1;display:flex;min-height:0}\niframe{flex:1;border:0;border-top:1px solid #6b7683;min-width:0}"
+    "iframe+iframe{border-left:3px double #6b7683}\nbutton{font:inherit;min-height:30px}"
+    "@media (max-width:900px){main{flex-direction:column}}\n</style>\n</head>\n<body>\n<header>\n<pre id=\"words\">";
+static const char page_buttons[] =
+    "</pre>\n<button id=\"back\">Both a step back</button> <button id=\"step\">Both a step forward</button>\n"
+    "<span>Marked with \u2260 and a dotted border: what differs first.</span>\n</header>\n<main>\n";
+static const char page_script[] =
+    "];\nconst frames_ = [...document.querySelectorAll('iframe')];\n"
+    "frames_.forEach((f, k) => { const light = () => f.contentWindow.light && f.contentWindow.light(lit[k]);\n"
+    "  if (f.contentDocument.readyState === 'complete') light();\n  f.addEventListener('load', light); });\n"
+    "const both = n => frames_.forEach(f => f.contentWindow.stepBy(n));\n"
+    "document.getElementById('back').addEventListener('click', () => both(-1));\n"
+    "document.getElementById('step').addEventListener('click', () => both(1));\n</script>\n</body>\n</html>\n";
+
+typedef struct diff_page {
+    const comparison *c;
+    char *pages[2];
+} diff_page;
+
+static ct_status put_page(FILE *stream, void *user)
+{
+    const diff_page *d = user;
+    char *words = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&words, &size);
+    if (!memory)
+        return ct_error_set(CT_ERROR_MEMORY, "diff: no memory");
+    write_words(d->c, memory);
+    fclose(memory);
+    fputs(page_head, stream);
+    put_escaped(stream, words);
+    free(words);
+    fputs(page_buttons, stream);
+    for (int which = A; which <= B; which++) {
+        fputs("<iframe title=\"", stream);
+        put_escaped(stream, d->c->given->words[which]);
+        fputs("\" srcdoc=\"", stream);
+        put_escaped(stream, d->pages[which]);
+        fputs("\"></iframe>\n", stream);
+    }
+    fputs("</main>\n<script>\nconst lit = [", stream);
+    put_lit(d->c, A, stream);
+    fputs(", ", stream);
+    put_lit(d->c, B, stream);
+    fputs(page_script, stream);
+    return CT_OK;
+}
+
+static bool write_page(const comparison *c)
+{
+    diff_page d = {.c = c, .pages = {page_of(c, A)}};
+    d.pages[B] = d.pages[A] ? page_of(c, B) : NULL;
+    bool written = d.pages[B] && ct_file_write("diff", c->given->values[HTML], put_page, &d) == CT_OK;
+    if (d.pages[B] && !written)
+        complain_of_error(c->given->command);
+    free(d.pages[A]);
+    free(d.pages[B]);
+    return written;
+}
+
+/* ---- the whole ---- */
+
 static int say(const comparison *c)
 {
-    bool same = !c->value && !c->gradient && c->alone[A] == 0 && c->alone[B] == 0;
-    if (c->given->values[JSON]) {
-        if (!write_json(c))
-            return complain(c->given->command, "no memory");
-    } else {
-        write_difference(c, c->value, "value", c->values);
-        write_difference(c, c->gradient, "gradient", c->gradients);
-        write_alone(c, A);
-        write_alone(c, B);
-    }
+    bool same = c->alone[A] == 0 && c->alone[B] == 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        same = same && !c->first[kind];
+    if (c->given->values[HTML] && !write_page(c))
+        return WRONG_USE;
+    if (!c->given->values[JSON])
+        write_words(c, stdout);
+    else if (!write_json(c))
+        return complain(c->given->command, "no memory");
     return same ? FINE : DIFFERS;
 }
 
@@ -291,7 +475,7 @@ static int run(const arguments *given)
 {
     comparison c = {.given = given};
     int status = WRONG_USE;
-    bool read = read_tolerance(&c);
+    bool read = read_tolerance(&c) && read_compare(&c);
     for (int which = A; which <= B && read; which++) {
         c.traces[which] = read_trace(given, given->words[which]);
         c.nodes[which] = json_object_get(c.traces[which], "nodes");
@@ -315,16 +499,17 @@ const command diff_command = {
     .min_words = 2,
     .max_words = 2,
     .summary = "where two recorded graphs first differ",
-    .about = "Compares two traces, written by ct_trace_write_json() in a program or by cotan explain --json: the first "
-             "tensor on the "
-             "way forward whose value differs, the first on the way back whose gradient differs, and what only one of "
-             "them has. Of "
-             "large tensors a trace keeps the range, the mean, the norm and a few elements; those are compared.\nThe "
-             "exit status "
-             "is 0 if nothing differs, 1 if something does.",
+    .about =
+        "Compares two traces, written by ct_trace_write_json() in a program or by cotan explain --json: the first "
+        "tensor on the "
+        "way forward whose value differs, the first on the way back whose gradient differs, the first leaf of which an "
+        "optimiser made something else, and what only one of them has. Of "
+        "large tensors a trace keeps the range, the mean, the norm and a few elements; those are compared.\nThe "
+        "exit status "
+        "is 0 if nothing differs, 1 if something does.",
     .options = options,
     .examples =
         "  cotan explain 'relu(w*x)' w=2 x=3 --json >a.json\n  cotan explain 'relu(w*x)' w=2 x=4 --json >b.json\n"
-        "  cotan diff a.json b.json\n",
+        "  cotan diff a.json b.json\n  cotan diff a.json b.json --compare gradients --html both.html\n",
     .run = run,
 };

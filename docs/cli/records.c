@@ -33,8 +33,7 @@ void watch_crashes(const char *who, int status, const char *what, const char *di
 
 /* ---- finding records in a shared library ---- */
 
-/* A file as it lies; NULL after complaining. For free(). */
-static char *read_file(const char *who, const char *path, size_t *size)
+char *read_file(const char *who, const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     char *bytes = NULL;
@@ -43,7 +42,9 @@ static char *read_file(const char *who, const char *path, size_t *size)
         *size = fread(bytes, 1, (size_t)end, file);
     if (file)
         fclose(file);
-    if (!bytes)
+    if (bytes)
+        bytes[*size] = '\0';
+    else
         complain(who, "%s cannot be read", path);
     return bytes;
 }

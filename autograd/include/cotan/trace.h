@@ -153,6 +153,9 @@ CT_API bool ct_trace_forecast_of(const ct_trace_log *trace, ct_trace_forecast *f
 
 /* Writes the trace as JSON; docs/trace.md has the schema. Errors: NULL, io, memory. */
 CT_API ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream);
+/* Reads that back; the caller's until ct_trace_free(). Of a tensor it has what was written. NULL with an error: NULL, format (no JSON,
+ * with the line; no trace, with the member), memory. */
+CT_API ct_trace_log *ct_trace_read_json(FILE *stream);
 
 /* ---- the story ---- */
 
@@ -202,6 +205,7 @@ CT_API char *ct_number_text(double value, char *buffer);
 #define ct_trace_note(...) ct_at_status(CT_HERE, ct_trace_note(__VA_ARGS__))
 #define ct_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_explain, ct_explain_options, __VA_ARGS__, ))
 #define ct_trace_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_trace_explain, ct_explain_options, __VA_ARGS__, ))
+#define ct_trace_read_json(stream) ((ct_trace_log *)ct_at_object(CT_HERE, ct_trace_read_json(stream)))
 #define ct_trace_write_json(trace, stream) ct_at_status(CT_HERE, ct_trace_write_json(trace, stream))
 #endif
 
