@@ -53,7 +53,7 @@ int complain(const char *who, const char *format, ...) __attribute__((format(pri
 /* The same with the library's pending error, which it clears. */
 int complain_of_error(const char *who);
 
-/* A file as it lies, and a 0 behind it; NULL after complaining. For free(). */
+/* A file as it lies, and a 0 behind it; NULL after complaining. For free(). (file.c) */
 char *read_file(const char *who, const char *path, size_t *size);
 
 /* ---- text (text.c) ---- */

@@ -343,6 +343,20 @@ static bool write_json(const comparison *c)
 
 /* ---- a page with both ---- */
 
+/* One of the two, as the pictures want it; for ct_trace_free(), NULL with an error. */
+static ct_trace_log *trace_of(const comparison *c, int which)
+{
+    char *text = json_dumps(c->traces[which], JSON_COMPACT);
+    FILE *stream = text ? fmemopen(text, strlen(text), "r") : NULL;
+    ct_trace_log *trace = stream ? ct_trace_read_json(stream) : NULL;
+    if (!stream)
+        ct_error_set(CT_ERROR_MEMORY, "diff: no memory");
+    else
+        fclose(stream);
+    free(text);
+    return trace;
+}
+
 /* The page of one of the two as text, for free(); NULL after complaining. It is written to a file beside the one that is asked for. */
 static char *page_of(const comparison *c, int which)
 {
@@ -350,10 +364,7 @@ static char *page_of(const comparison *c, int which)
     const char *who = c->given->command;
     size_t size;
     snprintf(path, sizeof path, "%.4000s.%d.html", c->given->values[HTML], which);
-    FILE *file = fopen(c->given->words[which], "r");
-    ct_trace_log *trace = file ? ct_trace_read_json(file) : NULL;
-    if (file)
-        fclose(file);
+    ct_trace_log *trace = trace_of(c, which);
     bool written = trace && ct_trace_write(trace, path, .title = c->given->words[which]) == CT_OK;
     if (ct_error_code() != CT_OK)
         complain_of_error(who);

@@ -33,22 +33,6 @@ void watch_crashes(const char *who, int status, const char *what, const char *di
 
 /* ---- finding records in a shared library ---- */
 
-char *read_file(const char *who, const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes = NULL;
-    long end = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
-    if (end >= 0 && (bytes = malloc((size_t)end + 1)) && fseek(file, 0, SEEK_SET) == 0)
-        *size = fread(bytes, 1, (size_t)end, file);
-    if (file)
-        fclose(file);
-    if (bytes)
-        bytes[*size] = '\0';
-    else
-        complain(who, "%s cannot be read", path);
-    return bytes;
-}
-
 /* Whether p lies in something that is loaded, or is NULL and may be. */
 static bool loaded(const void *p, bool may_be_null)
 {

@@ -233,7 +233,7 @@ static void seed_training(const char *folder)
     end_training(t);
 }
 
-/* ---- traces, as cotan diff reads them ---- */
+/* ---- traces, as cotan diff reads them, and as the story and the pictures are made from them ---- */
 
 static void read_trace(void)
 {
@@ -245,12 +245,17 @@ static void read_trace(void)
     fflush(stdout);
 }
 
+/* With a large tensor, one without elements, and a step of an optimiser. */
 static void write_trace(const char *path)
 {
-    ct_tensor *a = ct_name(ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(2, 3)), true), "a");
+    ct_tensor *a = ct_name(ct_set_requires_grad(ct_ones(CT_FLOAT32, CT_SHAPE(9, 10)), true), "a");
+    ct_tensor *none = ct_set_requires_grad(ct_zeros(CT_FLOAT32, CT_SHAPE(0)), true);
+    ct_optimizer *sgd = ct_optimizer_of(&a, 1, &ct_rule_sgd);
     ct_trace_begin();
-    ct_backward(ct_sum(ct_tanh(ct_mul(a, a))));
+    ct_backward(ct_add(ct_sum(ct_tanh(ct_mul(a, a))), ct_sum(none)));
+    require(ct_optimizer_step(sgd) == CT_OK, "a step");
     ct_trace_log *trace = ct_trace_end();
+    ct_optimizer_free(sgd);
     FILE *f = fopen(path, "w");
     require(ct_trace_write_json(trace, f) == CT_OK, "a trace");
     fclose(f);
@@ -261,6 +266,64 @@ static void seed_trace(const char *folder)
 {
     write_trace(in(folder, "trace.json"));
     write_trace(scratch);
+}
+
+static ct_trace_log *read_story(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    ct_trace_log *trace = ct_trace_read_json(f);
+    fclose(f);
+    require((trace != NULL) == (ct_error_code() == CT_OK), "a trace and an error, or neither");
+    return trace;
+}
+
+/* The trace as it is written, for free(). */
+static char *story_json(const ct_trace_log *trace)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    require(ct_trace_write_json(trace, f) == CT_OK && fclose(f) == 0, "a trace written again");
+    return text;
+}
+
+/* What may be said to be wrong with a trace that was read: that there is nothing to draw, or that it cannot be told. */
+static void look_at_story(const ct_trace_log *trace)
+{
+    static const char *const pictures[] = {"svg", "dot", "html"};
+    FILE *nowhere = fopen("/dev/null", "w");
+    ct_trace_explain(trace, nowhere);
+    fclose(nowhere);
+    for (int64_t id = 0; id < ct_trace_nodes(trace); id++)
+        require(ct_trace_why(trace, id) != NULL, "why");
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s.%s", scratch, pictures[i]);
+        ct_error_clear();
+        ct_trace_write(trace, path, .source = false);
+        remove(path);
+    }
+    ct_error_clear();
+}
+
+static void read_told(void)
+{
+    ct_trace_log *trace = read_story(input);
+    if (!trace)
+        return;
+    look_at_story(trace);
+    char *once = story_json(trace);
+    FILE *f = fopen(scratch, "w");
+    fputs(once, f);
+    fclose(f);
+    ct_trace_free(trace);
+    trace = read_story(scratch);
+    require(trace, "what was written is read");
+    char *twice = story_json(trace);
+    require(strcmp(once, twice) == 0, "written, read and written again");
+    ct_trace_free(trace);
+    free(once);
+    free(twice);
 }
 
 /* ---- the table ---- */
@@ -279,6 +342,7 @@ static const struct {
     {"optimizer", read_optimizer, seed_training},
     {"checkpoint", read_checkpoint, seed_training},
     {"trace", read_trace, seed_trace},
+    {"story", read_told, seed_trace},
 };
 static size_t reader;
 
