@@ -5,7 +5,7 @@ and with which status. Ends with "N passed, N failed".
 usage: test_cli.py COTAN TOP LIBRARY COMPILER... [-- SANITIZER [--renew]]
 --renew writes the samples in docs anew.
 """
-import difflib, html, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile, zipfile
+import difflib, html, json, math, os, pathlib, pty, re, struct, subprocess, sys, tempfile, xml.etree.ElementTree, zipfile
 
 cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve(), pathlib.Path(sys.argv[3]).resolve()
 compiler = sys.argv[4:sys.argv.index("--")]
@@ -425,6 +425,10 @@ says(["info", "plain.csv"], "column 1 [2] float64 16 B 1 3 2 1 0 0", "column 2",
 import gzip
 pathlib.Path("plain.csv.gz").write_bytes(gzip.compress(b"1,10\n3,30\n"))
 check("info reads a compressed CSV", run("info", "plain.csv.gz")[1] == run("info", "plain.csv")[1])
+pathlib.Path("quoted.csv").write_text('"height, cm","the ""weight"""\n1,10\n3,30\n')
+says(["info", "quoted.csv"], "height, cm [2] float64 16 B 1 3", 'the "weight" [2] float64 16 B 10 30', "2 tensors")
+pathlib.Path("named.csv.gz").write_bytes(gzip.compress(pathlib.Path("named.csv").read_bytes()))
+check("info reads the names of a compressed CSV", run("info", "named.csv.gz")[1] == run("info", "named.csv")[1])
 pathlib.Path("bad.csv").write_text("a,b\n1,x\n")
 refuses(["info", "bad.csv"], "bad.csv")
 refuses(["info", "absent.csv"], "absent.csv")
@@ -502,11 +506,29 @@ const ct_op c_bare = {.name = "bare", .gradient = "3 g", .min_inputs = 1, .max_i
 #ifdef CRASH
 const ct_op d_crash = {.name = "crash", .gradient = "g", .min_inputs = 1, .max_inputs = 1, .infer = shape, .forward = crash, SAMPLES};
 #endif
+#ifdef NARROW /* for float32 alone, with a definition beside it */
+static ct_status narrow_forward(ct_call *call)
+{
+    const float *x = CT_INPUT(float, call, 0);
+    float *y = CT_OUTPUT(float, call, 0);
+    for (int64_t i = 0; x && y && i < ct_numel(ct_call_output(call, 0)); i++)
+        y[i] = x[i] * x[i];
+    return x && y ? CT_OK : ct_error_code();
+}
+static ct_status narrow_backward(ct_call *call)
+{
+    return ct_call_set_grad(call, 0, ct_mul(ct_call_grad_output(call, 0), ct_mul_scalar(ct_call_input(call, 0), 2)));
+}
+static ct_tensor *narrow_definition(ct_call *call) { return NARROW(ct_call_input(call, 0)); }
+const ct_op e_narrow = {.name = "narrow", .gradient = "2 g x", .takes = {CT_ONLY(CT_FLOAT32)}, .min_inputs = 1, .max_inputs = 1,
+    .saves = CT_SAVE_INPUT(0), .infer = shape, .forward = narrow_forward, .backward = narrow_backward, .expression = narrow_definition, SAMPLES};
+#endif
 char stranger[sizeof(ct_op)] = "of a record's size";
 """
 pathlib.Path("ops.c").write_text(SOURCE)
 includes = [f"-I{top}/{folder}/include" for folder in ("core", "autograd", "ops", "nn")]
-for name, flags in {"good": [], "wrong": ["-DWRONG"], "crash": ["-DCRASH"], "hidden": ["-fvisibility=hidden"]}.items():
+for name, flags in {"good": [], "wrong": ["-DWRONG"], "crash": ["-DCRASH"], "hidden": ["-fvisibility=hidden"],
+                    "narrow": ["-DNARROW=ct_square"], "apart": ["-DNARROW=ct_abs"]}.items():
     subprocess.run([*compiler, "-shared", "-fPIC", *flags, *includes, "ops.c", "-o", f"{name}.so"], check=True)
 says(["check", "./good.so"], "PASS twice", "1 of 1 operation right")
 says(["check", "./wrong.so"], "FAIL half", "gradient of input 0", "VACUOUS bare", "no samples", "PASS twice", "1 of 3 operations right", status=1)
@@ -517,6 +539,21 @@ refuses(["explain", "x", "x=1", "--ops", "./absent.so"], "./absent.so cannot be 
 says(["explain", "half(x)", "x=2", "--ops", "./wrong.so", "--check"], "x 2 1.5 3 WRONG", "FAIL", "to blame: half, at column 1", status=1)
 verdicts = {v["op"]: v for v in json.loads(says(["check", "./wrong.so", "--json"], status=1))}
 check("check --json", [verdicts[n]["verdict"] for n in ("half", "twice")] == ["FAIL", "PASS"] and verdicts["half"]["argument"] == 0, verdicts)
+check("check --json has the whole report", verdicts["half"]["report"]["tensors"][0]["verdict"] == "FAIL" and verdicts["half"]["report"]["cause"], verdicts)
+says(["check", "./narrow.so"], "PASS narrow", "2 of 2 operations right")
+says(["check", "./apart.so", "--order", "1"], "FAIL narrow", "element", "of result 0", "its definition says", "1 of 2 operations right", status=1)
+says(["check", "./wrong.so", "--junit", "report.xml"], "1 of 3 operations right", status=1)
+cases = {case.get("name"): case for case in xml.etree.ElementTree.parse("report.xml").getroot()}
+check("check --junit", sorted(cases) == ["bare", "half", "twice"] and [cases[n].find("failure") is None for n in sorted(cases)] == [False, False, True]
+      and "no samples" in cases["bare"].find("failure").get("message"), {n: [(e.tag, e.attrib) for e in c] for n, c in cases.items()})
+orders = [json.loads(says(["check", "tanh", "--json", "--order", n]))[0]["report"]["tensors"] for n in "123"]
+check("check --order", [max(t["order"] for t in tensors) for tensors in orders] == [1, 2, 3])
+says(["check", "layer_norm", "--fast", "--order", "1", "--seed", "3"], "probes")
+says(["check", "relu", "--variations", "--order", "1"], "PASS relu")
+refuses(["check", "relu", "--order", "4"], "--order 4: a whole number from 1 to 3 is needed")
+refuses(["check", "relu", "--seed", "1e3"], "--seed 1e3: a whole number from 0 on is needed")
+status, out, err = run("check", "relu", "--junit", "/nowhere/report.xml")
+check("a JUnit file that cannot be written", status == 2 and "/nowhere/report.xml" in err and err.count("\n") == 1, status, out, err)
 status, out, err = run("check", "./crash.so")
 check("a crash is named", status == 1 and err == "cotan check: 'crash' crashed while it was run on its samples\n" and "PASS" not in out.split("crash")[-1], status, out, err)
 refuses(["check", "./hidden.so"], "exports no operation")

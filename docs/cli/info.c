@@ -155,38 +155,32 @@ static bool list_npy(const char *path, listing *l)
     return t && add(l, base_name(path), t);
 }
 
-/* A field of the line of names, without quotes and blanks around it; "column 3" where there is none. Moves on. */
-static const char *heading(const char **line, int64_t column, char *buffer, size_t size)
+/* Of the file's first line, which is one of names; "column 3" where it has none. */
+static const char *heading(const char *const *names, int64_t n, int64_t column, char *buffer, size_t size)
 {
-    size_t length = strcspn(*line, ",\r\n");
-    const char *first = *line + strspn(*line, " \""), *end = *line + length;
-    while (end > first && strchr(" \"", end[-1]))
-        end--;
-    snprintf(buffer, size, "%.*s", (int)(end > first ? end - first : 0), first);
-    if (!*buffer)
-        snprintf(buffer, size, "column %lld", (long long)column + 1);
-    *line += length + ((*line)[length] == ',');
+    if (column < n && *names[column])
+        return names[column];
+    snprintf(buffer, size, "column %lld", (long long)column + 1);
     return buffer;
 }
 
 /* Each column by itself: with the names of the first line, if that is none of numbers. */
 static bool list_csv(const char *path, listing *l)
 {
-    char line[4096] = "", name[64];
+    char numbered[64];
+    int64_t n = 0;
+    ct_csv *csv = NULL;
     ct_tensor *t = ct_csv_load(path);
     if (!t && ct_error_code() == CT_ERROR_FORMAT) {
         ct_error_clear();
         t = ct_csv_load(path, .skip_lines = 1);
-        FILE *file = t ? fopen(path, "rb") : NULL;
-        if (file && (!fgets(line, sizeof line, file) || (line[0] & 0x80) || line[0] == 0x1F)) /* compressed: no names */
-            line[0] = '\0';
-        if (file)
-            fclose(file);
+        csv = t ? ct_csv_open(path) : NULL;
     }
-    const char *rest = line;
-    bool added = t;
+    const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
+    bool added = t && ct_error_code() == CT_OK;
     for (int64_t i = 0; added && i < ct_size(t, 1); i++)
-        added = add(l, heading(&rest, i, name, sizeof name), ct_select(t, 1, i));
+        added = add(l, heading(names, n, i, numbered, sizeof numbered), ct_select(t, 1, i));
+    ct_csv_close(csv);
     return added;
 }
 
