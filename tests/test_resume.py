@@ -18,7 +18,7 @@ def finished(folder, process):
 
 def run_killed(program, folder, seconds):
     """Starts the program, and kills it after that time, if it still runs. Whether it was killed."""
-    process = subprocess.Popen([program, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen([program, "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -1,10 +1,8 @@
-/* A character LSTM: reads a text by pieces of it, learns which character comes next, and goes on from a beginning.
- *
- * usage: char_lstm TEXT BEGINNING    both ASCII */
-#include <cotan/cotan.h>
+/* A character LSTM: reads a text by pieces of it, learns which character comes next, and goes on from a beginning. */
+#include "example.h"
 #include <string.h>
 
-enum { TOKENS = 128, HIDDEN = 96, LENGTH = 48, BATCH = 16, STEPS = 250, MOST = 1 << 16, WRITTEN = 60 };
+enum { TOKENS = 128, HIDDEN = 96, LENGTH = 48, BATCH = 16, STEPS = 10, MOST = 1 << 16, WRITTEN = 60 };
 
 /* n characters as [1, n]. */
 static ct_tensor *tokens_of(const char *characters, int64_t n)
@@ -54,29 +52,30 @@ static void write_on(ct_module *net, char *text)
 int main(int argc, char **argv)
 {
     static char text[MOST], written[1024];
-    FILE *file = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    const char *beginning = "The ";
+    const example_option own[] = {{.name = "begin", .what = "what to go on from (ASCII)", .text = &beginning}, {0}};
+    example e = {.epochs = 25, .quick_epochs = 2, .seed = 1, .data = "/usr/share/common-licenses/GPL-3", .own = own};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
+    FILE *file = fopen(e.data, "rb");
     int64_t n = file ? (int64_t)fread(text, 1, MOST, file) : 0;
     if (file)
         fclose(file);
     if (n <= LENGTH)
-        return fprintf(stderr, "usage: char_lstm TEXT BEGINNING, where TEXT is a file of more than %d characters\n",
-                       LENGTH),
-               2;
-    ct_seed(1);
+        return fprintf(stderr, "char_lstm: --data %s is no text of more than %d characters\n", e.data, LENGTH), 2;
     ct_module *net = ct_module_new(CT_FLOAT32);
     ct_embedding_new(net, "embedding", TOKENS, 32);
     ct_lstm_new(net, "lstm", 32, HIDDEN, .batch_first = true);
     ct_linear_new(net, "out", HIDDEN, TOKENS);
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 1e-2);
-    for (int step = 1; step <= STEPS && ct_error_code() == CT_OK; step++) {
+    for (int64_t step = 1; step <= e.epochs * STEPS && ct_error_code() == CT_OK; step++) {
         double loss = learn(net, adam, text, n);
-        if (step % 50 == 0)
-            printf("step %3d: %.2f bits per character\n", step, loss / 0.69314718056);
+        if (step % STEPS == 0)
+            example_progress(&e, step / STEPS, "bits per character", loss / 0.69314718056);
     }
-    snprintf(written, sizeof written - WRITTEN, "%s", argv[2]);
+    snprintf(written, sizeof written - WRITTEN, "%s", beginning);
     write_on(net, written);
-    printf("%s\n", written);
     ct_optimizer_free(adam);
     ct_module_free(net);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "%s", written);
 }

@@ -1,6 +1,6 @@
 /* A deep network of convolutions, as one writes it down: batch norms, residuals, dropout. It learns the 8 x 8 digits that ship with
  * cotan, is tested on those that it has not seen, and is saved. */
-#include <cotan/cotan.h>
+#include "example.h"
 
 static void conv_block(ct_module *net, int64_t in, int64_t out)
 {
@@ -27,33 +27,23 @@ static ct_module *build(void)
     return net;
 }
 
-/* Every fifth sample is for the test. */
-static ct_dataset *part(const ct_dataset *all, bool test)
+int main(int argc, char **argv)
 {
-    int64_t indices[2000], n = 0;
-    for (int64_t i = 0; i < ct_dataset_count(all) && n < 2000; i++)
-        if ((i % 5 == 0) == test)
-            indices[n++] = i;
-    return ct_dataset_subset(all, indices, n);
-}
-
-int main(void)
-{
-    ct_seed(1);
+    example e = {.epochs = 4, .quick_epochs = 1, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_module *net = build();
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
-    ct_dataset *all = ct_load_digits();
-    ct_dataset *train = part(all, false), *test = part(all, true);
+    ct_dataset *part[2];
+    example_digits(&e, part);
     ct_evaluation result = {0};
     ct_module_summary(net, stdout, .input = ct_zeros(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8)));
-    ct_fit(ct_module_forward, net, adam, train, .epochs = 4, .batch_size = 32, .seed = 1);
-    ct_evaluate(ct_module_forward, net, test, &result);
-    ct_module_save(net, "deep_cnn.safetensors");
-    printf("test accuracy: %.4f\n", result.accuracy);
-    ct_dataset_free(all);
-    ct_dataset_free(train);
-    ct_dataset_free(test);
+    ct_fit(ct_module_forward, net, adam, part[0], .epochs = e.epochs, .batch_size = 32, .seed = (uint64_t)e.seed);
+    ct_evaluate(ct_module_forward, net, part[1], &result);
+    ct_module_save(net, example_path(&e, "deep_cnn.safetensors"));
+    ct_dataset_free(part[0]);
+    ct_dataset_free(part[1]);
     ct_optimizer_free(adam);
     ct_module_free(net);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "test accuracy: %.4f", result.accuracy);
 }

@@ -1,8 +1,8 @@
 /* A generative adversarial network (Goodfellow et al. 2014): the generator turns noise into numbers that the critic cannot tell from
  * those of a normal distribution with mean 3 and deviation 0.5. */
-#include <cotan/cotan.h>
+#include "example.h"
 
-enum { BATCH = 128, HIDDEN = 16, STEPS = 4000 };
+enum { BATCH = 128, HIDDEN = 16, STEPS = 100 };
 
 static ct_module *network(void)
 {
@@ -27,38 +27,49 @@ static ct_tensor *judged(ct_module *critic, ct_tensor *x, double as)
     return ct_binary_cross_entropy_with_logits(ct_forward(critic, x), target);
 }
 
-static void step(ct_module *generator, ct_module *critic, ct_optimizer *of_generator, ct_optimizer *of_critic)
+typedef struct gan {
+    ct_module *generator, *critic;
+    ct_optimizer *of_generator, *of_critic;
+    double mean, deviation; /* of what was made in the last epoch */
+} gan;
+
+/* The critic's loss. */
+static double step(gan *g)
 {
     ct_scope_open();
-    ct_optimizer_zero_grad(of_critic);
-    ct_tensor *made = ct_detach(ct_forward(generator, noise(0, 1)));
-    ct_backward(ct_add(judged(critic, noise(3, 0.5), 1), judged(critic, made, 0)));
-    ct_optimizer_step(of_critic);
-    ct_optimizer_zero_grad(of_generator);
-    ct_backward(judged(critic, ct_forward(generator, noise(0, 1)), 1)); /* its critic's gradients are cleared above */
-    ct_optimizer_step(of_generator);
+    ct_optimizer_zero_grad(g->of_critic);
+    ct_tensor *made = ct_detach(ct_forward(g->generator, noise(0, 1)));
+    ct_tensor *loss = ct_add(judged(g->critic, noise(3, 0.5), 1), judged(g->critic, made, 0));
+    ct_backward(loss);
+    ct_optimizer_step(g->of_critic);
+    ct_optimizer_zero_grad(g->of_generator);
+    ct_backward(judged(g->critic, ct_forward(g->generator, noise(0, 1)), 1)); /* its critic's are cleared above */
+    ct_optimizer_step(g->of_generator);
+    g->mean += ct_item(ct_mean(made)) / STEPS;
+    g->deviation += ct_item(ct_std(made)) / STEPS;
+    double value = ct_item(loss);
     ct_scope_close();
+    return value;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    ct_seed(1);
-    ct_module *generator = network(), *critic = network();
-    ct_optimizer *of_generator = ct_optimizer_new(generator, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
-    ct_optimizer *of_critic = ct_optimizer_new(critic, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
-    double mean = 0, deviation = 0;
-    for (int i = 0; i < STEPS && ct_error_code() == CT_OK; i++) {
-        step(generator, critic, of_generator, of_critic);
-        ct_scope_open();
-        ct_tensor *made = i >= STEPS - 100 ? ct_detach(ct_forward(generator, noise(0, 1))) : NULL;
-        mean += made ? ct_item(ct_mean(made)) / 100 : 0;
-        deviation += made ? ct_item(ct_std(made)) / 100 : 0;
-        ct_scope_close();
+    example e = {.epochs = 40, .quick_epochs = 2, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
+    gan g = {.generator = network(), .critic = network()};
+    g.of_generator = ct_optimizer_new(g.generator, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
+    g.of_critic = ct_optimizer_new(g.critic, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
+    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++) {
+        double loss = 0;
+        g.mean = g.deviation = 0;
+        for (int i = 0; i < STEPS && ct_error_code() == CT_OK; i++)
+            loss = step(&g);
+        example_progress(&e, epoch, "critic", loss);
     }
-    printf("mean %.2f, deviation %.2f\n", mean, deviation);
-    ct_optimizer_free(of_generator);
-    ct_optimizer_free(of_critic);
-    ct_module_free(generator);
-    ct_module_free(critic);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    ct_optimizer_free(g.of_generator);
+    ct_optimizer_free(g.of_critic);
+    ct_module_free(g.generator);
+    ct_module_free(g.critic);
+    return example_end(&e, "mean %.2f, deviation %.2f", g.mean, g.deviation);
 }

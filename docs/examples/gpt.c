@@ -1,5 +1,5 @@
 /* A small GPT: it reads characters, learns a sentence by heart, and writes it down from its first letter. */
-#include <cotan/cotan.h>
+#include "example.h"
 
 enum { TOKENS = 128, STEPS = 44, WIDTH = 32, HEADS = 4, BLOCKS = 2 };
 static const char text[STEPS + 2] = "the quick brown fox jumps over the lazy dog.";
@@ -52,25 +52,28 @@ static double learn(ct_module *gpt, ct_optimizer *adamw)
     return value;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    ct_seed(1);
+    example e = {.epochs = 15, .quick_epochs = 2, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_module *root = ct_module_new(CT_FLOAT32), *gpt = ct_layer_new(root, "gpt", &gpt_layer, NULL);
     ct_optimizer *adamw = ct_optimizer_new(root, &ct_rule_adamw, .lr = 3e-3);
     double loss = 0;
-    for (int step = 0; step < 150 && ct_error_code() == CT_OK; step++)
-        loss = learn(gpt, adamw);
+    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++) {
+        for (int step = 0; step < 10; step++)
+            loss = learn(gpt, adamw);
+        example_progress(&e, epoch, "loss", loss);
+    }
     char written[STEPS + 1] = "t";
     ct_module_train(root, false);
     for (int64_t n = 1; n < STEPS && ct_error_code() == CT_OK; n++) {
         ct_scope_open();
-        ct_tensor *next = ct_argmax(ct_forward(gpt, tokens_of(written, n)), 2);
-        written[n] = (char)ct_get(next, CT_SHAPE(0, n - 1));
+        written[n] = (char)ct_get(ct_argmax(ct_forward(gpt, tokens_of(written, n)), 2), CT_SHAPE(0, n - 1));
         ct_scope_close();
     }
-    printf("%lld parameters, loss below 0.1: %s\n%s\n", (long long)ct_module_numel(root), loss < 0.1 ? "yes" : "no",
-           written);
+    printf("%lld parameters\n", (long long)ct_module_numel(root));
     ct_optimizer_free(adamw);
     ct_module_free(root);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "loss below 0.1: %s\n%s", loss < 0.1 ? "yes" : "no", written);
 }

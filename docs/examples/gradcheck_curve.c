@@ -1,8 +1,8 @@
 /* The U curve: how far a derivative measured with step h is from the true one, for one operation (tanh at 12 points). Large steps
  * are off by what they leave out, small ones by rounding; the checker's extrapolation starts with a large step and stays clear of
  * both. Writes the picture of docs/gradcheck.md:
- *     gradcheck_curve docs/gradcheck_curve.svg */
-#include <cotan/cotan.h>
+ *     gradcheck_curve --out docs */
+#include "example.h"
 #include <math.h>
 
 enum { POINTS = 12, FIRST = -40, LAST = 0, STEPS = LAST - FIRST + 1 };
@@ -55,8 +55,10 @@ static double log_of(double error)
 int main(int argc, char **argv)
 {
     double h[STEPS], curves[4][STEPS];
+    example e = {.seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_scope_open();
-    ct_seed(1);
     ct_tensor *x = ct_rand(CT_FLOAT64, -1.5, 1.5, CT_SHAPE(POINTS)), *x32 = ct_cast(x, CT_FLOAT32);
     ct_tensor *exact = ct_cast(x32, CT_FLOAT64);
     for (int i = 0; i < STEPS; i++) {
@@ -74,15 +76,13 @@ int main(int argc, char **argv)
         {.label = "central, float32", .x = h, .y = curves[2], .n = STEPS},
         {.label = "ct_gradcheck", .x = h, .y = curves[3], .n = STEPS},
     };
-    ct_status status = ct_plot_svg(argc > 1 ? argv[1] : "gradcheck_curve.svg", series, 4,
-                                   .title = "Error of a measured derivative of tanh against the step",
-                                   .x_label = "log10 of the step h (of ct_gradcheck: its first step)",
-                                   .y_label = "log10 of the relative error");
-    if (status != CT_OK)
-        return fprintf(stderr, "gradcheck_curve: %s\n", ct_error_message()), 1;
+    ct_plot_svg(example_path(&e, "gradcheck_curve.svg"), series, 4,
+                .title = "Error of a measured derivative of tanh against the step",
+                .x_label = "log10 of the step h (of ct_gradcheck: its first step)",
+                .y_label = "log10 of the relative error");
     double best = 0;
     for (int i = 0; i < STEPS; i++)
         best = fmin(best, curves[1][i]);
-    printf("best central difference: 1e%.1f; ct_gradcheck from step 2^-7: 1e%.1f\n", best, curves[3][-7 - FIRST]);
-    return 0;
+    return example_end(&e, "best central difference: 1e%.1f; ct_gradcheck from step 2^-7: 1e%.1f", best,
+                       curves[3][-7 - FIRST]);
 }

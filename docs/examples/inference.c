@@ -1,15 +1,16 @@
-/* Inference: reads the weights that logistic_regression.c has written, and says what it makes of the first samples of the set. Nothing
- * is recorded, so nothing is kept.
- *
- * usage: inference FOLDER */
-#include <cotan/cotan.h>
+/* Inference: reads the weights that logistic_regression.c has written into --out, and says what it makes of the first samples of the set. Nothing
+ * is recorded, so nothing is kept. */
+#include "example.h"
 
-enum { SHOWN = 5, SAMPLES = 569 };
+enum { SHOWN = 5 };
 
 int main(int argc, char **argv)
 {
     char weights[4096];
-    snprintf(weights, sizeof weights, "%s/cells.safetensors", argc > 1 ? argv[1] : ".");
+    example e = {.seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
+    snprintf(weights, sizeof weights, "%s/cells.safetensors", e.out);
     ct_dataset *cells = ct_load_breast_cancer(.dtype = CT_FLOAT64);
     ct_module *model = ct_module_new(CT_FLOAT64);
     ct_standard_scaler_new(model, "scaler", cells); /* its numbers come from the file */
@@ -17,23 +18,19 @@ int main(int argc, char **argv)
     ct_module_load(model, weights);
     ct_module_train(model, false);
     ct_no_grad_begin();
-    int64_t indices[SAMPLES], right = 0;
-    for (int64_t i = 0; i < SAMPLES; i++)
-        indices[i] = i;
+    int64_t right = 0, samples = ct_dataset_count(cells);
     ct_tensor *x, *labels;
-    ct_dataset_batch(cells, indices, SAMPLES, &x, &labels);
+    example_all(cells, &x, &labels);
     const double *benign = ct_data(ct_sigmoid(ct_squeeze(ct_forward(model, x), 1)));
     const int64_t *label = ct_data(labels);
-    for (int64_t i = 0; benign && i < SAMPLES; i++) {
+    for (int64_t i = 0; benign && i < samples; i++) {
         right += (benign[i] > 0.5) == label[i];
         if (i < SHOWN)
             printf("sample %lld: benign with %.3f, and is %s\n", (long long)i, benign[i],
                    label[i] ? "benign" : "malignant");
     }
-    if (benign)
-        printf("%lld of %d right\n", (long long)right, SAMPLES);
     ct_no_grad_end();
     ct_module_free(model);
     ct_dataset_free(cells);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "%lld of %lld right", (long long)right, (long long)samples);
 }

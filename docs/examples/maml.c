@@ -1,10 +1,10 @@
 /* Learning to learn (Finn, Abbeel, Levine: Model-agnostic meta-learning, 2017, section 5.1): sines of any height and phase, of which ten
  * points are given. The weights are trained so that a single step on these points makes a good network of them; the gradient goes
  * through that step, to the second order. */
-#include <cotan/cotan.h>
+#include "example.h"
 #include <math.h>
 
-enum { POINTS = 10, HIDDEN = 40, TASKS = 8, STEPS = 1500, PARAMETERS = 6, SEEN = 100 };
+enum { POINTS = 10, HIDDEN = 40, TASKS = 8, STEPS = 100, PARAMETERS = 6, SEEN = 100 };
 static const double inner_rate = 0.02;
 
 /* A sine, at ten places. */
@@ -40,10 +40,10 @@ static ct_tensor *adapted_loss(ct_module *net, task t)
     return after;
 }
 
-static void train(ct_module *net)
+static void train(ct_module *net, example *e)
 {
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
-    for (int step = 0; step < STEPS && ct_error_code() == CT_OK; step++) {
+    for (int64_t step = 1; step <= e->epochs * STEPS && ct_error_code() == CT_OK; step++) {
         ct_scope_open();
         ct_optimizer_zero_grad(adam);
         ct_tensor *sum = ct_scalar(CT_FLOAT64, 0);
@@ -52,21 +52,25 @@ static void train(ct_module *net)
         ct_backward(ct_mul_scalar(sum, 1. / TASKS));
         ct_clip_grad_norm_(net, 10);
         ct_optimizer_step(adam);
+        if (step % STEPS == 0)
+            example_progress(e, step / STEPS, "loss", ct_item(sum) / TASKS);
         ct_scope_close();
     }
     ct_optimizer_free(adam);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    ct_seed(1);
+    example e = {.epochs = 15, .quick_epochs = 1, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_module *net = ct_module_new(CT_FLOAT64);
     ct_linear_new(net, NULL, 1, HIDDEN);
     ct_relu_new(net, NULL);
     ct_linear_new(net, NULL, HIDDEN, HIDDEN);
     ct_relu_new(net, NULL);
     ct_linear_new(net, NULL, HIDDEN, 1);
-    train(net);
+    train(net, &e);
     double before = 0, after = 0;
     for (int i = 0; i < SEEN && ct_error_code() == CT_OK; i++) {
         ct_scope_open();
@@ -75,7 +79,6 @@ int main(void)
         after += ct_item(ct_detach(adapted_loss(net, t))) / SEEN;
         ct_scope_close();
     }
-    printf("squared error on new sines: %.2f, and %.2f after one step\n", before, after);
     ct_module_free(net);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "squared error on new sines: %.2f, and %.2f after one step", before, after);
 }

@@ -1,10 +1,10 @@
 /* A network that solves a differential equation (Raissi, Perdikaris, Karniadakis: Physics-informed neural networks, 2019): u'' = -pi^2 u
  * on [0, 1] with u(0) = 0 and u'(0) = pi, whose solution is sin(pi x). The loss has the second derivative of the network by its
  * input, and training differentiates that once more. */
-#include <cotan/cotan.h>
+#include "example.h"
 #include <math.h>
 
-enum { POINTS = 32, HIDDEN = 16, STEPS = 2000 };
+enum { POINTS = 32, HIDDEN = 16, STEPS = 100 };
 static const double pi = 3.14159265358979323846;
 
 /* dy/dx, element by element: each y depends on its own x alone. Recorded, so that it can be differentiated again. */
@@ -24,9 +24,11 @@ static ct_tensor *loss(ct_module *net, ct_tensor *x)
     return ct_add(equation, ct_mul_scalar(ct_sum(ct_add(begin, rise)), 10));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    ct_seed(1);
+    example e = {.epochs = 20, .quick_epochs = 2, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_module *net = ct_module_new(CT_FLOAT64);
     ct_linear_new(net, NULL, 1, HIDDEN);
     ct_tanh_new(net, NULL);
@@ -34,19 +36,21 @@ int main(void)
     ct_tanh_new(net, NULL);
     ct_linear_new(net, NULL, HIDDEN, 1);
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 1e-2);
-    ct_optimizer_schedule(adam, CT_SCHEDULE_COSINE(0), .steps = STEPS);
+    ct_optimizer_schedule(adam, CT_SCHEDULE_COSINE(0), .steps = e.epochs * STEPS);
     ct_tensor *x = ct_reshape(ct_arange(CT_FLOAT64, 0, 1. / (POINTS - 1), POINTS), CT_SHAPE(POINTS, 1));
     ct_set_requires_grad(x, true);
-    for (int step = 0; step < STEPS && ct_error_code() == CT_OK; step++) {
+    for (int64_t step = 1; step <= e.epochs * STEPS && ct_error_code() == CT_OK; step++) {
         ct_scope_open();
         ct_optimizer_zero_grad(adam);
-        ct_backward(loss(net, x));
+        ct_tensor *value = loss(net, x);
+        ct_backward(value);
         ct_optimizer_step(adam);
+        if (step % STEPS == 0)
+            example_progress(&e, step / STEPS, "loss", ct_item(value));
         ct_scope_close();
     }
-    ct_tensor *error = ct_sub(ct_forward(net, x), ct_sin(ct_mul_scalar(x, pi)));
-    printf("largest error: %.1e\n", ct_item(ct_amax(ct_abs(error))));
+    double error = ct_item(ct_amax(ct_abs(ct_sub(ct_forward(net, x), ct_sin(ct_mul_scalar(x, pi))))));
     ct_optimizer_free(adam);
     ct_module_free(net);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "largest error: %.1e", error);
 }

@@ -1,6 +1,6 @@
 /* A variational autoencoder (Kingma, Welling 2014): two normal hidden numbers stand for an 8 x 8 digit. What it learns to maximise is
  * the bound of their equation 10: how well a digit is told from its hidden numbers, less how far those are from standard ones. */
-#include <cotan/cotan.h>
+#include "example.h"
 
 enum { PIXELS = 64, HIDDEN = 2, BATCH = 64 };
 
@@ -36,39 +36,36 @@ static ct_tensor *forward(ct_module *m, ct_tensor *x)
 
 static const ct_layer vae_layer = {"vae", sizeof(vae), build, forward};
 
-static double learn_epoch(ct_module *model, ct_optimizer *adam, ct_batches *batches, int64_t epoch)
+static double learn_epoch(ct_module *model, ct_optimizer *adam, ct_batches *batches)
 {
     double sum = 0;
-    ct_batches_start(batches, epoch);
-    for (bool more = true; more;) {
-        ct_tensor *x, *labels;
-        ct_scope_open();
-        if ((more = ct_batches_next(batches, &x, &labels))) {
-            ct_optimizer_zero_grad(adam);
-            ct_tensor *loss = ct_forward(model, x);
-            ct_backward(loss);
-            ct_optimizer_step(adam);
-            sum += ct_item(loss);
-        }
-        ct_scope_close();
+    CT_EACH_BATCH (batches, x, labels) {
+        ct_optimizer_zero_grad(adam);
+        ct_tensor *loss = ct_forward(model, x);
+        ct_backward(loss);
+        ct_optimizer_step(adam);
+        sum += ct_item(loss);
     }
     return sum / (double)ct_batches_count(batches);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    ct_seed(1);
+    example e = {.epochs = 30, .quick_epochs = 2, .seed = 1};
+    if (!example_begin(&e, argc, argv))
+        return e.status;
     ct_module *root = ct_module_new(CT_FLOAT32), *model = ct_layer_new(root, "vae", &vae_layer, NULL);
     ct_optimizer *adam = ct_optimizer_new(root, &ct_rule_adam, .lr = 3e-3);
     ct_dataset *digits = ct_load_digits(.shape = {64});
-    ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = 1);
+    ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = (uint64_t)e.seed);
     double bound = 0;
-    for (int64_t epoch = 0; epoch < 30 && ct_error_code() == CT_OK; epoch++)
-        bound = learn_epoch(model, adam, batches, epoch);
-    printf("negative bound of a digit: %.2f nats\n", bound);
+    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++) {
+        bound = learn_epoch(model, adam, batches);
+        example_progress(&e, epoch, "negative bound", bound);
+    }
     ct_batches_free(batches);
     ct_dataset_free(digits);
     ct_optimizer_free(adam);
     ct_module_free(root);
-    return ct_error_code() == CT_OK ? 0 : (fprintf(stderr, "%s\n", ct_error_message()), 1);
+    return example_end(&e, "negative bound of a digit: %.2f nats", bound);
 }

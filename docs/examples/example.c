@@ -1,0 +1,256 @@
+/* What the programs of this folder have in common; see example.h. */
+#include "example.h"
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST = 24 };
+
+/* ---- the options: the common ones, then the program's own ---- */
+
+static int all_options(example *e, example_option *rows)
+{
+    const example_option common[] = {
+        {.name = "epochs", .what = "passes over the data", .whole = &e->epochs, .low = 1, .high = 1000000},
+        {.name = "seed", .what = "of all that is random", .whole = &e->seed, .low = 0, .high = INT64_MAX},
+        {.name = "threads",
+         .what = "threads to use (all cores); results do not depend on it",
+         .whole = &e->threads,
+         .low = 1,
+         .high = 256},
+        {.name = "data", .what = "where the data set is, if it is elsewhere", .text = &e->data},
+        {.name = "out", .what = "where to write", .text = &e->out},
+        {.name = "quick", .what = "a short run that shows that all works", .flag = &e->quick},
+    };
+    int n = sizeof common / sizeof *common;
+    memcpy(rows, common, sizeof common);
+    for (const example_option *own = e->own; own && own->name && n < MOST; own++)
+        rows[n++] = *own;
+    return n;
+}
+
+static void show_default(FILE *out, const example_option *o)
+{
+    if (o->whole && *o->whole >= o->low)
+        fprintf(out, " (%lld)", (long long)*o->whole);
+    if (o->positive)
+        fprintf(out, " (%g)", *o->positive);
+    if (o->text && *o->text)
+        fprintf(out, " (%s)", *o->text);
+}
+
+static int show_usage(const example *e, const example_option *rows, int n, FILE *out)
+{
+    fprintf(out, "usage: %s [options]\n", e->name);
+    for (int i = 0; i < n; i++) {
+        const example_option *o = &rows[i];
+        const char *value = o->whole ? "N" : o->positive ? "X" : o->text ? "TEXT" : "";
+        int used = fprintf(out, "  --%s %s", o->name, value);
+        fprintf(out, "%*s%s", used < 18 ? 18 - used : 1, "", o->what);
+        show_default(out, o);
+        fputc('\n', out);
+    }
+    fprintf(out, "  --help          this text\n");
+    return out == stdout ? EXIT_SUCCESS : 2;
+}
+
+/* Whether all of text is a number as the option wants it. */
+static bool take(const example_option *o, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    if (o->whole)
+        *o->whole = strtoll(text, &end, 10);
+    else if (o->positive)
+        *o->positive = strtod(text, &end);
+    else if (o->text)
+        *o->text = text;
+    else
+        *o->flag = true;
+    if (!o->whole && !o->positive)
+        return true;
+    bool fits = o->whole ? *o->whole >= o->low && *o->whole <= o->high : *o->positive > 0 && isfinite(*o->positive);
+    return end != text && !*end && !errno && fits;
+}
+
+static int refuse(const example *e, const example_option *o, const char *text)
+{
+    fprintf(stderr, "%s: --%s %s: must be ", e->name, o->name, text);
+    if (o->whole)
+        fprintf(stderr, "a whole number from %lld to %lld\n", (long long)o->low, (long long)o->high);
+    else
+        fputs("a number above 0\n", stderr);
+    return 2;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int read_options(example *e, int argc, char **argv)
+{
+    enum { HELP = MOST };
+    example_option rows[MOST];
+    struct option options[MOST + 2] = {{0}};
+    int n = all_options(e, rows);
+    bool asked = false; /* for so many epochs */
+    for (int i = 0; i < n; i++)
+        options[i] = (struct option){rows[i].name, rows[i].flag ? no_argument : required_argument, NULL, i};
+    options[n] = (struct option){"help", no_argument, NULL, HELP};
+    for (int i; (i = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (i == HELP || i == '?')
+            return show_usage(e, rows, n, i == HELP ? stdout : stderr);
+        if (!take(&rows[i], optarg))
+            return refuse(e, &rows[i], optarg);
+        asked = asked || rows[i].whole == &e->epochs;
+    }
+    if (optind < argc)
+        return fprintf(stderr, "%s: unexpected argument %s\n", e->name, argv[optind]), 2;
+    e->epochs = e->quick && !asked ? e->quick_epochs : e->epochs;
+    return -1;
+}
+
+bool example_begin(example *e, int argc, char **argv)
+{
+    const char *slash = strrchr(argv[0], '/');
+    bool shipped = !e->data;
+    e->name = slash ? slash + 1 : argv[0];
+    e->out = e->out ? e->out : ".";
+    e->status = read_options(e, argc, argv);
+    if (e->status >= 0)
+        return false;
+    if ((mkdir(e->out, 0777) != 0 && errno != EEXIST) || access(e->out, W_OK | X_OK) != 0) {
+        fprintf(stderr, "%s: --out %s: %s\n", e->name, e->out, strerror(errno));
+        e->status = 2;
+        return false;
+    }
+    if (shipped && e->data)
+        setenv("COTAN_DATA", e->data, 1);
+    if (e->threads)
+        ct_set_num_threads((int)e->threads);
+    ct_seed((uint64_t)e->seed);
+    return true;
+}
+
+/* ---- what is written and said ---- */
+
+const char *example_path(example *e, const char *name)
+{
+    enum { SIZE = sizeof e->paths[0] };
+    int last = (int)(sizeof e->paths / SIZE) - 1;
+    e->n_paths += e->n_paths <= last;
+    snprintf(e->paths[e->n_paths - 1], SIZE, "%s/%s", e->out, name);
+    return e->paths[e->n_paths - 1];
+}
+
+/* With all digits, so that what differs in a bit differs here. */
+static void log_progress(example *e, int64_t epoch, const char *what, double value)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%.50s.csv", e->name);
+    if (epoch == 1) {
+        e->log = fopen(example_path(e, name), "w");
+        fprintf(e->log ? e->log : stderr, e->log ? "epoch,%s\n" : "%s cannot be written\n", e->log ? what : name);
+        e->status = e->log ? 0 : EXIT_FAILURE;
+    }
+    fprintf(e->log, "%lld,%.17g\n", (long long)epoch, value);
+}
+
+void example_progress(example *e, int64_t epoch, const char *what, double value)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    printf("%sepoch %lld/%lld  %s %.4f%s", terminal ? "\r" : "", (long long)epoch, (long long)e->epochs, what, value,
+           !terminal || epoch == e->epochs ? "\n" : "\033[K");
+    fflush(stdout);
+    log_progress(e, epoch, what, value);
+}
+
+int example_end(example *e, const char *format, ...)
+{
+    if (e->log && fclose(e->log) != 0)
+        return fprintf(stderr, "%s: %s.csv: %s\n", e->name, e->name, strerror(errno)), EXIT_FAILURE;
+    if (ct_error_code() != CT_OK)
+        return fprintf(stderr, "%s: %s\n", e->name, ct_error_message()), EXIT_FAILURE;
+    for (int i = 0; i < e->n_paths; i++)
+        printf("%s%s%s", i ? ", " : "written: ", e->paths[i], i == e->n_paths - 1 ? "\n" : "");
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    return putchar('\n') == EOF;
+}
+
+/* ---- data sets ---- */
+
+static const char *const fashion_files[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                                            "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
+
+/* e->data/name, in place. */
+static const char *data_path(const example *e, const char *name, char path[1024])
+{
+    snprintf(path, 1024, "%s/%s", e->data, name);
+    return path;
+}
+
+bool example_has_fashion(const example *e)
+{
+    char path[1024];
+    for (int i = 0; i < 4; i++)
+        if (access(data_path(e, fashion_files[i], path), R_OK) != 0) {
+            printf("Fashion-MNIST is not in %s (%s: %s).\n"
+                   "Debian's package dataset-fashion-mnist has it; going on with the 8x8 digits instead.\n",
+                   e->data, fashion_files[i], strerror(errno));
+            return false;
+        }
+    return true;
+}
+
+/* The first n indices; the caller's. NULL: no memory. */
+static int64_t *first(int64_t n)
+{
+    int64_t *indices = malloc((size_t)(n > 0 ? n : 1) * sizeof *indices);
+    for (int64_t i = 0; indices && i < n; i++)
+        indices[i] = i;
+    return indices;
+}
+
+/* A tenth of a set, which takes its place. */
+static ct_dataset *tenth(ct_dataset *set)
+{
+    int64_t n = ct_dataset_count(set) / 10, *indices = first(n);
+    ct_dataset *few = indices ? ct_dataset_subset(set, indices, n) : NULL;
+    free(indices);
+    ct_dataset_free(set);
+    return few;
+}
+
+void example_fashion(const example *e, ct_dataset *part[2])
+{
+    const double mean = 0.2860 * 255, deviation = 0.3530 * 255; /* of the training images */
+    char images[1024], labels[1024];
+    for (int i = 0; i < 2; i++) {
+        part[i] = ct_dataset_from_idx(data_path(e, fashion_files[2 * i], images),
+                                      data_path(e, fashion_files[2 * i + 1], labels), .scale = 1 / deviation,
+                                      .offset = -mean / deviation);
+        part[i] = e->quick && part[i] ? tenth(part[i]) : part[i];
+    }
+}
+
+void example_digits(const example *e, ct_dataset *part[2])
+{
+    ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1);
+    part[0] = part[1] = NULL;
+    ct_random_split(all, CT_VALUES(0.8, 0.2), part, .stratify = true, .seed = (uint64_t)e->seed);
+    ct_dataset_free(all);
+}
+
+void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
+{
+    int64_t n = ct_dataset_count(set), *indices = first(n);
+    *x = *y = NULL;
+    if (indices)
+        ct_dataset_batch(set, indices, n, x, y);
+    free(indices);
+}

@@ -1,0 +1,75 @@
+/* What the programs here have in common, so that each holds its own matter only: the options, a line that tells how far it is, where
+ * its files go, the data sets that several use, and the end.
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         example e = {.epochs = 20, .quick_epochs = 2, .seed = 1};
+ *         if (!example_begin(&e, argc, argv))
+ *             return e.status;
+ *         ...
+ *         return example_end(&e, "test accuracy: %.4f", accuracy);
+ *     }
+ */
+#ifndef EXAMPLE_H
+#define EXAMPLE_H
+
+#include <cotan/cotan.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An option of a program's own: one of the pointers tells where its value goes and what it may be. Its default is what is there. */
+typedef struct example_option {
+    const char *name, *what;
+    int64_t *whole, low, high; /* low..high */
+    double *positive;
+    const char **text;
+    bool *flag;
+} example_option;
+
+/* Before example_begin() a program's defaults, then what the options say. */
+typedef struct example {
+    int64_t epochs, quick_epochs; /* --epochs; --quick: what takes a moment */
+    int64_t seed, threads;        /* threads 0: as many as there are cores */
+    bool quick;
+    const char *data, *out;    /* folders; out: NULL is "." */
+    const example_option *own; /* up to the first without a name; may be NULL */
+    int status;                /* the exit status if example_begin() says to end */
+    const char *name;          /* of the program */
+    char paths[16][1024];      /* of what it writes */
+    int n_paths;
+    FILE *log;
+} example;
+
+#define EXAMPLE_FASHION "/usr/share/datasets/fashion-mnist" /* where Debian's package puts it */
+
+/* Reads the options, seeds the generator, sets the threads, makes the folder of --out. False: the program ends with e->status. With no
+ * .data of its own the program uses sets that come with cotan, and --data is where they are looked for. */
+bool example_begin(example *e, int argc, char **argv);
+
+/* The path of a file that the program will write, one of 16 at most; example_end() tells it. Lasts as long as e. */
+const char *example_path(example *e, const char *name);
+
+/* "epoch 3/40  loss 0.1234": a line that moves on a terminal, and a row of NAME.csv. For loops of one's own; ct_fit() shows its own. */
+void example_progress(example *e, int64_t epoch, const char *what, double value);
+
+/* Says which files there are and, as the last line, the figure, as printf() would; the exit status. If an error is pending, says
+ * that instead. */
+int example_end(example *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether Fashion-MNIST's four files are in --data; if not, says which package has it and that the program goes on with the digits. */
+bool example_has_fashion(const example *e);
+/* Fashion-MNIST's images [1, 28, 28], with mean 0 and deviation 1 over the training set. part[0]: training, part[1]: test; of
+ * --quick a tenth of each; NULL with an error. */
+void example_fashion(const example *e, ct_dataset *part[2]);
+/* The digits [1, 8, 8], from -1 to 1; a fifth, drawn by the seed with each class in its share, is part[1]. */
+void example_digits(const example *e, ct_dataset *part[2]);
+
+/* All of a data set as one batch, owned by the innermost scope. */
+void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
