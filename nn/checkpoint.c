@@ -10,16 +10,24 @@
 /* ---- what is in it ---- */
 
 /* Settings that must be the same for the training to go on. */
-enum { SETTINGS = 7 };
+enum { SETTINGS = 8 };
 static const char *const setting_names[SETTINGS] = {"seed",           "batch_size", "samples", "accumulate",
-                                                    "early stopping", "validation", "weights"};
+                                                    "early stopping", "validation", "weights", "transforms"};
+
+static int64_t transforms_of(const ct_fit_options *o)
+{
+    int64_t n = 0;
+    while (n < CT_TRANSFORMS && o->transforms[n])
+        n++;
+    return n;
+}
 
 static void settings_of(const ct__fit *f, int64_t *settings)
 {
     const ct_fit_options *o = &f->options;
-    const int64_t all[SETTINGS] = {(int64_t)o->seed,  o->batch_size,          ct_batches_samples(f->batches),
-                                   o->accumulate,     f->best.copies != NULL, o->validation != NULL,
-                                   o->weights != NULL};
+    const int64_t all[SETTINGS] = {(int64_t)o->seed,   o->batch_size,          ct_batches_samples(f->batches),
+                                   o->accumulate,      f->best.copies != NULL, o->validation != NULL,
+                                   o->weights != NULL, transforms_of(o)};
     memcpy(settings, all, sizeof all);
 }
 

@@ -172,18 +172,9 @@ static ct_status end_epoch(ct__fit *f)
 /* Goes to where the training stands in this epoch: past the batches that are done. */
 static ct_status begin_epoch(ct__fit *f)
 {
-    ct_random_state random = ct_random_get();
     ct_status status = ct_batches_start(f->batches, f->progress.epoch - 1);
-    for (int64_t i = 0; i < f->progress.epoch_step && status == CT_OK; i++) {
-        ct_tensor *x, *y;
-        status = ct_scope_open();
-        if (status == CT_OK) {
-            ct_batches_next(f->batches, &x, &y);
-            status = ct__nn_scope_close();
-        }
-    }
-    if (f->progress.epoch_step > 0)
-        ct_random_set(random);
+    if (status == CT_OK)
+        ct__batches_skip(f->batches, f->progress.epoch_step);
     ct__display_epoch_begins(f);
     return status;
 }
@@ -306,6 +297,7 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
     f.measures = ct__measures_of(o->loss, o->metrics);
     CT_OPTIONS(ct_batches_options, order, .size = o->batch_size, .shuffle = !o->weights, .seed = o->seed,
                .drop_last = o->drop_last, .weights = o->weights);
+    memcpy(order.transforms, o->transforms, sizeof order.transforms);
     f.batches = ct_batches_new(dataset, &order);
     if (in_evaluation)
         ct_module_train(module, true);

@@ -72,5 +72,7 @@ void ct__add_bias(ct_module *module, const char *name, const ct_initializer *ini
 
 /* Goes to the beginning of the next epoch, unless they stand at the beginning of one. */
 ct_status ct__batches_begin_next(ct_batches *batches);
+/* Goes past n of this epoch's batches, or all that are left. */
+void ct__batches_skip(ct_batches *batches, int64_t n);
 
 #endif

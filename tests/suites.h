@@ -33,6 +33,7 @@
     SUITE(file) \
     SUITE(csv) \
     SUITE(data) \
+    SUITE(transforms) \
     SUITE(programs) \
     SUITE(npy) \
     SUITE(elementwise) \

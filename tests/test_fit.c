@@ -461,7 +461,7 @@ static ct_status fit_with_checkpoint(net *n, const ct_dataset *d, ct_average *av
     return ct_fit(noisy_forward, n, n->optimizer, d, .epochs = epochs, .batch_size = batch, .seed = 9,
                   .schedule = CT_SCHEDULE_EXPONENTIAL(0.9), .checkpoint = scratch("run"), .checkpoint_steps = 3,
                   .average = average, .early_stopping = 20, .validation = d, .log = scratch("run.csv"),
-                  .progress = see_batch, .user = s, .output = NULL);
+                  .progress = see_batch, .user = s, .output = NULL, .transforms = {CT_GAUSSIAN_NOISE(0, 0.1)});
 }
 
 /* Stopped in the middle of an epoch; then into objects made anew, of other bits. */

@@ -45,9 +45,11 @@ class Interface:
     def __init__(self, top):
         self.constants, self.enums, self.structs, self.opaque = {}, {"": {}}, {}, []
         self.callbacks, self.functions, self.variables, self.defaults = {}, {}, {}, {}
-        for folder in HEADERS:
-            for header in sorted((top / folder).glob("*.h")):
-                self.read(header)
+        headers = [header for folder in HEADERS for header in sorted((top / folder).glob("*.h"))]
+        for header in headers:  # first, since a size may be a constant of a header that comes later
+            self.read_constants(bare(header.read_text()))
+        for header in headers:
+            self.read(header)
         for name, text in self.defaults.items():
             self.set_defaults(name, text)
 
@@ -64,8 +66,7 @@ class Interface:
         except (NameError, SyntaxError, TypeError):
             return None
 
-    def read(self, header):
-        text = bare(header.read_text())
+    def read_constants(self, text):
         for name, value in re.findall(r"^#define (CT_\w+) +(\S.*?) *$", text, re.M):
             if name.startswith("CT_DEFAULTS_"):
                 self.defaults[name[len("CT_DEFAULTS_"):]] = value
@@ -73,6 +74,9 @@ class Interface:
                 self.constants[name] = self.number(value)
         for name in re.findall(r"^#define CT_DEFAULTS_(\w+) *$", text, re.M):
             self.defaults[name] = ""
+
+    def read(self, header):
+        text = bare(header.read_text())
         text = re.sub(r"^ *#.*$", "", text, flags=re.M).replace('extern "C" {', "")
         for statement in split(text, ";"):
             self.statement(statement.lstrip("} \n"), "cotan/" + header.name)

@@ -1,6 +1,6 @@
 /* The batches of a data set, one epoch after another.
  *
- * Invariant: an epoch's order follows from the seed and the epoch's number alone. */
+ * Invariant: an epoch's order follows from the seed and the epoch's number alone; what is in a batch, from these and its own number. */
 #include "data_internal.h"
 #include <math.h>
 
@@ -11,9 +11,11 @@ struct ct_batches {
     bool shuffle, without_replacement;
     uint64_t seed;
     int64_t epoch;
-    int64_t next;    /* sample */
+    int64_t next;    /* batch */
     double *weights; /* NULL, or those of the samples, */
     int64_t *order;  /* [samples of the data set, or of an epoch if these are more] */
+    ct_transform transforms[CT_TRANSFORMS];
+    int n_transforms;
 };
 
 CT_OPTIONS_INIT(ct_batches_options)
@@ -57,6 +59,18 @@ static ct_status take_weights(ct_batches *b, const ct_tensor *weights)
     return CT_OK;
 }
 
+static ct_status take_transforms(ct_batches *b, const ct_transform *const *transforms)
+{
+    while (b->n_transforms < CT_TRANSFORMS && transforms[b->n_transforms]) {
+        const ct_transform *t = transforms[b->n_transforms];
+        if (!t->name || !t->apply)
+            return ct_error_set(CT_ERROR_NULL, "batches: transform %d has no %s", b->n_transforms,
+                                t->name ? "apply" : "name");
+        b->transforms[b->n_transforms++] = *t;
+    }
+    return CT_OK;
+}
+
 static ct_status begin(ct_batches *b, const ct_batches_options *o)
 {
     int64_t all = ct_dataset_count(b->dataset);
@@ -65,7 +79,7 @@ static ct_status begin(ct_batches *b, const ct_batches_options *o)
         b->samples -= b->samples % o->size;
     b->count = b->samples / o->size + (b->samples % o->size != 0);
     b->order = ct__nn_alloc("batches", all > b->samples ? all : b->samples, sizeof *b->order);
-    if (!b->order || ct_scope_open() != CT_OK)
+    if (!b->order || take_transforms(b, o->transforms) != CT_OK || ct_scope_open() != CT_OK)
         return ct_error_code();
     if (o->weights)
         take_weights(b, o->weights);
@@ -119,6 +133,14 @@ int64_t ct_batches_count(const ct_batches *batches)
 int64_t ct_batches_samples(const ct_batches *batches)
 {
     return batches && ct_object_check(batches, "batches", "batches_samples") == CT_OK ? batches->samples : 0;
+}
+
+/* Where the numbers of an epoch begin: those of its order at 0, those of its batches, counted from 1, so far apart that none meets
+ * another's. */
+static ct_random_state generator_of(const ct_batches *b, int64_t epoch, int64_t batch)
+{
+    return (ct_random_state){.seed = b->seed + UINT64_C(0x9E3779B97F4A7C15) * ((uint64_t)epoch + 1),
+                             .counter = (uint64_t)batch << 40};
 }
 
 /* ---- orders ---- */
@@ -183,7 +205,7 @@ static ct_status draw_order(ct_batches *b, int64_t epoch)
     if (ct_scope_open() != CT_OK)
         return ct_error_code();
     ct_random_state before = ct_random_get();
-    ct_seed(b->seed + UINT64_C(0x9E3779B97F4A7C15) * ((uint64_t)epoch + 1));
+    ct_random_set(generator_of(b, epoch, 0));
     ct_no_grad_begin();
     if (!b->weights)
         shuffle(b);
@@ -218,14 +240,62 @@ ct_status ct__batches_begin_next(ct_batches *batches)
     return batches->next == 0 ? CT_OK : ct_batches_start(batches, batches->epoch + 1);
 }
 
+void ct__batches_skip(ct_batches *batches, int64_t n)
+{
+    int64_t left = batches->count - batches->next;
+    batches->next += n < left ? n : left;
+}
+
+/* ---- one batch ---- */
+
+static ct_tensor *apply(const ct_transform *t, ct_tensor *x)
+{
+    char a[CT_NN_SHAPE_TEXT], b[CT_NN_SHAPE_TEXT];
+    ct_tensor *y = t->apply(x, t);
+    if (!y && ct_error_code() == CT_OK)
+        ct_error_set(CT_ERROR_NULL, "batches: %s made nothing of a batch", t->name);
+    if (y && (ct_rank(y) < 1 || ct_size(y, 0) != ct_size(x, 0)))
+        ct_error_set(CT_ERROR_SHAPE, "batches: %s made %s of %s: another number of samples", t->name,
+                     ct__nn_shape_text(y, b), ct__nn_shape_text(x, a));
+    return ct_error_code() == CT_OK ? y : NULL;
+}
+
+/* What the transforms make of x, in a scope of theirs; x itself without any. */
+static ct_tensor *transformed(const ct_batches *b, int64_t number, ct_tensor *x)
+{
+    if (b->n_transforms == 0 || ct_scope_open() != CT_OK)
+        return x;
+    ct_random_state before = ct_random_get();
+    ct_random_set(generator_of(b, b->epoch, number + 1));
+    ct_no_grad_begin();
+    ct_tensor *y = x;
+    for (int i = 0; y && i < b->n_transforms; i++)
+        y = apply(&b->transforms[i], y);
+    ct_no_grad_end();
+    ct_random_set(before);
+    if (y)
+        ct_scope_return(y);
+    return ct__nn_scope_close() == CT_OK ? y : NULL;
+}
+
+/* The batch of that number in the epoch. */
+static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **x, ct_tensor **y)
+{
+    int64_t first = number * b->size, left = b->samples - first;
+    if (ct_dataset_batch(b->dataset, b->order + first, left < b->size ? left : b->size, x, y) != CT_OK)
+        return ct_error_code();
+    *x = transformed(b, number, *x);
+    if (ct_error_code() != CT_OK)
+        *x = *y = NULL;
+    return ct_error_code();
+}
+
 bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y)
 {
     if (check_batches(batches, "batches_next") != CT_OK)
         return false;
-    int64_t left = batches->samples - batches->next;
-    int64_t n = left < batches->size ? left : batches->size;
-    if (n <= 0 || ct_dataset_batch(batches->dataset, batches->order + batches->next, n, x, y) != CT_OK)
+    if (batches->next == batches->count || make_batch(batches, batches->next, x, y) != CT_OK)
         return false;
-    batches->next += n;
+    batches->next++;
     return true;
 }

@@ -20,5 +20,6 @@
 #include <cotan/tensor.h>
 #include <cotan/trace.h>
 #include <cotan/train.h>
+#include <cotan/transforms.h>
 
 #endif

@@ -9,6 +9,7 @@
 #include <cotan/module.h>
 #include <cotan/object.h>
 #include <cotan/ops.h>
+#include <cotan/transforms.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -150,6 +151,9 @@ typedef struct CT_BY_NAME ct_batches_options {
     ct_tensor *weights;
     bool without_replacement; /* no sample twice in an epoch; as many must have a weight above 0 as are drawn */
     int64_t draws;            /* by weight, in an epoch; default CT_UNSET_INT: as many as there are samples */
+    /* Done to the samples x of each batch, one after the other, up to the first NULL (transforms.h). The records are copied. What they
+     * draw depends on seed, epoch and the batch's number alone; the thread's generator goes on where it was. */
+    const ct_transform *transforms[CT_TRANSFORMS];
 } ct_batches_options;
 #define CT_DEFAULTS_ct_batches_options .size = 64, .draws = CT_UNSET_INT,
 CT_API void ct_batches_options_init(ct_batches_options *options, size_t size);

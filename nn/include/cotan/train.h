@@ -139,6 +139,7 @@ typedef struct CT_BY_NAME ct_fit_options {
     const char *events;
     bool drop_last;     /* as in ct_batches_options */
     ct_tensor *weights; /* as in ct_batches_options; NULL, the default: each sample once an epoch */
+    const ct_transform *transforms[CT_TRANSFORMS]; /* as there; of the training, not of the validation */
 } ct_fit_options;
 #define CT_DEFAULTS_ct_fit_options                                                                         \
     .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \
