@@ -61,7 +61,12 @@ static ct_status noise_here(ct__worker *w, ct_tensor **gradient, ct_tensor **noi
             return ct_error_code();
     }
     ct_status status = ct__vjp(&quiet, w->x, quiet.wanted, w->cotangents, gradient);
-    return status == CT_OK ? ct__gradient_noise(&quiet, (ct__place){w->x, w->cotangents, gradient}, noise) : status;
+    const ct__place here = {w->x, w->cotangents, gradient};
+    if (status == CT_OK)
+        status = ct__gradient_noise(&quiet, here, noise);
+    if (status == CT_OK && quiet.order > 1)
+        status = ct__usual_noise(&quiet, here, noise);
+    return status;
 }
 
 /* How much the computed derivative along the line jumps from one number to the next. */

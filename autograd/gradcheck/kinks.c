@@ -9,7 +9,8 @@
 
 enum {
     NUDGES = 24,   /* points around x, */
-    MEASURED = 8,  /* at so many of which the gradient is measured */
+    MEASURED = 8,  /* at so many of which the gradient is measured, */
+    BESIDE = 1,    /* and so many may by chance lie beside the kink */
     FEW = 4,       /* pieces seen at NUDGES points: then there are no others */
     SAMPLES = 64,  /* points around x for the hull of two elements, */
     FEW_PAIRS = 8, /* and pieces seen there */
@@ -102,7 +103,7 @@ static bool as_measured(const ct__line *l, const ct_tensor *here, double analyti
     return !slope.converged || fabs(analytic - slope.value) <= ct__tolerance(&near, &slope);
 }
 
-/* The derivative at a point near x, as computed; false if measure, and it is not as measured. */
+/* The derivative at a point near x, as computed; false with measure, if it is not as measured. */
 static bool look_nearby(ct__line *l, ct_random_state *state, bool measure, double *analytic)
 {
     ct__worker *w = l->w;
@@ -147,8 +148,10 @@ bool ct__kink_around(ct__line *l, double analytic, ct__corner corner)
 {
     ct_random_state state = l->w->check->stream;
     double low = INFINITY, high = -INFINITY, values[NUDGES];
+    int otherwise = 0;
     for (int i = 0; i < NUDGES && l->w->status == CT_OK; i++) {
-        if (!look_nearby(l, &state, i < MEASURED, &values[i]))
+        otherwise += !look_nearby(l, &state, i < MEASURED, &values[i]);
+        if (otherwise > BESIDE)
             return false;
         low = fmin(low, values[i]);
         high = fmax(high, values[i]);

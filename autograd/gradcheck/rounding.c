@@ -7,7 +7,10 @@
 
 #define EXACT 1e-10 /* of its size: better than any mistake, worse than any sum */
 
-enum { SAFETY = 16 }; /* of the noise seen at a few points */
+enum {
+    SAFETY = 16, /* of the noise seen at a few points */
+    POINTS_NEARBY = 8
+};
 
 /* ---- comparing ---- */
 
@@ -110,6 +113,62 @@ ct_status ct__gradient_noise(ct__check *check, ct__place place, ct_tensor **nois
         ct_scope scope;
         ct__scope_push(&scope);
         status = noise_at(&quiet, place, moves[k], arrays, noise);
+        ct__scope_pop(&scope);
+    }
+    ct__free(arrays, bytes);
+    return status;
+}
+
+/* t with each element moved by up to half of its size, or of 1, and all of it shrunk. */
+static ct_tensor *moved_far(const ct_tensor *t, double shrink)
+{
+    ct_tensor *copy = ct__copy_as(t, (ct_dtype)t->dtype);
+    for (int64_t k = 0; copy && ct__is_float(copy) && k < copy->numel; k++) {
+        double *x = &ct__doubles(copy)[k], by = ldexp((double)(ct_random_u64() >> 11), -53) - 0.5;
+        *x = shrink * (*x + by * fmax(fmin(*x, 1), -1));
+    }
+    return copy;
+}
+
+/* Noise to the rounding of each element, or of the largest for all: of a second order every element is a sum over all of them. */
+static void raise_to_rounding(const ct_tensor *gradient, bool all, ct_tensor *noise)
+{
+    double largest = all ? ct__largest(gradient) : 0;
+    for (int64_t k = 0; k < gradient->numel; k++) {
+        double rounding = 64 * DBL_EPSILON * fmax(largest, fabs(ct__doubles(gradient)[k]));
+        if (isfinite(rounding))
+            ct__doubles(noise)[k] = fmax(ct__doubles(noise)[k], rounding);
+    }
+}
+
+/* arrays has room for two tensors an input. */
+static ct_status usual_at(ct__check *check, ct__place place, double shrink, ct_tensor **arrays, ct_tensor **noise)
+{
+    int n = check->n;
+    ct_tensor **grads = arrays + n;
+    ct_random_set(check->stream);
+    for (int i = 0; i < n; i++) {
+        arrays[i] = place.x[i] ? moved_far(place.x[i], shrink) : NULL;
+        if (place.x[i] && !arrays[i])
+            return ct_error_code();
+    }
+    check->stream = ct_random_get();
+    ct_status status = ct__vjp(check, arrays, check->wanted, place.cotangents, grads);
+    for (int i = 0; status == CT_OK && i < n; i++)
+        if (check->wanted[i])
+            raise_to_rounding(grads[i], check->order > 1, noise[i]);
+    return status;
+}
+
+ct_status ct__usual_noise(ct__check *check, ct__place place, ct_tensor **noise)
+{
+    size_t bytes = (size_t)check->n * 2 * sizeof(ct_tensor *);
+    ct_tensor **arrays = ct__alloc(bytes);
+    ct_status status = arrays ? CT_OK : ct__no_memory("gradcheck");
+    for (int i = 0; i < POINTS_NEARBY && status == CT_OK; i++) {
+        ct_scope scope;
+        ct__scope_push(&scope);
+        status = usual_at(check, place, check->order > 1 && i % 2 ? 0x1p-4 : 1, arrays, noise); /* flatter, too */
         ct__scope_pop(&scope);
     }
     ct__free(arrays, bytes);

@@ -26,6 +26,9 @@ typedef struct ct__place {
 /* By how much each element of the gradient jumps from one number to the next around a place: raises noise[] (float64, one for each
  * input that is wanted) to that. */
 ct_status ct__gradient_noise(ct__check *check, ct__place place, ct_tensor **noise);
+/* A gradient may be all that is left of numbers that are far larger, as in the tail of a softmax, and off by their rounding the same
+ * way at all points close by. Raises noise[] to the rounding of the gradients found within half of x. */
+ct_status ct__usual_noise(ct__check *check, ct__place place, ct_tensor **noise);
 /* Sees how exact the computed gradients are: by how much they are not linear in the cotangent, if that may be rounding. Returns the
  * first input whose gradient is not linear in *bad, or -1. */
 ct_status ct__check_linear(ct__check *check, int *bad);

@@ -194,10 +194,12 @@ static chain choose(const ladder *all, double rounding)
 }
 
 /* On a step of a staircase nothing changes; that is no derivative. */
-static bool on_a_stair(const ct__precision *p, const ct__slope *slope, double h)
+static bool on_a_stair(ct__phi phi, void *context, const ct__precision *p, const ct__slope *slope, double h)
 {
-    double noise = ct__noise_anywhere(p);
-    return slope->value == 0 && noise > 64 * p->unit * p->magnitude && ct__noise_near(p, h) < noise / 8;
+    if (slope->value != 0 || ct__noise_anywhere(p) <= 64 * p->unit * p->magnitude)
+        return false;
+    double here = phi(context, 0);
+    return phi(context, h) == here && phi(context, -h) == here;
 }
 
 static ct__slope climb(ct__phi phi, void *context, const ct__precision *p, double first)
@@ -207,7 +209,7 @@ static ct__slope climb(ct__phi phi, void *context, const ct__precision *p, doubl
     ladder all = {.n = 0};
     for (double h = smallest; h < largest && all.n < RUNGS; h *= rise) {
         ct__slope slope = tableau(phi, context, p, h, HALVINGS - 2);
-        if (!isfinite(slope.error) || on_a_stair(p, &slope, h))
+        if (!isfinite(slope.error) || on_a_stair(phi, context, p, &slope, h))
             continue;
         all.noise[all.n] = ct__noise_near(p, h);
         all.rungs[all.n++] = slope;
@@ -215,12 +217,20 @@ static ct__slope climb(ct__phi phi, void *context, const ct__precision *p, doubl
     return choose(&all, p->unit * p->magnitude).best;
 }
 
-/* Twice, over other steps each time, since a spread can be small by chance. Steps are no powers of two, so that no period of phi falls
- * in with them. */
+/* Three times, over other steps each time, since a spread can be small by chance. Steps are no powers of two, so that no period of phi
+ * falls in with them. */
 ct__slope ct__ridders_all(ct__phi phi, void *context, const ct__precision *p)
 {
-    ct__slope best = climb(phi, context, p, 0.83), other = climb(phi, context, p, 1.37);
-    best.error = fmax(fmax(best.error, other.error), fabs(best.value - other.value));
+    static const double first[] = {1.37, 1.07};
+    ct__slope best = climb(phi, context, p, 0.83);
+    double low = best.value, high = best.value;
+    for (int i = 0; i < 2; i++) {
+        ct__slope other = climb(phi, context, p, first[i]);
+        best.error = fmax(best.error, other.error);
+        low = fmin(low, other.value);
+        high = fmax(high, other.value);
+    }
+    best.error = fmax(best.error, high - low);
     best.converged = isfinite(best.error);
     return best;
 }
@@ -229,11 +239,13 @@ ct__slope ct__ridders_all(ct__phi phi, void *context, const ct__precision *p)
 
 /* From fourth differences, which of a smooth function are far below it (More, Wild, "Estimating computational noise", SIAM J. Sci.
  * Comput. 33 (2011) 1292), on one side of 0, since there may be a kink at 0. */
-static double noise_on_side(ct__phi phi, void *context, double spacing)
+static double noise_on_side(ct__phi phi, void *context, double spacing, double *changes)
 {
     double f[NOISE_POINTS], sum = 0;
     for (int i = 0; i < NOISE_POINTS; i++)
         f[i] = phi(context, (i + 1) * spacing);
+    for (int i = 0; i < NOISE_POINTS - 1; i++)
+        changes[i] = fabs(f[i + 1] - f[i]);
     for (int order = 1; order <= NOISE_ORDER; order++)
         for (int i = 0; i < NOISE_POINTS - order; i++)
             f[i] = f[i + 1] - f[i];
@@ -259,14 +271,75 @@ static void keep_noise(ct__precision *p)
     }
 }
 
+/* ---- stairs ---- */
+
+/* Changes of phi from each point to the next, at one spacing: those above 0, then those below. */
+typedef struct changes {
+    double by[2 * (NOISE_POINTS - 1)];
+} changes;
+
+/* Of those that are not 0; infinite where all are. */
+static double smallest_change(const changes *c)
+{
+    double smallest = INFINITY;
+    for (int i = 0; i < 2 * (NOISE_POINTS - 1); i++)
+        smallest = c->by[i] > 0 ? fmin(smallest, c->by[i]) : smallest;
+    return smallest;
+}
+
+/* On the same side of 0, since there may be a kink there. */
+static bool flat_and_not(const changes *flat, const changes *not_flat)
+{
+    bool found = false;
+    for (int side = 0; side < 2; side++) {
+        bool some = false, rest = false;
+        for (int i = side * (NOISE_POINTS - 1); i < (side + 1) * (NOISE_POINTS - 1); i++) {
+            some |= flat->by[i] == 0;
+            rest |= not_flat->by[i] > 0;
+        }
+        found |= some && rest;
+    }
+    return found;
+}
+
+/* All of them whole multiples of step, and not only one. */
+static bool in_steps(const changes *c, double step)
+{
+    int nonzero = 0;
+    for (int i = 0; i < 2 * (NOISE_POINTS - 1); i++) {
+        double times = c->by[i] / step;
+        nonzero += times > 0;
+        if (!(times < 1000) || fabs(times - rint(times)) > 1e-3)
+            return false;
+    }
+    return nonzero > 2;
+}
+
+/* Values that come in steps, such as a loss in float32, are not seen to be noisy where they hardly change; the height of a step tells.
+ * From the closest points up: where the first changes are, others are not, there or a level below; what is smooth would change at all
+ * points, by far more than its rounding. */
+static double stair(const changes *all, int levels, double rounding)
+{
+    for (int i = levels - 1; i > 0; i--) {
+        double step = smallest_change(&all[i]);
+        if (!isfinite(step))
+            continue;
+        bool flat = flat_and_not(&all[i], &all[i]) || (i + 1 < levels && flat_and_not(&all[i + 1], &all[i]));
+        return flat && step > 64 * rounding && in_steps(&all[i - 1], step) ? step : 0;
+    }
+    return 0;
+}
+
 void ct__measure_noise(ct__phi phi, void *context, ct__precision *p)
 {
     double largest = ldexp(0.83 * ct__large_unit(p->reach), -4), smallest = ldexp(ct__small_unit(p->reach), -DEEPEST),
            ratio = fmax(32, pow(largest / smallest, 1. / (CT__NOISE_LEVELS - 2)));
+    changes all[CT__NOISE_LEVELS];
     p->levels = 0;
     int levels = 0;
     for (double spacing = largest; spacing >= smallest && levels < CT__NOISE_LEVELS; spacing /= ratio) {
-        double noise = fmax(noise_on_side(phi, context, spacing), noise_on_side(phi, context, -spacing));
+        double *by = all[levels].by, noise = fmax(noise_on_side(phi, context, spacing, by),
+                                                  noise_on_side(phi, context, -spacing, by + NOISE_POINTS - 1));
         if (!isfinite(noise))
             continue;
         p->spacing[levels] = spacing;
@@ -274,4 +347,7 @@ void ct__measure_noise(ct__phi phi, void *context, ct__precision *p)
     }
     p->levels = levels;
     keep_noise(p);
+    double least = 0.3 * stair(all, levels, p->unit * p->magnitude); /* a step's standard deviation */
+    for (int i = 0; i < levels; i++)
+        p->noise[i] = fmax(p->noise[i], least);
 }
