@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS = 2 };
+enum { SEEDS = 8 };
 
 /* A function of x = in[0], y = in[1], z = in[2]. */
 #define FUNCTION(NAME, ...)                                                         \

@@ -1,0 +1,19 @@
+#!/bin/sh
+# The gradient checker against what it must catch and what it must leave alone, with more seeds than the tests have time for:
+#     sh tests/gradcheck_campaign.sh [SEEDS] [BUILD]      20 seeds and build/ if not given
+# Prints the lines of planted_bugs and hard_functions that are not as they should be, and their sums, whose figures docs/gradcheck.md
+# has. Exit status 0 only if both hold.
+seeds=${1:-20}
+build=${2:-build}
+status=0
+
+run() {
+    echo "$1, $seeds seeds"
+    output=$("$build/tests/$1" "$seeds") || status=1
+    echo "$output" | grep -v "$2"
+}
+
+half=$(((seeds + 1) / 2)) # of the other kinds of bugs
+run planted_bugs "caught $seeds/$seeds full, $seeds/$seeds fast\|caught $half/$half full, $half/$half fast"
+run hard_functions 'INCONCLUSIVE ()'
+exit $status
