@@ -151,6 +151,7 @@ def every_number_is_the_engines(b, folder):
                 assert words in got["words"], (name, words, got["words"])
         ids = {node["id"] for node in behind}
         steps = [s for s in trace["steps"] if s["to"] in ids and (s["action"] != "leaf" or s["old"])]
+        assert b.run("steps.map(s => s.summed)") == [sum(1 << axis for axis in s["summed"]) for s in steps], name
         seen = b.run("steps.map(s => ['incoming', 'local', 'contribution', 'old', 'now'].map(k => s[k] && s[k].v ? s[k].v.map(fullText) : null))")
         assert len(seen) == len(steps), name
         for got, step in zip(seen, steps):
@@ -453,6 +454,31 @@ def two_pages_in_one(b, folder):
     b.check_quiet(path)
 
 
+def on_paper(b, folder):
+    """Everything is open, nothing is cut off or lies on something else, on a page narrower than a screen; who made it stands below."""
+    b.open(folder / "lenet.html")
+    b.call("Emulation.setEmulatedMedia", media="print")
+    b.call("Emulation.setDeviceMetricsOverride", width=700, height=1000, deviceScaleFactor=1, mobile=False)
+    b.run("dispatchEvent(new Event('beforeprint'))")
+    parts = b.run("['#graph svg', '#told', 'footer'].map(s => { const r = document.querySelector(s).getBoundingClientRect(); return [r.top, r.bottom]; })")
+    assert all(above[1] <= below[0] + 1 for above, below in zip(parts, parts[1:])), parts
+    assert b.run("$('told').scrollHeight <= $('told').clientHeight + 1 && document.body.scrollWidth <= innerWidth"), parts
+    assert "cotan " in b.run("document.querySelector('footer').innerText") and "Keys" not in b.run("document.querySelector('footer').innerText")
+    b.run("dispatchEvent(new Event('afterprint'))")
+    b.call("Emulation.setEmulatedMedia", media="")
+    b.call("Emulation.clearDeviceMetricsOverride")
+
+
+def a_broadcast_is_told(b, folder):
+    """In the same words as the terminal's story has."""
+    path, words = folder / "broadcast.html", ["explain", "f = sum((X + b) * c)", "X=[[1,2],[3,4]]", "b=[1,-1]", "c=2"]
+    subprocess.run([sys.argv[2], *words, "--html", path], check=True)
+    told = subprocess.run([sys.argv[2], *words], check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}).stdout
+    b.open(path)
+    for words in "; summed over axis 0, along which b repeats", "; summed over axes 0 and 1, along which c repeats":
+        assert words in told and sum(words in step for step in b.run("steps.map(stepText)")) == 1, (words, told)
+
+
 def nothing_breaks_out(b, folder):
     b.open(folder / "nasty.html", "#t=99999&n=0")
     assert b.run("document.title") != "broken"
@@ -492,7 +518,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, two_pages_in_one, nothing_breaks_out, contrast]
+         a_training_step, two_pages_in_one, on_paper, a_broadcast_is_told, nothing_breaks_out, contrast]
 
 
 def main():

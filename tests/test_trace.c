@@ -126,6 +126,41 @@ END_TEST
 
 /* ---- what is in it ---- */
 
+static unsigned summed_of(const ct_trace_log *trace, const char *name)
+{
+    for (int64_t k = 0; k < ct_trace_steps(trace); k++) {
+        const ct_trace_step *step = ct_trace_step_at(trace, k);
+        if (step->from >= 0 && step->to == ct_trace_find(trace, name))
+            return step->summed;
+    }
+    ck_abort_msg("no step to %s", name);
+}
+
+START_TEST(axes_of_what_was_broadcast)
+{
+    static const struct {
+        const char *name;
+        int rank;
+        int64_t shape[2];
+        unsigned summed;
+    } leaves[] = {{"x", 2, {2, 3}, 0}, {"b", 1, {3}, 1}, {"c", 2, {2, 1}, 2}, {"d", 0, {0}, 3}, {"e", 2, {1, 3}, 1}};
+    enum { N = sizeof leaves / sizeof *leaves };
+    ok(ct_trace_begin());
+    ct_tensor *f = NULL;
+    for (int i = 0; i < N; i++) {
+        ct_tensor *t = ct_name(ct_ones(CT_FLOAT64, leaves[i].shape, leaves[i].rank), leaves[i].name);
+        ct_set_requires_grad(t, true);
+        f = f ? ct_mul(f, t) : t;
+    }
+    ok(ct_backward(ct_sum(f)));
+    ct_trace_log *trace = end_trace();
+    for (int i = 0; i < N; i++)
+        ck_assert_msg(summed_of(trace, leaves[i].name) == leaves[i].summed, "%s: %u", leaves[i].name,
+                      summed_of(trace, leaves[i].name));
+    ct_trace_free(trace);
+}
+END_TEST
+
 START_TEST(the_circuit_of_the_lectures)
 {
     ok(ct_trace_begin());
@@ -1295,6 +1330,7 @@ Suite *ct_suite_trace(void)
     TCase *tests = tcase_create("trace");
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, the_circuit_of_the_lectures);
+    tcase_add_test(tests, axes_of_what_was_broadcast);
     tcase_add_test(tests, attributes_by_name);
     tcase_add_test(tests, what_is_written_is_read);
     tcase_add_test(tests, every_record_names_its_attributes);

@@ -335,6 +335,19 @@ static const char *equation(story *s, const ct_trace_step *step)
                 scalar ? equals(s, false, incoming, local, contribution) : "=", contribution);
 }
 
+/* "; summed over axis 0, along which b repeats" */
+static const char *summed(story *s, const ct_trace_step *step)
+{
+    const char *list = "";
+    for (int axis = 0; axis < CT_MAX_RANK; axis++)
+        if (step->summed >> axis & 1)
+            list = text(s, *list ? "%s and %d" : "%s%d", list, axis);
+    bool several = step->summed & (step->summed - 1);
+    return *list ? text(s, "; summed over %s %s, along which %s repeats", several ? "axes" : "axis", list,
+                        s->labels[step->to])
+                 : "";
+}
+
 static const char *note(story *s, const ct_trace_step *step)
 {
     if (step->action == CT_STEP_SEED && !step->old)
@@ -342,13 +355,15 @@ static const char *note(story *s, const ct_trace_step *step)
     const char *label = s->labels[step->to], *old = term(s, step->old), *added = term(s, step->contribution);
     const char *now = term(s, step->now);
     if (step->old)
-        return text(s, "(%s: %s + %s %s %s)", label, old, added,
-                    step->now->numel == 1 ? equals(s, true, old, added, now) : "=", now);
+        return text(s, "(%s: %s + %s %s %s%s)", label, old, added,
+                    step->now->numel == 1 ? equals(s, true, old, added, now) : "=", now, summed(s, step));
     if (step->elementwise)
-        return text(s, "(%s: 0 + %s)", label, added);
+        return text(s, "(%s: 0 + %s%s)", label, added, summed(s, step));
     const char *formula = step->from < 0 || step->from == s->ruled ? NULL : s->trace->nodes[step->from].formula;
     s->ruled = step->from;
-    return formula ? text(s, "(rule: %s)", formula) : "";
+    if (!formula)
+        return step->summed ? text(s, "(%s)", summed(s, step) + strlen("; ")) : "";
+    return text(s, "(rule: %s%s)", formula, summed(s, step));
 }
 
 static void tell_step(story *s, const ct_trace_step *step)

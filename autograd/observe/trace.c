@@ -31,6 +31,7 @@ typedef struct ct_tracing {
     int64_t from;        /* its first result's id, */
     const ct_snapshot *incoming, *locals[CT_MAX_INPUTS];
     bool elementwise[CT_MAX_INPUTS];
+    unsigned summed[CT_MAX_INPUTS];
     const ct_snapshot *old; /* of the gradient that is on its way */
     ct_watch watch;
 } ct_tracing;
@@ -307,14 +308,36 @@ static ct_status begin_backward(ct_trace_log *trace, const ct_event *e)
     for (int i = 0; i < e->n_outputs && !g->incoming; i++)
         if (e->grad_outputs[i] && !(g->incoming = ct__snapshot(&trace->arena, e->grad_outputs[i])))
             return CT_ERROR_MEMORY;
-    for (int i = 0; i < e->n_inputs; i++)
+    for (int i = 0; i < e->n_inputs; i++) {
         g->locals[i] = NULL;
+        g->summed[i] = 0;
+    }
     return ct__local_derivatives(&trace->arena, e, g->locals, g->elementwise);
+}
+
+/* The axes of what a backward gave along which the input was broadcast: the engine sums over them. */
+static unsigned summed_axes(const ct_event *e, int input)
+{
+    const ct_tensor *given = e->grad_inputs[input];
+    const int64_t *shape;
+    int rank;
+    ct_dtype dtype;
+    unsigned axes = 0;
+    ct__node_input_info(e->node, input, &shape, &rank, &dtype);
+    for (int axis = 0; axis < given->rank; axis++) {
+        int own = axis - (given->rank - rank);
+        if (given->shape[axis] != 1 && (own < 0 || shape[own] == 1))
+            axes |= 1U << axis;
+    }
+    return axes;
 }
 
 /* Inputs that backward has left out count as zero. */
 static void end_backward(ct_trace_log *trace, const ct_event *e)
 {
+    for (int i = 0; e->status == CT_OK && i < e->n_inputs; i++)
+        if (e->wanted[i] && e->grad_inputs[i])
+            trace->tracing->summed[i] = summed_axes(e, i);
     for (int i = 0; e->status == CT_OK && i < e->n_inputs; i++) {
         const ct_edge *edge = &e->node->edges[i];
         const entry *found = NULL;
@@ -341,7 +364,8 @@ static ct_status gradient_came(ct_trace_log *trace, const ct_event *e)
                           .elementwise = here && g->locals[e->input] && g->elementwise[e->input],
                           .contribution = ct__snapshot(&trace->arena, e->gradient),
                           .old = g->old,
-                          .now = ct__snapshot(&trace->arena, e->sum)};
+                          .now = ct__snapshot(&trace->arena, e->sum),
+                          .summed = here ? g->summed[e->input] : 0};
     if (!step.contribution || !step.now || !add_step(trace, step))
         return CT_ERROR_MEMORY;
     if (!e->to_leaf || !e->to_leaf->grad)

@@ -135,6 +135,15 @@ static json_t *node_object(const ct_trace_node *node)
     return object;
 }
 
+static json_t *axes(unsigned set)
+{
+    json_t *array = json_array();
+    for (int axis = 0; array && axis < CT_MAX_RANK; axis++)
+        if (set >> axis & 1)
+            json_array_append_new(array, json_integer(axis));
+    return array;
+}
+
 static json_t *step_object(const ct_trace_step *step)
 {
     static const char *const actions[] = {"seed", "contribution", "leaf"};
@@ -150,6 +159,7 @@ static json_t *step_object(const ct_trace_step *step)
     set(&object, "contribution", snapshot(step->contribution));
     set(&object, "old", snapshot(step->old));
     set(&object, "now", snapshot(step->now));
+    set(&object, "summed", axes(step->summed));
     return object;
 }
 

@@ -212,6 +212,16 @@ static void read_node(reader *r, const json_t *object, int64_t id)
         refuse(r, "id");
 }
 
+static unsigned axes(const json_t *array)
+{
+    unsigned set = 0;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_int_t axis = json_integer_value(json_array_get(array, i));
+        set |= axis >= 0 && axis < CT_MAX_RANK ? 1U << axis : 0;
+    }
+    return set;
+}
+
 static void read_step(reader *r, const json_t *object, int64_t i)
 {
     static const char *const actions[] = {"seed", "contribution", "leaf"};
@@ -226,7 +236,8 @@ static void read_step(reader *r, const json_t *object, int64_t i)
                                          .elementwise = flag(object, "elementwise"),
                                          .contribution = needed(r, object, "contribution"),
                                          .old = tensor(r, object, "old"),
-                                         .now = tensor(r, object, "now")};
+                                         .now = tensor(r, object, "now"),
+                                         .summed = axes(json_object_get(object, "summed"))};
     ct_trace_step *step = &r->trace->steps[i];
     bool known = step->from < 0 || (step->from > step->to && step->incoming); /* a way back ends */
     if (step->to < 0 || !known || (step->elementwise && !step->local) || (step->action != CT_STEP_LEAF && !step->now))

@@ -24,6 +24,8 @@ ct_status ct__write_html(FILE *stream, void *picture)
             break;
         if (strncmp(mark, "{{title}}", 9) == 0)
             put_escaped(stream, title);
+        else if (strncmp(mark, "{{version}}", 11) == 0)
+            put_escaped(stream, ct_version());
         else if (strncmp(mark, "{{style}}", 9) == 0)
             fputs(ct__page_css, stream);
         else if (strncmp(mark, "{{script}}", 10) == 0)

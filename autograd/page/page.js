@@ -87,13 +87,14 @@ const isBend = tile => tile >= N + boxes.length;
 /* A step with what can be found out: the incoming gradient, and the sums before and after. */
 const came = new Map(); /* tile: what has come to it so far */
 const steps = data.steps.map(([action, from, input, to, contribution, x, y, now, incoming]) => {
-  const s = {action, from, input, to, contribution: value(contribution), old: came.get(to) || null, local: null, elementwise: false};
+  const s = {action, from, input, to, contribution: value(contribution), old: came.get(to) || null, local: null, elementwise: false, summed: 0};
   if (action === 2) {
     s.old = value(x);
     s.now = value(y);
   } else {
     s.local = value(x);
-    s.elementwise = y === 1;
+    s.elementwise = (y & 1) === 1;
+    s.summed = y >> 1;
     s.now = now === undefined ? s.contribution : value(now);
     s.incoming = incoming !== undefined ? value(incoming) : from >= 0 ? came.get(from) || null : null;
   }
@@ -174,13 +175,18 @@ function productText(s) {
   const single = sizeOf(s.incoming) === 1 && sizeOf(s.local) === 1;
   return `${a} \u00d7 ${b} ${single ? equals(a, b, c, (x, y) => x * y) : '='} ${c}`;
 }
+/* The same as the terminal's story says of a tensor that was broadcast. */
+function summedText(s) {
+  const axes = [...s.summed.toString(2)].reverse().flatMap((bit, axis) => bit === '1' ? [axis] : []);
+  return axes.length ? `; summed over ${axes.length > 1 ? 'axes' : 'axis'} ${axes.join(' and ')}, along which ${nodes[s.to].label} repeats` : '';
+}
 function stepText(s) {
   const to = nodes[s.to], who = s.from >= 0 ? nodes[s.from].op : s.action === 2 ? 'earlier runs' : 'begin';
   const head = s.action === 2 ? `${partial(to)}` : `${partial(to)} = ${s.old ? '\u2026 + ' : ''}${productText(s)}`;
-  if (!s.old) return `${who}: ${head}`;
+  if (!s.old) return `${who}: ${head}${summedText(s)}`;
   const a = briefly(s.old), b = briefly(s.contribution), c = briefly(s.now);
   const single = sizeOf(s.now) === 1;
-  return `${who}: ${head}   += from ${who}: ${a} \u2192 ${c}   (${a} + ${b} ${single ? equals(a, b, c, (x, y) => x + y) : '='} ${c})`;
+  return `${who}: ${head}   += from ${who}: ${a} \u2192 ${c}   (${a} + ${b} ${single ? equals(a, b, c, (x, y) => x + y) : '='} ${c})${summedText(s)}`;
 }
 /* The same as the terminal's story says of an update. */
 function updateText(u) {
@@ -617,7 +623,7 @@ function localHtml(n) {
 function showDetails() {
   const n = nodes[state.chosen];
   if (!n) {
-    $('details').innerHTML = '<h2>Details</h2><p class="state">Choose a node for its value, gradient, local derivatives, rule and source line.</p>';
+    $('details').innerHTML = '<h2 class="screen">Details</h2><p class="state screen">Choose a node for its value, gradient, local derivatives, rule and source line.</p>';
     return;
   }
   const kind = ['asks for a gradient', 'data: asks for no gradient', 'result of ' + esc(n.op)][n.kind];

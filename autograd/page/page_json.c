@@ -7,7 +7,7 @@
  *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1, id in the trace]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...], times, flow, node that it gives, is a region]
  *   lanes   [from, to, bends]
- *   steps   [action, from, input, to, contribution, local, elementwise, now, incoming]; now and incoming only where they cannot be found
+ *   steps   [action, from, input, to, contribution, local, elementwise and twice the axes summed over, now, incoming]; now and incoming only where they cannot be found
  *           out; of a leaf: [2, -1, -1, to, contribution, old, now]
  *   updates [to, change, after, used, norm of the gradient before it was clipped, or null, factor or null, by, file, line,
  *            arithmetic, element]
@@ -267,7 +267,7 @@ static void put_step(writer *w, const ct_trace_step *s)
     bool incoming = s->from >= 0 && !same(s->incoming, w->came[s->from]);
     bool now = s->action == CT_STEP_LEAF || incoming || !same(s->now, s->contribution);
     if (s->action != CT_STEP_LEAF)
-        fprintf(w->stream, ",%d", s->elementwise);
+        fprintf(w->stream, ",%u", s->elementwise | s->summed << 1);
     if (now) {
         fputc(',', w->stream);
         put_value(w->stream, s->now);

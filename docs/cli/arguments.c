@@ -77,6 +77,8 @@ bool read_arguments(const command *c, int argc, char **argv, arguments *given)
     if (given->n_words < c->min_words)
         return complain(c->name, "%s is missing; cotan %s --help says more", c->usage, c->name), false;
     if (given->n_words > c->max_words)
-        return complain(c->name, "'%s' is one word too many: %s", given->words[c->max_words], c->usage), false;
+        return complain(c->name, "'%s' is one word too many: cotan %s takes %s", given->words[c->max_words], c->name,
+                        *c->usage ? c->usage : "none"),
+               false;
     return true;
 }

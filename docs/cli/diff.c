@@ -3,10 +3,12 @@
  *
  * Invariant: nodes are compared in pairs that are made by the same operation and have the same shape, each at most once. */
 #include "cli.h"
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { TOLERANCE, COMPARE, HTML, JSON };
 static const option options[] = {
@@ -48,8 +50,10 @@ static json_t *read_trace(const arguments *given, const char *path)
     json_error_t error;
     json_t *trace = json_load_file(path, 0, &error);
     if (!trace) {
-        complain(given->command, error.line > 0 ? "%s: line %d: %s" : "%s cannot be read", path, error.line,
-                 error.text);
+        if (error.line > 0)
+            complain(given->command, "%s: line %d: %s", path, error.line, error.text);
+        else
+            complain(given->command, "%s cannot be read: %s", path, strerror(errno));
         return NULL;
     }
     const char *format = json_string_value(json_object_get(trace, "format"));
@@ -58,6 +62,14 @@ static json_t *read_trace(const arguments *given, const char *path)
     complain(given->command, "%s is no trace: ct_trace_write_json() writes one, and cotan explain --json", path);
     json_decref(trace);
     return NULL;
+}
+
+/* Whether --html is a page's name; false after complaining. */
+static bool read_html(const arguments *given)
+{
+    const char *path = given->values[HTML], *dot = path ? strrchr(path, '.') : NULL;
+    return !path || (dot && strcmp(dot, ".html") == 0) ||
+           (complain(given->command, "--html %s: the name must end in .html", path), false);
 }
 
 static bool read_tolerance(comparison *c)
@@ -357,13 +369,16 @@ static ct_trace_log *trace_of(const comparison *c, int which)
     return trace;
 }
 
-/* The page of one of the two as text, for free(); NULL after complaining. It is written to a file beside the one that is asked for. */
+/* The page of one of the two as text, for free(); NULL after complaining. It goes by way of a file, which is removed. */
 static char *page_of(const comparison *c, int which)
 {
-    char path[4096];
+    char path[] = "/tmp/cotan-XXXXXX.html";
     const char *who = c->given->command;
     size_t size;
-    snprintf(path, sizeof path, "%.4000s.%d.html", c->given->values[HTML], which);
+    int file = mkstemps(path, (int)strlen(".html"));
+    if (file < 0)
+        return complain(who, "%s: %s", path, strerror(errno)), NULL;
+    close(file);
     ct_trace_log *trace = trace_of(c, which);
     bool written = trace && ct_trace_write(trace, path, .title = c->given->words[which]) == CT_OK;
     if (ct_error_code() != CT_OK)
@@ -486,7 +501,7 @@ static int run(const arguments *given)
 {
     comparison c = {.given = given};
     int status = WRONG_USE;
-    bool read = read_tolerance(&c) && read_compare(&c);
+    bool read = read_html(given) && read_tolerance(&c) && read_compare(&c);
     for (int which = A; which <= B && read; which++) {
         c.traces[which] = read_trace(given, given->words[which]);
         c.nodes[which] = json_object_get(c.traces[which], "nodes");

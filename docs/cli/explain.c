@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TO, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT, STUDENT };
+enum { TO, REGION, AROUND, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT, STUDENT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
+    {"region", "NAME", "of a large graph, which is told and drawn folded, open this region: encoder.0"},
+    {"around", "NAME", "draw only what is near this name"},
     {"seed", "NUMBERS",
      "the gradient of the result, of its shape, if it is not one number: '[1, 0]' asks for the gradients of its "
      "first element"},
@@ -71,6 +73,8 @@ static bool begin(session *s)
         if (!expression_bind(&s->e, given->words[i]))
             return expression_complain(&s->e, "explain"), false;
     }
+    if (given->values[STUDENT] && !*given->values[STUDENT])
+        return complain("explain", "--student: the name is empty"), false;
     if (given->values[STUDENT])
         vary_numbers(s, given->values[STUDENT]);
     s->random = ct_random_get();
@@ -94,7 +98,7 @@ static bool begin(session *s)
 /* ---- what becomes of it ---- */
 
 /* The newest tensor of that name; -1 after complaining. */
-static int64_t find(const ct_trace_log *trace, const char *name)
+static int64_t find(const session *s, const ct_trace_log *trace, const char *name)
 {
     int64_t id = ct_trace_find(trace, name), n = 0;
     if (id >= 0)
@@ -105,30 +109,52 @@ static int64_t find(const ct_trace_log *trace, const char *name)
             names[n++] = ct_trace_node_at(trace, i)->name;
     }
     const char *like = nearest(name, (int)strlen(name), names, (int)n);
-    complain("explain", "there is no '%s' in the expression%s%s%s", name, like ? "; the nearest is '" : "",
-             like ? like : "", like ? "'" : "");
+    complain("explain", "there is no '%s' in the %s%s%s%s", name, s->root ? "expression" : "graph",
+             like ? "; the nearest is '" : "", like ? like : "", like ? "'" : "");
     return -1;
+}
+
+/* Whether there is the region that --region names, if it is given; false after complaining. */
+static bool has_region(const session *s, const ct_trace_log *trace)
+{
+    const char *wanted = s->given->values[REGION], *names[MAX_NAMES];
+    int n = 0;
+    size_t length = wanted ? strlen(wanted) : 0;
+    for (int64_t i = 0; wanted && i < ct_trace_nodes(trace); i++) {
+        const char *region = ct_trace_node_at(trace, i)->region;
+        if (strncmp(region, wanted, length) == 0 && (region[length] == '.' || !region[length]))
+            return true;
+        if (n < MAX_NAMES && *region && (n == 0 || strcmp(region, names[n - 1]) != 0))
+            names[n++] = region;
+    }
+    const char *like = wanted ? nearest(wanted, (int)length, names, n) : NULL;
+    if (wanted && n == 0)
+        complain("explain", "there is no region '%s': nothing in the graph is in one", wanted);
+    else if (wanted)
+        complain("explain", "there is no region '%s'; %s is '%s'", wanted, like ? "the nearest" : "the first",
+                 like ? like : names[0]);
+    return !wanted;
 }
 
 static int write_story(session *s, const ct_trace_log *trace)
 {
     char value[VALUE_SIZE];
-    if (s->given->values[TO] && find(trace, s->given->values[TO]) < 0)
+    if (!has_region(s, trace) || (s->given->values[TO] && find(s, trace, s->given->values[TO]) < 0))
         return WRONG_USE;
-    if (!ct_requires_grad(s->root)) {
+    if (s->root && !ct_requires_grad(s->root)) {
         printf("%s = %s\nNo gradients: give a name its value behind the expression, as x=1.\n", s->name,
                value_text(value, s->root));
         return FINE;
     }
-    if (ct_trace_explain(trace, stdout, .to = s->given->values[TO], .width = screen_width(),
-                         .unicode = text_is_utf8() ? CT_YES : CT_NO) != CT_OK)
+    if (ct_trace_explain(trace, stdout, .to = s->given->values[TO], .region = s->given->values[REGION],
+                         .width = screen_width(), .unicode = text_is_utf8() ? CT_YES : CT_NO) != CT_OK)
         return complain_of_error("explain");
     return FINE;
 }
 
 static int write_why(session *s, const ct_trace_log *trace)
 {
-    int64_t id = find(trace, s->given->values[WHY]);
+    int64_t id = find(s, trace, s->given->values[WHY]);
     if (id < 0)
         return WRONG_USE;
     write_wrapped(stdout, ct_trace_why(trace, id), 0, screen_width());
@@ -148,7 +174,10 @@ static int write_picture(session *s, const ct_trace_log *trace)
     const char *path = s->given->values[which], *dot = strrchr(path, '.');
     if (!dot || strcmp(dot + 1, options[which].name) != 0)
         return complain("explain", "--%s %s: the name must end in .%s", options[which].name, path, options[which].name);
-    if (ct_trace_write(trace, path, .title = s->title, .source = false, .step = s->step) != CT_OK)
+    if (!has_region(s, trace))
+        return WRONG_USE;
+    if (ct_trace_write(trace, path, .title = s->title, .source = !s->root, .step = s->step,
+                       .open = s->given->values[REGION], .around = s->given->values[AROUND]) != CT_OK)
         return complain_of_error("explain");
     return FINE;
 }
@@ -253,6 +282,48 @@ static int explain(session *s, const struct mode *mode)
     return status;
 }
 
+/* ---- a recorded graph in place of an expression ---- */
+
+static bool is_recorded(const arguments *given)
+{
+    const char *dot = strrchr(given->words[0], '.');
+    return dot && strcmp(dot, ".json") == 0;
+}
+
+/* Whether all that is asked for can be had of what is recorded; false after complaining. */
+static bool can_tell(const session *s)
+{
+    static const int runs[] = {SEED, OPS, CHECK, QUIZ, STUDENT, STEP};
+    const arguments *given = s->given;
+    if (given->n_words > 1)
+        return complain("explain", "'%s': the values of a recorded graph stay as they are", given->words[1]), false;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        if (given->values[runs[i]] && !(runs[i] == STEP && s->step > 0))
+            return complain("explain", "--%s needs an expression, and %s is a recorded graph", options[runs[i]].name,
+                            given->words[0]),
+                   false;
+    }
+    return true;
+}
+
+static int explain_recorded(session *s, const struct mode *mode)
+{
+    const char *path = s->given->words[0];
+    if (!can_tell(s))
+        return WRONG_USE;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return complain("explain", "%s cannot be read: %s", path, strerror(errno));
+    ct_trace_log *trace = ct_trace_read_json(file);
+    fclose(file);
+    int status = trace ? mode->write(s, trace) : complain("explain", "%s: %s", path, ct_error_message());
+    ct_error_clear();
+    ct_trace_free(trace);
+    return status;
+}
+
+/* ---- the whole ---- */
+
 /* --step 3: of a picture; false after complaining that there is none. */
 static bool read_step_number(session *s)
 {
@@ -276,7 +347,7 @@ static int run(const arguments *given)
     snprintf(s.title, sizeof s.title, "%.390s", given->words[0]);
     ct_scope_open();
     bool before = ct_use_definitions(true); /* what an operation consists of is to be seen */
-    int status = explain(&s, mode);
+    int status = is_recorded(given) ? explain_recorded(&s, mode) : explain(&s, mode);
     ct_use_definitions(before);
     expression_free(&s.e);
     ct_module_free(s.module);
@@ -286,7 +357,7 @@ static int run(const arguments *given)
 
 const command explain_command = {
     .name = "explain",
-    .usage = "'EXPRESSION' [NAME=VALUE]...",
+    .usage = "'EXPRESSION'|RUN.json [NAME=VALUE]...",
     .min_words = 1,
     .max_words = MAX_NAMES,
     .summary = "how the result of an expression and its gradients come about",
@@ -297,10 +368,12 @@ const command explain_command = {
              "every operation of cotan by its name: exp(x), sum(x, axis=0), softmax(x), layer_norm(x); cotan ops lists "
              "them. Several "
              "statements are separated by ; and all but the last are assignments: 'h = tanh(W @ x); sum(h)'. pi, inf "
-             "and nan are numbers.",
+             "and nan are numbers.\n"
+             "In its place may stand a run of a program, as ct_trace_write_json() has recorded it: RUN.json.",
     .options = options,
     .examples = "  cotan explain 'f = (a + b) * c' a=-2 b=5 c=-4\n"
                 "  cotan explain 'f = 1/(1+exp(-(w0*x0 + w1*x1 + w2)))' w0=2 x0=-1 w1=-3 x1=-2 w2=-3\n"
-                "  cotan explain 'loss = mean((W @ x - y)^2)' W='[[1,2],[3,4]]' x='[1,-1]' y='[0,1]' --check\n",
+                "  cotan explain 'loss = mean((W @ x - y)^2)' W='[[1,2],[3,4]]' x='[1,-1]' y='[0,1]' --check\n"
+                "  cotan explain run.json --region encoder.0\n",
     .run = run,
 };

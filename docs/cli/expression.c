@@ -44,6 +44,7 @@ static void name_by_text(parser *p, ct_tensor *t, int start, int end)
 ct_tensor *made(parser *p, int at, int start, ct_tensor *t)
 {
     if (!t) {
+        p->e->mistake.of_shapes = ct_error_code() == CT_ERROR_SHAPE && !p->e->mistake.message[0];
         wrong(p, at, "%s", ct_error_message());
         ct_error_clear();
         return NULL;
@@ -492,7 +493,10 @@ bool expression_bind(expression *e, const char *argument)
 {
     parser p = begin(e, argument);
     if (p.now.kind != NAME || !p.now.before_equals)
-        return wrong(&p, 0, "a name and its value are needed here, x=1"), false;
+        return wrong(&p, 0,
+                     "a name and its value are needed here, x=1 without blanks; an expression with blanks needs quotes "
+                     "around it"),
+               false;
     binding *b = new_name(&p);
     if (!b)
         return false;
@@ -562,6 +566,18 @@ static void write_excerpt(const char *text, int skip, int room)
 }
 
 /* The text may be long, and its characters wider than their bytes: shows what is around the mistake. */
+/* "  where W is [2, 2], x is [3]": what has been calculated until then. */
+static void write_shapes(const expression *e)
+{
+    char text[2048] = "where ", shape[SHAPE_SIZE];
+    size_t used = strlen(text);
+    for (int i = 0; i < e->n_names && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s is %s", i ? ", " : "", e->names[i].name,
+                                 shape_text(shape, e->names[i].value));
+    fputs("  ", stderr);
+    write_wrapped(stderr, text, 2, screen_width());
+}
+
 int expression_complain(const expression *e, const char *who)
 {
     const mistake *m = &e->mistake;
@@ -573,6 +589,8 @@ int expression_complain(const expression *e, const char *who)
         skip += length_of_character(m->text + skip);
     write_excerpt(m->text, skip, room);
     fprintf(stderr, "\n  %*s^\n", column, "");
+    if (m->of_shapes && e->n_names > 0)
+        write_shapes(e);
     return WRONG_USE;
 }
 

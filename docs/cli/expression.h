@@ -34,6 +34,7 @@ typedef struct mistake {
     char message[512]; /* "" if there is none */
     const char *text;  /* the line that it is in */
     int at;            /* byte */
+    bool of_shapes;    /* sizes do not go together: those of the names say more */
 } mistake;
 
 typedef struct expression {

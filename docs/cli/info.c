@@ -164,17 +164,31 @@ static const char *heading(const char *const *names, int64_t n, int64_t column, 
     return buffer;
 }
 
+/* What stands between the fields of the first line: a comma, or, where there is none, a semicolon or a tab. */
+static const char *separator_of(const char *path)
+{
+    int64_t n = 0;
+    ct_csv *csv = ct_csv_open(path);
+    const char *const *fields = ct_csv_next(csv, &n);
+    const char *line = fields && n == 1 ? fields[0] : "";
+    const char *separator = strchr(line, ';') ? ";" : strchr(line, '\t') ? "\t" : ",";
+    ct_csv_close(csv);
+    ct_error_clear();
+    return separator;
+}
+
 /* Each column by itself: with the names of the first line, if that is none of numbers. */
 static bool list_csv(const char *path, listing *l)
 {
     char numbered[64];
     int64_t n = 0;
     ct_csv *csv = NULL;
-    ct_tensor *t = ct_csv_load(path);
+    const char *separator = separator_of(path);
+    ct_tensor *t = ct_csv_load(path, .separator = separator);
     if (!t && ct_error_code() == CT_ERROR_FORMAT) {
         ct_error_clear();
-        t = ct_csv_load(path, .skip_lines = 1);
-        csv = t ? ct_csv_open(path) : NULL;
+        t = ct_csv_load(path, .separator = separator, .skip_lines = 1);
+        csv = t ? ct_csv_open(path, .separator = separator) : NULL;
     }
     const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
     bool added = t && ct_error_code() == CT_OK;
@@ -182,6 +196,21 @@ static bool list_csv(const char *path, listing *l)
         added = add(l, heading(names, n, i, numbered, sizeof numbered), ct_select(t, 1, i));
     ct_csv_close(csv);
     return added;
+}
+
+/* What has another name and begins like none: a file of tensors, if its header's brace is behind the length. */
+static bool list_other(const char *path, listing *l)
+{
+    char first[9] = "";
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    if (file)
+        fclose(file);
+    if (n < sizeof first || first[8] == '{')
+        return list_safetensors(path, l);
+    ct_error_set(CT_ERROR_FORMAT, "%s: this is no .safetensors, .npz, .npy, IDX or .csv%s", path,
+                 first[0] == '{' ? "; if it is a recorded graph, cotan explain tells it" : "");
+    return false;
 }
 
 static bool ends_with(const char *path, const char *suffix)
@@ -195,9 +224,16 @@ static const struct format {
     const char *suffix, *first; /* NULL: any */
     size_t length;              /* of first */
     bool (*list)(const char *path, listing *l);
-} formats[] = {{".csv", NULL, 0, list_csv},      {".csv.gz", NULL, 0, list_csv},   {".npy.gz", NULL, 0, list_npy},
-               {NULL, "\x93NUMPY", 6, list_npy}, {NULL, "PK", 2, list_npz},        {NULL, "\0\0", 2, list_idx},
-               {NULL, "\x1F\x8B", 2, list_idx},  {NULL, NULL, 0, list_safetensors}};
+} formats[] = {{".safetensors", NULL, 0, list_safetensors},
+               {".tsv", NULL, 0, list_csv},
+               {".csv", NULL, 0, list_csv},
+               {".csv.gz", NULL, 0, list_csv},
+               {".npy.gz", NULL, 0, list_npy},
+               {NULL, "\x93NUMPY", 6, list_npy},
+               {NULL, "PK", 2, list_npz},
+               {NULL, "\0\0", 2, list_idx},
+               {NULL, "\x1F\x8B", 2, list_idx},
+               {NULL, NULL, 0, list_other}};
 
 static bool list_file(const char *path, listing *l)
 {

@@ -154,12 +154,36 @@ static int completion(void)
 
 /* ---- which subcommand ---- */
 
+/* --help, wherever it stands; -h only alone, since it may be an expression. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    }
+    return argc == 2 && strcmp(argv[1], "-h") == 0;
+}
+
 static int run_command(const command *c, int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        return help_of(c);
     arguments given;
+    if (asks_for_help(argc, argv))
+        return help_of(c);
     return read_arguments(c, argc, argv, &given) ? c->run(&given) : WRONG_USE;
+}
+
+static const command *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i]->name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static int version(void)
+{
+    return printf("cotan %s\n", ct_version()) < 0;
 }
 
 static int unknown_command(const char *word)
@@ -178,27 +202,25 @@ static int run(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(void);
-    } whole[] = {{"--help", help}, {"help", help}, {"--man", manual}, {"--completion", completion}};
+    } whole[] = {{"--help", help},  {"-h", help},           {"help", help},
+                 {"--man", manual}, {"--version", version}, {"--completion", completion}};
     if (argc < 2)
         return complain(NULL, "a command is missing; cotan --help lists them");
+    if (argc == 3 && strcmp(argv[1], "help") == 0)
+        return find_command(argv[2]) ? help_of(find_command(argv[2])) : unknown_command(argv[2]);
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         if (strcmp(argv[1], whole[i].name) == 0)
             return argc == 2 ? whole[i].run() : complain(NULL, "%s stands alone", argv[1]);
     }
-    if (strcmp(argv[1], "--version") == 0)
-        return printf("cotan %s\n", ct_version()) < 0;
-    for (int i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i]->name) == 0)
-            return run_command(commands[i], argc - 1, argv + 1);
-    }
-    return unknown_command(argv[1]);
+    const command *c = find_command(argv[1]);
+    return c ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }
 
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     int status = run(argc, argv);
-    if (fflush(stdout) != 0 || ferror(stdout))
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status != WRONG_USE) /* which has said so already */
         return complain(NULL, "standard output cannot be written");
     return status;
 }

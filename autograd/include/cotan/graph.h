@@ -22,10 +22,8 @@ typedef struct CT_BY_NAME ct_graph_options {
     int distance;       /* at most so many wires away, from 0; default 2 */
     int width;          /* pixels after which a row goes on below, at least 200; default 1200 */
     bool source;        /* default true: a page has the text of the source lines, where their files can be read */
-    int64_t
-        step; /* .svg: as it is after so many steps of the backward, which is told below; .html: the page opens there;
-                   * default 0: at the end */
-    bool blanks; /* .svg: a line to be filled in stands where a gradient is */
+    int64_t step; /* .svg: as it is after so many of the backward, told below; .html: opens there; default 0: the end */
+    bool blanks;  /* .svg: a line to be filled in stands where a gradient is */
 } ct_graph_options;
 #define CT_DEFAULTS_ct_graph_options .constants = true, .distance = 2, .width = 1200, .source = true,
 CT_API void ct_graph_options_init(ct_graph_options *options, size_t size);

@@ -93,6 +93,7 @@ typedef struct ct_trace_step {
     const ct_snapshot *contribution;
     const ct_snapshot *old; /* NULL: nothing yet, counts as 0 */
     const ct_snapshot *now;
+    unsigned summed; /* 1 << axis of the result: to was broadcast along it, and its gradient is summed over it */
 } ct_trace_step;
 
 /* A leaf that was changed after a run had given it a gradient: a step of an optimiser, or of whoever wrote to it.
