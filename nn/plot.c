@@ -113,13 +113,30 @@ static void write_grid(FILE *f, const axis *x, const axis *y)
     fprintf(f, "<path class=\"axis\" d=\"M%d %d V%d H%d\"/>\n", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
 }
 
-static const char *const colours[] = {"#1f5fa8", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d00", "#555555"};
+/* Curves differ in their dashes as well, for those who do not tell the colours apart, and where one lies on another. */
+typedef struct stroke {
+    const char *colour, *dashes;
+} stroke;
+
+static const stroke strokes[] = {{"#1f5fa8", "none"},     {"#c8501e", "9 4"}, {"#2e8540", "2 3"},
+                                 {"#7b3fa0", "12 3 2 3"}, {"#8a6d00", "5 2"}, {"#555555", "1 5"}};
+
+/* The attributes of a line like the series' own. */
+static void write_stroke(FILE *f, const ct_series *s, const stroke *pen)
+{
+    fprintf(f, "stroke=\"%s\" ", pen->colour);
+    if (s->faint)
+        fputs("stroke-width=\"1\" stroke-opacity=\"0.6\"", f);
+    else
+        fprintf(f, "stroke-width=\"2\" stroke-dasharray=\"%s\"", pen->dashes);
+}
 
 /* A curve, broken where a point is not finite. */
-static void write_curve(FILE *f, const ct_series *s, const axis *x, const axis *y, const char *colour)
+static void write_curve(FILE *f, const ct_series *s, const axis *x, const axis *y, const stroke *pen)
 {
-    fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-linejoin=\"round\" %s d=\"", colour,
-            s->faint ? "stroke-width=\"0.8\" stroke-opacity=\"0.35\"" : "stroke-width=\"2\"");
+    fputs("<path fill=\"none\" stroke-linejoin=\"round\" ", f);
+    write_stroke(f, s, pen);
+    fputs(" d=\"", f);
     bool down = false;
     for (int64_t i = 0; i < s->n; i++) {
         bool finite = finite_point(s, i);
@@ -137,9 +154,9 @@ typedef struct plot {
     const axis *x, *y;
 } plot;
 
-/* ---- the legend: in the corner where it hides least of the curves ---- */
+/* ---- the legend: on the side where it hides least of the curves ---- */
 
-enum { LEGEND_WIDTH = 172, LEGEND_ROW = 18, SAMPLES = 8 };
+enum { LEGEND_WIDTH = 172, LEGEND_ROW = 18, SAMPLES = 8, LEGEND_PLACES = 6 };
 
 typedef struct box {
     double left, top, height;
@@ -170,15 +187,16 @@ static int64_t hidden(const plot *p, const ct_series *s, const box *b)
     return count;
 }
 
-/* Upper right, upper left, lower right, lower left: the first of those that hide least. */
+/* Upper right, upper left, lower right, lower left, middle right, middle left: the first of those that hide least. */
 static box place_legend(const plot *p)
 {
     box best = {0};
     int64_t least = INT64_MAX;
-    for (int corner = 0; corner < 4; corner++) {
+    for (int i = 0; i < LEGEND_PLACES; i++) {
         box b = {.height = LEGEND_ROW * (double)legend_rows(p) + 8};
-        b.left = corner % 2 ? LEFT + 8 : WIDTH - RIGHT - LEGEND_WIDTH;
-        b.top = corner < 2 ? TOP + 4 : HEIGHT - BOTTOM - b.height - 4;
+        double highest = TOP + 4, lowest = HEIGHT - BOTTOM - b.height - 4;
+        b.left = i % 2 ? LEFT + 8 : WIDTH - RIGHT - LEGEND_WIDTH;
+        b.top = i < 2 ? highest : i < 4 ? lowest : (highest + lowest) / 2;
         int64_t count = 0;
         for (int64_t k = 0; k < p->n; k++)
             count += hidden(p, &p->series[k], &b);
@@ -191,21 +209,22 @@ static box place_legend(const plot *p)
 }
 
 /* A stroke and the label. */
-static void write_legend_row(FILE *f, const ct_series *s, const box *b, int64_t row, const char *colour)
+static void write_legend_row(FILE *f, const ct_series *s, const box *b, int64_t row, const stroke *pen)
 {
     double y = b->top + 12 + LEGEND_ROW * (double)row;
-    fprintf(f, "<path stroke=\"%s\" stroke-width=\"2\" stroke-opacity=\"%s\" d=\"M%.1f %.1f h24\"/>\n", colour,
-            s->faint ? "0.35" : "1", b->left + 8, y);
+    fputs("<path ", f);
+    write_stroke(f, s, pen);
+    fprintf(f, " d=\"M%.1f %.1f h24\"/>\n", b->left + 8, y);
     write_text(f, b->left + 38, y + 4, "", s->label);
 }
 
-/* The first colour is that of the first curve and of the raw values behind it, and so on. */
-static const char *colour_of(const plot *p, int64_t series)
+/* The first pen is that of the first curve and of the raw values behind it, and so on. */
+static const stroke *pen_of(const plot *p, int64_t series)
 {
-    int64_t colour = 0;
+    int64_t pen = 0;
     for (int64_t k = 0; k < series; k++)
-        colour += !p->series[k].faint;
-    return colours[(size_t)colour % CT_LENGTH(colours)];
+        pen += !p->series[k].faint;
+    return &strokes[(size_t)pen % CT_LENGTH(strokes)];
 }
 
 static void write_legend(FILE *f, const plot *p)
@@ -216,7 +235,7 @@ static void write_legend(FILE *f, const plot *p)
             b.left, b.top, LEGEND_WIDTH, b.height);
     for (int64_t k = 0; k < p->n; k++)
         if (p->series[k].label)
-            write_legend_row(f, &p->series[k], &b, row++, colour_of(p, k));
+            write_legend_row(f, &p->series[k], &b, row++, pen_of(p, k));
 }
 
 static ct_status write_plot(FILE *f, void *context)
@@ -232,7 +251,7 @@ static ct_status write_plot(FILE *f, void *context)
             WIDTH, HEIGHT, WIDTH, HEIGHT);
     write_grid(f, p->x, p->y);
     for (int64_t k = 0; k < p->n; k++)
-        write_curve(f, &p->series[k], p->x, p->y, colour_of(p, k));
+        write_curve(f, &p->series[k], p->x, p->y, pen_of(p, k));
     if (legend_rows(p) > 0)
         write_legend(f, p);
     double middle_x = 0.5 * (LEFT + WIDTH - RIGHT), middle_y = 0.5 * (TOP + HEIGHT - BOTTOM);

@@ -1321,9 +1321,11 @@ END_TEST
 START_TEST(plots)
 {
     double x[] = {0, 1, 2, 3, 4}, y[] = {3, NAN, 1, 0.5, 0.25};
-    ct_series series[] = {{.label = "a < b", .x = x, .y = y, .n = 5}, {.x = x, .y = y, .n = 5, .faint = true}};
+    ct_series series[] = {{.label = "a < b", .x = x, .y = y, .n = 5},
+                          {.x = x, .y = y, .n = 5, .faint = true},
+                          {.label = "c", .x = x, .y = y, .n = 5}};
     char text[8192] = "";
-    ck_assert_int_eq(ct_plot_svg(temporary("p.svg"), series, 2, .title = "loss & more", .x_label = "epoch"), CT_OK);
+    ck_assert_int_eq(ct_plot_svg(temporary("p.svg"), series, 3, .title = "loss & more", .x_label = "epoch"), CT_OK);
     FILE *f = fopen(temporary("p.svg"), "r");
     ck_assert_ptr_nonnull(f);
     size_t size = fread(text, 1, sizeof text - 1, f);
@@ -1331,6 +1333,8 @@ START_TEST(plots)
     ck_assert(size < sizeof text - 1 && strncmp(text, "<svg ", 5) == 0 && strstr(text, "</svg>\n"));
     ck_assert(strstr(text, "a &lt; b") && strstr(text, "loss &amp; more") && strstr(text, ">epoch<") &&
               !strstr(text, "nan"));
+    ck_assert(strstr(text, "stroke-dasharray=\"none\"") &&
+              strstr(text, "stroke-dasharray=\"9 4\"")); /* not by colour alone */
     ck_assert(strstr(text, "M64.0 44.0M")); /* (0, 3) is the upper left corner, and the curve breaks after it */
     ck_assert(
         strstr(text, "L696.0 341.0\"")); /* (4, 0.25) on axes 0..4 and 0..3: 1/12 of 324 pixels above the lower right */

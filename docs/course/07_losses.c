@@ -25,6 +25,12 @@ static ct_tensor *cross_entropy(ct_tensor *x, ct_tensor *labels)
     return ct_cross_entropy(x, labels);
 }
 
+/* Somebody's network ends in a softmax, and the loss has one, too. */
+static ct_tensor *softmax_twice(ct_tensor *x, ct_tensor *labels)
+{
+    return ct_cross_entropy(ct_softmax(x, -1), labels);
+}
+
 static void gradient_of(const char *name, ct_loss loss, ct_tensor *logits, ct_tensor *label)
 {
     ct_tensor *x = ct_set_requires_grad(ct_clone(logits), true), *y = loss(x, label);
@@ -119,6 +125,7 @@ int main(void)
     printf("a linear model of the digits: log 10 = %.4f\n", log(10));
     classify("cross entropy", cross_entropy, 0.5, &d);
     classify("support vectors", svm, 0.05, &d);
+    classify("softmax twice", softmax_twice, 0.5, &d);
     draw();
     ct_scope_close();
     if (ct_error_code() != CT_OK)

@@ -23,8 +23,8 @@ static const struct {
                   {"rmsprop", &ct_rule_rmsprop, 0.1, 0},
                   {"adam", &ct_rule_adam, 0.3, 0}};
 
-/* Walks from (-4, 1.5); path[0] and path[1] get the places. Returns the height at the end. */
-static double walk(int i, double path[2][STEPS + 1])
+/* Walks from (-4, 1.5) on scale times the height; path[0] and path[1] get the places. Returns the height at the end. */
+static double walk(int i, double scale, double path[2][STEPS + 1])
 {
     ct_module *place = ct_module_new(CT_FLOAT64);
     ct_tensor *at = ct_module_parameter(place, "at", ct_from_values(CT_FLOAT64, CT_VALUES(-4, 1.5), CT_SHAPE(2)));
@@ -36,7 +36,7 @@ static double walk(int i, double path[2][STEPS + 1])
         ct_tensor *loss = height(at);
         end = ct_item(loss);
         path[0][step] = ct_get(at, CT_SHAPE(0)), path[1][step] = ct_get(at, CT_SHAPE(1));
-        ct_backward(loss);
+        ct_backward(ct_mul_scalar(loss, scale));
         ct_optimizer_step(rule);
         ct_scope_close();
     }
@@ -69,10 +69,15 @@ static void valley(void)
     static double paths[RULES][2][STEPS + 1];
     printf("height after %d steps, from 19.25\n", STEPS);
     for (int i = 0; i < RULES; i++) {
-        double end = walk(i, paths[i]);
+        double end = walk(i, 1, paths[i]);
         printf("%-15s %8.1e\n", rules[i].name, end);
     }
     draw_paths(paths);
+    printf("\nall gradients times 1000\n");
+    for (int i = 0; i < RULES; i += RULES - 1) {
+        double end = walk(i, 1000, paths[i]);
+        printf(end < 19.25 ? "%-15s %8.1e\n" : "%-15s higher than where it began\n", rules[i].name, end);
+    }
 }
 
 /* ---- noise: the gradient of one random sample in place of all, and a rate that falls ---- */

@@ -3,7 +3,7 @@
 #include <cotan/cotan.h>
 #include <math.h>
 
-enum { LENGTH = 80, HIDDEN = 16, BATCH = 32, STEPS = 400 };
+enum { LENGTH = 80, HIDDEN = 16, BATCH = 32, STEPS = 300 };
 
 /* ---- one number, three steps ---- */
 
@@ -41,8 +41,8 @@ static network network_new(int gates)
     for (int i = 0; i < 4; i++)
         net.weights[i] =
             ct_module_parameter(net.module, names[i], ct_rand(CT_FLOAT64, -limit, limit, sizes[i], i < 2 ? 2 : 1));
-    if (gates == 4) /* the forget gates' biases at 4: in the beginning, remember (Gers et al. 2000) */
-        ct_fill_(ct_slice(ct_detach(net.weights[2]), 0, HIDDEN, 2 * HIDDEN, 1), 4);
+    if (gates == 4) /* the forget gates' biases at 6: in the beginning, remember (Gers et al. 2000) */
+        ct_fill_(ct_slice(ct_detach(net.weights[2]), 0, HIDDEN, 2 * HIDDEN, 1), 6);
     net.out = ct_linear_new(net.module, "out", HIDDEN, 1);
     return net;
 }
@@ -75,25 +75,29 @@ static void sequences(ct_tensor **x, ct_tensor **y)
 
 static void learn(const char *name, int gates, double *before)
 {
-    ct_seed(1);
+    ct_seed(2);
     network net = network_new(gates);
     reach(&net, before);
-    ct_optimizer *adam = ct_optimizer_new(net.module, &ct_rule_adam, .lr = 0.005);
-    double loss[2] = {0, 0};
+    ct_optimizer *adam = ct_optimizer_new(net.module, &ct_rule_adam, .lr = 0.01);
+    double loss[2] = {0, 0}, right = 0;
     for (int step = 0; step < STEPS; step++) {
         ct_scope_open();
         ct_tensor *x, *y;
         sequences(&x, &y);
         ct_optimizer_zero_grad(adam);
-        ct_tensor *error = ct_binary_cross_entropy_with_logits(forward(&net, x), y);
+        ct_tensor *logits = forward(&net, x), *error = ct_binary_cross_entropy_with_logits(logits, y);
         ct_backward(error);
+        ct_clip_grad_norm_(net.module, 1);
         ct_optimizer_step(adam);
         if (step < 20 || step >= STEPS - 20)
             loss[step >= 20] += ct_item(error) / 20;
+        if (step >= STEPS - 20)
+            right += ct_accuracy(ct_stack(CT_TENSORS(ct_zeros_like(logits), logits), 1), ct_cast(y, CT_INT64)) / 20;
         ct_scope_close();
     }
-    printf("%-5s gradient to the first input %.0e, to the last %.0e; loss %.2f, in the end %s\n", name,
-           pow(10, before[0]), pow(10, before[LENGTH - 1]), loss[0], loss[1] < 0.75 * loss[0] ? "less" : "no less");
+    printf("%-5s gradient to the first input %.0e, to the last %.0e; loss %.2f, in the end %s; right %s\n", name,
+           pow(10, before[0]), pow(10, before[LENGTH - 1]), loss[0], loss[1] < 0.75 * loss[0] ? "less" : "no less",
+           right > 0.95 ? "above 0.95" : "about 0.5");
     ct_optimizer_free(adam);
     ct_module_free(net.module);
 }
