@@ -14,6 +14,7 @@ html_theme = "furo"
 html_title = "cotan"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+copyright = "2026, the cotan authors. Code: MIT. Text and pictures of the course: CC BY 4.0. What cotan writes belongs to its user."
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

@@ -1,5 +1,6 @@
 """Lays out the site's pages for Sphinx: README.md and docs/**/*.md as they are, but for links, the headers as pages of their own, and
-the sources that pages point to.
+the sources that pages point to. Fails, and says where, if a link of a page leads to nothing that was laid out, or no list of contents
+leads to a page. tests/test_site.py runs this alone, without Sphinx.
 
 usage: stage.py TOP FOLDER
 """
@@ -23,10 +24,18 @@ LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
 FENCE = re.compile(r"(^(`{3,})[^`\n]*\n.*?^\2`*[ ]*$|`[^`\n]*`)", re.M | re.S)
 
 
+def files(top):
+    """The names of the files under version control, or of all if there is none."""
+    done = subprocess.run(["git", "-C", top, "ls-files"], capture_output=True, text=True)
+    if done.returncode == 0:
+        return done.stdout.split()
+    return sorted(str(path.relative_to(top)) for path in top.rglob("*") if path.is_file() and not path.relative_to(top).parts[0].startswith((".", "build")))
+
+
 class Site:
     def __init__(self, top, folder):
         self.top, self.folder, self.sources, self.folders = top, folder, set(), set()
-        self.tracked = tracked = subprocess.run(["git", "-C", top, "ls-files"], capture_output=True, text=True, check=True).stdout.split()
+        self.tracked = tracked = files(top)
         self.pages = [name for name in tracked if name == "README.md" or re.match(r"docs/.*\.md$", name)]
         self.pictures = [name for name in tracked if re.match(r"docs/.*\.(svg|png)$", name)]
         self.examples = [name for name in tracked if re.match(r"docs/examples/.*\.c$", name)]
@@ -257,6 +266,28 @@ def write_index(site, headers_pages, chapters):
     site.write("index.md", site.text_of("README.md") + "\n" + "\n".join(tree(caption, pages) for caption, pages in contents.items()))
 
 
+def lost_links(site):
+    """"docs/guide.md: where.md" of each link whose page or picture is not laid out."""
+    for page in sorted(site.folder.rglob("*.md")):
+        parts = FENCE.split(page.read_text())
+        for _, link, _ in (found for i in range(0, len(parts), 3) for found in LINK.findall(parts[i])):
+            path = link.partition("#")[0]
+            if path and not re.match(r"[a-z]+:", link) and not (page.parent / path).is_file():
+                yield f"{page.relative_to(site.folder)}: {link} leads to no page"
+
+
+def lost_pages(site):
+    """Each page that no list of contents has, and each that a list has and that is not there."""
+    listed = {"index.md"}
+    for page in site.folder.rglob("*.md"):
+        for names in re.findall(r"^```\{toctree\}\n(?::[^\n]*\n)*\n(.*?)^```$", page.read_text(), re.M | re.S):
+            listed |= {os.path.normpath(page.parent.relative_to(site.folder) / f"{name}.md") for name in names.split()}
+    pages = {str(page.relative_to(site.folder)): page for page in site.folder.rglob("*.md")}
+    yield from (f"{name}: listed, and not there" for name in sorted(listed - set(pages)))
+    yield from (f"{name}: in no list of contents" for name in sorted(set(pages) - listed)
+                if not pages[name].read_text().startswith("---\norphan: true"))
+
+
 def main():
     site = Site(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]))
     shutil.rmtree(site.folder, ignore_errors=True)
@@ -275,6 +306,8 @@ def main():
     shutil.copy(site.top / "docs/site/conf.py", site.folder)
     (site.folder / "_static").mkdir()
     shutil.copy(site.top / "docs/site/site.css", site.folder / "_static")
+    lost = [*lost_links(site), *lost_pages(site)]
+    sys.exit("\n".join(lost) if lost else 0)
 
 
 def first_sentence(path):
