@@ -91,14 +91,14 @@ ct_tensor *ct_module_forward(void *module, ct_tensor *x)
 
 /* ---- sequences ---- */
 
-static ct_tensor *sequential(ct_module *module, ct_tensor *x)
+ct_tensor *ct__sequential(ct_module *module, ct_tensor *x)
 {
     for (int64_t i = 0; i < module->children; i++)
         x = ct_forward(module->child[i], x);
     return x;
 }
 
-const ct_layer ct__layer_sequential = {.name = "sequential", .forward = sequential};
+const ct_layer ct__layer_sequential = {.name = "sequential", .forward = ct__sequential};
 
 ct_module *ct_sequential_new(ct_module *module, const char *name)
 {
@@ -107,7 +107,7 @@ ct_module *ct_sequential_new(ct_module *module, const char *name)
 
 static ct_tensor *residual(ct_module *module, ct_tensor *x)
 {
-    return ct_add(x, sequential(module, x));
+    return ct_add(x, ct__sequential(module, x));
 }
 
 ct_module *ct_residual_new(ct_module *module, const char *name)

@@ -19,6 +19,7 @@ const ct_initializer ct_init_normal         = {.name = "normal",         .distri
 const ct_initializer ct_init_truncated_normal = {.name = "truncated_normal", .distribution = CT_TRUNCATED_NORMAL, .value = 1};
 const ct_initializer ct_init_orthogonal     = {.name = "orthogonal",     .distribution = CT_ORTHOGONAL, .value = 1};
 const ct_initializer ct_init_delta_orthogonal = {.name = "delta_orthogonal", .distribution = CT_DELTA_ORTHOGONAL, .value = 1};
+const ct_initializer ct_init_empty          = {.name = "empty",          .distribution = CT_UNDRAWN};
 /* clang-format on */
 
 /* ---- random elements ---- */
@@ -168,6 +169,8 @@ ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer, int64_
 {
     if (!t || !initializer)
         return ct_error_set(CT_ERROR_NULL, "initialize: the %s is NULL", t ? "initializer" : "tensor");
+    if (initializer->distribution == CT_UNDRAWN)
+        return CT_OK;
     if (initializer->distribution == CT_CONSTANT)
         return ct_fill_(t, initializer->value);
     bool delta = initializer->distribution == CT_DELTA_ORTHOGONAL;

@@ -70,6 +70,8 @@ ct_module *ct__module_root(const ct_module *module);
 ct__entry *ct__module_entry(const ct_module *module, const char *name);
 
 extern const ct_layer ct__layer_sequential; /* of what was made without a record */
+/* Calls what was made in module, in turn. */
+ct_tensor *ct__sequential(ct_module *module, ct_tensor *x);
 
 /* What a thread is doing. */
 typedef struct ct__nn_state {

@@ -142,4 +142,5 @@ def main():
     write(folder / "gpt2.safetensors", GPT2(), torch.randint(0, 11, (2, 6)), torch.bfloat16, "transformer.")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -61,6 +61,7 @@
     SUITE(metrics) \
     SUITE(layers) \
     SUITE(models) \
+    SUITE(vision) \
     SUITE(optimizer) \
     SUITE(schedule) \
     SUITE(fit) \

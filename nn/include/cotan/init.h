@@ -16,6 +16,7 @@ typedef enum ct_distribution {
     CT_TRUNCATED_NORMAL, /* as normal, but what is beyond 2 of its deviations is drawn again */
     CT_ORTHOGONAL,       /* value times a matrix with orthonormal rows, or columns if they are fewer */
     CT_DELTA_ORTHOGONAL, /* of a convolution: that at the middle of the kernel, 0 elsewhere */
+    CT_UNDRAWN,          /* nothing is written */
 } ct_distribution;
 
 /* Elements are the constant value, or random around 0 with variance value / (in * fan_in + out * fan_out); with variance value if
@@ -49,6 +50,9 @@ CT_API extern const ct_initializer ct_init_orthogonal;
 /* Xiao et al., "Dynamical isometry and a mean field theory of CNNs", 2018, section 3: keeps norms through a convolution. No more
  * channels in than out. */
 CT_API extern const ct_initializer ct_init_delta_orthogonal;
+/* Elements are what was in the memory: for a weight that a file brings, as PyTorch's skip_init; memory that nothing has written to is not
+ * taken from the system yet. */
+CT_API extern const ct_initializer ct_init_empty;
 /* One's own: a deviation, the same truncated, a bound, a constant. */
 #define CT_INIT_NORMAL(std) \
     (&(const ct_initializer){.name = "normal", .distribution = CT_NORMAL, .value = (double)(std) * (double)(std)})

@@ -1,4 +1,4 @@
-/* Models, optimisers, data and the training loop, with modules (module.h), layers (layers.h) and initialisers (init.h), written on
+/* Models, optimisers, data and the training loop, with modules (module.h), layers (layers.h), whole models (models.h) and initialisers (init.h), written on
  * the public interface alone. */
 #ifndef COTAN_NN_H
 #define COTAN_NN_H
@@ -9,6 +9,7 @@
 #include <cotan/gradcheck.h>
 #include <cotan/init.h>
 #include <cotan/layers.h>
+#include <cotan/models.h>
 #include <cotan/module.h>
 #include <cotan/object.h>
 #include <cotan/ops.h>
@@ -17,15 +18,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- models ---- */
-
-/* LeNet-5 (LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, section II.B) as
- * built today: relu, max pooling, all maps connected; Glorot uniform weights. 61,706 parameters. */
-typedef struct ct_lenet5 ct_lenet5;
-CT_API ct_lenet5 *ct_lenet5_new(ct_module *module);
-/* x [n, 1, 28, 28] to logits [n, 10]; model is a ct_lenet5. */
-CT_API ct_tensor *ct_lenet5_forward(void *model, ct_tensor *x);
 
 /* ---- plots ---- */
 
@@ -49,8 +41,6 @@ CT_API void ct_plot_options_init(ct_plot_options *options, size_t size);
 CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_lenet5_forward(...) ct_at(CT_HERE, ct_lenet5_forward(__VA_ARGS__))
-#define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
 #define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 

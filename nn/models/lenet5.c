@@ -1,4 +1,4 @@
-/* Models: layers in a struct, and the expression that they make.
+/* LeNet-5: layers in a struct, and the expression that they make.
  *
  * Invariant: a model's struct belongs to the module in which it was made. */
 #include "module_internal.h"
