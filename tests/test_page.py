@@ -454,6 +454,42 @@ def two_pages_in_one(b, folder):
     b.check_quiet(path)
 
 
+def measuring(b, folder):
+    """The check button measures every gradient; what differs first on the way back is marked, and the operation to blame is named."""
+    b.open(folder / "circuit.html")
+    b.click("#check")
+    assert b.run("$('now').textContent") == "Measured beside calculated: 14 of 14 gradients agree.", b.run("$('now').textContent")
+    assert b.run("state.lit.length") == 0
+    wrong = b.run("nodes.find(n => n.op === 'exp').inputs[0]")
+    b.run(f"for (const s of steps) if (s.to === {wrong}) s.now.v[0] *= 2")
+    b.press("c")
+    assert b.run("state.lit") == [wrong] and b.run("document.querySelectorAll('.lit').length") == 1
+    assert "13 of 14" in b.run("$('now').textContent") and "the backward of exp is to blame" in b.run("$('now').textContent"), b.run("$('now').textContent")
+    path = folder / "kink.html"
+    subprocess.run([sys.argv[2], "explain", "f = abs(x) * y", "x=0", "y=2", "--html", path], check=True)
+    b.open(path)
+    b.click("#check")
+    assert "∂f/∂x = 0 is the first that does not: a kink: the slope is -2 on one side and 2 on the other; 0 is a convention" in b.run("$('now').textContent"), b.run("$('now').textContent")
+    b.open(folder / "lenet.html")
+    b.click("#check")
+    assert b.run("$('now').textContent").startswith("Not measured here: "), b.run("$('now').textContent")
+
+
+def what_is_near(b, folder):
+    """What is more than two wires away from the chosen node is dimmed, and is back when that is over."""
+    b.open(folder / "circuit.html")
+    far = "[...document.querySelectorAll('g.far')].map(g => nodes[+g.dataset.tile].label)"
+    assert b.run("$('near').disabled")
+    b.run("choose(nodes.findIndex(n => n.op === 'exp'), false)")
+    b.click("#near")
+    seen = b.run("nodes.map(n => n.label)")
+    want = b.run("(() => { const e = nodes.find(n => n.op === 'exp'), all = [e]; for (let i = 0; i < 2; i++) for (const n of [...all])"
+                 " for (const k of n.inputs.concat(n.users)) if (k >= 0) all.push(nodes[k]); return all.map(n => n.label); })()")
+    assert sorted(b.run(far)) == sorted(set(seen) - set(want)) and b.run(far)
+    b.press("n")
+    assert b.run(far) == []
+
+
 def on_paper(b, folder):
     """Everything is open, nothing is cut off or lies on something else, on a page narrower than a screen; who made it stands below."""
     b.open(folder / "lenet.html")
@@ -518,7 +554,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, two_pages_in_one, on_paper, a_broadcast_is_told, nothing_breaks_out, contrast]
+         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, nothing_breaks_out, contrast]
 
 
 def main():

@@ -6,7 +6,7 @@
 
 const $ = id => document.getElementById(id);
 const data = JSON.parse($('data').textContent);
-const state = {t: 0, width: 0, fixed: 0, chosen: -1, open: [], zoom: 1, quiz: false, playing: 0, moved: false, lit: []};
+const state = {t: 0, width: 0, fixed: 0, chosen: -1, open: [], zoom: 1, quiz: false, playing: 0, moved: false, lit: [], near: false};
 
 /* ---- numbers ---- */
 
@@ -534,6 +534,7 @@ function update() {
     lines[key].g.classList.toggle('later', madeAt[key] > state.t);
     lines[key].g.classList.toggle('chosen', +key === state.chosen);
   }
+  dim();
   for (const tile of picture.querySelectorAll('.from, .to')) tile.classList.remove('from', 'to');
   for (const w of wires.values()) w.classList.remove('moves');
   const e = events[state.t - 1];
@@ -548,6 +549,23 @@ function update() {
   $('step').disabled = $('last').disabled = state.t === events.length;
   showDetails();
   writeHash();
+}
+/* Leaves what is at most two wires from the chosen node, if that is asked for, and dims all else. */
+function dim() {
+  const on = state.near && state.chosen >= 0, close = new Set([state.chosen]);
+  for (let wires = 0; on && wires < 2; wires++)
+    for (const id of [...close]) for (const k of nodes[id].inputs.concat(nodes[id].users)) if (k >= 0) close.add(k);
+  const tiles = new Set([...close].filter(id => id >= 0).map(visible));
+  for (const g of picture.querySelectorAll('[data-tile]')) {
+    const tile = +g.dataset.tile, open = tile >= N && boxes[tile - N].open;
+    g.classList.toggle('far', on && !open && !tiles.has(tile));
+  }
+  for (const [key, w] of wires) {
+    const [to, input] = key.split('.').map(Number), far = on && !(close.has(to) && close.has(nodes[to].inputs[input]));
+    for (const path of [w, w.nextSibling]) path.classList.toggle('far', far);
+  }
+  $('near').setAttribute('aria-pressed', on);
+  $('near').disabled = state.chosen < 0;
 }
 function point(e) {
   const to = visible(targetOf(e)), from = e.step && e.step.from >= 0 ? visible(e.step.from) : -1;
@@ -1058,12 +1076,14 @@ function whyFixed() {
   const values = forward(new Map()), again = replay(values);
   const wrong = nodes.find(n => !agree(n.value, values[n.id]));
   if (wrong) return `computed here ${wrong.label} differs from what the library has`;
+  sliders.computes = true;
   const bad = again.findIndex((s, k) => !agree(s.now, steps[k].now) || (s.local && complete(steps[k].local) && !agree(s.local, steps[k].local, nodes[s.to].value.dtype)));
   return bad < 0 ? null : `computed here the gradient of ${nodes[steps[bad].to].label} differs from what the library has`;
 }
 
 const sliders = {
   why: null,
+  computes: false, /* values are what the library has; perhaps not gradients */
   given: new Map(),
   movable: nodes.filter(n => n.kind !== RESULT && /^float/.test(n.value ? n.value.dtype : '') && n.value.shape.reduce((a, b) => a * b, 1) <= 9 && n.value.v),
 
@@ -1155,10 +1175,18 @@ function numberFrom(words) {
 
 /* ---- measured beside calculated ---- */
 
-/* d root / d node by central differences, each element: the node's value is moved, and what follows is computed again. */
+const nearly = (a, b, share) => Math.abs(a - b) <= share * Math.max(1, Math.abs(a), Math.abs(b));
+/* Why nothing can be measured; null if it can. */
+function whyNotMeasured() {
+  const root = nodes[data.root].value;
+  if (sliders.why && !sliders.computes) return sliders.why;
+  return sizeOf(root) === 1 && root.dtype === 'float64' ? null : 'the result is not one number of float64';
+}
+/* d root / d node, each element: by central differences, and the slopes on both sides, which at a kink stay apart however short the
+ * step. The node's value is moved, and what follows is computed again. null: it is too large, or of another type. */
 function measured(n) {
-  if (sliders.why || sizeOf(nodes[data.root].value) !== 1 || n.value.v.length > 9 || !/^float64/.test(nodes[data.root].value.dtype) || n.value.dtype !== 'float64') return null;
-  const seed = steps.find(s => s.action === 0 && s.to === data.root);
+  if (whyNotMeasured() || n.value.v.length > 9 || n.value.dtype !== 'float64') return null;
+  const seed = steps.find(s => s.action === 0 && s.to === data.root).contribution.v[0];
   return n.value.v.map((x, k) => {
     const h = 6e-6 * Math.max(1, Math.abs(x));
     const at = e => {
@@ -1167,15 +1195,50 @@ function measured(n) {
       given.set(n.id, {...n.value, v});
       return forward(given)[data.root].v[0];
     };
-    return (at(x + h) - at(x - h)) / (2 * h) * seed.contribution.v[0];
+    const here = at(x);
+    const sides = h => {
+      const below = at(x - h), above = at(x + h);
+      return {slope: (above - below) / (2 * h) * seed, left: (here - below) / h * seed, right: (above - here) / h * seed};
+    };
+    const m = sides(h), finer = nearly(m.left, m.right, 1e-3) ? m : sides(h / 8);
+    return {...m, kink: m !== finer && Math.abs(finer.right - finer.left) > Math.abs(m.right - m.left) / 2};
   });
 }
-function measuredHtml(n) {
+/* Whether an element's gradient is what was measured; at a kink any slope between those of its sides will do. */
+function verdictOf(now, m) {
+  if (!m.kink) return nearly(now, m.slope, 1e-6) ? 'agrees' : 'differs';
+  const low = Math.min(m.left, m.right), high = Math.max(m.left, m.right);
+  return (now > low || nearly(now, low, 1e-3)) && (now < high || nearly(now, high, 1e-3)) ? 'kink' : 'differs';
+}
+/* Of all elements of a node that a gradient has come to; null where there is none, or nothing can be measured. */
+function comparison(n) {
   const last = n.came.filter(c => c.step.action !== 2).pop();
   const all = last && n.kind !== CONSTANT ? measured(n) : null;
-  if (!all || state.t < stepped) return '';
-  const now = last.step.now.v, fits = all.every((x, k) => Math.abs(x - now[k]) <= 1e-6 * Math.max(1, Math.abs(x), Math.abs(now[k])));
-  return `<dt>measured</dt><dd id="measured">${all.map(cell).join(', ')} <span class="${fits ? 'good' : 'bad'}">${fits ? '\u2713 agrees' : '\u2717 differs: a kink, or too rough'}</span></dd>`;
+  if (!all) return null;
+  const verdicts = all.map((m, k) => verdictOf(last.step.now.v[k], m));
+  const k = Math.max(0, verdicts.indexOf(verdicts.includes('differs') ? 'differs' : 'kink'));
+  return {n, by: last.step.from, all, verdict: verdicts[k], m: all[k], now: last.step.now.v[k]};
+}
+const verdictText = c => c.verdict === 'agrees' ? '\u2713 agrees' : c.verdict === 'kink' ?
+  `a kink: the slope is ${numberText(c.m.left)} on one side and ${numberText(c.m.right)} on the other; ${numberText(c.now)} is a convention` : '\u2717 differs';
+function measuredHtml(n) {
+  const c = state.t < stepped ? null : comparison(n);
+  if (!c) return '';
+  return `<dt>measured</dt><dd id="measured">${c.all.map(m => cell(m.slope)).join(', ')} <span class="${c.verdict === 'differs' ? 'bad' : 'good'}">${esc(verdictText(c))}</span></dd>`;
+}
+/* Measures every gradient, and marks the first that differs, from the result backwards: what follows from it differs too. */
+function checkAll() {
+  const why = state.quiz ? 'the quiz is not over' : whyNotMeasured();
+  const found = why ? [] : nodes.map(comparison).filter(Boolean), of = verdict => found.filter(c => c.verdict === verdict);
+  const [kinks, wrong] = [of('kink'), of('differs')], first = wrong.pop() || kinks.pop();
+  state.lit = first ? [first.n.id] : [];
+  if (!why) state.t = Math.max(state.t, stepped);
+  if (first) choose(first.n.id, true);
+  draw();
+  $('now').textContent = why ? `Not measured here: ${why}.` :
+    `Measured beside calculated: ${of('agrees').length} of ${found.length} gradients agree.` + (!first ? '' :
+      ` From the result back, ${partial(first.n)} = ${numberText(first.now)} is the first that does not: ` +
+      (first.verdict === 'kink' ? verdictText(first) : `measured it is ${numberText(first.m.slope)}; ${first.by < 0 ? 'the beginning' : 'the backward of ' + nodes[first.by].op} is to blame`) + '.');
 }
 
 /* ---- the quiz: gradients are hidden until asked ---- */
@@ -1362,10 +1425,10 @@ function showTheme() {
 const commands = {
   first: () => goTo(0), back: () => goTo(state.t - 1), step: () => goTo(state.t + 1), last: () => goTo(events.length),
   play: () => play(!state.playing), smaller: () => zoomTo(state.zoom / 1.2), larger: () => zoomTo(state.zoom * 1.2), fit,
-  unfold: openAll, fold: closeAll, quiz: () => quiz.turn(!state.quiz),
+  unfold: openAll, fold: closeAll, check: checkAll, near: () => { state.near = !state.near; update(); }, quiz: () => quiz.turn(!state.quiz),
   theme: () => { theme = (theme + 1) % 3; showTheme(); },
 };
-const keys = {ArrowRight: 'step', ArrowLeft: 'back', ' ': 'play', Home: 'first', End: 'last', '+': 'larger', '=': 'larger', '-': 'smaller', 0: 'fit', q: 'quiz'};
+const keys = {ArrowRight: 'step', ArrowLeft: 'back', ' ': 'play', Home: 'first', End: 'last', '+': 'larger', '=': 'larger', '-': 'smaller', 0: 'fit', q: 'quiz', c: 'check', n: 'near'};
 
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
