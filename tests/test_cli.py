@@ -213,7 +213,8 @@ quiz(fork, ["1", "1", "4", "7", "5"], 1, "that comes through f alone", "that com
 quiz(fork, ["1", "", "", "5", "3"], 1, "x is used 2 times. Each use gives a part", "x goes into mul, which makes (x*y)",
      "The rule of mul: g b with g = 1, a = 3, b = 4, y = 12", "2 of 3 right at once.", "To repeat: adding up")
 quiz(fork, ["1", "", "", "", "3"], 1, "together: 1 + 4 = 5", "3/3 ∂f/∂y = ? 3 Right.", "2 of 3")
-quiz(fork, ["one", "1+", "x", "1", "5", "3"], 0, "That is no number: column 1", "column 3", "3 of 3")
+quiz(fork, ["one", "1+", "x", "1", "5", "3"], 0, "That is no number: column 1: 'one' has no value. 1/3", "column 3", "3 of 3")
+quiz(fork, ["[1,2]", "1", "5", "3"], 1, "Not so: the gradient has the shape of (x*y), scalar; the answer has [2].", "2 of 3")
 quiz(["f = x*2", "x=3"], ["-2", "2"], 1, "Not so: the sign", "0 of 1 right at once.", "To repeat: mul")
 quiz(["sum(W @ x)", "W=[[1,2],[3,4]]", "x=[1,-1]"], ["[1,1]", "[1,-1]", "[[1,-1],[1,-1]]", "[4,6]"], 1,
      "the gradient has the shape of W, [2, 2]; the answer has [2]", "2 of 3 right at once.")
@@ -360,6 +361,9 @@ check("a page opens at the step", '"at":2' in pathlib.Path("one.html").read_text
 refuses(["explain", "x^2", "x=1", "--step", "2"], "--step 2: goes with --svg or --html; a training step is 'sgd lr=0.1'")
 refuses(["explain", "x^2", "x=1", "--svg", "one.svg", "--step", "99"], "step 99 is behind the last")
 refuses(["explain", "x^2", "x=1", "--svg", "one.svg", "--step", "0"], "--step 0: steps count from 1")
+vector = ["explain", "f = sum(b^2)", "b=[0.3171,-0.07471,0.1505,0.008963,0.2846,-0.1161,0.01764,0.03374]"]
+stories = {" ".join(run(*vector, COLUMNS=str(width))[1].split()) for width in range(60, 84)}
+check("no width joins words or parts them", len(stories) == 1 and all(len(line) <= 60 for line in run(*vector, COLUMNS="60")[1].splitlines()), stories)
 refuses(["explain", "x^2", "x=1", "--svg", "one.svg", "--student", ""], "--student: the name is empty")
 refuses(["explain", "x", "x=1", "--handout", "sheet.pdf"], "--handout sheet.pdf: the name must end in .svg")
 refuses(["explain", *circuit, "--svg", "x.svg", "--html", "x.html"], "--html and --svg do not go together")

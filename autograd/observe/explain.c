@@ -87,22 +87,20 @@ static int columns_of(const char *bytes)
 /* Prints text from column at on; a word that does not fit begins a new line at the indent. Numbers are words. Returns where it ends. */
 static int print_words(story *s, const char *words, int at, int indent)
 {
-    while (*words) {
+    for (bool blank = false; *words; blank = true) {
         size_t length = strcspn(words, " ");
         const char *word = text(s, "%.*s", (int)length, words);
         int n = columns_of(word);
-        if (at > indent && at + n > s->width) {
+        if (at > indent && at + blank + n > s->width) {
             fprintf(s->stream, "\n%*s", indent, "");
             at = indent;
-        }
-        fputs(word, s->stream);
-        at += n;
-        words += length;
-        if (*words == ' ' && *++words &&
-            at + 1 + columns_of(text(s, "%.*s", (int)strcspn(words, " "), words)) <= s->width) {
+        } else if (blank) {
             fputc(' ', s->stream);
             at++;
         }
+        fputs(word, s->stream);
+        at += n;
+        words += length + (words[length] == ' ');
     }
     return at;
 }

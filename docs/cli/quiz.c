@@ -4,6 +4,7 @@
 #include "explain.h"
 #include <ctype.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +202,7 @@ static void say_wrong(const game *g, const question *q, const ct_tensor *answer)
         return;
     if (agrees(answer, ct_neg(right)))
         say("Not so: the sign.");
-    else if (ct_numel(right) > 1 && !same_shape(answer, right))
+    else if (ct_numel(right) + ct_numel(answer) > 2 && !same_shape(answer, right))
         say("Not so: the gradient has the shape of %s, %s; the answer has %s.", q->node->name,
             shape_text(wanted, right), shape_text(got, answer));
     else
@@ -314,8 +315,10 @@ static ct_tensor *read_answer(const char *line)
 {
     expression e = {.text = line};
     ct_tensor *value = expression_run(&e);
+    const char *advice = strstr(e.mistake.message, ": give it"); /* a value behind the expression: not here */
+    int length = (int)(advice ? advice - e.mistake.message : (ptrdiff_t)strlen(e.mistake.message));
     if (!value)
-        say("That is no number: column %d: %s.", e.mistake.at + 1, e.mistake.message);
+        say("That is no number: column %d: %.*s.", e.mistake.at + 1, length, e.mistake.message);
     expression_free(&e);
     return value;
 }
