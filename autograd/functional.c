@@ -185,22 +185,6 @@ static ct_status find_row(const evaluation *e, ct_tensor *y, int64_t k, ct_tenso
     return status;
 }
 
-/* All rows in one tensor; the array is written over. An operation takes so many at a time. */
-static ct_tensor *join(ct_tensor **rows, int64_t n)
-{
-    while (n > 1) {
-        int64_t joined = 0;
-        for (int64_t k = 0; k < n; k += CT_MAX_INPUTS) {
-            int64_t rest = n - k;
-            rows[joined] = ct__engine_ops.concat(rows + k, rest < CT_MAX_INPUTS ? (int)rest : CT_MAX_INPUTS, 0);
-            if (!rows[joined++])
-                return NULL;
-        }
-        n = joined;
-    }
-    return rows[0];
-}
-
 /* y's shape, then x's. */
 static ct_status joint_shape(const evaluation *e, const ct_tensor *y, const ct_tensor *x, int64_t *shape)
 {
@@ -222,7 +206,7 @@ static ct_tensor *shape_rows(const evaluation *e, const ct_tensor *y, const ct_t
         return NULL;
     if (y->numel == 0)
         return ct_zeros((ct_dtype)x->dtype, shape, y->rank + x->rank);
-    ct_tensor *all = join(rows, y->numel);
+    ct_tensor *all = ct__engine_ops.concat(rows, (int)y->numel, 0);
     return all ? ct__engine_ops.reshape(all, shape, y->rank + x->rank) : NULL;
 }
 

@@ -32,7 +32,7 @@ HEAD = """
 enum { VARIANTS = 12 };
 static int variant;
 static char *doing; /* the call that runs, for the parent */
-static ct_tensor *room[CT_MAX_INPUTS], *list[CT_MAX_INPUTS];
+static ct_tensor *room[CT_MAX_INPUTS], *list[CT_MAX_INPUTS + 1]; /* a list of any number ends in NULL */
 static int64_t ints[16];
 static char text[256];
 

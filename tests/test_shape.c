@@ -326,17 +326,17 @@ END_TEST
 
 START_TEST(concat_takes_many)
 {
-    ct_tensor *parts[CT_MAX_INPUTS + 1], *grads[CT_MAX_INPUTS];
-    for (int i = 0; i <= CT_MAX_INPUTS; i++)
+    enum { MANY = CT_MAX_INPUTS * CT_MAX_INPUTS + 3 }; /* three levels of groups */
+    static ct_tensor *parts[MANY], *grads[MANY / 2], *leaves[MANY / 2];
+    for (int i = 0; i < MANY; i++)
         parts[i] = ct_set_requires_grad(ct_full(CT_FLOAT64, i, CT_SHAPE(i % 3)), i % 2 == 1);
-    ct_tensor *y = ct_concat(parts, CT_MAX_INPUTS, 0);
+    ct_tensor *y = ct_concat(parts, MANY, 0);
     ct_tensor *total = ct_sum(ct_mul(y, ct_arange(CT_FLOAT64, 0, 1, ct_numel(y))));
-    ct_tensor *leaves[CT_MAX_INPUTS];
-    for (int i = 0; i < CT_MAX_INPUTS / 2; i++)
+    for (int i = 0; i < MANY / 2; i++)
         leaves[i] = parts[2 * i + 1];
-    ck_assert_int_eq(ct_grad(&total, 1, leaves, CT_MAX_INPUTS / 2, grads), CT_OK);
+    ck_assert_int_eq(ct_grad(&total, 1, leaves, MANY / 2, grads), CT_OK);
     int64_t at = 0;
-    for (int i = 0; i < CT_MAX_INPUTS; i++) {
+    for (int i = 0; i < MANY; i++) {
         for (int64_t k = 0; k < i % 3; k++, at++) {
             ck_assert_double_eq(ct_get(y, &at, 1), i);
             if (i % 2 == 1)
@@ -344,7 +344,46 @@ START_TEST(concat_takes_many)
         }
     }
     ck_assert_int_eq(at, ct_numel(y));
-    expect_error(ct_concat(parts, CT_MAX_INPUTS + 1, 0), CT_ERROR_ARGUMENT, "concat: 65 inputs, takes 1 to 64");
+}
+END_TEST
+
+START_TEST(stack_takes_many)
+{
+    enum { MANY = 130 };
+    ct_tensor *parts[MANY];
+    for (int i = 0; i < MANY; i++)
+        parts[i] = ct_arange(CT_INT32, i, MANY, 3);
+    for (int axis = -1; axis < 2; axis++) {
+        ct_tensor *y = ct_stack(parts, MANY, axis);
+        bool last = axis != 0;
+        ck_assert_int_eq(ct_size(y, 0), last ? 3 : MANY);
+        ck_assert_int_eq(ct_size(y, 1), last ? MANY : 3);
+        for (int64_t i = 0; i < 3 * MANY; i++) {
+            int64_t at[2];
+            at[last] = i % MANY;
+            at[!last] = i / MANY;
+            ck_assert_double_eq(ct_get(y, at, 2), (double)i);
+        }
+    }
+}
+END_TEST
+
+START_TEST(many_that_do_not_go_together)
+{
+    ct_tensor *parts[CT_MAX_INPUTS + 7];
+    int n = CT_MAX_INPUTS + 7, odd = CT_MAX_INPUTS + 2;
+    for (int i = 0; i < n; i++)
+        parts[i] = ct_zeros(CT_FLOAT32, CT_SHAPE(2, i % 3));
+    ck_assert_ptr_nonnull(ct_concat(parts, n, -1));
+    expect_error(ct_stack(parts, n, 0), CT_ERROR_SHAPE, "stack: tensor 1 does not go with the first: [2,1], [2,0]");
+    parts[odd] = ct_zeros(CT_FLOAT32, CT_SHAPE(3, 1));
+    expect_error(ct_concat(parts, n, 1), CT_ERROR_SHAPE, "concat: tensor 66 does not go with the first: [3,1], [2,0]");
+    parts[odd] = ct_zeros(CT_UINT8, CT_SHAPE(2, 1));
+    expect_error(ct_concat(parts, n, 1), CT_ERROR_DTYPE, "concat: dtypes differ: float32 and uint8 (inputs 0 and 66)");
+    parts[odd] = NULL;
+    expect_error(ct_concat(parts, n, 1), CT_ERROR_NULL, "concat: input 66 is NULL");
+    parts[odd] = parts[0];
+    expect_error(ct_concat(parts, n, 2), CT_ERROR_ARGUMENT, "concat: axis 2 is not in -2..1");
 }
 END_TEST
 
@@ -510,6 +549,8 @@ Suite *ct_suite_shape(void)
     tcase_add_test(copies, the_gradient_of_a_cast_is_cast_back);
     tcase_add_test(copies, concat_joins);
     tcase_add_test(copies, concat_takes_many);
+    tcase_add_test(copies, stack_takes_many);
+    tcase_add_test(copies, many_that_do_not_go_together);
     tcase_add_test(copies, concat_refuses);
     suite_add_tcase(suite, copies);
     TCase *derivatives = tcase_create("gradients and memory");

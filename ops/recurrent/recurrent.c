@@ -198,23 +198,6 @@ static ct_tensor *part(ct_tensor *t, int64_t index)
     return ct_select(t, 0, index);
 }
 
-/* n matrices as [n, rows, cols]. Too many for one concat are joined in steps. */
-static ct_tensor *stack(ct_tensor **parts, int64_t n)
-{
-    enum { MOST = CT_MAX_INPUTS };
-    for (int64_t i = 0; i < n; i++)
-        parts[i] = ct_unsqueeze(parts[i], 0);
-    while (n > 1) {
-        int64_t joined = 0;
-        for (int64_t i = 0; i < n; i += MOST) {
-            int64_t count = n - i < MOST ? n - i : MOST;
-            parts[joined++] = ct_concat(parts + i, (int)count, 0);
-        }
-        n = joined;
-    }
-    return parts[0];
-}
-
 /* Whether x [T, N, I] with T > 0, the states [N, H] and the weights fit; otherwise the error says so. */
 static bool layer_fits(ct_call *call, const kind *k)
 {
@@ -261,7 +244,7 @@ static ct_tensor *layer_expression(ct_call *call, const kind *k)
         return NULL;
     }
     state s = run_direction(call, k, steps);
-    ct_tensor *y = s.h ? stack(steps, length) : NULL;
+    ct_tensor *y = s.h ? ct_stack(steps, (int)length, 0) : NULL;
     ct__free(steps, (size_t)length * sizeof *steps);
     if (!y || ct_call_set_output(call, 1, s.h) != CT_OK)
         return NULL;
@@ -401,9 +384,9 @@ static ct_tensor *run_layers(sequence *q, ct_call *call)
             x = ct_dropout(x, a->dropout, a->training);
     }
     int64_t ends = q->layers * q->directions;
-    if (!x || ct_call_set_output(call, 1, stack(q->h_last, ends)) != CT_OK)
+    if (!x || ct_call_set_output(call, 1, ct_stack(q->h_last, ends, 0)) != CT_OK)
         return NULL;
-    return !q->kind->has_cell || ct_call_set_output(call, 2, stack(q->c_last, ends)) == CT_OK ? x : NULL;
+    return !q->kind->has_cell || ct_call_set_output(call, 2, ct_stack(q->c_last, ends, 0)) == CT_OK ? x : NULL;
 }
 
 static ct_tensor *run_sequence(ct_call *call, const kind *k)

@@ -103,44 +103,7 @@ ct_tensor *ct_roll(ct_tensor *x, int64_t shift, int axis)
     return ct_apply(&ct_op_roll, &x, 1, &(axis_attributes){axis, shift});
 }
 
-/* ---- stack, split, chunk ---- */
-
-static ct_tensor *stack_expression(ct_call *call)
-{
-    const axis_attributes *a = ct_call_attributes(call);
-    ct_tensor *first = ct_call_input(call, 0), *parts[CT_MAX_INPUTS];
-    int n = ct_call_inputs(call), axis = ct__call_axis(call, a->axis, ct_rank(first) + 1);
-    if (axis < 0)
-        return NULL;
-    for (int i = 0; i < n; i++) {
-        if (!ct__same_shape(first, ct_call_input(call, i))) {
-            ct_call_error(call, CT_ERROR_SHAPE, "shapes differ: %s", ct_call_shapes(call));
-            return NULL;
-        }
-        parts[i] = ct_unsqueeze(ct_call_input(call, i), axis);
-    }
-    return ct_concat(parts, n, axis);
-}
-
-const ct_op ct_op_stack = {
-    .name = "stack",
-    .takes = {CT_ANY_DTYPE},
-    .gradient = "g selected at each tensor's place",
-    .min_inputs = 1,
-    .max_inputs = CT_MAX_INPUTS,
-    .attributes_size = sizeof(axis_attributes),
-    .attribute_names = "axis -",
-    .expression = stack_expression,
-    .samples = (const ct_sample[]){{"3x4 3x4", &(axis_attributes){.axis = 1}},
-                                   {"3 3 3", &(axis_attributes){.axis = -1}},
-                                   {"scalar scalar", &(axis_attributes){.axis = 0}},
-                                   {0}},
-};
-
-ct_tensor *ct_stack(ct_tensor *const *tensors, int n, int axis)
-{
-    return ct_apply(&ct_op_stack, tensors, n, &(axis_attributes){.axis = axis});
-}
+/* ---- split, chunk ---- */
 
 /* The axis that x is to be cut along, or -1 with an error. */
 static int axis_to_cut(ct_tensor *x, int axis, const char *what)

@@ -12,7 +12,7 @@ extern "C" {
 CT_API ct_tensor *ct_flip(ct_tensor *x, const int64_t *axes, int n);
 /* Shifted by so many places along axis; what leaves at one end comes in at the other. */
 CT_API ct_tensor *ct_roll(ct_tensor *x, int64_t shift, int axis);
-/* n tensors of one shape joined along a new axis. n at most CT_MAX_INPUTS. */
+/* n tensors of one shape joined along a new axis; many as ct_concat() does it. */
 CT_API ct_tensor *ct_stack(ct_tensor *const *tensors, int n, int axis);
 /* Views of x cut along axis, sizes[0], sizes[1], ... long; the sizes add up to x's. outputs has room for n. */
 CT_API ct_status ct_split(ct_tensor *x, const int64_t *sizes, int n, int axis, ct_tensor **outputs);

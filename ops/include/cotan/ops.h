@@ -199,7 +199,8 @@ CT_API ct_tensor *ct_select(ct_tensor *x, int axis, int64_t index);
 CT_API ct_tensor *ct_contiguous(ct_tensor *x);
 /* A copy in fresh storage. */
 CT_API ct_tensor *ct_clone(ct_tensor *x);
-/* n tensors joined along axis; all other sizes equal. n at most CT_MAX_INPUTS. */
+/* n tensors joined along axis; all other sizes equal. More than CT_MAX_INPUTS are joined in groups of so many, and what comes of these
+ * again: each element is copied once for up to 64 tensors, twice for up to 4,096. */
 CT_API ct_tensor *ct_concat(ct_tensor *const *tensors, int n, int axis);
 /* Sums x down to a shape that broadcasts to x's: the adjoint of ct_expand. */
 CT_API ct_tensor *ct_sum_to(ct_tensor *x, const int64_t *shape, int rank);
