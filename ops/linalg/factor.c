@@ -164,22 +164,13 @@ static void rotation(double app, double apq, double aqq, double *c, double *s)
     *s = t * *c;
 }
 
-/* Columns p and q of a matrix of m rows and n columns. */
-static void rotate_columns(double *a, int64_t m, int64_t n, int64_t p, int64_t q, double c, double s)
+/* Rows are rotated, and not columns, since their elements are adjacent. */
+static void rotate(double *restrict x, double *restrict y, int64_t n, double c, double s)
 {
-    for (int64_t i = 0; i < m; i++) {
-        double x = a[i * n + p], y = a[i * n + q];
-        a[i * n + p] = c * x - s * y;
-        a[i * n + q] = s * x + c * y;
-    }
-}
-
-static void rotate_rows(double *a, int64_t n, int64_t p, int64_t q, double c, double s)
-{
-    for (int64_t j = 0; j < n; j++) {
-        double x = a[p * n + j], y = a[q * n + j];
-        a[p * n + j] = c * x - s * y;
-        a[q * n + j] = s * x + c * y;
+    for (int64_t i = 0; i < n; i++) {
+        double u = x[i], w = y[i];
+        x[i] = c * u - s * w;
+        y[i] = s * u + c * w;
     }
 }
 
@@ -190,8 +181,22 @@ static void identity(double *v, int64_t n)
         v[i * n + i] = 1;
 }
 
-/* Puts values into order, and columns of v (m rows) and u (rows rows, may be NULL) with them. */
-static void sort_columns(double *values, int64_t n, bool descending, double *v, double *u, int64_t rows)
+static void transpose(const double *a, int64_t m, int64_t n, double *to)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            to[j * m + i] = a[i * n + j];
+}
+
+static void transpose_square(double *a, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++)
+            swap(a + i * n + j, a + j * n + i, 1);
+}
+
+/* Puts values into order, and with them rows of v [n,n] and of u [n,m], which may be NULL. */
+static void sort_rows(double *values, int64_t n, bool descending, double *v, double *u, int64_t m)
 {
     for (int64_t i = 0; i < n; i++) {
         int64_t best = i;
@@ -201,38 +206,55 @@ static void sort_columns(double *values, int64_t n, bool descending, double *v, 
         if (best == i)
             continue;
         swap(values + i, values + best, 1);
-        for (int64_t r = 0; r < n; r++)
-            swap(v + r * n + i, v + r * n + best, 1);
-        for (int64_t r = 0; u && r < rows; r++)
-            swap(u + r * n + i, u + r * n + best, 1);
+        swap(v + i * n, v + best * n, n);
+        if (u)
+            swap(u + i * m, u + best * m, m);
     }
 }
 
-void ct__eigh(double *a, int64_t n, double *w, double *v)
+/* Copies row p of a symmetric matrix, whose rows are ld apart, to column p. */
+static void mirror(double *a, int64_t ld, int64_t n, int64_t p)
 {
+    for (int64_t i = 0; i < n; i++)
+        a[i * ld + p] = a[p * ld + i];
+}
+
+/* Makes a[p,q] 0, unless it is by rounding: false. Column p is left as it was, and nobody reads it until p's turn is over. */
+static bool rotate_symmetric(double *a, int64_t ld, int64_t n, int64_t p, int64_t q, double *v)
+{
+    double *x = a + p * ld, *y = a + q * ld, app = x[p], apq = x[q], aqq = y[q], c, s;
+    if (!(fabs(apq) > 0x1p-54 * sqrt(fabs(app)) * sqrt(fabs(aqq))) || fabs(apq) < 0x1p-1000)
+        return false;
+    rotation(app, apq, aqq, &c, &s);
+    rotate(x, y, n, c, s);
+    x[p] = app - s / c * apq;
+    y[q] = aqq + s / c * apq;
+    x[q] = y[p] = 0;
+    mirror(a, ld, n, q);
+    rotate(v + p * n, v + q * n, n, c, s);
+    return true;
+}
+
+void ct__eigh(double *a, int64_t n, double *w, double *v, double *room)
+{
+    int64_t ld = n + CT_EIGH_GAP;
     symmetrise(a, n);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(room + i * ld, a + i * n, (size_t)n * sizeof *a);
     identity(v, n);
     bool turned = true;
     for (int sweep = 0; turned && sweep < SWEEPS; sweep++) {
         turned = false;
         for (int64_t p = 0; p < n; p++) {
-            for (int64_t q = p + 1; q < n; q++) {
-                double apq = a[p * n + q], c, s;
-                if (!(fabs(apq) > 0x1p-54 * sqrt(fabs(a[p * n + p])) * sqrt(fabs(a[q * n + q]))) ||
-                    fabs(apq) < 0x1p-1000)
-                    continue;
-                turned = true;
-                rotation(a[p * n + p], apq, a[q * n + q], &c, &s);
-                rotate_columns(a, n, n, p, q, c, s);
-                rotate_rows(a, n, p, q, c, s);
-                a[p * n + q] = a[q * n + p] = 0;
-                rotate_columns(v, n, n, p, q, c, s);
-            }
+            for (int64_t q = p + 1; q < n; q++)
+                turned |= rotate_symmetric(room, ld, n, p, q, v);
+            mirror(room, ld, n, p);
         }
     }
     for (int64_t i = 0; i < n; i++)
-        w[i] = a[i * n + i];
-    sort_columns(w, n, false, v, NULL, 0);
+        w[i] = room[i * ld + i];
+    sort_rows(w, n, false, v, NULL, 0);
+    transpose_square(v, n);
 }
 
 static double dot_columns(const double *a, int64_t m, int64_t n, int64_t p, int64_t q)
@@ -281,33 +303,58 @@ static int scale_down(double *a, int64_t n)
     return exponent;
 }
 
-/* Rotates columns until each two are orthogonal (Hestenes). */
-void ct__svd(double *a, int64_t m, int64_t n, double *s, double *v)
+/* In four sums, which the processor can work on at once. */
+static double dot(const double *x, const double *y, int64_t n)
 {
-    int exponent = scale_down(a, m * n);
-    identity(v, n);
+    double sum[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            sum[k] += x[i + k] * y[i + k];
+    for (; i < n; i++)
+        sum[0] += x[i] * y[i];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* Rotates rows [n,m] until each two are orthogonal (Hestenes), and v [n,n] with them; square [n] holds the rows' products with
+ * themselves. */
+static void make_orthogonal(double *rows, int64_t m, int64_t n, double *v, double *square)
+{
+    for (int64_t k = 0; k < n; k++)
+        square[k] = dot(rows + k * m, rows + k * m, m);
     bool turned = true;
     for (int sweep = 0; turned && sweep < SWEEPS; sweep++) {
         turned = false;
         for (int64_t p = 0; p < n; p++) {
             for (int64_t q = p + 1; q < n; q++) {
-                double app = dot_columns(a, m, n, p, p), aqq = dot_columns(a, m, n, q, q);
-                double apq = dot_columns(a, m, n, p, q), c, sine;
-                if (!(fabs(apq) > 0x1p-52 * sqrt(app) * sqrt(aqq)))
+                double *x = rows + p * m, *y = rows + q * m, apq = dot(x, y, m), c, s;
+                if (!(fabs(apq) > 0x1p-52 * sqrt(square[p]) * sqrt(square[q])))
                     continue;
                 turned = true;
-                rotation(app, apq, aqq, &c, &sine);
-                rotate_columns(a, m, n, p, q, c, sine);
-                rotate_columns(v, n, n, p, q, c, sine);
+                rotation(square[p], apq, square[q], &c, &s);
+                rotate(x, y, m, c, s);
+                rotate(v + p * n, v + q * n, n, c, s);
+                square[p] = dot(x, x, m);
+                square[q] = dot(y, y, m);
             }
         }
     }
+}
+
+void ct__svd(double *a, int64_t m, int64_t n, double *s, double *v, double *room)
+{
+    int exponent = scale_down(a, m * n);
+    transpose(a, m, n, room);
+    identity(v, n);
+    make_orthogonal(room, m, n, v, s);
     for (int64_t k = 0; k < n; k++)
-        s[k] = sqrt(dot_columns(a, m, n, k, k));
-    sort_columns(s, n, true, v, a, m);
-    for (int64_t k = 0; k < n; k++)
-        for (int64_t i = 0; s[k] > 0 && i < m; i++)
-            a[i * n + k] /= s[k];
+        s[k] = sqrt(s[k]);
+    sort_rows(s, n, true, v, room, m);
+    transpose(room, n, m, a);
+    transpose_square(v, n);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t k = 0; k < n; k++)
+            a[i * n + k] = s[k] > 0 ? a[i * n + k] / s[k] : a[i * n + k];
     for (int64_t k = 0; k < n; k++)
         if (!(s[k] > 0))
             complete_column(a, m, n, k, s);

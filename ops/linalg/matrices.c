@@ -483,9 +483,9 @@ static ct_status infer_eigh(ct_call *call)
 static ct_status eigh_one(const batch *b, int64_t i)
 {
     int64_t n = b->n;
-    double *a = b->room, *v = a + n * n, *w = v + n * n;
+    double *a = b->room, *v = a + n * n, *w = v + n * n, *room = w + n;
     take(b, 0, i, a, n * n);
-    ct__eigh(a, n, w, v);
+    ct__eigh(a, n, w, v, room);
     give(b, 0, i, w, n);
     give(b, 1, i, v, n * n);
     return CT_OK;
@@ -494,7 +494,7 @@ static ct_status eigh_one(const batch *b, int64_t i)
 static ct_status forward_eigh(ct_call *call)
 {
     int64_t n = ct_size(ct_call_input(call, 0), -1);
-    return for_each(call, 2 * n * n + n, eigh_one);
+    return for_each(call, 2 * n * n + n + n * (n + CT_EIGH_GAP), eigh_one);
 }
 
 /* 1 / (w_j - w_i), 0 on the diagonal. */
@@ -629,9 +629,9 @@ static ct_status infer_svd(ct_call *call)
 
 static ct_status svd_one(const batch *b, int64_t i)
 {
-    double *a = b->room, *v = a + b->m * b->n, *s = v + b->n * b->n;
+    double *a = b->room, *v = a + b->m * b->n, *s = v + b->n * b->n, *room = s + b->n;
     take(b, 0, i, a, b->m * b->n);
-    ct__svd(a, b->m, b->n, s, v);
+    ct__svd(a, b->m, b->n, s, v, room);
     give(b, 0, i, a, b->m * b->n);
     give(b, 1, i, s, b->n);
     give(b, 2, i, v, b->n * b->n);
@@ -642,7 +642,7 @@ static ct_status forward_svd(ct_call *call)
 {
     const ct_tensor *a = ct_call_input(call, 0);
     int64_t m = ct_size(a, -2), n = ct_size(a, -1);
-    return for_each(call, m * n + n * n + n, svd_one);
+    return for_each(call, 2 * m * n + n * n + n, svd_one);
 }
 
 static ct_tensor *skew(ct_tensor *t)
