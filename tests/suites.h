@@ -55,6 +55,7 @@
     SUITE(edges) \
     SUITE(geometry) \
     SUITE(images) \
+    SUITE(spectra) \
     SUITE(matmul) \
     SUITE(linalg) \
     SUITE(nn) \

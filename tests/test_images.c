@@ -54,6 +54,84 @@ START_TEST(outside)
 }
 END_TEST
 
+/* A constant stays one, whatever it is resized with, and no NaN goes further than its weights. */
+START_TEST(resized)
+{
+    ct_tensor *x = ct_full(CT_FLOAT64, 3, CT_SHAPE(1, 1, 9, 7)), *row = ct_arange(CT_FLOAT64, 0, 1, 8);
+    for (int mode = CT_NEAREST; mode <= CT_NEAREST_EXACT; mode++)
+        for (int how = 0; how < 4; how++) {
+            bool smooth = mode == CT_LINEAR || mode == CT_CUBIC;
+            ct_tensor *y = ct_interpolate(x, .size = {4, 16}, .mode = (ct_interpolate_mode)mode,
+                                          .antialias = smooth && (how & 1), .align_corners = smooth && (how & 2));
+            expect_close(y, ct_full(CT_FLOAT64, 3, CT_SHAPE(1, 1, 4, 16)), 1e-14);
+        }
+    row = ct_reshape(row, CT_SHAPE(1, 1, 8));
+    ct_tensor *holed = ct_where(ct_eq(row, ct_scalar(CT_FLOAT64, 7)), ct_scalar(CT_FLOAT64, NAN), row);
+    ct_tensor *y = ct_interpolate(holed, .size = {4}, .mode = CT_LINEAR, .antialias = true);
+    expect_tensor(ct_isnan(y), CT_UINT8, CT_SHAPE(1, 1, 4), CT_VALUES(0, 0, 0, 1));
+    expect_error(ct_interpolate(x, .scale = {2}, .antialias = true), CT_ERROR_ARGUMENT,
+                 "interpolate: align_corners and antialias go with linear and cubic only");
+    expect_error(ct_interpolate(x, .scale = {2}, .mode = (ct_interpolate_mode)9), CT_ERROR_ARGUMENT,
+                 "interpolate: there is no mode 9");
+}
+END_TEST
+
+START_TEST(boxes_kept)
+{
+    ct_tensor *boxes =
+        ct_from_values(CT_FLOAT32, CT_VALUES(0, 0, 2, 2, 0, 0, 2, 1, 5, 5, 6, 6, 0, 0, 2, 2), CT_SHAPE(4, 4));
+    ct_tensor *scores = ct_from_values(CT_FLOAT32, CT_VALUES(0.5, 0.9, 0.1, 0.4), CT_SHAPE(4));
+    expect_tensor(ct_nms(boxes, scores, 0.5), CT_INT64, CT_SHAPE(3), CT_VALUES(1, 0, 2));
+    expect_tensor(ct_nms(boxes, scores, 0.49), CT_INT64, CT_SHAPE(2), CT_VALUES(1, 2));
+    expect_tensor(ct_nms(boxes, scores, 1), CT_INT64, CT_SHAPE(4), CT_VALUES(1, 0, 3, 2));
+    expect_error(ct_nms(boxes, boxes, 0.5), CT_ERROR_SHAPE, "nms: takes boxes [n, 4] and scores [n]: [4,4], [4,4]");
+}
+END_TEST
+
+START_TEST(boxes_shown)
+{
+    ct_tensor *x = ct_reshape(ct_arange(CT_FLOAT64, 0, 1, 16), CT_SHAPE(1, 1, 4, 4));
+    ct_tensor *box = ct_from_values(CT_FLOAT64, CT_VALUES(0, 0, 0, 4, 4), CT_SHAPE(1, 5));
+    expect_tensor(ct_roi_align(x, box, 2, 2, .aligned = true), CT_FLOAT64, CT_SHAPE(1, 1, 2, 2),
+                  CT_VALUES(2.5, 4.5, 10.5, 12.5));
+    ct_tensor *far = ct_from_values(CT_FLOAT64, CT_VALUES(0, -9, -9, -6, -6), CT_SHAPE(1, 5));
+    expect_tensor(ct_roi_align(x, far, 1, 1), CT_FLOAT64, CT_SHAPE(1, 1, 1, 1), CT_VALUES(0));
+    ct_tensor *both = ct_concat(CT_TENSORS(box, far), 0);
+    expect_close(ct_slice(ct_roi_align(x, both, 2, 2), 0, 0, 1, 1), ct_roi_align(x, box, 2, 2), 0);
+    expect_error(ct_roi_align(x, ct_add_scalar(box, 1), 2, 2), CT_ERROR_ARGUMENT, "roi_align: box 0 is of image 1");
+    expect_error(ct_roi_align(x, box, 0, 2), CT_ERROR_ARGUMENT, "roi_align: size 0 x 2, 0 points, scale 1");
+    expect_error(ct_roi_align(x, x, 2, 2), CT_ERROR_SHAPE, "roi_align: takes x [N, C, H, W]");
+}
+END_TEST
+
+/* What is put back lies where it was, and what does not fit is refused. */
+START_TEST(unpooled)
+{
+    ct_tensor *places, *x = ct_from_values(CT_FLOAT32, CT_VALUES(1, 7, 3, 2, 9, 4), CT_SHAPE(1, 6));
+    ct_tensor *y = ct_max_pool1d(x, 2, .indices = &places);
+    expect_tensor(ct_max_unpool(y, places, CT_SHAPE(6)), CT_FLOAT32, CT_SHAPE(1, 6), CT_VALUES(0, 7, 3, 0, 9, 0));
+    expect_error(ct_max_unpool(y, places, CT_SHAPE(4)), CT_ERROR_ARGUMENT,
+                 "max_unpool: scatter: index 4 at [0,2] is not in 0..3");
+    expect_error(ct_max_unpool(y, places, CT_SHAPE(2, 3)), CT_ERROR_SHAPE,
+                 "max_unpool: takes x and places of one shape");
+    expect_error(ct_max_unpool(y, places, NULL, 1), CT_ERROR_ARGUMENT, "max_unpool: 0 axes");
+}
+END_TEST
+
+START_TEST(padded_around)
+{
+    ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(3, 5, 6), 1), *w = numbers(CT_FLOAT64, CT_SHAPE(2, 3, 2, 3), 2);
+    ct_tensor *y = ct_conv2d(x, w, NULL, .same = true); /* one image alone */
+    expect_close(y, ct_conv2d(ct_pad(x, CT_SHAPE(1, 1, 0, 1)), w, NULL), 0);
+    expect_error(ct_conv2d(x, w, NULL, .same = true, .stride = {2}), CT_ERROR_ARGUMENT,
+                 "conv2d: same takes strides of 1 and no padding");
+    expect_error(ct_conv2d(x, w, NULL, .padding = {6}, .padding_mode = CT_PAD_CIRCULAR), CT_ERROR_ARGUMENT,
+                 "pad: cannot pad axis 2 of [1,3,5,6]");
+    expect_error(ct_unfold(x, ((const int64_t[]){2, 2}), .same = true), CT_ERROR_ARGUMENT, "unfold: takes no same");
+    expect_error(ct_pad(x, CT_SHAPE(-4, -3)), CT_ERROR_ARGUMENT, "pad: cannot pad axis 2 of [3,5,6] by -4 and -3");
+}
+END_TEST
+
 Suite *ct_suite_images(void)
 {
     Suite *suite = suite_create("images");
@@ -62,6 +140,11 @@ Suite *ct_suite_images(void)
     tcase_add_test(tests, shuffled_back);
     tcase_add_test(tests, identity);
     tcase_add_test(tests, outside);
+    tcase_add_test(tests, resized);
+    tcase_add_test(tests, boxes_kept);
+    tcase_add_test(tests, boxes_shown);
+    tcase_add_test(tests, unpooled);
+    tcase_add_test(tests, padded_around);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -179,6 +179,28 @@ START_TEST(an_index_changed_before_backward_is_noticed)
 }
 END_TEST
 
+START_TEST(subscripts)
+{
+    ct_tensor *x = ct_reshape(ct_arange(CT_INT32, 0, 1, 24), CT_SHAPE(2, 3, 4));
+    expect_tensor(ct_subscript(x, "1, ::2, -1"), CT_INT32, CT_SHAPE(2), (double[]){15, 23}, 2);
+    expect_tensor(ct_subscript(x, " ... ,1:3 , None"), CT_INT32, CT_SHAPE(2, 3, 2, 1),
+                  (double[]){1, 2, 5, 6, 9, 10, 13, 14, 17, 18, 21, 22}, 12);
+    expect_tensor(ct_subscript(x, "0,::-1,0"), CT_INT32, CT_SHAPE(3), (double[]){8, 4, 0}, 3);
+    expect_tensor(ct_subscript(x, "0, 0, 2:0:-1"), CT_INT32, CT_SHAPE(2), (double[]){2, 1}, 2);
+    ck_assert_int_eq(ct_rank(ct_subscript(x, "")), 3);
+    ck_assert(ct_shares_storage(x, ct_subscript(x, "...")));
+    expect_error(ct_subscript(x, "0, 0, 0, 0"), CT_ERROR_ARGUMENT,
+                 "subscript: more parts than axes at character 9 of \"0, 0, 0, 0\"");
+    expect_error(ct_subscript(x, ":, :, :, ..., :"), CT_ERROR_ARGUMENT, "subscript: more parts than axes");
+    expect_error(ct_subscript(x, "1 2"), CT_ERROR_ARGUMENT, "subscript: no comma at character 2 of \"1 2\"");
+    expect_error(ct_subscript(x, "1, x"), CT_ERROR_ARGUMENT,
+                 "subscript: neither a number nor a slice at character 3 of \"1, x\"");
+    expect_error(ct_subscript(x, "99999999999999999999"), CT_ERROR_ARGUMENT, "select: ");
+    expect_error(ct_subscript(x, "1:2:0"), CT_ERROR_ARGUMENT, "slice: ");
+    expect_error(ct_subscript(x, NULL), CT_ERROR_NULL, "subscript: the text is NULL");
+}
+END_TEST
+
 Suite *ct_suite_index(void)
 {
     Suite *suite = suite_create("index");
@@ -187,6 +209,7 @@ Suite *ct_suite_index(void)
     tcase_add_loop_test(values, gather_takes_what_the_index_says, 0, 3 * LAYOUTS);
     tcase_add_loop_test(values, scatter_add_adds_where_the_index_says, 0, 3 * LAYOUTS);
     tcase_add_test(values, nothing_to_gather);
+    tcase_add_test(values, subscripts);
     tcase_add_test(values, gather_refuses);
     tcase_add_test(values, scatter_add_refuses);
     suite_add_tcase(suite, values);

@@ -422,8 +422,8 @@ END_TEST
 START_TEST(options_of_other_operations_are_refused)
 {
     ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 4, 4)), *indices = NULL;
-    expect_error(ct_avg_pool2d(x, 2, .dilation = {2}), CT_ERROR_ARGUMENT, "avg_pool2d: takes no dilation");
     expect_error(ct_avg_pool2d(x, 2, .indices = &indices), CT_ERROR_ARGUMENT, "avg_pool2d: takes no indices");
+    expect_error(ct_conv_transpose2d(x, x, NULL, .same = true), CT_ERROR_ARGUMENT, "conv_transpose2d: takes no same");
     expect_error(ct_max_pool2d(x, 2, .divisor = 3), CT_ERROR_ARGUMENT, "max_pool2d: takes no divisor");
     expect_error(ct_max_pool2d(x, 2, .exclude_pad = true), CT_ERROR_ARGUMENT, "max_pool2d: takes no exclude_pad");
     expect_error(ct_mse_loss(x, x, .weight = x), CT_ERROR_ARGUMENT, "mse_loss: takes no weight");

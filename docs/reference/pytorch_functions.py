@@ -23,7 +23,7 @@ unsafe_split_with_sizes split|unsafe_chunk chunk|tile repeat|broadcast_to expand
 ravel flatten|unflatten reshape|scalar_tensor scalar|tensor from_values|as_tensor from_array|asarray from_array|frombuffer from_array
 from_numpy from_array|range arange|convolution conv2d|argwhere nonzero|nonzero_static nonzero|index_select index_select|norm norm
 save safetensors_save|load safetensors_load|get_rng_state random_get|set_rng_state random_set|is_grad_enabled grad_enabled
-max_pool1d_with_indices max_pool1d|max_pool2d_with_indices max_pool2d|take_along_dim take_along_dim|einsum einsum
+max_pool1d_with_indices max_pool1d|max_pool2d_with_indices max_pool2d|max_pool3d_with_indices max_pool3d|adaptive_max_pool1d_with_indices adaptive_max_pool1d|adaptive_max_pool2d_with_indices adaptive_max_pool2d|adaptive_max_pool3d_with_indices adaptive_max_pool3d|take_along_dim take_along_dim|einsum einsum
 narrow slice|normal randn|multi_dot matmul
 set_anomaly_enabled anomaly_begin|is_floating_point dtype_is_float
 """.replace("\n", "|").strip("|").split("|"))
@@ -95,7 +95,13 @@ COMPOSED = {
     "tril_indices": "ct_nonzero(ct_tril(ct_ones(dtype, shape, 2), k))", "triu_indices": "ct_nonzero(ct_triu(ct_ones(dtype, shape, 2), k))",
     "unravel_index": "ct_remainder and ct_floor_divide by the sizes", "vander": "ct_pow(ct_unsqueeze(x, 1), ct_arange(dtype, n - 1, -1, n))",
     "block_diag": "ct_pad of each, then ct_concat", "combinations": "ct_index_select at ct_nonzero(ct_triu(ones, 1))'s columns", "unique_consecutive": "ct_masked_select(x, ct_ne of ct_slice's)",
-    "adaptive_avg_pool1d": "ct_squeeze(ct_adaptive_avg_pool2d(ct_unsqueeze(x, -2), 1, n), -2)",
+    "fft2": "ct_fft(ct_fft(x, .axis = -2))", "ifft2": "ct_ifft(ct_ifft(x, .axis = -2))", "fftn": "ct_fft along each axis", "ifftn": "ct_ifft along each axis",
+    "rfft2": "ct_fft(ct_rfft(x), .axis = -2)", "irfft2": "ct_irfft(ct_ifft(x, .axis = -2))", "rfftn": "ct_rfft, then ct_fft along the other axes",
+    "irfftn": "ct_ifft along the other axes, then ct_irfft", "hfft": "ct_irfft of the conjugate, .norm = CT_FFT_FORWARD", "ihfft": "the conjugate of ct_rfft, .norm = CT_FFT_FORWARD",
+    "hfft2": "ct_fft(x, .axis = -2), then hfft", "hfftn": "ct_fft along the other axes, then hfft", "ihfft2": "ihfft, then ct_ifft(x, .axis = -2)",
+    "ihfftn": "ihfft, then ct_ifft along the other axes", "max_unpool1d": "ct_max_unpool(x, indices, size, 1)", "max_unpool2d": "ct_max_unpool(x, indices, size, 2)",
+    "max_unpool3d": "ct_max_unpool(x, indices, size, 3)",
+    "lp_pool3d": "ct_pow_scalar(ct_mul_scalar(ct_avg_pool3d(ct_pow_scalar(x, p), k), k * k * k), 1 / p)",
  "feature_dropout": "ct_mul(x, ct_dropout(ct_ones(dtype, CT_SHAPE(N, C, 1, 1)), p, true))",
  "dropout1d": "ct_mul(x, ct_dropout(ct_ones(dtype, CT_SHAPE(N, C, 1)), p, true))",
     "dropout2d": "ct_mul(x, ct_dropout(ct_ones(dtype, CT_SHAPE(N, C, 1, 1)), p, true))", "dropout3d": "ct_mul(x, ct_dropout(ct_ones(dtype, CT_SHAPE(N, C, 1, 1, 1)), p, true))",
@@ -122,13 +128,13 @@ REASONS = [
     (r"autocast|get_float32_matmul|set_float32_matmul|scaled_|grouped_mm|fp16", "one precision a tensor: float32 or float64, no autocast"),
     (r"quant|fbgemm|q_per|q_scale|q_zero|int_repr", "no quantised tensors"),
     (r"sparse|spmm|sspaddmm|smm|hspmm|hsmm|dsmm|saddmm|indices_copy|crow_|values_copy|ccol", "no sparse tensors"),
-    (r"^(h?fft|ifft|rfft|irfft|hfft|ihfft)|stft|fft", "no Fourier transforms yet: they want a complex type or a convention of pairs"),
+    (r"^istft", "no request yet"),
     (r"complex|imag|polar$|view_as_|is_conj|is_neg|isreal|eig$|eigvals$|symeig", "no complex tensors"),
     (r"cudnn|miopen|mkldnn|vulkan|cudagraph|device|thread_safe|get_device", "other hardware and its libraries"),
     (r"^sym_|compile|cond$|while_loop|fork|vmap|import_ir|parse_|unify_type|merge_type|boolean_dispatch|torch_function|assert_int|Optional|classproperty|autograd|slice_inverse|script|batch_norm_|hash_tensor|is_storage|is_inference|is_distributed|get_file_path|multiprocessing|use_deterministic|deterministic|warn|is_signed|promote|can_cast|flush|interop|init_num|storage|default_tensor|dlpack|from_file|default_device|seed|typename", "Python's or the compiler's own affairs"),
     (r"bitwise|gcd|lcm", "no arithmetic of integers yet"),
     (r"empty_|as_strided|resize|set_", "memory is laid out by operations, not by hand"),
-    (r"unpool|3d|fractional|affine_grid_gen|grid_sampler|adaptive_max|_with_indices|3D", "images: two dimensions, averages, maxima and interpolation only, so far"),
+    (r"3d|fractional|affine_grid_gen|grid_sampler|3D", "images: fractional pools, and grids and samples in three dimensions"),
     (r"bessel|airy|polynomial|_k0|_k1", "special functions without a derivative in PyTorch either"),
     (r"ldl|lobpcg|^lu|lu_|eig|geqrf|orgqr|householder", "factors that no gradient needs"),
     (r"nextafter|frexp|default_dtype|is_tensor|printoptions|anomaly|broadcast_shapes|same_size", "C has it, or the dtype is an argument"),

@@ -10,7 +10,7 @@
 
 typedef struct attention_attributes {
     double scale, dropout;
-    int64_t own_scale, is_causal; /* own_scale 0: 1 / sqrt(E) */
+    int64_t own_scale, is_causal, enable_gqa, window, alibi; /* own_scale 0: 1 / sqrt(E) */
 } attention_attributes;
 
 /* uint8 [queries, keys], 1 where key <= query. */
@@ -131,36 +131,91 @@ static ct_tensor *weights_of(ct_tensor *scores, bool masked)
     return ct_where(blind, zero, ct_softmax(ct_where(blind, zero, scores), -1));
 }
 
+/* Query minus key: [queries, keys]. */
+static ct_tensor *distances(ct_dtype dtype, int64_t queries, int64_t keys)
+{
+    ct_tensor *query = ct_reshape(ct_arange(dtype, 0, 1, queries), (const int64_t[]){queries, 1}, 2);
+    return ct_sub(query, ct_arange(dtype, 0, 1, keys));
+}
+
+/* The scores with each head's penalty for distance added. */
+static ct_tensor *add_alibi(ct_tensor *scores)
+{
+    ct_dtype dtype = ct_dtype_of(scores);
+    int64_t heads = ct_rank(scores) > 2 ? ct_size(scores, -3) : 1;
+    ct_tensor *exponent = ct_arange(dtype, -8 / (double)heads, -8 / (double)heads, heads);
+    ct_tensor *slope = ct_reshape(ct_exp2(exponent), (const int64_t[]){heads, 1, 1}, 3);
+    ct_tensor *penalty = ct_mul(slope, ct_abs(distances(dtype, ct_size(scores, -2), ct_size(scores, -1))));
+    return ct_sub(scores, ct_rank(scores) > 2 ? penalty : ct_select(penalty, 0, 0));
+}
+
+static ct_tensor *mask_window(ct_tensor *scores, int64_t window)
+{
+    ct_tensor *apart = ct_abs(distances(CT_FLOAT64, ct_size(scores, -2), ct_size(scores, -1)));
+    return mask_scores(scores, ct_lt(apart, ct_scalar(CT_FLOAT64, (double)window)));
+}
+
+/* k or v [..., heads, S, E] with each head as often as it takes to have q's number: a copy. */
+static ct_tensor *share_heads(ct_tensor *t, int64_t times)
+{
+    int64_t shape[CT_MAX_RANK + 1];
+    int rank = ct_rank(t);
+    for (int i = 0; i < rank; i++)
+        shape[i < rank - 2 ? i : i + 1] = ct_size(t, i);
+    shape[rank - 2] = times;
+    return ct_flatten(ct_expand(ct_unsqueeze(t, -3), shape, rank + 1), rank - 3, rank - 2);
+}
+
+/* The error that the inputs or attributes call for, or none. */
+static ct_status check_attention(ct_call *call)
+{
+    const attention_attributes *a = ct_call_attributes(call);
+    const ct_tensor *q = ct_call_input(call, 0), *k = ct_call_input(call, 1), *v = ct_call_input(call, 2);
+    const ct_tensor *mask = ct_call_input(call, 3);
+    if (ct_rank(q) < 2 || ct_rank(k) < 2 || ct_rank(v) < 2 || ct_size(q, -1) != ct_size(k, -1) ||
+        ct_size(k, -2) != ct_size(v, -2))
+        return ct_call_error(call, CT_ERROR_SHAPE, "takes q [..., L, E], k [..., S, E], v [..., S, V]: %s",
+                             ct_call_shapes(call));
+    if (!isfinite(a->scale))
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "scale %g is not finite", a->scale);
+    if (mask && a->is_causal)
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "takes a mask or is_causal, not both");
+    if (mask && ct_dtype_of(mask) != CT_UINT8 && ct_dtype_of(mask) != ct_dtype_of(q))
+        return ct_call_error(call, CT_ERROR_DTYPE, "the mask is %s, not uint8 or %s", ct_dtype_name(ct_dtype_of(mask)),
+                             ct_dtype_name(ct_dtype_of(q)));
+    if (a->window < 0)
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "a window of %lld", (long long)a->window);
+    bool heads = ct_rank(q) >= 3 && ct_rank(q) < CT_MAX_RANK && ct_rank(k) == ct_rank(q) && ct_rank(v) == ct_rank(q) &&
+                 ct_size(k, -3) > 0 && ct_size(v, -3) == ct_size(k, -3) && ct_size(q, -3) % ct_size(k, -3) == 0;
+    if (a->enable_gqa && !heads)
+        return ct_call_error(call, CT_ERROR_SHAPE,
+                             "takes q [..., heads, L, E] whose heads divide by those of k and v: %s",
+                             ct_call_shapes(call));
+    return CT_OK;
+}
+
 static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
 {
     const attention_attributes *a = ct_call_attributes(call);
     ct_tensor *q = ct_call_input(call, 0), *k = ct_call_input(call, 1), *v = ct_call_input(call, 2);
     ct_tensor *mask = ct_call_input(call, 3);
-    if (ct_rank(q) < 2 || ct_rank(k) < 2 || ct_rank(v) < 2 || ct_size(q, -1) != ct_size(k, -1) ||
-        ct_size(k, -2) != ct_size(v, -2)) {
-        ct_call_error(call, CT_ERROR_SHAPE, "takes q [..., L, E], k [..., S, E], v [..., S, V]: %s",
-                      ct_call_shapes(call));
+    if (check_attention(call) != CT_OK)
         return NULL;
-    }
-    if (!isfinite(a->scale)) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "scale %g is not finite", a->scale);
-        return NULL;
-    }
-    if (mask && a->is_causal) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "takes a mask or is_causal, not both");
-        return NULL;
-    }
-    if (mask && ct_dtype_of(mask) != CT_UINT8 && ct_dtype_of(mask) != ct_dtype_of(q)) {
-        ct_call_error(call, CT_ERROR_DTYPE, "the mask is %s, not uint8 or %s", ct_dtype_name(ct_dtype_of(mask)),
-                      ct_dtype_name(ct_dtype_of(q)));
-        return NULL;
+    if (a->enable_gqa && ct_size(q, -3) != ct_size(k, -3)) {
+        int64_t times = ct_size(q, -3) / ct_size(k, -3);
+        k = share_heads(k, times);
+        v = share_heads(v, times);
     }
     double scale = a->own_scale ? a->scale : 1 / sqrt((double)ct_size(q, -1));
     ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
+    if (scores && a->alibi)
+        scores = add_alibi(scores);
     if (mask)
         scores = mask_scores(scores, mask);
-    ct_tensor *weights =
-        a->is_causal ? ct_apply(&ct_op_causal_softmax, &scores, 1, NULL) : weights_of(scores, mask != NULL);
+    if (scores && a->window)
+        scores = mask_window(scores, a->window);
+    ct_tensor *weights = a->is_causal ? ct_apply(&ct_op_causal_softmax, &scores, 1, NULL)
+                                      : weights_of(scores, mask != NULL || a->window);
     return ct_matmul(ct_dropout(weights, a->dropout, true), v);
 }
 
@@ -168,6 +223,9 @@ static const ct_sample attention_samples[] = {
     {.inputs = "2x2x5x4 2x2x6x4 2x2x6x3"},
     {.inputs = "2x5x4 2x5x4 2x5x4", .attributes = &(attention_attributes){.is_causal = 1}},
     {.inputs = "3x4 5x4 5x2 3x5", .attributes = &(attention_attributes){.own_scale = 1, .scale = 0.3}},
+    {.inputs = "1x4x3x2 1x2x5x2 1x2x5x3", .attributes = &(attention_attributes){.enable_gqa = 1, .window = 3}},
+    {.inputs = "2x3x4x2 2x3x4x2 2x3x4x2",
+     .attributes = &(attention_attributes){.is_causal = 1, .window = 2, .alibi = 1}},
     {.inputs = NULL}};
 
 const ct_op ct_op_scaled_dot_product_attention = {
@@ -178,7 +236,7 @@ const ct_op ct_op_scaled_dot_product_attention = {
     .min_inputs = 3,
     .max_inputs = 4,
     .attributes_size = sizeof(attention_attributes),
-    .attribute_names = "scale:1d dropout:1d own_scale is_causal",
+    .attribute_names = "scale:1d dropout:1d own_scale is_causal enable_gqa window alibi",
     .expression = scaled_dot_product_attention_expression,
     .samples = attention_samples,
     .source = "Vaswani et al.: Attention is all you need (2017), eq. 1",
@@ -195,8 +253,76 @@ ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor
     attention_attributes a = {.scale = ct_is_unset(o->scale) ? 0 : o->scale,
                               .own_scale = !ct_is_unset(o->scale),
                               .dropout = o->dropout,
-                              .is_causal = o->is_causal};
+                              .is_causal = o->is_causal,
+                              .enable_gqa = o->enable_gqa,
+                              .window = o->window,
+                              .alibi = o->alibi};
     return ct_apply(&ct_op_scaled_dot_product_attention, (ct_tensor *[]){q, k, v, o->mask}, 4, &a);
+}
+
+/* ---- rotary_embedding ---- */
+
+typedef struct rotary_attributes {
+    double base, offset;
+    int64_t interleaved;
+} rotary_attributes;
+
+/* The angle of each pair at each position: [L, E / 2], in double, since positions are large. */
+static ct_tensor *angles(const rotary_attributes *a, int64_t length, int64_t pairs)
+{
+    ct_tensor *exponent = ct_arange(CT_FLOAT64, 0, -1 / (double)pairs, pairs);
+    ct_tensor *speed = ct_exp(ct_mul_scalar(exponent, log(a->base)));
+    ct_tensor *position = ct_reshape(ct_arange(CT_FLOAT64, a->offset, 1, length), (const int64_t[]){length, 1}, 2);
+    return ct_mul(position, speed);
+}
+
+static ct_tensor *rotary_embedding_expression(ct_call *call)
+{
+    const rotary_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0);
+    int64_t length = ct_size(x, -2), width = ct_size(x, -1);
+    if (ct_rank(x) < 2 || width % 2 != 0) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x [..., L, E] with an even E: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    if (!(a->base > 0) || isinf(a->base) || !isfinite(a->offset)) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "base %g, offset %g", a->base, a->offset);
+        return NULL;
+    }
+    if (ct_numel(x) == 0)
+        return ct_clone(x);
+    ct_tensor *angle = angles(a, length, width / 2);
+    ct_tensor *c = ct_cast(ct_cos(angle), ct_dtype_of(x)), *s = ct_cast(ct_sin(angle), ct_dtype_of(x));
+    int64_t step = a->interleaved ? 2 : 1, second = a->interleaved ? 1 : width / 2;
+    ct_tensor *u = ct_slice(x, -1, 0, a->interleaved ? CT_END : second, step);
+    ct_tensor *v = ct_slice(x, -1, second, CT_END, step);
+    ct_tensor *turned[] = {ct_sub(ct_mul(u, c), ct_mul(v, s)), ct_add(ct_mul(u, s), ct_mul(v, c))};
+    return a->interleaved ? ct_flatten(ct_stack(turned, 2, -1), -2, -1) : ct_concat(turned, 2, -1);
+}
+
+const ct_op ct_op_rotary_embedding = {
+    .name = "rotary_embedding",
+    .gradient = "each pair of g turned back",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(rotary_attributes),
+    .attribute_names = "base:1d offset:1d interleaved",
+    .expression = rotary_embedding_expression,
+    .samples = (const ct_sample[]){{"2x3x4", &(rotary_attributes){10000, 0, 0}},
+                                   {"3x6", &(rotary_attributes){100, 5, 1}},
+                                   {"0x4", &(rotary_attributes){10000, 0, 0}},
+                                   {0}},
+    .source = "Su et al.: RoFormer (2021), eq. 34",
+};
+
+CT_OPTIONS_INIT(ct_rotary_options)
+
+ct_tensor *ct_rotary_embedding(ct_tensor *x, const ct_rotary_options *options)
+{
+    CT_READ_OPTIONS(ct_rotary_options, o, options, "rotary_embedding");
+    if (!o)
+        return NULL;
+    return ct_apply(&ct_op_rotary_embedding, &x, 1, &(rotary_attributes){o->base, o->offset, o->interleaved});
 }
 
 /* ---- dropout ---- */

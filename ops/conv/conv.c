@@ -211,15 +211,42 @@ static double conv_backward_weight_flops(ct_call *call)
         return apply_batched(&ct_op_##kind##D##d, D, x, w, b, options);                                  \
     }
 
+/* x with what stands around it, after which the convolution itself pads nothing. Reads the options given, and completes the record's
+ * attributes. */
+static ct_tensor *pad_around(const ct_op *op, int spatial, ct_tensor *x, ct_tensor *w, const ct_conv_options *given,
+                             ct_conv_options *attributes)
+{
+    int64_t amounts[6];
+    for (int i = 0; i < spatial; i++) {
+        int64_t *before = amounts + 2 * (spatial - 1 - i), total = 2 * attributes->padding[i];
+        if (given->same)
+            total = attributes->dilation[i] * ((w ? ct_size(w, 2 + i) : 1) - 1);
+        if (given->same && (attributes->stride[i] != 1 || attributes->padding[i] != 0)) {
+            ct__error(CT_ERROR_ARGUMENT, "%s: same takes strides of 1 and no padding", op->name);
+            return NULL;
+        }
+        before[0] = total / 2;
+        before[1] = total - total / 2;
+        attributes->padding[i] = 0;
+    }
+    ct_pad_options around = {CT_DEFAULTS(ct_pad_options), .mode = given->padding_mode};
+    return ct_pad(x, amounts, 2 * spatial, &around);
+}
+
 /* Applies op to x, or, where x is a single image, to a batch of one. */
 static ct_tensor *apply_batched(const ct_op *op, int spatial, ct_tensor *x, ct_tensor *w, ct_tensor *b,
                                 const ct_conv_options *options)
 {
     bool single = x && ct_rank(x) == spatial + 1;
     ct_tensor *batch = single ? ct_unsqueeze(x, 0) : x;
+    CT_READ_OPTIONS(ct_conv_options, o, options, op->name);
     ct_conv_options attributes;
-    if (ct__conv_attributes(op->name, spatial, options, &attributes) != CT_OK)
+    if (!o || ct__conv_attributes(op->name, spatial, o, &attributes) != CT_OK)
         return NULL;
+    if (op == transpose_ops[spatial - 1] && (CT_TAKES_NO(o, op->name, same) || CT_TAKES_NO(o, op->name, padding_mode)))
+        return NULL;
+    if (batch && w && ct_rank(batch) == spatial + 2 && (o->same || o->padding_mode != CT_PAD_CONSTANT))
+        batch = pad_around(op, spatial, batch, w, o, &attributes);
     ct_tensor *y = ct_apply(op, (ct_tensor *[]){batch, w, b}, 3, &attributes);
     return single ? ct_squeeze(y, 0) : y;
 }

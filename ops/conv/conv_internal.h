@@ -19,7 +19,7 @@ typedef struct ct_conv_geometry {
 } ct_conv_geometry;
 
 /* The names of ct_conv_options, behind its size. */
-#define CT_CONV_NAMES "- stride:3 padding:3 dilation:3 output_padding:3 groups"
+#define CT_CONV_NAMES "- stride:3 padding:3 dilation:3 output_padding:3 groups -"
 
 /* conv_backward_weight */
 typedef struct ct_conv_weight_attributes {

@@ -190,10 +190,12 @@ const ct_op ct_op_fold = {
 static ct_tensor *apply(const ct_op *op, int rank, ct_tensor *t, const int64_t *size, const int64_t *kernel,
                         const ct_conv_options *options)
 {
+    CT_READ_OPTIONS(ct_conv_options, o, options, op->name);
     unfold_attributes a;
     memset(&a, 0, sizeof a);
     bool single = t && ct_rank(t) == rank - 1;
-    if (ct__conv_attributes(op->name, 2, options, &a.options) != CT_OK)
+    if (!o || CT_TAKES_NO(o, op->name, same) || CT_TAKES_NO(o, op->name, padding_mode) ||
+        ct__conv_attributes(op->name, 2, o, &a.options) != CT_OK)
         return NULL;
     for (int i = 0; i < 2; i++) {
         a.kernel[i] = kernel ? kernel[i] : 0;

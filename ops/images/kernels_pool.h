@@ -1,14 +1,14 @@
-/* The inner loops of pooling, for each instruction set and float dtype. Each works on one plane, height x width; a
- * one-dimensional plane has height 1. Kernels do not allocate and cannot fail. */
+/* The inner loops of pooling, for each instruction set and float dtype. Each works on one plane, depth x height x width;
+ * what has fewer axes has 1 in front. Kernels do not allocate and cannot fail. */
 #ifndef CT_KERNELS_POOL_H
 #define CT_KERNELS_POOL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The windows of a pooling along height and width: in is the side of x, out that of y. */
+/* The windows of a pooling along depth, height and width: in is the side of x, out that of y. */
 typedef struct ct_pool_windows {
-    int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
+    int64_t in[3], out[3], kernel[3], stride[3], padding[3], dilation[3];
     int64_t divisor;  /* average: 0 for the number of elements */
     bool exclude_pad; /* average: of elements inside x */
     bool adaptive;    /* average: window i covers floor(i in / out) to ceil((i + 1) in / out) */

@@ -1,4 +1,4 @@
-/* Pooling: the maximum, with where it was, and the mean of windows, over the last one or two axes.
+/* Pooling: the maximum, with where it was, and the mean of windows, over the last one to three axes.
  *
  * The maximum's gradient is a scatter over the saved places; scatter and gather are each other's gradients. So are the mean
  * and the spreading of its gradient. Invariant: a window is what window_at() in kernels_pool.inc says it is. */
@@ -10,15 +10,15 @@
 enum { TASK_ELEMENTS = 1 << 14, LARGEST_OPTION = 1 << 30 };
 
 typedef struct pool_attributes {
-    int64_t kernel[2], stride[2], padding[2], dilation[2]; /* stride 0: the kernel; dilation 0: 1 */
+    int64_t kernel[3], stride[3], padding[3], dilation[3]; /* stride 0: the kernel; dilation 0: 1 */
     int64_t divisor;
-    int64_t size[2];   /* gradients: of x */
-    int64_t target[2]; /* adaptive: of y */
+    int64_t size[3];   /* gradients: of x */
+    int64_t target[3]; /* adaptive: of y */
     int32_t ceil_mode, exclude_pad, adaptive;
-    int32_t spatial; /* 1 or 2 */
+    int32_t spatial; /* 1 to 3 */
 } pool_attributes;
 #define POOL_NAMES                                                                                            \
-    "kernel:2 stride:2 padding:2 dilation:2 divisor size:2 target:2 ceil_mode:1w exclude_pad:1w adaptive:1w " \
+    "kernel:3 stride:3 padding:3 dilation:3 divisor size:3 target:3 ceil_mode:1w exclude_pad:1w adaptive:1w " \
     "spatial:1w"
 
 /* ---- shapes ---- */
@@ -28,7 +28,10 @@ static ct_status check_x(ct_call *call, int spatial)
     const ct_tensor *x = call->inputs[0];
     if (x->rank != spatial + 1 && x->rank != spatial + 2)
         return ct_call_error(call, CT_ERROR_SHAPE, "takes [%s] or that with a batch in front: %s",
-                             spatial == 1 ? "channels,length" : "channels,height,width", ct_call_shapes(call));
+                             spatial == 1   ? "channels,length"
+                             : spatial == 2 ? "channels,height,width"
+                                            : "channels,depth,height,width",
+                             ct_call_shapes(call));
     return CT_OK;
 }
 
@@ -45,11 +48,12 @@ static int64_t window_count(const ct_pool_windows *s, int i, bool ceil_mode)
 static ct_status read_windows(ct_call *call, const int64_t *in, ct_pool_windows *s)
 {
     const pool_attributes *a = call->attributes;
-    *s = (ct_pool_windows){{1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, a->divisor, a->exclude_pad, a->adaptive};
+    *s = (ct_pool_windows){{1, 1, 1}, {1, 1, 1},  {1, 1, 1},      {1, 1, 1},  {0},
+                           {1, 1, 1}, a->divisor, a->exclude_pad, a->adaptive};
     if (a->divisor < 0)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "divisor %lld is negative", (long long)a->divisor);
     for (int k = 0; k < a->spatial; k++) {
-        int i = 2 - a->spatial + k;
+        int i = 3 - a->spatial + k;
         s->in[i] = in[k];
         if (a->adaptive) {
             s->out[i] = a->target[k];
@@ -177,8 +181,6 @@ static void spread_plane(const job *j, int64_t p)
 
 /* ---- maximum ---- */
 
-extern const ct_op ct_op_max_pool_backward, ct_op_max_pool_gather, ct_op_avg_pool_backward, ct_op_avg_pool2d;
-
 /* Declares all outputs: the values, and the places where there are any. */
 static ct_status pool_infer(ct_call *call)
 {
@@ -191,7 +193,7 @@ static ct_status pool_infer(ct_call *call)
         status = read_windows(call, x->shape + x->rank - a->spatial, &s);
     if (status != CT_OK)
         return status;
-    resize(x, s.out + 2 - a->spatial, a->spatial, shape);
+    resize(x, s.out + 3 - a->spatial, a->spatial, shape);
     for (int i = 0; status == CT_OK && i < call->n_outputs; i++)
         status = ct_call_output_shape(call, i, i == 0 ? (ct_dtype)x->dtype : CT_INT64, shape, x->rank);
     return status;
@@ -335,7 +337,7 @@ static ct_status spread_infer(ct_call *call)
     if (status == CT_OK)
         status = read_windows(call, a->size, &s);
     for (int i = 0; status == CT_OK && i < a->spatial; i++)
-        if (g->shape[g->rank - a->spatial + i] != s.out[2 - a->spatial + i])
+        if (g->shape[g->rank - a->spatial + i] != s.out[3 - a->spatial + i])
             status = ct_call_error(call, CT_ERROR_SHAPE, "not the result of that pooling: %s", ct_call_shapes(call));
     if (status != CT_OK)
         return status;
@@ -383,9 +385,8 @@ static ct_status average_backward(ct_call *call)
 
 static ct_status spread_backward(ct_call *call)
 {
-    return ct_call_set_grad(
-        call, 0,
-        ct_apply(&ct_op_avg_pool2d, (ct_tensor *[]){ct_call_grad_output(call, 0)}, 1, ct_call_attributes(call)));
+    ct_tensor *h = ct_call_grad_output(call, 0);
+    return ct_call_set_grad(call, 0, ct_apply(&ct_op_avg_pool2d, &h, 1, ct_call_attributes(call)));
 }
 
 /* ---- records ---- */
@@ -409,7 +410,15 @@ static const ct_sample max_pool2d_samples[] = {
     {"0x3x6x6", POOL(2, .kernel = {2, 2})},
     {NULL, NULL},
 };
+static const ct_sample max_pool3d_samples[] = {
+    {"2x2x4x4x5", POOL(3, .kernel = {2, 2, 2})},
+    {"2x5x4x6",
+     POOL(3, .kernel = {3, 2, 3}, .stride = {2, 1, 2}, .padding = {1, 0, 1}, .dilation = {1, 2, 1}, .ceil_mode = 1)},
+    {"2x0x4x4x4", POOL(3, .kernel = {2, 2, 2})},
+    {NULL, NULL},
+};
 static const ct_sample max_pool_backward_samples[] = {
+    {"1x2x2x2x2 i60:1x2x2x2x2", POOL(3, .size = {3, 4, 5})},
     {"2x3x2x2 i30:2x3x2x2", POOL(2, .size = {5, 6})},
     {"2x4 i7:2x4", POOL(1, .size = {7})},
     {NULL, NULL},
@@ -429,24 +438,41 @@ static const ct_sample avg_pool2d_samples[] = {
     {"2x3x7x7", POOL(2, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1})},
     {"3x6x5", POOL(2, .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 1}, .exclude_pad = 1, .ceil_mode = 1)},
     {"1x2x5x4", POOL(2, .kernel = {2, 3}, .divisor = 5, .ceil_mode = 1)},
+    {"1x2x7x6", POOL(2, .kernel = {3, 2}, .stride = {2, 2}, .padding = {1, 1}, .dilation = {2, 3}, .exclude_pad = 1)},
     {"0x3x6x6", POOL(2, .kernel = {2, 2})},
     {NULL, NULL},
 };
+static const ct_sample avg_pool3d_samples[] = {
+    {"2x2x4x4x5", POOL(3, .kernel = {2, 2, 2})},
+    {"2x5x4x6", POOL(3, .kernel = {3, 2, 3}, .stride = {2, 1, 2}, .padding = {1, 0, 1}, .ceil_mode = 1)},
+    {NULL, NULL},
+};
 static const ct_sample avg_pool_backward_samples[] = {
+    {"2x2x1x2x2", POOL(3, .kernel = {2, 1, 2}, .size = {2, 2, 5})},
     {"2x3x4x4", POOL(2, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .size = {7, 7})},
     {"2x3", POOL(1, .kernel = {2}, .size = {7})},
     {"2x3x2", POOL(2, .adaptive = 1, .size = {7, 5}, .target = {3, 2})},
     {NULL, NULL},
 };
-static const ct_sample adaptive_samples[] = {
+static const ct_sample adaptive1d_samples[] = {
+    {"2x3x7", POOL(1, .adaptive = 1, .target = {3})},
+    {"3x2", POOL(1, .adaptive = 1, .target = {5})},
+    {NULL, NULL},
+};
+static const ct_sample adaptive2d_samples[] = {
     {"2x3x7x5", POOL(2, .adaptive = 1, .target = {3, 2})},
     {"2x3x2", POOL(2, .adaptive = 1, .target = {4, 1})},
     {NULL, NULL},
 };
+static const ct_sample adaptive3d_samples[] = {
+    {"2x2x4x3x5", POOL(3, .adaptive = 1, .target = {3, 3, 2})},
+    {"2x2x1x3", POOL(3, .adaptive = 1, .target = {3, 2, 1})},
+    {NULL, NULL},
+};
 
-#define MAX_POOL(D)                                                                 \
-    const ct_op ct_op_max_pool##D##d = {                                            \
-        .name = "max_pool" #D "d",                                                  \
+#define MAX_POOL(name_, samples_)                                                   \
+    const ct_op ct_op_##name_ = {                                                   \
+        .name = #name_,                                                             \
         .gradient = "g to the place of each window's maximum, the first of equals", \
         .min_inputs = 1,                                                            \
         .max_inputs = 1,                                                            \
@@ -457,10 +483,14 @@ static const ct_sample adaptive_samples[] = {
         .infer = pool_infer,                                                        \
         .forward = max_forward,                                                     \
         .backward = max_backward,                                                   \
-        .samples = max_pool##D##d_samples,                                          \
+        .samples = samples_,                                                        \
     };
-MAX_POOL(1)
-MAX_POOL(2)
+MAX_POOL(max_pool1d, max_pool1d_samples)
+MAX_POOL(max_pool2d, max_pool2d_samples)
+MAX_POOL(max_pool3d, max_pool3d_samples)
+MAX_POOL(adaptive_max_pool1d, adaptive1d_samples)
+MAX_POOL(adaptive_max_pool2d, adaptive2d_samples)
+MAX_POOL(adaptive_max_pool3d, adaptive3d_samples)
 
 /* y with x[place[p]] += y[p], and y[p] = x[place[p]], plane by plane: the gradients of max_pool and of each other. */
 const ct_op ct_op_max_pool_backward = {
@@ -510,7 +540,10 @@ const ct_op ct_op_max_pool_gather = {
     };
 MEAN_POOL(avg_pool1d, avg_pool1d_samples)
 MEAN_POOL(avg_pool2d, avg_pool2d_samples)
-MEAN_POOL(adaptive_avg_pool2d, adaptive_samples)
+MEAN_POOL(avg_pool3d, avg_pool3d_samples)
+MEAN_POOL(adaptive_avg_pool1d, adaptive1d_samples)
+MEAN_POOL(adaptive_avg_pool2d, adaptive2d_samples)
+MEAN_POOL(adaptive_avg_pool3d, adaptive3d_samples)
 
 const ct_op ct_op_avg_pool_backward = {
     .name = "avg_pool_backward",
@@ -532,7 +565,7 @@ CT_OPTIONS_INIT(ct_pool_options)
 /* The options spread to the axes: what the records take as attributes, where stride 0 counts as the kernel. */
 static ct_status read_options(const char *op, int spatial, int64_t kernel, const ct_pool_options *o, pool_attributes *a)
 {
-    *a = (pool_attributes){.kernel = {kernel, kernel},
+    *a = (pool_attributes){.kernel = {kernel, kernel, kernel},
                            .divisor = o->divisor == CT_UNSET_INT ? 0 : o->divisor,
                            .ceil_mode = o->ceil_mode,
                            .exclude_pad = o->exclude_pad,
@@ -551,52 +584,79 @@ static ct_status read_options(const char *op, int spatial, int64_t kernel, const
     return status;
 }
 
+static ct_tensor *max_with(const ct_op *op, ct_tensor *x, const pool_attributes *a, ct_tensor **indices)
+{
+    ct_tensor *outputs[2];
+    bool applied = ct_apply_multi(op, (ct_tensor *[]){x}, 1, a, outputs) == CT_OK;
+    if (indices)
+        *indices = applied ? outputs[1] : NULL;
+    return applied ? outputs[0] : NULL;
+}
+
 static ct_tensor *max_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t kernel, const ct_pool_options *options)
 {
     CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
     if (!o || CT_TAKES_NO(o, op->name, divisor) || CT_TAKES_NO(o, op->name, exclude_pad))
         return NULL;
-    ct_tensor *outputs[2];
-    pool_attributes a;
-    bool applied = read_options(op->name, spatial, kernel, o, &a) == CT_OK &&
-                   ct_apply_multi(op, (ct_tensor *[]){x}, 1, &a, outputs) == CT_OK;
     if (o->indices)
-        *o->indices = applied ? outputs[1] : NULL;
-    return applied ? outputs[0] : NULL;
-}
-
-ct_tensor *ct_max_pool1d(ct_tensor *x, int64_t kernel, const ct_pool_options *options)
-{
-    return max_pool(&ct_op_max_pool1d, 1, x, kernel, options);
-}
-
-ct_tensor *ct_max_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_options *options)
-{
-    return max_pool(&ct_op_max_pool2d, 2, x, kernel, options);
+        *o->indices = NULL;
+    pool_attributes a;
+    return read_options(op->name, spatial, kernel, o, &a) == CT_OK ? max_with(op, x, &a, o->indices) : NULL;
 }
 
 static ct_tensor *avg_pool(const ct_op *op, int spatial, ct_tensor *x, int64_t kernel, const ct_pool_options *options)
 {
     CT_READ_OPTIONS(ct_pool_options, o, options, op->name);
     pool_attributes a;
-    if (!o || CT_TAKES_NO(o, op->name, dilation) || CT_TAKES_NO(o, op->name, indices) ||
-        read_options(op->name, spatial, kernel, o, &a) != CT_OK)
+    if (!o || CT_TAKES_NO(o, op->name, indices) || read_options(op->name, spatial, kernel, o, &a) != CT_OK)
         return NULL;
     return ct_apply(op, (ct_tensor *[]){x}, 1, &a);
 }
 
-ct_tensor *ct_avg_pool1d(ct_tensor *x, int64_t kernel, const ct_pool_options *options)
-{
-    return avg_pool(&ct_op_avg_pool1d, 1, x, kernel, options);
-}
+#define POOL_FUNCTION(kind, D)                                                                      \
+    ct_tensor *ct_##kind##_pool##D##d(ct_tensor *x, int64_t kernel, const ct_pool_options *options) \
+    {                                                                                               \
+        return kind##_pool(&ct_op_##kind##_pool##D##d, D, x, kernel, options);                      \
+    }
+POOL_FUNCTION(max, 1)
+POOL_FUNCTION(max, 2)
+POOL_FUNCTION(max, 3)
+POOL_FUNCTION(avg, 1)
+POOL_FUNCTION(avg, 2)
+POOL_FUNCTION(avg, 3)
 
-ct_tensor *ct_avg_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_options *options)
+#define TO(...)                                                                                                     \
+    &(const pool_attributes)                                                                                        \
+    {                                                                                                               \
+        .target = {__VA_ARGS__}, .adaptive = 1, .spatial = sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t) \
+    }
+
+ct_tensor *ct_adaptive_avg_pool1d(ct_tensor *x, int64_t length)
 {
-    return avg_pool(&ct_op_avg_pool2d, 2, x, kernel, options);
+    return ct_apply(&ct_op_adaptive_avg_pool1d, &x, 1, TO(length));
 }
 
 ct_tensor *ct_adaptive_avg_pool2d(ct_tensor *x, int64_t height, int64_t width)
 {
-    pool_attributes a = {.target = {height, width}, .adaptive = 1, .spatial = 2};
-    return ct_apply(&ct_op_adaptive_avg_pool2d, (ct_tensor *[]){x}, 1, &a);
+    return ct_apply(&ct_op_adaptive_avg_pool2d, &x, 1, TO(height, width));
+}
+
+ct_tensor *ct_adaptive_avg_pool3d(ct_tensor *x, int64_t depth, int64_t height, int64_t width)
+{
+    return ct_apply(&ct_op_adaptive_avg_pool3d, &x, 1, TO(depth, height, width));
+}
+
+ct_tensor *ct_adaptive_max_pool1d(ct_tensor *x, int64_t length, ct_tensor **indices)
+{
+    return max_with(&ct_op_adaptive_max_pool1d, x, TO(length), indices);
+}
+
+ct_tensor *ct_adaptive_max_pool2d(ct_tensor *x, int64_t height, int64_t width, ct_tensor **indices)
+{
+    return max_with(&ct_op_adaptive_max_pool2d, x, TO(height, width), indices);
+}
+
+ct_tensor *ct_adaptive_max_pool3d(ct_tensor *x, int64_t depth, int64_t height, int64_t width, ct_tensor **indices)
+{
+    return max_with(&ct_op_adaptive_max_pool3d, x, TO(depth, height, width), indices);
 }

@@ -249,17 +249,53 @@ static ct_tensor *padding_of(ct_tensor *x, int axis, int64_t amount, bool behind
         return ct_full(ct_dtype_of(x), a->value, shape, ct_rank(x));
     if (a->mode == CT_PAD_REPLICATE)
         return ct_expand(ct_slice(x, axis, behind ? size - 1 : 0, behind ? size : 1, 1), shape, ct_rank(x));
+    if (a->mode == CT_PAD_CIRCULAR)
+        return ct_slice(x, axis, behind ? 0 : size - amount, behind ? amount : size, 1);
     ct_tensor *mirrored =
         behind ? ct_slice(x, axis, size - 1 - amount, size - 1, 1) : ct_slice(x, axis, 1, amount + 1, 1);
     return ct_slice(mirrored, axis, CT_END, CT_END, -1);
 }
 
+/* How many elements there can be put on a side of an axis of so many. */
+static int64_t most_padding(int64_t mode, int64_t size)
+{
+    if (mode == CT_PAD_CONSTANT || (mode == CT_PAD_REPLICATE && size > 0))
+        return INT64_MAX;
+    return mode == CT_PAD_REFLECT ? size - 1 : mode == CT_PAD_CIRCULAR ? size : 0;
+}
+
+static int64_t at_least_0(int64_t n)
+{
+    return n > 0 ? n : 0;
+}
+
+/* x with so many elements before and behind along axis; a negative number takes as many of x's away. */
+static ct_tensor *pad_axis(ct_call *call, ct_tensor *x, int axis, int64_t before, int64_t behind)
+{
+    const pad_attributes *a = ct_call_attributes(call);
+    int64_t size = ct_size(x, axis), most = most_padding(a->mode, size);
+    if (before > most || behind > most || before < -size || behind < -size ||
+        at_least_0(-before) + at_least_0(-behind) > size) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "cannot pad axis %d of %s by %lld and %lld", axis, ct_call_shapes(call),
+                      (long long)before, (long long)behind);
+        return NULL;
+    }
+    if (before > 0 || behind > 0) {
+        ct_tensor *parts[] = {padding_of(x, axis, at_least_0(before), false, a), x,
+                              padding_of(x, axis, at_least_0(behind), true, a)};
+        x = ct_concat(parts, 3, axis);
+    }
+    if (before < 0 || behind < 0)
+        x = ct_slice(x, axis, at_least_0(-before), x ? ct_size(x, axis) - at_least_0(-behind) : 0, 1);
+    return x;
+}
+
 static ct_tensor *pad_expression(ct_call *call)
 {
     const pad_attributes *a = ct_call_attributes(call);
-    ct_tensor *x = ct_call_input(call, 0);
+    ct_tensor *x = ct_call_input(call, 0), *y = x;
     int rank = ct_rank(x);
-    if (a->mode < CT_PAD_CONSTANT || a->mode > CT_PAD_REPLICATE) {
+    if (a->mode < CT_PAD_CONSTANT || a->mode > CT_PAD_CIRCULAR) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "there is no mode %d", (int)a->mode);
         return NULL;
     }
@@ -268,19 +304,9 @@ static ct_tensor *pad_expression(ct_call *call)
                       rank);
         return NULL;
     }
-    for (int i = 0; x && i < a->n / 2; i++) {
-        int axis = rank - 1 - i;
-        int64_t before = a->amounts[2 * i], behind = a->amounts[2 * i + 1], size = ct_size(x, axis);
-        int64_t most = a->mode == CT_PAD_REFLECT ? size - 1 : a->mode == CT_PAD_REPLICATE && size == 0 ? 0 : INT64_MAX;
-        if (before < 0 || behind < 0 || before > most || behind > most) {
-            ct_call_error(call, CT_ERROR_ARGUMENT, "cannot pad axis %d of %s by %lld and %lld", axis,
-                          ct_call_shapes(call), (long long)before, (long long)behind);
-            return NULL;
-        }
-        ct_tensor *parts[] = {padding_of(x, axis, before, false, a), x, padding_of(x, axis, behind, true, a)};
-        x = ct_concat(parts, 3, axis);
-    }
-    return a->n || !x ? x : ct_reshape(x, ct_shape(x), rank);
+    for (int i = 0; y && i < a->n / 2; i++)
+        y = pad_axis(call, y, rank - 1 - i, a->amounts[2 * i], a->amounts[2 * i + 1]);
+    return y && ct_shares_storage(x, y) ? ct_clone(y) : y;
 }
 
 const ct_op ct_op_pad = {
@@ -295,6 +321,8 @@ const ct_op ct_op_pad = {
     .samples = (const ct_sample[]){{"3x4", &(pad_attributes){{1, 2, 0, 1}, 4, CT_PAD_CONSTANT, 0.5}},
                                    {"1x2x4x5", &(pad_attributes){{2, 1, 1, 1}, 4, CT_PAD_REFLECT, 0}},
                                    {"2x3", &(pad_attributes){{2, 1}, 2, CT_PAD_REPLICATE, 0}},
+                                   {"1x3x4", &(pad_attributes){{3, 4, 1, 0}, 4, CT_PAD_CIRCULAR, 0}},
+                                   {"2x5", &(pad_attributes){{-1, 2, 1, -1}, 4, CT_PAD_CONSTANT, 3}},
                                    {0}},
 };
 

@@ -24,17 +24,18 @@ CT_API int ct_chunk(ct_tensor *x, int chunks, int axis, ct_tensor **outputs);
 CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *times, int rank);
 
 /* What is put around x. */
-typedef enum ct_pad_mode { CT_PAD_CONSTANT, CT_PAD_REFLECT, CT_PAD_REPLICATE } ct_pad_mode;
+typedef enum ct_pad_mode { CT_PAD_CONSTANT, CT_PAD_REFLECT, CT_PAD_REPLICATE, CT_PAD_CIRCULAR } ct_pad_mode;
 
 typedef struct CT_BY_NAME ct_pad_options {
     CT_OPTIONS_HEAD;
-    ct_pad_mode mode; /* a value; or x mirrored at its ends, which are not repeated; or its ends repeated */
+    ct_pad_mode mode; /* a value; x mirrored at its ends, which are not repeated; its ends repeated; x beside itself */
     double value;
 } ct_pad_options;
 #define CT_DEFAULTS_ct_pad_options
 CT_API void ct_pad_options_init(ct_pad_options *options, size_t size);
 /* x with amounts[0] elements before and amounts[1] behind it along the last axis, the next two along the last but one, and
- * so on: n is even. PyTorch's order. Amounts are not negative; for CT_PAD_REFLECT they are smaller than the axis. */
+ * so on: n is even. PyTorch's order. A negative amount takes elements away. For CT_PAD_REFLECT they are smaller than the axis, for
+ * CT_PAD_CIRCULAR at most as large. */
 CT_API ct_tensor *ct_pad(ct_tensor *x, const int64_t *amounts, int n, const ct_pad_options *options);
 
 /* x where column - row <= k (tril) or >= k (triu) in the last two axes, else 0. */
@@ -54,8 +55,10 @@ CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
 /* The elements of x where mask (uint8, broadcasts with x) is not 0, in row-major order: one axis. */
 CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 
-/* The nearest element, or the line between the two nearest along each axis. */
-typedef enum ct_interpolate_mode { CT_NEAREST, CT_LINEAR } ct_interpolate_mode;
+/* The element at or before the place; the line between the two nearest along each axis; the cubic through the four nearest (Keys 1981,
+ * a = -0.75, with antialias -0.5); the mean of the part of x that an element covers; the element nearest to the place. PyTorch's
+ * "nearest", "linear" to "trilinear", "bicubic", "area", "nearest-exact". */
+typedef enum ct_interpolate_mode { CT_NEAREST, CT_LINEAR, CT_CUBIC, CT_AREA, CT_NEAREST_EXACT } ct_interpolate_mode;
 
 typedef struct CT_BY_NAME ct_interpolate_options {
     CT_OPTIONS_HEAD;
@@ -64,12 +67,13 @@ typedef struct CT_BY_NAME ct_interpolate_options {
      * given, scale does not count. */
     int64_t size[3];
     double scale[3];
-    bool align_corners; /* linear: the corners of x and of the result coincide */
+    bool align_corners; /* linear, cubic: the corners of x and of the result coincide */
+    bool antialias;     /* linear, cubic: where x shrinks, over as many more elements, so that none is passed over */
 } ct_interpolate_options;
 #define CT_DEFAULTS_ct_interpolate_options .size = {CT_UNSET_INT}, .scale = {CT_UNSET},
 CT_API void ct_interpolate_options_init(ct_interpolate_options *options, size_t size);
-/* x [N, C, one to three spatial axes], float, resized: ct_interpolate(x, .scale = {2}, .mode = CT_LINEAR). PyTorch's linear,
- * bilinear and trilinear are CT_LINEAR here. Errors: shape, argument (a size below 1). */
+/* x [N, C, one to three spatial axes], float, resized: ct_interpolate(x, .scale = {2}, .mode = CT_LINEAR). Errors: shape,
+ * argument (a size below 1). */
 CT_API ct_tensor *ct_interpolate(ct_tensor *x, const ct_interpolate_options *options);
 
 /* In place and unrecorded, for optimisers and buffers; they count as changes that the engine's check of saved tensors notices.

@@ -7,7 +7,7 @@
 #ifndef COTAN_CONV_H
 #define COTAN_CONV_H
 
-#include <cotan/autograd.h>
+#include <cotan/arrange.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,6 +20,10 @@ typedef struct CT_BY_NAME ct_conv_options {
     int64_t dilation[3]; /* distance of the kernel's elements; default 1 */
     int64_t output_padding[3]; /* transposed convolutions only: added to one side of the result; below the stride */
     int64_t groups;            /* channels are dealt into this many groups that do not see each other; default 1 */
+    /* What stands around x in place of zeros, and as much of it that the result has x's sizes, the odd element behind (strides of 1,
+     * in place of padding). Not of transposed convolutions. For pooling: ct_pad() first. */
+    ct_pad_mode padding_mode;
+    bool same;
 } ct_conv_options;
 #define CT_DEFAULTS_ct_conv_options .stride = {1}, .dilation = {1}, .groups = 1,
 CT_API void ct_conv_options_init(ct_conv_options *options, size_t size);
@@ -44,7 +48,7 @@ typedef struct CT_BY_NAME ct_pool_options {
     int64_t kernel[3];   /* in place of the kernel argument; default CT_UNSET_INT: that */
     int64_t stride[3];   /* default CT_UNSET_INT: the kernel */
     int64_t padding[3];  /* on either side; at most half the kernel */
-    int64_t dilation[3]; /* maximum only; default 1 */
+    int64_t dilation[3]; /* distance of a window's elements; default 1 */
     int64_t divisor;     /* average only: divides the sum; default CT_UNSET_INT: the number of elements in the window */
     bool ceil_mode;      /* windows that begin inside x (or its left padding) count even if they end outside */
     bool
@@ -61,12 +65,25 @@ CT_API void ct_pool_options_init(ct_pool_options *options, size_t size);
  * first of equals; NaN wins. Errors: shape, dtype, argument. */
 CT_API ct_tensor *ct_max_pool1d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
 CT_API ct_tensor *ct_max_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
+CT_API ct_tensor *ct_max_pool3d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
 /* The mean of each window; padding counts as zeros. */
 CT_API ct_tensor *ct_avg_pool1d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
 CT_API ct_tensor *ct_avg_pool2d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
+CT_API ct_tensor *ct_avg_pool3d(ct_tensor *x, int64_t kernel, const ct_pool_options *options);
 /* The mean over windows laid so that the result is [...,height,width]: window i covers floor(i size / height) to
  * ceil((i + 1) size / height). */
+CT_API ct_tensor *ct_adaptive_avg_pool1d(ct_tensor *x, int64_t length);
 CT_API ct_tensor *ct_adaptive_avg_pool2d(ct_tensor *x, int64_t height, int64_t width);
+CT_API ct_tensor *ct_adaptive_avg_pool3d(ct_tensor *x, int64_t depth, int64_t height, int64_t width);
+/* The largest element of each of these windows. indices, unless NULL, gets where it is, as ct_pool_options says. */
+CT_API ct_tensor *ct_adaptive_max_pool1d(ct_tensor *x, int64_t length, ct_tensor **indices);
+CT_API ct_tensor *ct_adaptive_max_pool2d(ct_tensor *x, int64_t height, int64_t width, ct_tensor **indices);
+CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *x, int64_t depth, int64_t height, int64_t width,
+                                         ct_tensor **indices);
+/* What a maximum over windows came from, and 0 between: x [N,C,spatial...] or without N at the places indices (int64, x's shape), as
+ * ct_max_pool1d() to 3d() and the adaptive ones give them, in an image of size, an entry for each spatial axis. Where a place stands twice
+ * the last in row-major order counts, and it alone gets a gradient (PyTorch's gets each). Errors: dtype, shape, argument (a place outside the image). */
+CT_API ct_tensor *ct_max_unpool(ct_tensor *x, ct_tensor *indices, const int64_t *size, int axes);
 
 /* The windows of a convolution as columns: x [N,C,H,W] or [C,H,W] gives [N, C kernel[0] kernel[1], windows] or the same
  * without N; kernel [2]. groups must be 1, output_padding 0. PyTorch's unfold. */
@@ -84,9 +101,19 @@ CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t
 #define ct_conv_transpose3d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose3d, ct_conv_options, __VA_ARGS__, ))
 #define ct_max_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool1d, ct_pool_options, __VA_ARGS__, ))
 #define ct_max_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool2d, ct_pool_options, __VA_ARGS__, ))
+#define ct_max_pool3d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool3d, ct_pool_options, __VA_ARGS__, ))
 #define ct_avg_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool1d, ct_pool_options, __VA_ARGS__, ))
 #define ct_avg_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool2d, ct_pool_options, __VA_ARGS__, ))
+#define ct_avg_pool3d(...) ct_at(CT_HERE, CT_WITH2(ct_avg_pool3d, ct_pool_options, __VA_ARGS__, ))
+#define ct_adaptive_avg_pool1d(x, length) ct_at(CT_HERE, ct_adaptive_avg_pool1d(x, length))
 #define ct_adaptive_avg_pool2d(x, height, width) ct_at(CT_HERE, ct_adaptive_avg_pool2d(x, height, width))
+#define ct_adaptive_avg_pool3d(x, depth, height, width) ct_at(CT_HERE, ct_adaptive_avg_pool3d(x, depth, height, width))
+#define ct_adaptive_max_pool1d(x, length, indices) ct_at(CT_HERE, ct_adaptive_max_pool1d(x, length, indices))
+#define ct_adaptive_max_pool2d(x, height, width, indices) \
+    ct_at(CT_HERE, ct_adaptive_max_pool2d(x, height, width, indices))
+#define ct_adaptive_max_pool3d(x, depth, height, width, indices) \
+    ct_at(CT_HERE, ct_adaptive_max_pool3d(x, depth, height, width, indices))
+#define ct_max_unpool(x, ...) ct_at(CT_HERE, ct_max_unpool(x, __VA_ARGS__))
 #define ct_unfold(...) ct_at(CT_HERE, CT_WITH2(ct_unfold, ct_conv_options, __VA_ARGS__, ))
 #define ct_fold(...) ct_at(CT_HERE, CT_WITH3(ct_fold, ct_conv_options, __VA_ARGS__, ))
 #endif

@@ -27,11 +27,31 @@ CT_API void ct_grid_options_init(ct_grid_options *options, size_t size);
 /* x [N, C, H, W] at the places grid [N, h, w, 2]: [N, C, h, w]. */
 CT_API ct_tensor *ct_grid_sample(ct_tensor *x, ct_tensor *grid, const ct_grid_options *options);
 
+/* Boxes [n, 4], as x1, y1, x2, y2, with scores [n]: the numbers (int64, by falling score) of those to keep, when each box goes that a kept
+ * one with a higher score overlaps by more than threshold, common area over joint area. torchvision's nms. */
+CT_API ct_tensor *ct_nms(ct_tensor *boxes, ct_tensor *scores, double threshold);
+
+typedef struct CT_BY_NAME ct_roi_options {
+    CT_OPTIONS_HEAD;
+    double spatial_scale;   /* pixels of x for one of the boxes' units; default 1 */
+    int64_t sampling_ratio; /* points along each side of a part; default 0: as many as it has pixels, rounded up */
+    bool aligned;           /* pixel i lies from i to i + 1, not around i, and boxes may be smaller than a pixel */
+} ct_roi_options;
+#define CT_DEFAULTS_ct_roi_options .spatial_scale = 1,
+CT_API void ct_roi_options_init(ct_roi_options *options, size_t size);
+/* What x [N, C, H, W] shows in boxes [K, 5], each the number of an image and x1, y1, x2, y2: cut into height x width parts, each the mean
+ * of points between pixels: [K, C, height, width]. torchvision's roi_align, but that the boxes get gradients too. Errors: shape, argument
+ * (no such image). */
+CT_API ct_tensor *ct_roi_align(ct_tensor *x, ct_tensor *boxes, int64_t height, int64_t width,
+                               const ct_roi_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_pixel_shuffle(x, factor) ct_at(CT_HERE, ct_pixel_shuffle(x, factor))
 #define ct_pixel_unshuffle(x, factor) ct_at(CT_HERE, ct_pixel_unshuffle(x, factor))
 #define ct_affine_grid(theta, height, width, align_corners) \
     ct_at(CT_HERE, ct_affine_grid(theta, height, width, align_corners))
+#define ct_nms(boxes, scores, threshold) ct_at(CT_HERE, ct_nms(boxes, scores, threshold))
+#define ct_roi_align(...) ct_at(CT_HERE, CT_WITH4(ct_roi_align, ct_roi_options, __VA_ARGS__, ))
 #define ct_grid_sample(...) ct_at(CT_HERE, CT_WITH2(ct_grid_sample, ct_grid_options, __VA_ARGS__, ))
 #endif
 

@@ -32,6 +32,11 @@ CT_API ct_tensor *ct_index(ct_tensor *x, ct_tensor *const *indices, int n);
 /* x with values, which broadcast to x[indices], written, or added, there: x[i, j] = values. */
 CT_API ct_tensor *ct_index_put(ct_tensor *x, ct_tensor *const *indices, int n, ct_tensor *values, bool accumulate);
 
+/* x[subscript] in NumPy's notation, a view: "1:, None, ::2, -1, ..." has for each axis a number, which takes the axis away, or a slice
+ * from:to:step, each part of which may be left out; None is a new axis, and ... stands for all axes that are left. Errors: argument
+ * (what cannot be read, too many, a number outside its axis). */
+CT_API ct_tensor *ct_subscript(ct_tensor *x, const char *subscript);
+
 /* Where each value belongs among sorted elements, as int64: how many of them are below it, or, if right, not above it. sorted [n], or
  * [..., n] with values [..., m]; any dtype. PyTorch's searchsorted, and its bucketize(values, sorted). */
 CT_API ct_tensor *ct_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right);
@@ -51,6 +56,7 @@ CT_API ct_tensor *ct_repeat_interleave(ct_tensor *x, ct_tensor *repeats, int axi
 #define ct_take_along_dim(x, index, axis) ct_at(CT_HERE, ct_take_along_dim(x, index, axis))
 #define ct_index(x, ...) ct_at(CT_HERE, ct_index(x, __VA_ARGS__))
 #define ct_index_put(x, ...) ct_at(CT_HERE, ct_index_put(x, __VA_ARGS__))
+#define ct_subscript(x, subscript) ct_at(CT_HERE, ct_subscript(x, subscript))
 #define ct_searchsorted(sorted, values, right) ct_at(CT_HERE, ct_searchsorted(sorted, values, right))
 #define ct_nonzero(x) ct_at(CT_HERE, ct_nonzero(x))
 #define ct_unique(x, inverse, counts) ct_at(CT_HERE, ct_unique(x, inverse, counts))

@@ -19,6 +19,7 @@
 #include <cotan/recurrent.h>
 #include <cotan/reduce.h>
 #include <cotan/special.h>
+#include <cotan/spectra.h>
 #include <cotan/statistics.h>
 
 #ifdef __cplusplus

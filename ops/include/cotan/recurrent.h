@@ -50,12 +50,27 @@ typedef struct CT_BY_NAME ct_attention_options {
     bool is_causal; /* query i sees keys 0..i; not together with mask */
     double scale;   /* of the scores; default CT_UNSET: 1 / sqrt(E) */
     double dropout; /* of the attention weights, in training; give 0, the default, in evaluation */
+    bool
+        enable_gqa; /* k and v [..., heads, S, E] have fewer heads than q: each is shared by as many of q's that follow each other */
+    int64_t window; /* query i sees keys i - window + 1 to i + window - 1 only (Beltagy et al. 2020); default 0: all */
+    bool alibi;     /* adds -2^(-8 h / H) |i - j| to the scores of head h = 1..H (Press et al. 2022) */
 } ct_attention_options;
 #define CT_DEFAULTS_ct_attention_options .scale = CT_UNSET,
 CT_API void ct_attention_options_init(ct_attention_options *options, size_t size);
 /* softmax(q k^T scale + mask) v: q [..., L, E], k [..., S, E], v [..., S, V]; result [..., L, V] (Vaswani et al. 2017, eq. 1). */
 CT_API ct_tensor *ct_scaled_dot_product_attention(ct_tensor *q, ct_tensor *k, ct_tensor *v,
                                                   const ct_attention_options *options);
+
+typedef struct CT_BY_NAME ct_rotary_options {
+    CT_OPTIONS_HEAD;
+    double base;      /* default 10000 */
+    double offset;    /* position of the first element */
+    bool interleaved; /* pairs lie side by side, as in the paper; otherwise E / 2 apart, as in GPT-NeoX and LLaMA */
+} ct_rotary_options;
+#define CT_DEFAULTS_ct_rotary_options .base = 10000,
+CT_API void ct_rotary_options_init(ct_rotary_options *options, size_t size);
+/* x [..., L, E] with pair k of position t turned by the angle (t + offset) base^(-2k / E); E is even (Su et al. 2021, eq. 34). */
+CT_API ct_tensor *ct_rotary_embedding(ct_tensor *x, const ct_rotary_options *options);
 
 /* In training each element is 0 with probability p and x / (1 - p) otherwise, drawn once, from the thread's generator; in
  * evaluation, and for p = 0, x itself, the same pointer (see ct_same). p in [0, 1]. training: false in evaluation, true in
@@ -72,6 +87,7 @@ CT_API ct_tensor *ct_dropout(ct_tensor *x, double p, bool training);
 #define ct_rnn(...) ct_at(CT_HERE, CT_WITH4(ct_rnn, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_lstm(...) ct_at(CT_HERE, CT_WITH5(ct_lstm, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_gru(...) ct_at(CT_HERE, CT_WITH4(ct_gru, ct_recurrent_options, __VA_ARGS__, ))
+#define ct_rotary_embedding(...) ct_at(CT_HERE, CT_WITH1(ct_rotary_embedding, ct_rotary_options, __VA_ARGS__, ))
 #define ct_scaled_dot_product_attention(...) \
     ct_at(CT_HERE, CT_WITH3(ct_scaled_dot_product_attention, ct_attention_options, __VA_ARGS__, ))
 #define ct_dropout(x, p, training) ct_at(CT_HERE, ct_dropout(x, p, training))
