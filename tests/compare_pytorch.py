@@ -357,6 +357,105 @@ def windows(r):
         ("max_pool", [x], lambda t: pool(t, kernel, stride, padding, dilation), lambda t: getattr(r.lib, f"ct_max_pool{dims}d")(t, 0, q), ())))
 
 
+@family(3)
+def pools(r):
+    dtype, dims = r.dtype(), r.rng.randint(1, 3)
+    size = tuple(r.rng.randint(1, 7) for _ in range(dims))
+    kernel, stride = [r.rng.randint(1, 3) for _ in range(dims)], [r.rng.randint(1, 3) for _ in range(dims)]
+    padding, to = [r.rng.randint(0, k // 2) for k in kernel], [r.rng.randint(1, 5) for _ in range(dims)]
+    x, up, counted = r.floats((2,) * r.rng.randint(1, 2) + size, -2, 2, dtype), r.rng.random() < .5, r.rng.random() < .5
+    three = {name: (c.c_int64 * 3)(*[v or -2**63 for v in values]) for name, values in dict(kernel=kernel, stride=stride, padding=padding).items()}
+    largest, mean = r.options("ct_pool_options", ceil_mode=up, **three), r.options("ct_pool_options", ceil_mode=up, exclude_pad=not counted, **three)
+    f, lib = lambda name: getattr(F, f"{name}{dims}d"), lambda name: getattr(r.lib, f"ct_{name}{dims}d")
+    return r.rng.choice((
+        ("max_pool", [x], lambda t: f("max_pool")(t, kernel, stride, padding, ceil_mode=up), lambda t: lib("max_pool")(t, 0, largest), ()),
+        ("avg_pool", [x], lambda t: f("avg_pool")(t, kernel, stride, padding, up, counted), lambda t: lib("avg_pool")(t, 0, mean), ()),
+        ("adaptive_avg_pool", [x], lambda t: f("adaptive_avg_pool")(t, to), lambda t: lib("adaptive_avg_pool")(t, *to), ()),
+        ("adaptive_max_pool", [x], lambda t: f("adaptive_max_pool")(t, to), lambda t: lib("adaptive_max_pool")(t, *to, None), ())))
+
+
+@family(3)
+def resizing(r):
+    dtype, mode = r.dtype(), r.rng.randint(0, 4)
+    dims = 2 if mode == 2 else r.rng.randint(1, 3)
+    word = ("nearest", ("linear", "bilinear", "trilinear")[dims - 1], "bicubic", "area", "nearest-exact")[mode]
+    smooth = r.rng.random() < .4 and dims == 2 and mode in (1, 2)
+    corners = r.rng.random() < .4 if mode in (1, 2) else None
+    x, to = r.floats((1, 2) + tuple(r.rng.randint(1, 8) for _ in range(dims)), -2, 2, dtype), [r.rng.randint(1, 9) for _ in range(dims)]
+    given = dict(mode=mode, antialias=smooth, align_corners=bool(corners))
+    if mode != 3 and r.rng.random() < .4:
+        by = [r.rng.choice((.3, .5, .75, 1.25, 2., 2.6)) for _ in range(dims)]
+        o = r.options("ct_interpolate_options", scale=(c.c_double * 3)(*by), **given)
+        return "interpolate " + word, [x], lambda t: F.interpolate(t, scale_factor=by, mode=word, align_corners=corners, antialias=smooth), lambda t: r.lib.ct_interpolate(t, o), ()
+    o = r.options("ct_interpolate_options", size=(c.c_int64 * 3)(*to), **given)
+    return "interpolate " + word, [x], lambda t: F.interpolate(t, to, mode=word, align_corners=corners, antialias=smooth), lambda t: r.lib.ct_interpolate(t, o), ()
+
+
+@family(3)
+def padding(r):
+    dtype, mode = r.dtype(), r.rng.randint(0, 3)
+    word, axes = ("constant", "reflect", "replicate", "circular")[mode], r.rng.randint(1, 2)
+    x = r.floats((2, 2) + tuple(r.rng.randint(1, 5) for _ in range(axes)), -2, 2, dtype)
+    amounts = [r.rng.randint(-1 if mode == 0 else 0, 4) for _ in range(2 * axes)]
+    w, dilation = r.floats((3, 2) + tuple(r.rng.randint(1, 3) for _ in range(axes)), -2, 2, dtype), r.rng.randint(1, 2)
+    o, same = r.options("ct_pad_options", mode=mode), r.options("ct_conv_options", same=True, dilation=(c.c_int64 * 3)(dilation))
+    return r.rng.choice((
+        ("pad " + word, [x], lambda t: F.pad(t, amounts, word), lambda t: r.lib.ct_pad(t, r.ints(amounts), len(amounts), o), ()),
+        ("conv same", [x, w], lambda t, k: getattr(F, f"conv{axes}d")(t, k, padding="same", dilation=dilation),
+         lambda t, k: getattr(r.lib, f"ct_conv{axes}d")(t, k, None, same), (0, 1))))
+
+
+@family(3)
+def spectra(r):
+    dtype, norm = r.dtype(), r.rng.randint(0, 2)
+    word, shape = ("backward", "ortho", "forward")[norm], tuple(r.rng.randint(1, 5) for _ in range(r.rng.randint(0, 2))) + (r.rng.choice((1, 2, 3, 5, 8, 12, 17, 37, 60)),)
+    axis, n = r.rng.randrange(-len(shape), len(shape)), r.rng.choice((None, None, 1, 4, 7, 16, 35))
+    o = r.options("ct_fft_options", axis=axis, norm=norm, **({} if n is None else {"n": n}))
+    real, pairs, fft = r.floats(shape, -2, 2, dtype), r.floats(shape + (2,), -2, 2, dtype), torch.fft
+    complex_ = lambda t: torch.view_as_complex(t.contiguous())
+    frame, hop = r.rng.randint(1, 8), r.rng.randint(1, 4)
+    s = r.options("ct_stft_options", hop=hop)
+    return r.rng.choice((
+        ("fft", [pairs], lambda t: torch.view_as_real(fft.fft(complex_(t), n, axis, word)), lambda t: r.lib.ct_fft(t, o), (0,)),
+        ("ifft", [pairs], lambda t: torch.view_as_real(fft.ifft(complex_(t), n, axis, word)), lambda t: r.lib.ct_ifft(t, o), (0,)),
+        ("rfft", [real], lambda t: torch.view_as_real(fft.rfft(t, n, axis, word)), lambda t: r.lib.ct_rfft(t, o), ()),
+        ("irfft", [pairs], lambda t: fft.irfft(complex_(t), n, axis, word), lambda t: r.lib.ct_irfft(t, o), (0,)),
+        ("stft", [r.floats((2, r.rng.randint(5, 20)), -2, 2, dtype)], lambda t: torch.view_as_real(torch.stft(t, frame, hop, return_complex=True)),
+         lambda t: r.lib.ct_stft(t, frame, s), ())))
+
+
+@family(2)
+def attention(r):
+    dtype, (heads, shared) = r.dtype(), r.rng.choice(((4, 2), (3, 3), (6, 1)))
+    queries, keys, e, window = r.rng.randint(1, 6), r.rng.randint(1, 6), r.rng.randint(1, 4), r.rng.randint(0, 3)
+    q, k, v = r.floats((2, heads, queries, e), -2, 2, dtype), r.floats((2, shared, keys, e), -2, 2, dtype), r.floats((2, shared, keys, 3), -2, 2, dtype)
+    apart, causal = torch.arange(queries)[:, None] - torch.arange(keys), r.rng.random() < .5
+    seen = ((apart >= 0) | (not causal)) & ((apart.abs() < window) | (window == 0))
+    if not seen.any(1).all():
+        window, seen = 0, (apart >= 0) | (not causal)
+    o = r.options("ct_attention_options", enable_gqa=True, is_causal=causal, window=window)
+    return ("attention", [q, k, v], lambda a, b, d: F.scaled_dot_product_attention(a, b, d, attn_mask=seen, enable_gqa=True),
+            lambda a, b, d: r.lib.ct_scaled_dot_product_attention(a, b, d, o), (0, 1, 2))
+
+
+@family(2)
+def subscripts(r):
+    shape, parts, words = r.shape(1, 4), [], []
+    for n in shape[:r.rng.randint(0, len(shape))]:
+        start, end, step = r.rng.randint(-n - 1, n + 1), r.rng.randint(-n - 1, n + 1), r.rng.randint(1, 3)
+        kind = r.rng.randint(0, 5)
+        part, word = ((slice(None), ":"), (slice(start, None), f"{start}:"), (slice(None, end), f":{end}"), (slice(start, end, step), f"{start}:{end}:{step}"),
+                      (start, str(start)), (slice(None, None, step), f"::{step}"))[kind]
+        parts, words = parts + [part], words + [word]
+        if r.rng.random() < .2:
+            parts, words = parts + [None], words + ["None"]
+    if r.rng.random() < .4:
+        at = r.rng.randint(0, len(parts))
+        parts, words = parts[:at] + [Ellipsis] + parts[at:], words[:at] + ["..."] + words[at:]
+    text = r.rng.choice((", ", ",")).join(words).encode()
+    return "subscript " + text.decode(), [r.floats(shape, -2, 2, r.dtype())], lambda t: t[tuple(parts)], lambda t: r.lib.ct_subscript(t, text), ()
+
+
 def main():
     top, library = pathlib.Path(sys.argv[1]), sys.argv[2]
     count, first = int(sys.argv[3]) if len(sys.argv) > 3 else 20000, int(sys.argv[4]) if len(sys.argv) > 4 else 1

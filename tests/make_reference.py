@@ -420,6 +420,167 @@ case("grid_sample_corners", lambda x, g: F.grid_sample(x, g, align_corners=True)
 case("grid_sample_border", lambda x, g: F.grid_sample(x, g, padding_mode="border", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.5, hi=1.5), order=1)
 case("grid_sample_nearest", lambda x, g: F.grid_sample(x, g, mode="nearest", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3))
 
+# --- windows in one to three dimensions ------------------------------------------------------------
+case("max_pool1d", lambda x: F.max_pool1d(x, 3, stride=2, padding=1, dilation=2), R(2, 3, 9))
+case("max_pool3d", lambda x: F.max_pool3d(x, 2), R(2, 2, 4, 5, 4))
+case("max_pool3d_options", lambda x: F.max_pool3d(x, (3, 2, 3), stride=(2, 1, 2), padding=(1, 0, 1), dilation=(1, 2, 1), ceil_mode=True), R(2, 5, 4, 6))
+case("avg_pool1d", lambda x: F.avg_pool1d(x, 3, stride=2, padding=1, count_include_pad=False), R(2, 3, 8))
+case("avg_pool2d_divisor", lambda x: F.avg_pool2d(x, (2, 3), ceil_mode=True, divisor_override=5), R(1, 2, 5, 4))
+case("avg_pool2d_dilated", lambda x: F.unfold(x, 2, dilation=2, stride=(1, 2)).reshape(2, 3, 4, -1).mean(2).reshape(2, 3, 4, 3), R(2, 3, 6, 7))
+case("avg_pool3d", lambda x: F.avg_pool3d(x, 2), R(2, 2, 4, 5, 4))
+case("avg_pool3d_options", lambda x: F.avg_pool3d(x, (3, 2, 3), stride=(2, 1, 2), padding=(1, 0, 1), ceil_mode=True, count_include_pad=False), R(2, 5, 4, 6))
+case("adaptive_avg_pool1d", lambda x: F.adaptive_avg_pool1d(x, 4), R(2, 3, 7))
+case("adaptive_avg_pool3d", lambda x: F.adaptive_avg_pool3d(x, (3, 2, 4)), R(2, 2, 5, 4, 3))
+case("adaptive_max_pool1d", lambda x: F.adaptive_max_pool1d(x, 4), R(2, 3, 7))
+case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, (3, 2)), R(2, 3, 7, 5))
+case("adaptive_max_pool2d_places", lambda x: F.adaptive_max_pool2d(x, (3, 2), return_indices=True)[1], R(2, 3, 7, 5))
+case("adaptive_max_pool3d", lambda x: F.adaptive_max_pool3d(x, (3, 2, 2)), R(2, 2, 5, 4, 3))
+case("max_unpool1d", lambda x: F.max_unpool1d(*F.max_pool1d(x, 2, return_indices=True), 2, output_size=(2, 3, 7)), R(2, 3, 7))
+case("max_unpool2d", lambda x: F.max_unpool2d(*F.max_pool2d(x, (2, 3), return_indices=True), (2, 3), output_size=(2, 3, 5, 7)), R(2, 3, 5, 7))
+case("max_unpool3d", lambda x: F.max_unpool3d(*F.max_pool3d(x, 2, return_indices=True), 2), R(1, 2, 4, 2, 4))
+case("fold", lambda x: F.fold(x, (5, 6), 3, padding=1, stride=2), R(2, 27, 9))
+case("unfold_dilated", lambda x: F.unfold(x, (2, 3), dilation=(2, 1), padding=(0, 2)), R(2, 2, 5, 4))
+case("conv3d", lambda x, w, b: F.conv3d(x, w, b, stride=(2, 1, 2), padding=(1, 0, 1), dilation=(1, 2, 1), groups=2), R(2, 2, 5, 4, 4), R(4, 1, 3, 2, 2), R(4))
+case("conv_transpose1d", lambda x, w, b: F.conv_transpose1d(x, w, b, stride=2, padding=1, output_padding=1), R(2, 3, 5), R(3, 4, 3), R(4))
+case("conv_transpose2d_groups", lambda x, w: F.conv_transpose2d(x, w, stride=(1, 3), padding=(0, 1), dilation=(2, 1), groups=2), R(1, 4, 3, 2), R(4, 3, 2, 3))
+case("conv_transpose3d", lambda x, w, b: F.conv_transpose3d(x, w, b, stride=(1, 2, 1), padding=(0, 1, 0), output_padding=(0, 1, 0)), R(1, 2, 2, 3, 2), R(2, 3, 2, 2, 3), R(3))
+case("conv2d_same", lambda x, w, b: F.conv2d(x, w, b, padding="same", dilation=(1, 2)), R(2, 3, 5, 6), R(4, 3, 2, 4), R(4))
+case("conv2d_circular", lambda x, w, b: F.conv2d(F.pad(x, (2, 2, 1, 1), mode="circular"), w, b), R(2, 3, 5, 6), R(4, 3, 3, 3), R(4))
+case("conv1d_reflect_same", lambda x, w: F.conv1d(F.pad(x, (1, 2), mode="reflect"), w), R(2, 3, 7), R(2, 3, 4))
+case("conv2d_replicate", lambda x, w: F.conv2d(F.pad(x, (1, 1, 2, 2), mode="replicate"), w, stride=2), R(1, 2, 5, 6), R(3, 2, 3, 3))
+
+# --- resizing, padding, boxes ------------------------------------------------------------------------
+def resized(**options):
+    return lambda x: F.interpolate(x, **options)
+
+
+def shown_in_boxes(x, boxes, size, points, scale, aligned):
+    """torchvision's roi_align from its definition, a box at a time, between pixels by grid_sample; points lie inside the image."""
+    parts = []
+    for box in boxes:
+        x1, y1, x2, y2 = (box[1:] * scale - (0.5 if aligned else 0)).unbind()
+        w, h = (x2 - x1, y2 - y1) if aligned else ((x2 - x1).clamp(min=1), (y2 - y1).clamp(min=1))
+        at_x = x1 + w * (torch.arange(size[1] * points) + 0.5) / (size[1] * points)
+        at_y = y1 + h * (torch.arange(size[0] * points) + 0.5) / (size[0] * points)
+        grid = torch.stack([(2 * at_x / (x.shape[3] - 1) - 1).expand(len(at_y), -1), (2 * at_y / (x.shape[2] - 1) - 1)[:, None].expand(-1, len(at_x))], -1)
+        image = x[int(box[0])][None]
+        parts.append(F.avg_pool2d(F.grid_sample(image, grid[None], align_corners=True), points))
+    return torch.cat(parts)
+
+
+BOXES = [[0., 0.7, 1.1, 3.4, 2.9], [1., 1.2, 0.6, 2.3, 2.2], [1., 0.6, 0.8, 4.1, 3.3]]
+
+
+def kept_boxes(boxes, scores, threshold):
+    order, kept = scores.argsort(descending=True).tolist(), []
+    for i in order:
+        a, inside = boxes[i], True
+        for j in kept:
+            b = boxes[j]
+            w, h = (min(a[2 + k], b[2 + k]) - max(a[k], b[k]) for k in range(2))
+            both = max(w, 0) * max(h, 0)
+            inside &= bool(both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both) <= threshold)
+        kept += [i] * inside
+    return torch.tensor(kept)
+
+
+case("interpolate_linear_corners", resized(size=7, mode="linear", align_corners=True), R(2, 3, 4))
+case("interpolate_trilinear", resized(size=(3, 5, 2), mode="trilinear"), R(1, 2, 4, 3, 3))
+case("interpolate_bicubic", resized(size=(7, 6), mode="bicubic"), R(2, 2, 4, 5))
+case("interpolate_bicubic_corners", resized(size=(7, 3), mode="bicubic", align_corners=True), R(1, 2, 4, 5))
+case("interpolate_bicubic_scale", resized(scale_factor=0.6, mode="bicubic"), R(1, 2, 6, 8))
+case("interpolate_bilinear_antialias", resized(size=(3, 4), mode="bilinear", antialias=True), R(1, 2, 8, 7))
+case("interpolate_bicubic_antialias", resized(size=(3, 9), mode="bicubic", antialias=True), R(1, 2, 8, 7))
+case("interpolate_bilinear_antialias_corners", resized(size=(3, 4), mode="bilinear", antialias=True, align_corners=True), R(1, 2, 8, 7))
+case("interpolate_area", resized(size=(3, 2), mode="area"), R(1, 2, 7, 5))
+case("interpolate_nearest_exact", resized(size=(5, 3), mode="nearest-exact"), R(1, 2, 4, 7))
+case("pad_circular", lambda x: F.pad(x, (3, 2, 1, 4), mode="circular"), R(2, 3, 4, 5))
+case("pad_replicate", lambda x: F.pad(x, (3, 0, 1, 4), mode="replicate"), R(2, 3, 4, 5))
+case("pad_negative", lambda x: F.pad(x, (-1, 2, 1, -2), value=0.5), R(4, 5))
+case("roi_align", lambda x, b: shown_in_boxes(x, b, (2, 3), 2, 1.0, False), R(2, 2, 5, 6), FIX(BOXES))
+case("roi_align_aligned", lambda x, b: shown_in_boxes(x, b, (1, 2), 3, 1.25, True), R(2, 2, 5, 7), FIX(BOXES))
+case("nms", lambda b, s: kept_boxes(torch.cat([b[:, :2], b[:, :2] + b[:, 2:].abs() + 0.5], 1), s, 0.2), R(12, 4), R(12))
+
+# --- spectra: PyTorch's complex numbers as pairs -----------------------------------------------------
+def pairs(f, **options):
+    return lambda x: torch.view_as_real(f(torch.view_as_complex(x), **options))
+
+
+case("fft", pairs(torch.fft.fft), R(3, 8, 2))
+case("fft_axis_longer_ortho", pairs(torch.fft.fft, n=7, dim=0, norm="ortho"), R(5, 3, 2))
+case("fft_prime", pairs(torch.fft.fft), R(2, 37, 2))
+case("fft_mixed", pairs(torch.fft.fft), R(60, 2))
+case("ifft", pairs(torch.fft.ifft), R(3, 6, 2))
+case("ifft_shorter_forward", pairs(torch.fft.ifft, n=4, norm="forward"), R(3, 6, 2))
+case("rfft", lambda x: torch.view_as_real(torch.fft.rfft(x)), R(3, 8))
+case("rfft_odd_axis", lambda x: torch.view_as_real(torch.fft.rfft(x, dim=0, norm="ortho")), R(7, 2))
+case("irfft", lambda x: torch.fft.irfft(torch.view_as_complex(x)), R(3, 5, 2))
+case("irfft_odd", lambda x: torch.fft.irfft(torch.view_as_complex(x), n=7, dim=0, norm="forward"), R(5, 3, 2))
+case("stft", lambda x: torch.view_as_real(torch.stft(x, 6, hop_length=2, return_complex=True)), R(2, 13))
+case("stft_window", lambda x, w: torch.view_as_real(torch.stft(x, 8, hop_length=3, win_length=5, window=w, center=False, normalized=True, onesided=False, return_complex=True)), R(17), POS(5))
+
+# --- attention, sequences ----------------------------------------------------------------------------
+def heads_by_distance(q, k, v):
+    slope = torch.exp2(-8.0 * torch.arange(1, q.shape[-3] + 1) / q.shape[-3])
+    apart = torch.arange(q.shape[-2])[:, None] - torch.arange(k.shape[-2])
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=-slope[:, None, None] * apart.abs())
+
+
+def turned(x, base, offset, interleaved):
+    n = x.shape[-1] // 2
+    angle = (torch.arange(x.shape[-2]) + offset)[:, None] * base ** (-torch.arange(n) / n)
+    u, v = (x[..., ::2], x[..., 1::2]) if interleaved else (x[..., :n], x[..., n:])
+    a, b = u * angle.cos() - v * angle.sin(), u * angle.sin() + v * angle.cos()
+    return torch.stack([a, b], -1).flatten(-2) if interleaved else torch.cat([a, b], -1)
+
+
+def sequence(kind):
+    return lambda x, h, *w: getattr(torch, kind)(x, h, list(w), True, 1, 0.0, False, False, False)[0]
+
+
+case("attention_grouped", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True), R(2, 4, 3, 2), R(2, 2, 5, 2), R(2, 2, 5, 3))
+case("attention_window", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=(torch.arange(5)[:, None] - torch.arange(6)).abs() < 2), R(2, 5, 4), R(2, 6, 4), R(2, 6, 3))
+case("attention_window_causal", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, attn_mask=torch.ones(6, 6).tril().triu(-2) > 0), R(2, 6, 4), R(2, 6, 4), R(2, 6, 3))
+case("attention_alibi", heads_by_distance, R(2, 3, 5, 4), R(2, 3, 6, 4), R(2, 3, 6, 2))
+case("attention_bias", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, attn_mask=m), R(2, 3, 4), R(2, 5, 4), R(2, 5, 2), R(3, 5))
+case("rotary", lambda x: turned(x, 10000.0, 0, False), R(2, 5, 6))
+case("rotary_interleaved", lambda x: turned(x, 100.0, 7, True), R(2, 5, 6))
+case("rnn_sequence", sequence("rnn_tanh"), R(5, 2, 3), R(1, 2, 4), R(4, 3), R(4, 4), R(4), R(4))
+case("gru_sequence", sequence("gru"), R(5, 2, 3), R(1, 2, 4), R(12, 3), R(12, 4), R(12), R(12))
+case("lstm_sequence", lambda x, h, c, *w: torch.lstm(x, (h, c), list(w), True, 1, 0.0, False, False, False)[0], R(5, 2, 3), R(1, 2, 4), R(1, 2, 4), R(16, 3), R(16, 4), R(16), R(16))
+
+# --- more of the older families ----------------------------------------------------------------------
+case("subscript", lambda x: x[1:, None, ::2, -1], R(3, 5, 4))
+case("subscript_dots", lambda x: x.flip(0)[..., 1:3], R(3, 2, 5))
+case("concat_many", lambda x: torch.cat([x * (i + 1) for i in range(70)], 1), R(2, 3))
+case("stack_many", lambda x: torch.stack([x * (i + 1) for i in range(70)], -1), R(2, 3))
+case("diagonal_offset", lambda x: x.diagonal(1, 0, 2), R(3, 2, 5))
+case("sort_descending", lambda x: x.sort(0, descending=True).values, R(5, 3))
+case("argsort", lambda x: x.argsort(1), R(3, 5))
+case("topk_smallest", lambda x: x.topk(3, 0, largest=False).values, R(5, 3))
+case("min_axis", lambda x: x.min(0).values, R(4, 3))
+case("argmax", lambda x: x.argmax(1), R(3, 5))
+case("argmin", lambda x: x.argmin(0), R(3, 5))
+case("any_axis", lambda x: (x > 1).any(1), R(4, 3))
+case("all_axis", lambda x: (x > -1).all(0), R(4, 3))
+case("prod_all", lambda x: x.prod(), R(3, 4))
+case("cumprod_axis0", lambda x: x.cumprod(0), R(5, 3))
+case("norm_inf", lambda x: x.norm(float("inf"), dim=1), R(3, 4))
+case("norm_p3", lambda x: x.norm(3, dim=(0, 2)), R(3, 4, 2))
+case("logsumexp_axes", lambda x: x.logsumexp((0, 2), keepdim=True), R(3, 4, 2))
+case("softplus_beta", lambda x: F.softplus(x, 2.5), R(3, 4, lo=-5, hi=5))
+case("layer_norm_no_affine", lambda x: F.layer_norm(x, (5,)), R(2, 3, 5))
+case("instance_norm_affine", lambda x, w, b: F.instance_norm(x, weight=w, bias=b), R(2, 3, 4, 4), R(3), R(3))
+case("batch_norm_1d", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, 0.1, 1e-5), R(4, 3, 5), R(3), R(3))
+case("bilinear_bias", lambda x, y, w, b: F.bilinear(x, y, w, b), R(5, 3), R(5, 4), R(2, 3, 4), R(2))
+case("einsum_three", lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c), R(2, 3), R(3, 4), R(4, 2))
+case("cross_entropy_images", lambda x, t: F.cross_entropy(x, t), R(2, 4, 3, 3), I(4, 2, 3, 3))
+case("bce_weighted", lambda p, t, w: F.binary_cross_entropy(p, t, w.detach()), R(3, 4, lo=.05, hi=.95), R(3, 4, lo=0, hi=1), POS(4))
+case("bce_logits_pos_weight", lambda x, t, w: F.binary_cross_entropy_with_logits(x, t, pos_weight=w.detach()), R(3, 4), R(3, 4, lo=0, hi=1), POS(4))
+case("kl_div_log_target", lambda x, t: F.kl_div(F.log_softmax(x, 1), F.log_softmax(t, 1), reduction="sum", log_target=True), R(6, 5), R(6, 5))
+case("mse_loss_none", lambda x, t: F.mse_loss(x, t, reduction="none"), R(3, 4), R(3, 4))
+case("huber_loss_sum", lambda x, t: F.huber_loss(x, t, reduction="sum", delta=1.3), R(3, 4), R(3, 4))
+
 
 def draw(spec, rng):
     if spec[0] == "v":

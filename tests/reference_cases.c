@@ -1,6 +1,7 @@
 /* The table of reference cases: a row of reference_cases.def becomes a function and a line of the table. */
 #include "reference_cases.h"
 #include <cotan/cotan.h>
+#include <math.h>
 
 static const int64_t three_by_three[] = {3, 3};
 
@@ -103,6 +104,47 @@ static ct_tensor *svd_part(ct_tensor *a, bool want_v)
     ct_tensor *u = NULL, *v = NULL;
     ct_svd(a, &u, &v);
     return want_v ? v : u;
+}
+
+static ct_tensor *places_of_adaptive_max(ct_tensor *x)
+{
+    ct_tensor *places = NULL;
+    ct_adaptive_max_pool2d(x, 3, 2, &places);
+    return places;
+}
+
+static ct_tensor *unpooled1d(ct_tensor *x)
+{
+    ct_tensor *places, *y = ct_max_pool1d(x, 2, .indices = &places);
+    return ct_max_unpool(y, places, CT_SHAPE(7));
+}
+
+static ct_tensor *unpooled2d(ct_tensor *x)
+{
+    ct_tensor *places, *y = ct_max_pool2d(x, 2, .kernel = {2, 3}, .indices = &places);
+    return ct_max_unpool(y, places, CT_SHAPE(5, 7));
+}
+
+static ct_tensor *unpooled3d(ct_tensor *x)
+{
+    ct_tensor *places, *y = ct_max_pool3d(x, 2, .indices = &places);
+    return ct_max_unpool(y, places, CT_SHAPE(4, 2, 4));
+}
+
+/* A corner, and the opposite one as far away as the other two numbers say. */
+static ct_tensor *boxes_of(ct_tensor *x)
+{
+    ct_tensor *corner = ct_subscript(x, ":, :2"), *size = ct_add_scalar(ct_abs(ct_subscript(x, ":, 2:")), 0.5);
+    return ct_concat(CT_TENSORS(corner, ct_add(corner, size)), 1);
+}
+
+/* x, 2 x, ... 70 x, beside each other or on top. */
+static ct_tensor *seventy(ct_tensor *x, bool stacked)
+{
+    ct_tensor *parts[70];
+    for (int i = 0; i < 70; i++)
+        parts[i] = ct_mul_scalar(x, i + 1);
+    return stacked ? ct_stack(parts, 70, -1) : ct_concat(parts, 70, 1);
 }
 
 /* The inputs of a case. */
