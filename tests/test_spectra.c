@@ -79,7 +79,7 @@ START_TEST(refused)
     expect_error(ct_irfft(ct_ones(CT_FLOAT64, CT_SHAPE(1, 2))), CT_ERROR_ARGUMENT, "irfft: 0 real numbers: [1,2]");
     expect_error(ct_fft(ct_zeros(CT_FLOAT64, CT_SHAPE(0, 2))), CT_ERROR_SHAPE,
                  "fft: dft: takes pairs [..., n, 2]: [0,2]");
-    expect_error(ct_stft(flat, 8), CT_ERROR_ARGUMENT, "pad: cannot pad axis 1 of [1,3] by 4 and 4");
+    expect_error(ct_stft(flat, 8), CT_ERROR_ARGUMENT, "stft: pad: cannot pad axis 1 of [1,3] by 4 and 4");
     expect_error(ct_stft(flat, 4, .no_centre = true), CT_ERROR_SHAPE, "stft: takes x [time] or [N, time]");
     expect_error(ct_stft(flat, 2, .hop = 0), CT_ERROR_SHAPE, "stft: takes x [time] or [N, time]");
 }
