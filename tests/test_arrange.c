@@ -296,9 +296,9 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_pad(x, CT_SHAPE(3, 0), .mode = CT_PAD_REFLECT), CT_ERROR_ARGUMENT,
                  "pad: cannot pad axis 1 of [2,3] by 3 and 0");
     expect_error(ct_pad(x, CT_SHAPE(1)), CT_ERROR_ARGUMENT, "pad: 1 amounts, takes two for each of at most 2 axes");
-    expect_error(ct_pad(x, CT_SHAPE(1, 1), .mode = (ct_pad_mode)3), CT_ERROR_ARGUMENT, "pad: there is no mode 3");
-    expect_error(ct_interpolate(ct_unsqueeze(x, 0), .size = {4}, .mode = (ct_interpolate_mode)2), CT_ERROR_ARGUMENT,
-                 "interpolate: there is no mode 2");
+    expect_error(ct_pad(x, CT_SHAPE(1, 1), .mode = (ct_pad_mode)4), CT_ERROR_ARGUMENT, "pad: there is no mode 4");
+    expect_error(ct_interpolate(ct_unsqueeze(x, 0), .size = {4}, .mode = (ct_interpolate_mode)5), CT_ERROR_ARGUMENT,
+                 "interpolate: there is no mode 5");
     expect_error(ct_einsum("ij,jk", TENSORS(x, NULL)), CT_ERROR_NULL, "einsum: input 1 is NULL");
     expect_error(ct_tril(ct_zeros(F64, CT_SHAPE(3)), 0), CT_ERROR_SHAPE, "tril: takes matrices: [3]");
     expect_error(ct_diagonal(x, 0, 1, -1), CT_ERROR_ARGUMENT, "diagonal: the two axes are the same: [2,3]");

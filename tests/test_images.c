@@ -70,7 +70,7 @@ START_TEST(resized)
     ct_tensor *y = ct_interpolate(holed, .size = {4}, .mode = CT_LINEAR, .antialias = true);
     expect_tensor(ct_isnan(y), CT_UINT8, CT_SHAPE(1, 1, 4), CT_VALUES(0, 0, 0, 1));
     expect_error(ct_interpolate(x, .scale = {2}, .antialias = true), CT_ERROR_ARGUMENT,
-                 "interpolate: align_corners and antialias go with linear and cubic only");
+                 "interpolate: antialias goes with linear and cubic only");
     expect_error(ct_interpolate(x, .scale = {2}, .mode = (ct_interpolate_mode)9), CT_ERROR_ARGUMENT,
                  "interpolate: there is no mode 9");
 }

@@ -10,6 +10,11 @@ typedef struct interpolate_attributes {
     double scale[3];
 } interpolate_attributes;
 
+static bool is_smooth(const interpolate_attributes *how)
+{
+    return how->mode == CT_LINEAR || how->mode == CT_CUBIC;
+}
+
 /* Along one axis: from in to out elements; scale 0: not given. */
 typedef struct resizing {
     const interpolate_attributes *how;
@@ -20,7 +25,7 @@ typedef struct resizing {
 static resizing new_resizing(const interpolate_attributes *how, int64_t in, int64_t out, double scale)
 {
     double step = (scale != 0 ? 1 : (double)in) / (scale != 0 ? scale : (double)out); /* never by 0, not even ahead */
-    if (how->align_corners)
+    if (how->align_corners && is_smooth(how))
         step = (double)(in - 1) / (double)(out > 1 ? out - 1 : 1);
     return (resizing){how, in, out, step};
 }
@@ -159,15 +164,14 @@ static ct_tensor *resize_axis(const interpolate_attributes *how, ct_tensor *x, i
     return how->mode == CT_LINEAR && !how->antialias ? between(&r, x, axis) : weighted(&r, x, axis);
 }
 
-/* Whether the mode goes with the other attributes; otherwise the error says why not. */
+/* Whether there is such a mode, with antialias if that is asked for; otherwise the error says why not. */
 static bool mode_is_good(ct_call *call)
 {
     const interpolate_attributes *how = ct_call_attributes(call);
-    bool smooth = how->mode == CT_LINEAR || how->mode == CT_CUBIC;
     if (how->mode < CT_NEAREST || how->mode > CT_NEAREST_EXACT)
         ct_call_error(call, CT_ERROR_ARGUMENT, "there is no mode %d", (int)how->mode);
-    else if ((how->align_corners || how->antialias) && !smooth)
-        ct_call_error(call, CT_ERROR_ARGUMENT, "align_corners and antialias go with linear and cubic only");
+    else if (how->antialias && !is_smooth(how))
+        ct_call_error(call, CT_ERROR_ARGUMENT, "antialias goes with linear and cubic only");
     else
         return true;
     return false;
