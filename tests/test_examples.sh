@@ -62,6 +62,10 @@ check "run.sh lists what is in Python" says "xor.py               cotan in Pytho
 check "run.sh knows no other" runs 2 sh "$top/docs/examples/run.sh" nothing
 check "run.sh says so" says "there is no program 'nothing'"
 
+mkdir -p blocked/pinn.csv
+check "a log that cannot be written ends in an error" runs 1 "$programs/pinn" --quick --out blocked
+check "which is said" says "pinn: blocked/pinn.csv: Is a directory"
+
 # ---- all of them: --quick, and the same bits whatever the threads ----
 quick() { runs 0 env COTAN_BUILD="$programs/../.." sh "$top/docs/examples/run.sh" --quick "$@"; }
 figures() { sed 's/^\(.\{20\}\) *[0-9]* s/\1/' "$work/printed" >"$1"; }

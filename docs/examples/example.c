@@ -150,12 +150,14 @@ static void log_progress(example *e, int64_t epoch, const char *what, double val
 {
     char name[64];
     snprintf(name, sizeof name, "%.50s.csv", e->name);
-    if (epoch == 1) {
-        e->log = fopen(example_path(e, name), "w");
-        fprintf(e->log ? e->log : stderr, e->log ? "epoch,%s\n" : "%s cannot be written\n", e->log ? what : name);
-        e->status = e->log ? 0 : EXIT_FAILURE;
+    if (epoch == 1 && !(e->log = fopen(example_path(e, name), "w"))) {
+        fprintf(stderr, "%s: %s/%s: %s\n", e->name, e->out, name, strerror(errno));
+        e->status = EXIT_FAILURE;
     }
-    fprintf(e->log, "%lld,%.17g\n", (long long)epoch, value);
+    if (e->log && epoch == 1)
+        fprintf(e->log, "epoch,%s\n", what);
+    if (e->log)
+        fprintf(e->log, "%lld,%.17g\n", (long long)epoch, value);
 }
 
 void example_progress(example *e, int64_t epoch, const char *what, double value)
@@ -173,6 +175,8 @@ int example_end(example *e, const char *format, ...)
         return fprintf(stderr, "%s: %s.csv: %s\n", e->name, e->name, strerror(errno)), EXIT_FAILURE;
     if (ct_error_code() != CT_OK)
         return fprintf(stderr, "%s: %s\n", e->name, ct_error_message()), EXIT_FAILURE;
+    if (e->status == EXIT_FAILURE) /* a file could not be written, which has been said */
+        return EXIT_FAILURE;
     for (int i = 0; i < e->n_paths; i++)
         printf("%s%s%s", i ? ", " : "written: ", e->paths[i], i == e->n_paths - 1 ? "\n" : "");
     va_list arguments;
