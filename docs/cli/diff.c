@@ -48,12 +48,13 @@ typedef struct comparison {
 static json_t *read_trace(const arguments *given, const char *path)
 {
     json_error_t error;
-    json_t *trace = json_load_file(path, 0, &error);
+    FILE *file = open_file(given->command, path);
+    if (!file)
+        return NULL;
+    json_t *trace = json_loadf(file, 0, &error);
+    fclose(file);
     if (!trace) {
-        if (error.line > 0)
-            complain(given->command, "%s: line %d: %s", path, error.line, error.text);
-        else
-            complain(given->command, "%s cannot be read: %s", path, strerror(errno));
+        complain(given->command, "%s: line %d: %s", path, error.line, error.text);
         return NULL;
     }
     const char *format = json_string_value(json_object_get(trace, "format"));

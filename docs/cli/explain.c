@@ -311,9 +311,9 @@ static int explain_recorded(session *s, const struct mode *mode)
     const char *path = s->given->words[0];
     if (!can_tell(s))
         return WRONG_USE;
-    FILE *file = fopen(path, "r");
+    FILE *file = open_file("explain", path);
     if (!file)
-        return complain("explain", "%s cannot be read: %s", path, strerror(errno));
+        return WRONG_USE;
     ct_trace_log *trace = ct_trace_read_json(file);
     fclose(file);
     int status = trace ? mode->write(s, trace) : complain("explain", "%s: %s", path, ct_error_message());

@@ -136,21 +136,22 @@ static bool write_report(session *s, ct_tensor *const *leaves, const ct_gradchec
     for (int i = 0; i < report->n_tensors; i++)
         add_leaf(s, &t, leaves, &report->tensors[i]);
     add_without_gradient(s, &t, leaves);
-    bool written = table_write(&t, stdout);
-    printf("\n");
-    write_wrapped(
-        stdout,
-        "measured: (f(x + h) - f(x - h)) / 2h with h = 1e-5 max(1, |x|). The verdict is the gradient checker's, "
-        "which measures better.",
-        0, screen_width());
+    bool any = t.n_cells > 0, written = table_write(&t, stdout);
+    printf(any ? "\n" : "");
+    if (any)
+        write_wrapped(
+            stdout,
+            "measured: (f(x + h) - f(x - h)) / 2h with h = 1e-5 max(1, |x|). The verdict is the gradient checker's, "
+            "which measures better.",
+            0, screen_width());
     return written && ct_error_code() == CT_OK;
 }
 
 static void write_verdict(const ct_gradcheck_report *report, ct_gradcheck_mode mode)
 {
-    printf("%s%s%s: %lld %s compared; %lld operations each checked alone\n", bold(stdout),
+    printf("%s%s%s: %lld %s compared; %lld operation%s each checked alone\n", bold(stdout),
            ct_verdict_name(report->verdict), plain(stdout), (long long)report->elements,
-           mode == CT_FAST ? "directions" : "gradients", (long long)report->nodes);
+           mode == CT_FAST ? "directions" : "gradients", (long long)report->nodes, report->nodes == 1 ? "" : "s");
     if (report->verdict == CT_FAIL)
         printf("the operation to blame: %s, at column %d: %s\n", report->op, report->line, report->cause);
 }
