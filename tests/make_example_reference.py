@@ -88,7 +88,33 @@ def char_lstm():
           lambda: F.cross_entropy(net(text[:, :-1]).flatten(0, 1), text[:, 1:].flatten()))
 
 
-for program in (logistic, pinn, maml, char_lstm):
+def svm():
+    net, x, y = nn.Sequential(nn.Linear(64, 10)), torch.randn(32, 64), torch.randint(0, 10, (32,))
+    keep("svm", net, x=x, y=y)
+    train("svm", net, torch.optim.SGD(net.parameters(), 0.02, weight_decay=1e-3),
+          lambda: 10 * F.multi_margin_loss(net(x), y))
+
+
+def gcn():
+    net = nn.Sequential(nn.Linear(12, 8, bias=False), nn.Linear(8, 2, bias=False))
+    graph, y = (torch.rand(12, 12) < 0.3).double(), torch.full((12,), -100)
+    graph = ((graph + graph.T + torch.eye(12)) > 0).double()
+    y[0], y[11] = 0, 1
+    root = graph.sum(1).rsqrt()
+    propagation = graph * root * root[:, None]
+    keep("gcn", net, graph=graph, y=y)
+    train("gcn", net, torch.optim.Adam(net.parameters(), 0.01, weight_decay=5e-4),
+          lambda: F.cross_entropy(propagation @ net[1](torch.tanh(propagation @ net[0](torch.eye(12)))), y))
+
+
+def autoencoder():
+    net = nn.Sequential(nn.Linear(64, 16), nn.GELU(), nn.Linear(16, 8), nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 64))
+    x = torch.rand(32, 64) * 2 - 1
+    keep("autoencoder", net, x=x)
+    train("autoencoder", net, torch.optim.Adam(net.parameters(), 3e-3), lambda: F.mse_loss(net(x), x))
+
+
+for program in (logistic, pinn, maml, char_lstm, svm, gcn, autoencoder):
     program()
 save_file({name: t.detach().contiguous() for name, t in tensors.items()},
           pathlib.Path(__file__).parent / "data" / "example_reference.safetensors")

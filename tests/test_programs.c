@@ -164,6 +164,58 @@ START_TEST(char_lstm_is_pytorchs)
 }
 END_TEST
 
+static ct_tensor *svm_loss(const program *p)
+{
+    return ct_mul_scalar(ct_multi_margin_loss(ct_forward(p->net, given(p, "x")), given(p, "y")), 10);
+}
+
+START_TEST(svm_is_pytorchs)
+{
+    program p = begin("svm");
+    ct_linear_new(p.net, NULL, 64, 10);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_sgd, .lr = 0.02, .weight_decay = 1e-3), svm_loss);
+}
+END_TEST
+
+static ct_tensor *gcn_loss(const program *p)
+{
+    ct_tensor *graph = given(p, "graph"), *root = ct_rsqrt(ct_sum(graph, CT_AXES(1)));
+    ct_tensor *propagation = ct_mul(ct_mul(graph, root), ct_unsqueeze(root, 1));
+    ct_tensor *h = ct_forward(ct_module_find(p->net, "0"), ct_eye(CT_FLOAT64, ct_size(graph, 0)));
+    h = ct_forward(ct_module_find(p->net, "1"), ct_tanh(ct_matmul(propagation, h)));
+    return ct_cross_entropy(ct_matmul(propagation, h), given(p, "y"));
+}
+
+START_TEST(gcn_is_pytorchs)
+{
+    program p = begin("gcn");
+    ct_linear_new(p.net, NULL, 12, 8, .no_bias = true);
+    ct_linear_new(p.net, NULL, 8, 2, .no_bias = true);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adam, .lr = 0.01, .weight_decay = 5e-4), gcn_loss);
+}
+END_TEST
+
+static ct_tensor *autoencoder_loss(const program *p)
+{
+    return ct_mse_loss(ct_forward(p->net, given(p, "x")), given(p, "x"));
+}
+
+START_TEST(autoencoder_is_pytorchs)
+{
+    program p = begin("autoencoder");
+    ct_linear_new(p.net, NULL, 64, 16);
+    ct_gelu_new(p.net, NULL);
+    ct_linear_new(p.net, NULL, 16, 8);
+    ct_linear_new(p.net, NULL, 8, 16);
+    ct_gelu_new(p.net, NULL);
+    ct_linear_new(p.net, NULL, 16, 64);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adam, .lr = 3e-3), autoencoder_loss);
+}
+END_TEST
+
 Suite *ct_suite_programs(void)
 {
     Suite *suite = suite_create("programs");
@@ -172,6 +224,9 @@ Suite *ct_suite_programs(void)
     tcase_add_test(t, pinn_is_pytorchs);
     tcase_add_test(t, maml_is_pytorchs);
     tcase_add_test(t, char_lstm_is_pytorchs);
+    tcase_add_test(t, svm_is_pytorchs);
+    tcase_add_test(t, gcn_is_pytorchs);
+    tcase_add_test(t, autoencoder_is_pytorchs);
     suite_add_tcase(suite, t);
     return suite;
 }

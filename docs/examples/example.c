@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { MOST = 24 };
 
@@ -175,10 +176,11 @@ int example_end(example *e, const char *format, ...)
         return fprintf(stderr, "%s: %s.csv: %s\n", e->name, e->name, strerror(errno)), EXIT_FAILURE;
     if (ct_error_code() != CT_OK)
         return fprintf(stderr, "%s: %s\n", e->name, ct_error_message()), EXIT_FAILURE;
-    if (e->status == EXIT_FAILURE) /* a file could not be written, which has been said */
-        return EXIT_FAILURE;
+    if (e->status > 0)
+        return e->status; /* which has been said */
     for (int i = 0; i < e->n_paths; i++)
-        printf("%s%s%s", i ? ", " : "written: ", e->paths[i], i == e->n_paths - 1 ? "\n" : "");
+        printf("%s%s%s%s", i ? ", " : "written: ", e->paths[i], access(e->paths[i], F_OK) == 0 ? "" : ".*",
+               i == e->n_paths - 1 ? "\n" : "");
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -257,4 +259,97 @@ void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
     if (indices)
         ct_dataset_batch(set, indices, n, x, y);
     free(indices);
+}
+
+/* ---- pictures ---- */
+
+void example_point(example_curve *curve, double x, double y)
+{
+    if (curve->n >= EXAMPLE_POINTS)
+        return;
+    curve->x[curve->n] = x;
+    curve->y[curve->n++] = y;
+}
+
+void example_cross(example_curve *curve, double x, double y, double width, double height)
+{
+    const double at[6][2] = {{-0.5, -0.5}, {0.5, 0.5}, {NAN, NAN}, {-0.5, 0.5}, {0.5, -0.5}, {NAN, NAN}};
+    for (int i = 0; i < 6; i++)
+        example_point(curve, x + width * at[i][0], y + height * at[i][1]);
+}
+
+bool example_note_loss(const ct_progress *progress, void *curve)
+{
+    example_point(curve, (double)progress->epoch, progress->epoch_loss);
+    return true;
+}
+
+bool example_note_validation(const ct_progress *progress, void *curve)
+{
+    example_point(curve, (double)progress->epoch, progress->validation_loss);
+    return true;
+}
+
+void example_draw(example *e, const char *name, const example_curve *curves, int n, const ct_plot_options *options)
+{
+    enum { LINES = 12 };
+    ct_series series[LINES];
+    for (int i = 0; i < n && i < LINES; i++)
+        series[i] = (ct_series){.label = curves[i].label, .x = curves[i].x, .y = curves[i].y, .n = curves[i].n};
+    (ct_plot_svg)(example_path(e, name), series, n < LINES ? n : LINES, options);
+}
+
+static void put_number(FILE *f, uint32_t number)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        fputc((int)(number >> shift & 255), f);
+}
+
+/* A chunk of a PNG file (ISO 15948, 5.3). */
+static void put_chunk(FILE *f, const char *type, const unsigned char *bytes, size_t n)
+{
+    put_number(f, (uint32_t)n);
+    fwrite(type, 1, 4, f);
+    fwrite(bytes, 1, n, f);
+    put_number(f, (uint32_t)crc32(crc32(0, (const Bytef *)type, 4), bytes, (uInt)n));
+}
+
+/* Rows of height bytes; each begins with the 0 of no filter. */
+static bool write_png(const char *path, const unsigned char *rows, uint32_t width, uint32_t height)
+{
+    uLongf size = compressBound((uLong)(width + 1) * height);
+    unsigned char *packed = malloc(size);
+    const unsigned char header[13] = {
+        (unsigned char)(width >> 24), (unsigned char)(width >> 16),  (unsigned char)(width >> 8),
+        (unsigned char)width,         (unsigned char)(height >> 24), (unsigned char)(height >> 16),
+        (unsigned char)(height >> 8), (unsigned char)height,         8 /* bits, grey */};
+    FILE *f = packed && compress(packed, &size, rows, (uLong)(width + 1) * height) == Z_OK ? fopen(path, "wb") : NULL;
+    if (f) {
+        fwrite("\x89PNG\r\n\x1a\n", 1, 8, f);
+        put_chunk(f, "IHDR", header, sizeof header);
+        put_chunk(f, "IDAT", packed, size);
+        put_chunk(f, "IEND", NULL, 0);
+    }
+    free(packed);
+    return f && fclose(f) == 0;
+}
+
+void example_png(example *e, const char *name, const ct_tensor *images, int64_t columns, double low, double high)
+{
+    int64_t n = ct_size(images, 0), h = ct_size(images, 1), w = ct_size(images, 2);
+    int64_t width = columns * (w + 1) + 1, height = (n + columns - 1) / columns * (h + 1) + 1;
+    double *values = malloc((size_t)(n * h * w) * sizeof *values);
+    unsigned char *rows = calloc((size_t)(width + 1), (size_t)height);
+    bool good = values && rows && ct_to_values((ct_tensor *)images, values, n * h * w) == CT_OK;
+    for (int64_t i = 0; good && i < n * h * w; i++) {
+        int64_t image = i / (h * w), row = image / columns * (h + 1) + 1 + i / w % h;
+        double grey = fmin(fmax((values[i] - low) / (high - low), 0), 1);
+        rows[row * (width + 1) + 2 + image % columns * (w + 1) + i % w] = (unsigned char)(255 * grey + 0.5);
+    }
+    if (!good || !write_png(example_path(e, name), rows, (uint32_t)width, (uint32_t)height)) {
+        fprintf(stderr, "%s: %s cannot be written\n", e->name, name);
+        e->status = EXIT_FAILURE;
+    }
+    free(values);
+    free(rows);
 }

@@ -48,7 +48,7 @@ typedef struct example {
  * .data of its own the program uses sets that come with cotan, and --data is where they are looked for. */
 bool example_begin(example *e, int argc, char **argv);
 
-/* The path of a file that the program will write, one of 16 at most; example_end() tells it. Lasts as long as e. */
+/* The path of a file that the program will write, or what the names of several begin with, one of 16 at most; example_end() tells it. Lasts as long as e. */
 const char *example_path(example *e, const char *name);
 
 /* "epoch 3/40  loss 0.1234": a line that moves on a terminal, and a row of NAME.csv. For loops of one's own; ct_fit() shows its own. */
@@ -68,6 +68,28 @@ void example_digits(const example *e, ct_dataset *part[2]);
 
 /* All of a data set as one batch, owned by the innermost scope. */
 void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
+
+/* ---- pictures ---- */
+
+#define EXAMPLE_POINTS 4096
+
+/* A line of a picture; what is beyond EXAMPLE_POINTS is left out. */
+typedef struct example_curve {
+    const char *label;
+    int64_t n;
+    double x[EXAMPLE_POINTS], y[EXAMPLE_POINTS];
+} example_curve;
+
+void example_point(example_curve *curve, double x, double y);
+/* A cross of that size, for points that no line joins. */
+void example_cross(example_curve *curve, double x, double y, double width, double height);
+/* For ct_fit()'s .epoch_end, with a curve as .user: the loss of each epoch; that of the validation. */
+bool example_note_loss(const ct_progress *progress, void *curve);
+bool example_note_validation(const ct_progress *progress, void *curve);
+/* Draws up to 12 curves into an SVG file of --out. */
+void example_draw(example *e, const char *name, const example_curve *curves, int n, const ct_plot_options *options);
+/* Writes images [n, h, w], float, as one grey PNG of that many columns: low is black, high white. */
+void example_png(example *e, const char *name, const ct_tensor *images, int64_t columns, double low, double high);
 
 #ifdef __cplusplus
 }

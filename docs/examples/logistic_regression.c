@@ -1,5 +1,5 @@
 /* Logistic regression: malignant or benign, from thirty measurements of a cell sample. The measurements are brought to mean 0 and
- * deviation 1 by a layer that is fitted to the training set and saved with the weights; inference.c reads them. */
+ * deviation 1 by a layer that is fitted to the training set and saved with the weights. */
 #include "example.h"
 
 static ct_tensor *loss(ct_tensor *logits, ct_tensor *labels)

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 build=${COTAN_BUILD:-$top/build}
 
-sources() { # the programs' files; inference reads what logistic_regression writes, so it comes last
+sources() { # the programs' files; inference reads what mlp writes, so it comes last
     find "$here" -name '*.c' ! -name example.c ! -name inference.c -o -name '*.cpp' -o -name '*.py' | sort
     echo "$here/inference.c"
 }

@@ -13,7 +13,7 @@ import headers
 # What the sidebar has, in reading order; pages that are not named come last.
 CONTENTS = {
     "Begin": ["docs/guide", "docs/from_pytorch", "docs/troubleshooting", "docs/cli", "docs/trace"],
-    "Learn": ["docs/course/README", "docs/examples/README"],
+    "Learn": ["docs/course/README", "docs/examples/README", "docs/examples", "docs/networks"],
     "Operations": ["docs/reference", "docs/differences", "docs/accuracy", "docs/adding_an_operation", "docs/adding_a_layer"],
     "The gradient checker": ["docs/gradcheck", "docs/verdicts"],
     "Headers": [],
