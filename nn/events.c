@@ -4,7 +4,7 @@
  * (tensorflow/core/lib/io/record_writer.h). Fields have the numbers of event.proto, summary.proto and tensor.proto in tensorboard/compat/proto.
  *
  * Invariant: a message is complete before the first byte of its record is written. */
-#include "nn_internal.h"
+#include "png.h"
 #include <cotan/events.h>
 #include <errno.h>
 #include <math.h>
@@ -20,43 +20,15 @@ struct ct_events {
     char *path;
 };
 
-/* ---- messages: bytes that grow; what could not grow, for lack of memory, is found when the whole is written ---- */
+/* ---- messages: bytes that grow ---- */
 
-typedef struct message {
-    unsigned char *bytes;
-    size_t count, capacity;
-    bool failed;
-} message;
-
-static void put_bytes(message *m, const void *bytes, size_t n)
-{
-    if (!m->failed && n > m->capacity - m->count) {
-        size_t capacity = 2 * (m->count + n) + 64;
-        unsigned char *grown = realloc(m->bytes, capacity);
-        m->failed = !grown;
-        m->bytes = grown ? grown : m->bytes;
-        m->capacity = grown ? capacity : m->capacity;
-    }
-    if (m->failed || n == 0)
-        return;
-    memcpy(m->bytes + m->count, bytes, n);
-    m->count += n;
-}
-
-/* n bytes of a number: those of lowest value first, or last. */
-static void put_number(message *m, uint64_t number, int n, bool highest_first)
-{
-    unsigned char bytes[8];
-    for (int i = 0; i < n; i++)
-        bytes[highest_first ? n - 1 - i : i] = (unsigned char)(number >> (8 * i));
-    put_bytes(m, bytes, (size_t)n);
-}
+typedef ct__bytes message;
 
 static void put_varint(message *m, uint64_t number)
 {
     for (; number > 127; number >>= 7)
-        put_number(m, number | 128, 1, false);
-    put_number(m, number, 1, false);
+        ct__put_number(m, number | 128, 1, false);
+    ct__put_number(m, number, 1, false);
 }
 
 /* How a field's value is written. */
@@ -83,7 +55,7 @@ static uint64_t bits_of(double value)
 static void put_double(message *m, int field, double value)
 {
     put_key(m, field, EIGHT_BYTES);
-    put_number(m, bits_of(value), 8, false);
+    ct__put_number(m, bits_of(value), 8, false);
 }
 
 static void put_float(message *m, int field, float value)
@@ -91,14 +63,14 @@ static void put_float(message *m, int field, float value)
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     put_key(m, field, FOUR_BYTES);
-    put_number(m, bits, 4, false);
+    ct__put_number(m, bits, 4, false);
 }
 
 static void put_counted(message *m, int field, const void *bytes, size_t n)
 {
     put_key(m, field, COUNTED);
     put_varint(m, n);
-    put_bytes(m, bytes, n);
+    ct__put_bytes(m, bytes, n);
 }
 
 static void put_text(message *m, int field, const char *text)
@@ -111,7 +83,7 @@ static void put_doubles(message *m, int field, const double *values, int n)
     put_key(m, field, COUNTED);
     put_varint(m, 8 * (uint64_t)n);
     for (int i = 0; i < n; i++)
-        put_number(m, bits_of(values[i]), 8, false);
+        ct__put_number(m, bits_of(values[i]), 8, false);
 }
 
 /* Puts inner in, and frees it. */
@@ -146,10 +118,10 @@ static ct_status io_error(const char *what, const char *path)
 static ct_status write_record(ct_events *events, const char *what, const message *m)
 {
     message record = {0};
-    put_number(&record, m->count, 8, false);
-    put_number(&record, record.failed ? 0 : masked_crc(record.bytes, 8), 4, false);
-    put_bytes(&record, m->bytes, m->count);
-    put_number(&record, masked_crc(m->bytes, m->count), 4, false);
+    ct__put_number(&record, m->count, 8, false);
+    ct__put_number(&record, record.failed ? 0 : masked_crc(record.bytes, 8), 4, false);
+    ct__put_bytes(&record, m->bytes, m->count);
+    ct__put_number(&record, masked_crc(m->bytes, m->count), 4, false);
     ct_status status = CT_OK;
     if (m->failed || record.failed)
         status = ct__nn_no_memory(what);
@@ -215,7 +187,7 @@ static char *new_path(const char *folder)
 static ct_status write_beginning(ct_events *events, const ct_events_options *o)
 {
     message version = {.failed = false}, session = {0};
-    put_bytes(&version, "brain.Event:2", 13);
+    ct__put_bytes(&version, "brain.Event:2", 13);
     ct_status status = write_event(events, "events_open", 0, FILE_VERSION, &version);
     if (status != CT_OK || o->purge_step == CT_UNSET_INT)
         return status;
@@ -384,105 +356,15 @@ ct_status ct_events_histogram(ct_events *events, const char *tag, const ct_tenso
     return ct__nn_scope_close();
 }
 
-/* ---- images, as PNG (https://www.w3.org/TR/png-3/) ---- */
+/* ---- images ---- */
 
-typedef struct picture {
-    int64_t channels, height, width;
-    bool bytes;         /* or float64 */
-    const void *pixels; /* [channels, height, width] */
-} picture;
-
-static ct_status measure_picture(picture *p, const ct_tensor *image)
-{
-    char shape[CT_NN_SHAPE_TEXT];
-    int rank = ct_rank(image);
-    p->bytes = ct_dtype_of(image) == CT_UINT8;
-    if (!p->bytes && !ct_dtype_is_float(ct_dtype_of(image)))
-        return ct_error_set(CT_ERROR_DTYPE, "events_image: takes uint8 or float, not %s",
-                            ct_dtype_name(ct_dtype_of(image)));
-    if (rank == 2 || rank == 3) {
-        p->channels = rank == 3 ? ct_size(image, 0) : 1;
-        p->height = ct_size(image, -2);
-        p->width = ct_size(image, -1);
-    }
-    bool good = (p->channels == 1 || p->channels == 3 || p->channels == 4) && p->height > 0 && p->width > 0 &&
-                ct_numel(image) <= INT32_MAX / 2;
-    return good ? CT_OK
-                : ct_error_set(CT_ERROR_SHAPE, "events_image: takes [height,width] or [1, 3 or 4,height,width], not %s",
-                               ct__nn_shape_text(image, shape));
-}
-
-static unsigned char byte_of(const picture *p, int64_t i)
-{
-    if (p->bytes)
-        return ((const unsigned char *)p->pixels)[i];
-    double x = ((const double *)p->pixels)[i];
-    return (unsigned char)lround(255 * (x > 0 ? fmin(x, 1) : 0));
-}
-
-/* Rows of pixels, before each the number of its filter: 0, none. */
-static void put_rows(message *m, const picture *p)
-{
-    int64_t plane = p->height * p->width;
-    for (int64_t i = 0; i < plane; i++) {
-        if (i % p->width == 0)
-            put_number(m, 0, 1, false);
-        for (int64_t c = 0; c < p->channels; c++)
-            put_number(m, byte_of(p, c * plane + i), 1, false);
-    }
-}
-
-/* Adds rows compressed. */
-static void put_compressed(message *m, const message *rows)
-{
-    uLongf size = compressBound((uLong)rows->count);
-    unsigned char *bytes = rows->failed ? NULL : malloc(size);
-    m->failed = m->failed || !bytes || compress(bytes, &size, rows->bytes, (uLong)rows->count) != Z_OK;
-    put_bytes(m, bytes, size);
-    free(bytes);
-}
-
-/* A chunk of the content, whose first four bytes are the chunk's name; frees that. */
-static void put_chunk(message *m, message *content)
-{
-    put_number(m, content->count - 4, 4, true);
-    put_bytes(m, content->bytes, content->count);
-    put_number(m, content->failed ? 0 : crc32(0, content->bytes, (uInt)content->count), 4, true);
-    m->failed = m->failed || content->failed;
-    free(content->bytes);
-}
-
-static int colour_of(const picture *p)
-{
-    return p->channels == 1 ? 0 : p->channels == 3 ? 2 : 6;
-}
-
-static void put_png(message *m, const picture *p)
-{
-    message header = {0}, rows = {0}, data = {0}, end = {0};
-    put_bytes(m, "\x89PNG\r\n\x1a\n", 8);
-    put_bytes(&header, "IHDR", 4);
-    put_number(&header, (uint64_t)p->width, 4, true);
-    put_number(&header, (uint64_t)p->height, 4, true);
-    const unsigned char format[] = {8, (unsigned char)colour_of(p), 0, 0, 0};
-    put_bytes(&header, format, sizeof format);
-    put_chunk(m, &header);
-    put_rows(&rows, p);
-    put_bytes(&data, "IDAT", 4);
-    put_compressed(&data, &rows);
-    free(rows.bytes);
-    put_chunk(m, &data);
-    put_bytes(&end, "IEND", 4);
-    put_chunk(m, &end);
-}
-
-static ct_status write_picture(ct_events *events, const char *tag, const picture *p, int64_t step)
+static ct_status write_picture(ct_events *events, const char *tag, const ct__picture *p, int64_t step)
 {
     message png = {0}, image = {0}, value = {0};
     put_integer(&image, 1, p->height);
     put_integer(&image, 2, p->width);
     put_integer(&image, 3, p->channels);
-    put_png(&png, p);
+    ct__put_png(&png, p);
     put_message(&image, 4, &png);
     put_message(&value, 4, &image);
     return write_value(events, "events_image", tag, step, &value);
@@ -490,12 +372,10 @@ static ct_status write_picture(ct_events *events, const char *tag, const picture
 
 ct_status ct_events_image(ct_events *events, const char *tag, const ct_tensor *image, int64_t step)
 {
-    picture p = {.channels = 0};
-    if (!can_write(events, "events_image", tag, image) || measure_picture(&p, image) != CT_OK ||
-        ct_scope_open() != CT_OK)
+    ct__picture p;
+    if (!can_write(events, "events_image", tag, image) || ct_scope_open() != CT_OK)
         return ct_error_code();
-    p.pixels = elements(image, p.bytes ? CT_UINT8 : CT_FLOAT64);
-    if (ct_error_code() == CT_OK)
+    if (ct__picture_of(&p, "events_image", image) == CT_OK)
         write_picture(events, tag, &p, step);
     return ct__nn_scope_close();
 }

@@ -1316,6 +1316,51 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* ---- pictures ---- */
+
+/* The bytes of a PNG file's rows, n of them, each row's behind the 0 of no filter. */
+static void expect_rows(const char *path, const unsigned char *wanted, size_t n)
+{
+    static const unsigned char mark[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    unsigned char file[512], rows[64];
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    size_t size = fread(file, 1, sizeof file, f);
+    fclose(f);
+    ck_assert(size > 60 && memcmp(file, mark, sizeof mark) == 0 && memcmp(file + 37, "IDAT", 4) == 0);
+    uLongf length = sizeof rows;
+    ck_assert_int_eq(uncompress(rows, &length, file + 41, (uLong)file[36]), Z_OK);
+    ck_assert_mem_eq(rows, wanted, n);
+    ck_assert_uint_eq(length, n);
+}
+
+START_TEST(pictures)
+{
+    ct_scope_open();
+    const char *path = temporary("p.png");
+    ct_tensor *grey = ct_from_values(CT_FLOAT32, CT_VALUES(0, 0.5, 1, -1, 2, NAN), CT_SHAPE(3, 2));
+    ck_assert_int_eq(ct_png_write(path, ct_transpose(grey, 0, 1)), CT_OK);
+    expect_rows(path, (const unsigned char[]){0, 0, 255, 255, 0, 128, 0, 0}, 8);
+    ct_tensor *colours = ct_from_values(CT_UINT8, CT_VALUES(1, 2, 3, 4, 5, 255), CT_SHAPE(3, 1, 2));
+    ck_assert_int_eq(ct_png_write(path, colours), CT_OK);
+    expect_rows(path, (const unsigned char[]){0, 1, 3, 5, 2, 4, 255}, 7);
+    ck_assert_int_eq(ct_png_write(path, ct_zeros(CT_FLOAT64, CT_SHAPE(2, 5, 5))), CT_ERROR_SHAPE);
+    expect_failure(CT_ERROR_SHAPE, "png_write: takes [height,width] or [1, 3 or 4,height,width], not [2,5,5]");
+    ck_assert_int_eq(ct_png_write(path, ct_zeros(CT_INT64, CT_SHAPE(5, 5))), CT_ERROR_DTYPE);
+    expect_failure(CT_ERROR_DTYPE, "png_write: takes uint8 or float, not int64");
+    ck_assert_int_eq(ct_png_write(path, ct_zeros(CT_FLOAT32, CT_SHAPE(0, 5))), CT_ERROR_SHAPE);
+    expect_failure(CT_ERROR_SHAPE, "not [0,5]");
+    ck_assert_int_eq(ct_png_write("/nowhere/p.png", grey), CT_ERROR_IO);
+    expect_failure(CT_ERROR_IO, "/nowhere/p.png: cannot open the directory");
+    ck_assert_int_eq(ct_png_write(path, NULL), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "png_write: the image is NULL");
+    ck_assert_int_eq(ct_png_write(NULL, grey), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "png_write: the path is NULL");
+    remove_files((const char *const[]){"p.png"}, 1);
+    ct_scope_close();
+}
+END_TEST
+
 /* ---- plots ---- */
 
 START_TEST(plots)
@@ -1406,6 +1451,7 @@ Suite *ct_suite_nn(void)
     tcase_add_test(t, the_gradient_of_lenet5_is_right);
     tcase_add_loop_test(t, a_parameter_past_the_module_is_no_pass, 0, 2);
     tcase_add_loop_test(t, no_memory, 0, 2);
+    tcase_add_test(t, pictures);
     tcase_add_test(t, plots);
     suite_add_tcase(suite, t);
     return suite;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum { MOST = 24 };
 
@@ -299,57 +298,15 @@ void example_draw(example *e, const char *name, const example_curve *curves, int
     (ct_plot_svg)(example_path(e, name), series, n < LINES ? n : LINES, options);
 }
 
-static void put_number(FILE *f, uint32_t number)
-{
-    for (int shift = 24; shift >= 0; shift -= 8)
-        fputc((int)(number >> shift & 255), f);
-}
-
-/* A chunk of a PNG file (ISO 15948, 5.3). */
-static void put_chunk(FILE *f, const char *type, const unsigned char *bytes, size_t n)
-{
-    put_number(f, (uint32_t)n);
-    fwrite(type, 1, 4, f);
-    fwrite(bytes, 1, n, f);
-    put_number(f, (uint32_t)crc32(crc32(0, (const Bytef *)type, 4), bytes, (uInt)n));
-}
-
-/* Rows of height bytes; each begins with the 0 of no filter. */
-static bool write_png(const char *path, const unsigned char *rows, uint32_t width, uint32_t height)
-{
-    uLongf size = compressBound((uLong)(width + 1) * height);
-    unsigned char *packed = malloc(size);
-    const unsigned char header[13] = {
-        (unsigned char)(width >> 24), (unsigned char)(width >> 16),  (unsigned char)(width >> 8),
-        (unsigned char)width,         (unsigned char)(height >> 24), (unsigned char)(height >> 16),
-        (unsigned char)(height >> 8), (unsigned char)height,         8 /* bits, grey */};
-    FILE *f = packed && compress(packed, &size, rows, (uLong)(width + 1) * height) == Z_OK ? fopen(path, "wb") : NULL;
-    if (f) {
-        fwrite("\x89PNG\r\n\x1a\n", 1, 8, f);
-        put_chunk(f, "IHDR", header, sizeof header);
-        put_chunk(f, "IDAT", packed, size);
-        put_chunk(f, "IEND", NULL, 0);
-    }
-    free(packed);
-    return f && fclose(f) == 0;
-}
-
 void example_png(example *e, const char *name, const ct_tensor *images, int64_t columns, double low, double high)
 {
-    int64_t n = ct_size(images, 0), h = ct_size(images, 1), w = ct_size(images, 2);
-    int64_t width = columns * (w + 1) + 1, height = (n + columns - 1) / columns * (h + 1) + 1;
-    double *values = malloc((size_t)(n * h * w) * sizeof *values);
-    unsigned char *rows = calloc((size_t)(width + 1), (size_t)height);
-    bool good = values && rows && ct_to_values((ct_tensor *)images, values, n * h * w) == CT_OK;
-    for (int64_t i = 0; good && i < n * h * w; i++) {
-        int64_t image = i / (h * w), row = image / columns * (h + 1) + 1 + i / w % h;
-        double grey = fmin(fmax((values[i] - low) / (high - low), 0), 1);
-        rows[row * (width + 1) + 2 + image % columns * (w + 1) + i % w] = (unsigned char)(255 * grey + 0.5);
-    }
-    if (!good || !write_png(example_path(e, name), rows, (uint32_t)width, (uint32_t)height)) {
-        fprintf(stderr, "%s: %s cannot be written\n", e->name, name);
-        e->status = EXIT_FAILURE;
-    }
-    free(values);
-    free(rows);
+    int64_t n = ct_size(images, 0), h = ct_size(images, 1) + 1, w = ct_size(images, 2) + 1;
+    int64_t rows = (n + columns - 1) / columns;
+    const int64_t lines[] = {1, 0, 1, 0, 0, rows * columns - n}, end_lines[] = {0, 1, 0, 1}, order[] = {0, 2, 1, 3};
+    ct_scope_open();
+    ct_tensor *grey = ct_mul_scalar(ct_add_scalar(ct_detach((ct_tensor *)images), -low), 1 / (high - low));
+    ct_tensor *tiles = ct_reshape(ct_pad(grey, lines, 6), CT_SHAPE(rows, columns, h, w));
+    ct_tensor *sheet = ct_reshape(ct_permute(tiles, order, 4), CT_SHAPE(rows * h, columns * w));
+    ct_png_write(example_path(e, name), ct_pad(sheet, end_lines, 4));
+    ct_scope_close();
 }

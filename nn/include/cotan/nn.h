@@ -40,7 +40,13 @@ CT_API void ct_plot_options_init(ct_plot_options *options, size_t size);
  * plot), io. options may be NULL. */
 CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options);
 
+/* Writes an image as a PNG file, which replaces path as ct_file_write() does. image: [height, width] or [channels, height, width] with 1
+ * (grey), 3 or 4 channels (the last: opaqueness), uint8, or float from 0 to 1, beyond which black and white go on. Errors: NULL, dtype,
+ * shape, io, memory. */
+CT_API ct_status ct_png_write(const char *path, const ct_tensor *image);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_png_write(path, image) ct_at_status(CT_HERE, ct_png_write(path, image))
 #define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 
