@@ -83,6 +83,13 @@ if [ "$sanitizer" = none ]; then
     check "optimizers all learn" quickly optimizers '$NF > 0.85'
     check "schedules help" quickly schedules '$NF < 0.6 * ($6 + 0)'
     check "batch norm helps" quickly regularisation '$7 + 0 > 1.5 && $NF < 1'
+    check "capsules read digits" quickly capsule '$NF > 0.93'
+    check "shortcuts help deep networks" quickly degradation '$10 + 0 < $6 + 0 && $6 + 0 > $4 + 0'
+    check "saliency: most images are misread after a small change" quickly saliency '$3 + 0 > 0.7 && $4 + 0 > 0.5 && $13 + 0 < 24'
+    check "transfer: what was learnt on clothes helps" quickly transfer '$6 + 0 > $9 + 0.02 && $6 + 0 > 0.9'
+    check "segmentation finds digits and their boxes" quickly segmentation '$2 > 0.1 && $10 > 0.6'
+    check "500 layers learn if they begin orthogonal" quickly very_deep '$7 + 0 > 0.2 && $9 < 0.15'
+    check "small_cnn learns" quickly small_cnn '$NF > 0.9'
     check "something is written by them" [ "$(ls by-one | wc -l)" -ge 15 ]
     check "the same bits in every file" diff -r by-one by-three
 fi
