@@ -3,7 +3,7 @@
 of the table below, planted into a solution, fails in words that no other mistake of its exercise gets.
 usage: test_exercises.py TOP BUILD COMPILER...
 """
-import concurrent.futures, csv, json, os, pathlib, subprocess, sys, tempfile
+import concurrent.futures, csv, json, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 top, build, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
 course = top / "docs/course"
@@ -39,7 +39,7 @@ MISTAKES = {
         ("ct_add(ct_add(from_left, from_right), from_sum)",
          "ct_mul_scalar(ct_add(ct_add(from_left, from_right), from_sum), 1.0 / 3)", "added, not averaged"),
         ("ct_add(ct_add(from_left, from_right), from_sum)", "ct_mul(g, ct_mul(x, x))", "multiplied, not added"),
-        ("*from_sum = g", "*from_sum = ct_neg(g)", "no simple pattern"),
+        ("*from_sum = g", "*from_sum = ct_neg(g)", "what you calculate is -g + 2 g x"),
         ("ct_add(ct_add(from_left, from_right), from_sum)", "ct_add_scalar(ct_mul_scalar(x, 2), 1)", LEFT_OUT)],
     4: [("g = ct_sum(g, CT_AXES(axis), .keepdim = true);\n    return ct_reshape(g, ct_shape(t), ct_rank(t));", "break;\n    return g;",
          "the gradient of b is [3,3], and b is [3]"),
@@ -110,6 +110,93 @@ MISTAKES = {
          ("ct_matmul(grad_s, k)", "ct_matmul(grad_a, k)", "skips the softmax"),
          ("ct_matmul(transposed(grad_s), q)", "ct_matmul(grad_s, q)", "not transposed on the way to k")],
 }
+
+# Mistakes that nobody had planted before they were tried, in the order of the exercises; the grader finds some of them by itself, as a
+# formula of g and the inputs or a product of two of them.
+for number, rows in {
+    1: [("ct_mul(g, ct_mul_scalar(x, 2))", "ct_add(g, ct_mul_scalar(x, 2))",
+          "g, was added"),
+        ("ct_mul(g, ct_mul_scalar(x, 2))", "ct_mul(ct_square(g), ct_mul_scalar(x, 2))",
+          "what you calculate is 2 g^2 x"),
+        ("ct_mul_scalar(x, 2)", "ct_mul_scalar(ct_pow_scalar(x, 3), 1.0 / 3)",
+          "what you calculate is 1/3 g x^3")],
+    2: [("0, ct_mul(g, b)", "0, ct_mul(g, ct_add(a, b))",
+          "what you calculate is g a + g b"),
+        ("0, ct_mul(g, b)", "0, ct_div(g, b)",
+          "what you calculate is g / b")],
+    3: [("ct_add(ct_add(from_left, from_right), from_sum)", "ct_mul_scalar(ct_mul(g, x), 3)",
+          "what you calculate is 3 g x"),
+        ("ct_add(ct_add(from_left, from_right), from_sum)", "ct_add(ct_mul(g, ct_square(x)), g)",
+          "what you calculate is g + g x^2")],
+    5: [("ct_matmul(g, ct_transpose(w, 0, 1))", "ct_matmul(ct_transpose(g, 0, 1), ct_transpose(w, 0, 1))",
+          "what you calculate is g^T @ w^T"),
+        ("ct_matmul(g, ct_transpose(w, 0, 1))", "ct_matmul(ct_transpose(x, 0, 1), g)",
+          "it is the gradient of w: the inputs"),
+        ("ct_matmul(ct_transpose(x, 0, 1), g)", "ct_matmul(g, ct_transpose(w, 0, 1))",
+          "it is the gradient of x: the inputs")],
+    6: [("ct_mul_scalar(centred, 2 / n)", "ct_mul_scalar(ct_square(centred), 1 / n)",
+          "the square is still there"),
+        ("ct_mul_scalar(centred, 2 / n)", "ct_mul_scalar(ct_sign(centred), 2 / n)",
+          "the sign of x - mean"),
+        ("ct_mean(x, CT_AXES(-1), .keepdim = true)", "ct_mean(x, CT_AXES(0), .keepdim = true)",
+          "the mean goes down the columns")],
+    7: [("ct_mul(y, ct_add_scalar(ct_neg(y), 1))", "ct_mul(ct_square(y), ct_add_scalar(ct_neg(y), 1))",
+          "what you calculate is g y^2 - g y^3"),
+        ("ct_mul(g, slope)", "ct_add(g, slope)",
+          "g, was added")],
+    8: [("ct_sum(ct_mul(g, y), CT_AXES(-1), .keepdim = true)", "ct_sum(ct_mul(g, y), CT_AXES(0), .keepdim = true)",
+          "the sum goes down the columns"),
+        ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_sub(g, ct_mul(y, ct_sum(g, CT_AXES(-1), .keepdim = true)))",
+          "the rule of log-softmax"),
+        ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_mul(y, ct_sub(g, y))",
+          "what you calculate is g y - y^2"),
+        ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_sub(ct_mul(g, y), through_the_sum)",
+          "the factor y belongs before both"),
+        ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_mul(y, ct_add(g, through_the_sum))",
+          "the sum of g y was added")],
+    9: [("ct_softmax(x, -1)", "ct_log_softmax(x, -1)",
+          "the logarithm of p stands"),
+        ("1 / (double)ct_size(x, 0)", "1 / (double)ct_size(x, 1)",
+          "divided by the number of classes"),
+        ("ct_sub(p, hot)", "ct_neg(ct_div(hot, p))",
+          "the gradient with respect to p"),
+        ("ct_sub(p, hot)", "ct_neg(hot)",
+          "only the way through x[label]"),
+        ("ct_sub(p, hot)", "ct_add(p, hot)",
+          "the one-hot was added")],
+    10: [("ct_mul(y, ct_mean(ct_mul(g, y), CT_AXES(-1), .keepdim = true))", "ct_mul(y, ct_mean(g, CT_AXES(-1), .keepdim = true))",
+          "y times the mean of g:"),
+        ("ct_mean(g, CT_AXES(-1), .keepdim = true)", "ct_mean(g, CT_AXES(0), .keepdim = true)",
+          "the mean of g goes down the columns"),
+        ("ct_mul(y, ct_mean(ct_mul(g, y), CT_AXES(-1), .keepdim = true))", "ct_mean(ct_mul(g, y), CT_AXES(-1), .keepdim = true)",
+          "without a y before it"),
+        ("ct_sub(ct_sub(g, through_mean), through_s)", "ct_add(ct_sub(g, through_mean), through_s)",
+          "the way through s was added"),
+        ("ct_mul(one_over_s, ct_sub(ct_sub(g, through_mean), through_s))", "ct_div(ct_sub(ct_sub(g, through_mean), through_s), one_over_s)",
+          "multiplied by s, and not divided"),
+        ("ct_sub(ct_sub(g, through_mean), through_s)", "ct_sub(ct_sub(g, ct_mean(g)), ct_mul(y, ct_mean(ct_mul(g, y))))",
+          "the means go over everything")],
+    11: [("slide(ct_pad(g, CT_SHAPE(ends, ends)), turned)", "slide(ct_pad(ct_flip(g, CT_SHAPE(0)), CT_SHAPE(ends, ends)), w)",
+          "the gradient of x is turned around"),
+        ("CT_SHAPE(ends, ends)", "CT_SHAPE(0, 2 * ends)",
+          "all zeros stand behind g")],
+    12: [("ct_mul_scalar(ct_matmul(grad_s, k), scale)", "ct_mul_scalar(ct_matmul(grad_s, k), 1 / scale)",
+          "multiplied by sqrt(d), and not divided, on the way to q"),
+        ("ct_mul_scalar(ct_matmul(transposed(grad_s), q), scale)", "ct_mul_scalar(ct_matmul(transposed(grad_s), q), scale * scale)",
+          "is there twice on the way to k"),
+        ("ct_sub(grad_a, ct_sum(ct_mul(grad_a, a), CT_AXES(-1), .keepdim = true))", "ct_sub(grad_a, ct_sum(ct_mul(grad_a, a), CT_AXES(0), .keepdim = true))",
+          "the softmax's sum goes down the columns"),
+        ("ct_matmul(grad_s, k)", "ct_matmul(grad_s, q)",
+          "it is multiplied by q"),
+        ("ct_matmul(g, transposed(v))", "ct_matmul(g, v)",
+          "v is not transposed on the way to a"),
+        ("ct_sub(grad_a, ct_sum(ct_mul(grad_a, a), CT_AXES(-1), .keepdim = true))", "ct_mul(grad_a, ct_add_scalar(ct_neg(a), 1))",
+          "it has a (1 - a)"),
+        ("ct_matmul(transposed(a), g)", "g",
+          "it is g alone: v was multiplied")],
+}.items():
+    MISTAKES[number] += rows
+
 
 def check(what, holds, report=""):
     global passed, failed
@@ -185,6 +272,28 @@ def check_json():
         (folder / "broken.c").write_text(body)
         report = json.loads(grade(2, folder / "broken.c", "--json", state="json")[1])
         check("what does not get so far as JSON", not report["passed"] and report["checks"][-1]["passed"] is False)
+
+
+def check_show():
+    _, printed, everything = grade(5, folder / "mistake_5_1.c", "--show", state="show")
+    address = re.search(r"in a browser: file://(\S+)#n=(\d+)$", printed, re.M)
+    check("--show writes a page and says where", address and address[1] == str(folder / "show/05_matmul.html"), everything)
+    nodes = json.loads(grade(5, folder / "mistake_5_1.c", "--show", "--json", state="show")[1])
+    check("--show as JSON", nodes["page"] == f"file://{address[1]}#n={address[2]}")
+    check("it opens at w, the second input", address[2] == "1" and '"w"' in pathlib.Path(address[1]).read_text())
+    _, printed, everything = grade(2, None, "--show", state="show")
+    check("of what is not written there is nothing to show", "browser" not in printed and not (folder / "show/02_product.html").exists(), everything)
+
+
+def check_without_solutions():
+    """What students get: the course without its solutions."""
+    shutil.copytree(course, folder / "given/docs/course", ignore=shutil.ignore_patterns("solutions", "*.svg"))
+    for part in ["core", "autograd", "ops", "nn"]:
+        (folder / "given" / part).symlink_to(top / part)
+    variables = {**os.environ, "COTAN_BUILD": str(build), "COURSE_STATE": str(folder / "given/state"), "CC": " ".join(compiler)}
+    done = subprocess.run(["sh", folder / "given/docs/course/check.sh", "1"], capture_output=True, text=True, env=variables)
+    check("without the solutions a success names none", done.returncode == 0 and "solutions" not in done.stdout, done.stdout + done.stderr)
+    check("with them it does", "Another way to write it: docs/course/solutions/01_square.c" in grade(1, None)[1])
 
 
 HEAD = '#include "exercise.h"\n#include <stdlib.h>\nct_status backward(ct_call *call)\n{\n    (void)call;\n'
@@ -273,6 +382,8 @@ with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
 check_ladder()
 check_sample()
 check_json()
+check_show()
+check_without_solutions()
 check_marks()
 print(f"{passed} passed, {failed} failed")
 sys.exit(passed == 0 or failed > 0)

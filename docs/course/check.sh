@@ -1,18 +1,21 @@
 #!/bin/sh
 # Grades an exercise: compiles it, and says which element of which gradient is wrong, what the mistake looks like, and, a rung more
 # after each run that failed, a hint.
-# usage: sh docs/course/check.sh NUMBER [FILE] [--json]
+# usage: sh docs/course/check.sh NUMBER [FILE] [--show] [--json]
 #   FILE      what to grade in place of docs/course/exercises/NUMBER_....c
+#   --show    also writes a page for a browser, which steps through what the backward did, and prints its address: at the input whose
+#             gradient is wrong
 #   --json    one line of JSON on standard output, and nothing else there
 # Exit status: 0 right, 1 not yet, 2 it could not be graded, 3 nothing is written yet.
 set -u
 course=$(cd "$(dirname "$0")" && pwd)
 usage() { sed -n '/^# usage/,/^# Exit/s/^# //p' "$0" >&2; exit 2; }
 
-number= file= form=text
+number= file= form=text page=
 for argument in "$@"; do
     case $argument in
     --json) form=json ;;
+    --show) page=wanted ;;
     -*) usage ;;
     *) if [ -z "$number" ]; then number=$argument; elif [ -z "$file" ]; then file=$argument; else usage; fi ;;
     esac
@@ -48,18 +51,20 @@ failed()
     finish 1
 }
 
-if ! compiled "$file" grade.c exercises.c record.c; then
+if ! compiled "$file" grade.c exercises.c formula.c record.c; then
     grep -E '(error|warning|undefined reference)' "$work/messages" | head -n 8 >&2
     failed compiles "the compiler says why above"
 fi
 grep -E 'warning:' "$work/messages" | head -n 8 >&2
 say "ok      compiles"
 : >"$work/stage"
-limited "$number" $((tries + 1)) $form "$work/report" "$work/stage"
+[ -z "$page" ] || page=$(cd "$state" && pwd)/${name%.c}.html
+limited "$number" $((tries + 1)) $form "$work/report" "$work/stage" ${page:+"$page"}
 status=$?
 if [ ! -s "$work/report" ]; then
     cat "$work/complaints" >&2
     failed "$(cat "$work/stage")" "$(ended $status)"
 fi
 cat "$work/report"
+[ $status -ne 0 ] || [ ! -f "$course/solutions/$name" ] || say "Another way to write it: docs/course/solutions/$name"
 finish $status

@@ -88,6 +88,13 @@ WRONG(variance_no_n, variance_gradient(x[0], ct_unsqueeze(g, 1), 2.0 * (double)c
 WRONG(variance_no_two, variance_gradient(x[0], ct_unsqueeze(g, 1), 1))
 WRONG(variance_unbiased,
       variance_gradient(x[0], ct_unsqueeze(g, 1), 2.0 * (double)ct_size(x[0], 1) / (double)(ct_size(x[0], 1) - 1)))
+static ct_tensor *variance_of(ct_tensor *g, ct_tensor *centred, double factor)
+{
+    return ct_mul(ct_unsqueeze(g, 1), ct_mul_scalar(centred, factor / (double)ct_size(centred, 1)));
+}
+WRONG(variance_square, variance_of(g, ct_square(ct_sub(x[0], row_means(x[0]))), 1))
+WRONG(variance_sign, variance_of(g, ct_sign(ct_sub(x[0], row_means(x[0]))), 2))
+WRONG(variance_columns, variance_of(g, ct_sub(x[0], ct_mean(x[0], CT_AXES(0))), 2))
 
 /* ---- 7: sigmoid ---- */
 VALUE(sigmoid, ct_sigmoid(x[0]))
@@ -104,6 +111,10 @@ WRONG(softmax_all_rows, ct_mul(y, ct_sub(g, ct_sum(ct_mul(g, y)))))
 WRONG(softmax_mean, ct_mul(y, ct_sub(g, row_means(ct_mul(g, y)))))
 WRONG(softmax_plain_sum, ct_mul(y, ct_sub(g, row_sums(g))))
 WRONG(softmax_no_y, ct_sub(g, row_sums(ct_mul(g, y))))
+WRONG(softmax_columns, ct_mul(y, ct_sub(g, ct_sum(ct_mul(g, y), CT_AXES(0)))))
+WRONG(softmax_log, ct_sub(g, ct_mul(y, row_sums(g))))
+WRONG(softmax_plus, ct_mul(y, ct_add(g, row_sums(ct_mul(g, y)))))
+WRONG(softmax_outside, ct_sub(ct_mul(g, y), row_sums(ct_mul(g, y))))
 
 /* ---- 9: cross entropy ---- */
 VALUE(cross_entropy, ct_cross_entropy(x[0], x[1]))
@@ -121,6 +132,11 @@ WRONG(entropy_label_only, entropy_gradient(x, g, ct_mul(hot(x), ct_sub(ct_softma
 WRONG(entropy_axis, entropy_gradient(x, g, ct_sub(ct_softmax(x[0], 0), hot(x))))
 WRONG(entropy_no_n, ct_mul(g, ct_sub(ct_softmax(x[0], -1), hot(x))))
 WRONG(entropy_all, ct_mul(g, ct_mul_scalar(ct_sub(ct_softmax(x[0], -1), hot(x)), 1 / (double)ct_numel(x[0]))))
+WRONG(entropy_classes, ct_mul(g, ct_mul_scalar(ct_sub(ct_softmax(x[0], -1), hot(x)), 1 / (double)ct_size(x[0], 1))))
+WRONG(entropy_log, entropy_gradient(x, g, ct_sub(ct_log_softmax(x[0], -1), hot(x))))
+WRONG(entropy_of_p, entropy_gradient(x, g, ct_neg(ct_div(hot(x), ct_softmax(x[0], -1)))))
+WRONG(entropy_one_way, entropy_gradient(x, g, ct_neg(hot(x))))
+WRONG(entropy_added, entropy_gradient(x, g, ct_add(ct_softmax(x[0], -1), hot(x))))
 
 /* ---- 10: layer norm ---- */
 static ct_tensor *one_over_s(ct_tensor *x)
@@ -133,6 +149,16 @@ WRONG(norm_no_mean, ct_mul(one_over_s(x[0]), ct_sub(g, ct_mul(y, row_means(ct_mu
 WRONG(norm_no_s, ct_mul(one_over_s(x[0]), ct_sub(g, row_means(g))))
 WRONG(norm_not_divided, ct_sub(ct_sub(g, row_means(g)), ct_mul(y, row_means(ct_mul(g, y)))))
 WRONG(norm_sums, ct_mul(one_over_s(x[0]), ct_sub(ct_sub(g, row_sums(g)), ct_mul(y, row_sums(ct_mul(g, y))))))
+static ct_tensor *norm_of(ct_tensor *const *x, ct_tensor *g, ct_tensor *through_mean, ct_tensor *through_s)
+{
+    return ct_mul(one_over_s(x[0]), ct_sub(ct_sub(g, through_mean), through_s));
+}
+WRONG(norm_mean_g, norm_of(x, g, row_means(g), ct_mul(y, row_means(g))))
+WRONG(norm_no_factor_y, norm_of(x, g, row_means(g), row_means(ct_mul(g, y))))
+WRONG(norm_plus, norm_of(x, g, row_means(g), ct_neg(ct_mul(y, row_means(ct_mul(g, y))))))
+WRONG(norm_columns, norm_of(x, g, ct_mean(g, CT_AXES(0)), ct_mul(y, row_means(ct_mul(g, y)))))
+WRONG(norm_all, norm_of(x, g, ct_mean(g), ct_mul(y, ct_mean(ct_mul(g, y)))))
+WRONG(norm_times_s, ct_div(ct_sub(ct_sub(g, row_means(g)), ct_mul(y, row_means(ct_mul(g, y)))), one_over_s(x[0])))
 WRONG(norm_times_x, ct_mul(one_over_s(x[0]), ct_sub(ct_sub(g, row_means(g)), ct_mul(x[0], row_means(ct_mul(g, y))))))
 
 /* ---- 11: convolution ---- */
@@ -152,6 +178,9 @@ WRONG(conv_early, full(g, ct_flip(x[1], CT_SHAPE(0)), 1))
 WRONG(conv_late, full(g, ct_flip(x[1], CT_SHAPE(0)), -1))
 WRONG(conv_w_turned, ct_flip(slide(x[0], g), CT_SHAPE(0)))
 WRONG(conv_g_turned, slide(x[0], ct_flip(g, CT_SHAPE(0))))
+WRONG(conv_x_turned, ct_flip(full(g, ct_flip(x[1], CT_SHAPE(0)), 0), CT_SHAPE(0)))
+WRONG(conv_zeros_behind, full(g, ct_flip(x[1], CT_SHAPE(0)), ct_size(x[1], 0) - 1))
+WRONG(conv_zeros_before, full(g, ct_flip(x[1], CT_SHAPE(0)), 1 - ct_size(x[1], 0)))
 
 /* ---- 12: attention ---- */
 static double scale_of(ct_tensor *const *x)
@@ -168,6 +197,10 @@ static ct_tensor *at_scores(ct_tensor *const *x, ct_tensor *g, bool sum)
     ct_tensor *a = weights(x), *at_a = ct_matmul(g, turned(x[2]));
     return ct_mul(a, sum ? ct_sub(at_a, row_sums(ct_mul(at_a, a))) : at_a);
 }
+static ct_tensor *to_q(ct_tensor *const *x, ct_tensor *at_s, double scale)
+{
+    return ct_mul_scalar(ct_matmul(at_s, x[1]), scale);
+}
 VALUE(attention, ct_matmul(weights(x), x[2]))
 WRONG(attention_v_turned, ct_matmul(weights(x), g))
 WRONG(attention_q_scale, ct_matmul(at_scores(x, g, true), x[1]))
@@ -175,6 +208,30 @@ WRONG(attention_k_scale, ct_matmul(turned(at_scores(x, g, true)), x[0]))
 WRONG(attention_no_sum, ct_mul_scalar(ct_matmul(at_scores(x, g, false), x[1]), scale_of(x)))
 WRONG(attention_no_softmax, ct_mul_scalar(ct_matmul(ct_matmul(g, turned(x[2])), x[1]), scale_of(x)))
 WRONG(attention_k_turned, ct_mul_scalar(ct_matmul(at_scores(x, g, true), x[0]), scale_of(x)))
+WRONG(attention_q_of_q, ct_mul_scalar(ct_matmul(at_scores(x, g, true), x[0]), scale_of(x)))
+WRONG(attention_q_scale_up, to_q(x, at_scores(x, g, true), 1 / scale_of(x)))
+WRONG(attention_q_scale_twice, to_q(x, at_scores(x, g, true), scale_of(x) * scale_of(x)))
+WRONG(attention_k_scale_up, ct_mul_scalar(ct_matmul(turned(at_scores(x, g, true)), x[0]), 1 / scale_of(x)))
+WRONG(attention_k_scale_twice, ct_mul_scalar(ct_matmul(turned(at_scores(x, g, true)), x[0]), scale_of(x) * scale_of(x)))
+static ct_tensor *softmax_back(ct_tensor *a, ct_tensor *at_a, ct_tensor *sum)
+{
+    return ct_mul(a, ct_sub(at_a, sum));
+}
+static ct_tensor *at_columns(ct_tensor *const *x, ct_tensor *g)
+{
+    ct_tensor *a = weights(x), *at_a = ct_matmul(g, turned(x[2]));
+    return softmax_back(a, at_a, ct_sum(ct_mul(at_a, a), CT_AXES(0)));
+}
+WRONG(attention_columns, to_q(x, at_columns(x, g), scale_of(x)))
+static ct_tensor *at_plain_v(ct_tensor *const *x, ct_tensor *g)
+{
+    ct_tensor *a = weights(x), *at_a = ct_matmul(g, x[2]);
+    return softmax_back(a, at_a, row_sums(ct_mul(at_a, a)));
+}
+WRONG(attention_plain_v, to_q(x, at_plain_v(x, g), scale_of(x)))
+WRONG(attention_diagonal,
+      to_q(x, ct_mul(ct_mul(weights(x), one_minus(weights(x))), ct_matmul(g, turned(x[2]))), scale_of(x)))
+WRONG(attention_v_alone, g)
 
 /* ---- the table ---- */
 
@@ -297,7 +354,11 @@ const exercise exercises[EXERCISES] = {
         .plain = "4x4",
         .shapes = {"3x5", "2x7"},
         .single = {"1x3", "3x1", "1x1"},
-        .wrong = {{0, variance_not_centred, "it is 2/n g x: the mean of the row was not subtracted"},
+        .wrong = {{0, variance_square,
+                   "it is g (x - mean)^2/n: the square is still there, and its derivative is twice what is squared"},
+                  {0, variance_sign, "it has the sign of x - mean: that would be the rule of |x - mean|"},
+                  {0, variance_columns, "the mean goes down the columns: each row has its own mean"},
+                  {0, variance_not_centred, "it is 2/n g x: the mean of the row was not subtracted"},
                   {0, variance_g_as_row,
                    "g [m] was laid along the rows: it has one number for each row, so it must stand as a column"},
                   {0, variance_no_n, "it is n times too large: the 1/n of the mean is missing"},
@@ -337,7 +398,12 @@ const exercise exercises[EXERCISES] = {
         .plain = "4x4",
         .shapes = {"2x5", "3x2"},
         .single = {"1x3", "3x1", "1x1"},
-        .wrong = {{0, softmax_numerator,
+        .wrong = {{0, softmax_columns, "the sum goes down the columns: it belongs to the row"},
+                  {0, softmax_log, "it is g - y times the sum of g: that is the rule of log-softmax"},
+                  {0, softmax_plus,
+                   "the sum of g y was added: it is subtracted, for the sum stands in the denominator"},
+                  {0, softmax_outside, "it is g y - sum of g y: the factor y belongs before both"},
+                  {0, softmax_numerator,
                    "it is g y: only the way through the numerator; every x is in the denominator, too"},
                   {0, softmax_diagonal,
                    "it is g y (1 - y): only what x[i] does to its own y[i]; it moves the others of the row as well"},
@@ -362,7 +428,14 @@ const exercise exercises[EXERCISES] = {
         .plain = "4x4 i4:4",
         .shapes = {"3x5 i5:3", "5x2 i2:5"},
         .single = {"1x3 i3:1", "3x1 i1:3"},
-        .wrong = {{0, entropy_no_label, "it is p/n: the 1 at the label was not subtracted"},
+        .wrong = {{0, entropy_classes, "it is divided by the number of classes: the mean is over the n rows"},
+                  {0, entropy_log, "the logarithm of p stands where p belongs"},
+                  {0, entropy_of_p,
+                   "it is -one-hot/(p n): the gradient with respect to p. The softmax is still in the way to x"},
+                  {0, entropy_one_way,
+                   "it is -one-hot/n: only the way through x[label]; the logarithm of the sum gives p"},
+                  {0, entropy_added, "the one-hot was added: it is subtracted, for x[label] lowers the loss"},
+                  {0, entropy_no_label, "it is p/n: the 1 at the label was not subtracted"},
                   {0, entropy_scores, "it is (x - one-hot)/n: the scores, where the probabilities belong"},
                   {0, entropy_label_only,
                    "only the label's column is there: the other scores are in the denominator of p, and get p/n"},
@@ -384,7 +457,14 @@ const exercise exercises[EXERCISES] = {
         .plain = "4x4",
         .shapes = {"3x5", "2x7"},
         .single = {"1x3", "3x1", "1x1"},
-        .wrong = {{0, norm_direct, "it is g/s: mean and s were treated as constants, but x moves them, too"},
+        .wrong = {{0, norm_mean_g, "it has y times the mean of g: the way through s is y times the mean of g y"},
+                  {0, norm_no_factor_y,
+                   "it has the mean of g y without a y before it: the way through s is y times that"},
+                  {0, norm_plus, "the way through s was added: it takes away, for a larger s makes y smaller"},
+                  {0, norm_columns, "the mean of g goes down the columns: each row has its own"},
+                  {0, norm_all, "the means go over everything: each row has its own"},
+                  {0, norm_times_s, "it is multiplied by s, and not divided"},
+                  {0, norm_direct, "it is g/s: mean and s were treated as constants, but x moves them, too"},
                   {0, norm_no_mean, "the way through the mean is missing: the row's mean of g"},
                   {0, norm_no_s, "the way through s is missing: y times the row's mean of g y"},
                   {0, norm_not_divided, "the 1/s is missing"},
@@ -405,7 +485,10 @@ const exercise exercises[EXERCISES] = {
         .plain = "7 3",
         .shapes = {"9 2", "6 4"},
         .single = {"5 1", "3 3", "1 1"},
-        .wrong = {{0, conv_not_turned, "the kernel is not turned around: x[t] meets w[0] in y[t], but w[2] in y[t-2]"},
+        .wrong = {{0, conv_x_turned, "the gradient of x is turned around, as if g had been instead of w"},
+                  {0, conv_zeros_behind, "all zeros stand behind g: as many belong before it"},
+                  {0, conv_zeros_before, "all zeros stand before g: as many belong behind it"},
+                  {0, conv_not_turned, "the kernel is not turned around: x[t] meets w[0] in y[t], but w[2] in y[t-2]"},
                   {0, conv_early, "it is late by one: the zeros at the two ends of g are not as many"},
                   {0, conv_late, "it is early by one: the zeros at the two ends of g are not as many"},
                   {1, conv_w_turned, "the gradient of w is turned around: w[k] meets x[t+k], forwards"},
@@ -426,14 +509,26 @@ const exercise exercises[EXERCISES] = {
         .plain = "3x3 3x3 3x3",
         .shapes = {"2x3 4x3 4x5", "3x2 2x2 2x1"},
         .single = {"1x3 2x3 2x1", "2x1 1x1 1x2", "1x1 1x1 1x1"},
-        .wrong = {{2, attention_v_turned, "it is a @ g: a is not transposed"},
-                  {0, attention_q_scale, "the 1/sqrt(d) of the scores is missing on the way to q"},
-                  {1, attention_k_scale, "the 1/sqrt(d) of the scores is missing on the way to k"},
-                  {0, attention_no_sum,
-                   "the softmax's sum is missing: exercise 8 subtracts the weighted mean of what arrives"},
-                  {0, attention_no_softmax,
-                   "the way back skips the softmax: what arrives at a is not what arrives at s"},
-                  {1, attention_k_turned, "what arrives at s is not transposed on the way to k"}},
+        .wrong =
+            {{2, attention_v_alone, "it is g alone: v was multiplied by a on the way forward"},
+             {0, attention_q_of_q, "it is multiplied by q: a product hands q the other one, k"},
+             {0, attention_q_scale_up, "it is multiplied by sqrt(d), and not divided, on the way to q"},
+             {0, attention_q_scale_twice,
+              "the 1/sqrt(d) is there twice on the way to q: once, at the scores, is enough"},
+             {1, attention_k_scale_up, "it is multiplied by sqrt(d), and not divided, on the way to k"},
+             {1, attention_k_scale_twice,
+              "the 1/sqrt(d) is there twice on the way to k: once, at the scores, is enough"},
+             {0, attention_columns, "the softmax's sum goes down the columns: a's rows sum to 1"},
+             {0, attention_plain_v, "v is not transposed on the way to a"},
+             {0, attention_diagonal,
+              "it has a (1 - a): only what a score does to its own weight; it moves the others of the row as well"},
+             {2, attention_v_turned, "it is a @ g: a is not transposed"},
+             {0, attention_q_scale, "the 1/sqrt(d) of the scores is missing on the way to q"},
+             {1, attention_k_scale, "the 1/sqrt(d) of the scores is missing on the way to k"},
+             {0, attention_no_sum,
+              "the softmax's sum is missing: exercise 8 subtracts the weighted mean of what arrives"},
+             {0, attention_no_softmax, "the way back skips the softmax: what arrives at a is not what arrives at s"},
+             {1, attention_k_turned, "what arrives at s is not transposed on the way to k"}},
         .hints = {"Write the four nodes down: s = q @ k^T / sqrt(d), a = softmax(s), y = a @ v. Which gradients does "
                   "the last one give? Test v first: it needs no softmax.",
                   "v gets a^T @ g. a gets g @ v^T =: h. s gets a (h - sum of h a along the row) =: r. q gets r @ k / "

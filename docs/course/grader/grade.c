@@ -2,8 +2,10 @@
  * library's checker looks at it in stages, the next only if the last was good. docs/course/check.sh compiles and calls it.
  *
  * Invariant: the report is written whole, at the end. Whoever finds none knows that the student's code crashed, hung or left.
- * usage: grade NUMBER TRIES text|json REPORT STAGE      writes the report, and before each stage its name; 0: passed, 1: not */
+ * usage: grade NUMBER TRIES text|json REPORT STAGE [PAGE]      writes the report, and before each stage its name; 0: passed, 1: not
+ * PAGE: a file for a page that shows what the backward did */
 #include "exercises.h"
+#include "formula.h"
 #include "record.h"
 #include <math.h>
 #include <stdlib.h>
@@ -33,15 +35,20 @@ static void shape_text(const ct_tensor *t, char *text, size_t size)
         snprintf(text + used, size - used, "]");
 }
 
+static bool same_shape(const ct_tensor *a, const ct_tensor *b)
+{
+    bool same = ct_rank(a) == ct_rank(b);
+    for (int axis = 0; same && axis < ct_rank(a); axis++)
+        same = ct_size(a, axis) == ct_size(b, axis);
+    return same;
+}
+
 ct_status exercise_set_grad(ct_call *call, int i, ct_tensor *grad)
 {
     bool saved = current->saves & CT_SAVE_INPUT(0);
     const ct_tensor *like =
         saved ? ct_call_input(call, i) : ct_call_output(call, 0); /* whose shape is the input's then */
-    bool same = ct_rank(grad) == ct_rank(like);
-    for (int axis = 0; same && axis < ct_rank(like); axis++)
-        same = ct_size(grad, axis) == ct_size(like, axis);
-    if (grad && like && !same) {
+    if (grad && like && !same_shape(grad, like)) {
         char has[64], wants[64];
         shape_text(grad, has, sizeof has);
         shape_text(like, wants, sizeof wants);
@@ -74,7 +81,9 @@ static ct_op record_of(const ct_sample *samples)
 typedef struct finding {
     const char *stage, *says; /* NULL: nothing, all stages are passed */
     bool unwritten;
-    int input; /* -1: not known */
+    int input;          /* -1: not known */
+    const char *sample; /* the inputs it was found with, in the words of ct_sample */
+    char page[300];     /* where it can be looked at, or "" */
     bool located;
     ct_gradcheck_tensor worst;
     char cause[400];
@@ -103,34 +112,118 @@ static ct_tensor *gradient_of(ct_tensor *y, ct_tensor *input, ct_tensor *g)
     return ct_grad(&y, 1, &input, 1, &gradient, .gradients = &g) == CT_OK ? gradient : NULL;
 }
 
-/* What the student's gradient of an input looks like, by comparing it with gradients that are known to be wrong, or NULL. */
-static const char *known_mistake(const ct_op *op, int input)
+/* One run of the student's backward: inputs, result, what arrives, and the gradient of an input. */
+typedef struct trial {
+    ct_tensor *x[CT_MAX_INPUTS], *y, *g, *got;
+    int n, input;
+} trial;
+
+static bool begin_trial(const ct_op *op, trial *t)
 {
-    ct_tensor *x[CT_MAX_INPUTS];
-    int n;
     ct_seed(7);
-    if (ct_sample_inputs(op->samples, CT_FLOAT64, x, &n) != CT_OK)
-        return NULL;
-    ct_tensor *y = ct_apply(op, x, n, NULL), *g = ct_randn(CT_FLOAT64, 0, 1, ct_shape(y), ct_rank(y));
-    ct_tensor *got = gradient_of(y, x[input], g);
-    ct_tensor *known = gradient_of(current->value(x), x[input], ct_ones_like(g));
-    if (alike(got, known))
+    if (ct_sample_inputs(op->samples, CT_FLOAT64, t->x, &t->n) != CT_OK || !(t->y = ct_apply(op, t->x, t->n, NULL)))
+        return false;
+    t->g = ct_randn(CT_FLOAT64, 0, 1, ct_shape(t->y), ct_rank(t->y));
+    return t->g != NULL;
+}
+
+/* Which other input's gradient it is, or -1. */
+static int swapped_with(const trial *t)
+{
+    ct_tensor *right = current->value(t->x);
+    for (int i = 0; i < t->n; i++)
+        if (i != t->input && ct_requires_grad(t->x[i]) && alike(t->got, gradient_of(right, t->x[i], t->g)))
+            return i;
+    return -1;
+}
+
+/* The names and numbers that a formula of the gradient may have: what arrives, the inputs, the result, as far as they have its shape. */
+static int factors_of(const trial *t, factor *factors)
+{
+    const char *names[FACTORS] = {"g", current->inputs[0], current->inputs[1],
+                                  current->saves & CT_SAVE_OUTPUT(0) ? "y" : NULL};
+    ct_tensor *tensors[FACTORS] = {t->g, t->x[0], t->n > 1 ? t->x[1] : NULL, t->y};
+    int n = 0;
+    for (int i = 0; i < FACTORS; i++) {
+        if (!names[i] || !tensors[i] || !same_shape(tensors[i], t->got))
+            continue;
+        factors[n].name = names[i];
+        n += ct_to_values(tensors[i], factors[n].values, ct_numel(t->got)) == CT_OK;
+    }
+    return n;
+}
+
+static bool write_formula(const trial *t, FILE *to)
+{
+    static factor factors[FACTORS];
+    double got[ELEMENTS];
+    int64_t elements = ct_numel(t->got);
+    if (elements > ELEMENTS || ct_to_values(t->got, got, elements) != CT_OK)
+        return false;
+    fputs("what you calculate is ", to);
+    return formula_of(got, (int)elements, factors, factors_of(t, factors), to);
+}
+
+/* a or its transpose; NULL if that is no matrix. */
+static ct_tensor *way_round(ct_tensor *a, int transposed)
+{
+    return ct_rank(a) != 2 ? NULL : transposed ? ct_transpose(a, 0, 1) : a;
+}
+
+/* Whether the gradient is a product of two of the matrices at hand, either of them transposed. */
+static bool write_product(const trial *t, FILE *to)
+{
+    const char *names[] = {"g", current->inputs[0], current->inputs[1], current->inputs[2]};
+    ct_tensor *tensors[] = {t->g, t->x[0], t->x[1], t->x[2]};
+    for (int k = 0; k < 64; k++) { /* two bits, two bits, and two */
+        int i = k & 3, j = k >> 2 & 3;
+        ct_tensor *a = i <= t->n ? way_round(tensors[i], k >> 4 & 1) : NULL;
+        ct_tensor *b = j <= t->n ? way_round(tensors[j], k >> 5 & 1) : NULL;
+        if (a && b && ct_size(a, 1) == ct_size(b, 0) && alike(t->got, ct_matmul(a, b)))
+            return fprintf(to, "what you calculate is %s%s @ %s%s", names[i], k >> 4 & 1 ? "^T" : "", names[j],
+                           k >> 5 & 1 ? "^T" : "") > 0;
+    }
+    return false;
+}
+
+/* What the gradient looks like, by comparing it with gradients that are known to be wrong, or NULL. */
+static const char *known_mistake(const trial *t)
+{
+    ct_tensor *local = gradient_of(current->value(t->x), t->x[t->input], ct_ones_like(t->g));
+    if (alike(t->got, local))
         return "what arrives, g, was left out: it is the local derivative alone, which is right only where g is 1";
+    if (same_shape(t->g, local) && alike(t->got, ct_add(t->g, local)))
+        return "what arrives, g, was added: the local derivative is multiplied by it";
     for (const wrong_rule *rule = current->wrong; rule < current->wrong + WRONG_RULES && rule->gradient; rule++)
-        if (rule->input == input && alike(got, rule->gradient(x, y, g)))
+        if (rule->input == t->input && alike(t->got, rule->gradient(t->x, t->y, t->g)))
             return rule->words;
     return NULL;
 }
 
+/* Writes what is known of the mistake; false if it is no more than the checker has said. */
+static bool write_mistake(const trial *t, bool guessed, FILE *to)
+{
+    const char *words = known_mistake(t);
+    int other = words ? -1 : swapped_with(t);
+    if (words)
+        return fputs(words, to) >= 0;
+    if (other >= 0)
+        return fprintf(to, "it is the gradient of %s: the inputs were mixed up", current->inputs[other]) > 0;
+    return !guessed && (write_product(t, to) || write_formula(t, to));
+}
+
 static void name_mistake(const ct_op *op, finding *found)
 {
-    const char *words = NULL;
+    trial t = {.input = found->input};
+    char words[sizeof found->cause] = "";
+    bool named = false;
+    FILE *to = fmemopen(words, sizeof words, "w");
     ct_scope_open();
-    if (found->input >= 0)
-        words = known_mistake(op, found->input);
+    if (to && t.input >= 0 && begin_trial(op, &t) && (t.got = gradient_of(t.y, t.x[t.input], t.g)) != NULL)
+        named = write_mistake(&t, !strstr(found->cause, "no simple pattern"), to);
     ct_scope_close();
     ct_error_clear();
-    if (words)
+    if (to && fclose(to) == 0 && named)
         snprintf(found->cause, sizeof found->cause, "%s", words);
 }
 
@@ -161,14 +254,10 @@ enum { STAGES = sizeof stages / sizeof *stages };
 /* Runs backward once, for errors. */
 static bool comes_back(const ct_op *op, finding *found)
 {
-    ct_tensor *x[CT_MAX_INPUTS], *y, *g;
-    int n;
+    trial t = {.input = -1};
     ct_scope_open();
-    ct_seed(7);
-    if (ct_sample_inputs(op->samples, CT_FLOAT64, x, &n) == CT_OK && (y = ct_apply(op, x, n, NULL)) != NULL) {
-        g = ct_randn(CT_FLOAT64, 0, 1, ct_shape(y), ct_rank(y));
-        ct_backward(y, .gradient = g);
-    }
+    if (begin_trial(op, &t))
+        ct_backward(t.y, .gradient = t.g);
     ct_scope_close();
     if (ct_error_code() == CT_OK)
         return true;
@@ -212,6 +301,7 @@ static bool stage_passed(const stage *s, finding *found)
     const char *const *inputs = (const char *const *)(const void *)((const char *)current + s->samples);
     for (int i = 0; i < s->n && inputs[i]; i++) {
         const ct_sample samples[] = {{.inputs = inputs[i]}, {.inputs = NULL}};
+        found->sample = inputs[i];
         ct_op op = record_of(samples);
         bool good = s == stages ? comes_back(&op, found) : is_right(&op, s->checks, found);
         if (!good)
@@ -238,6 +328,39 @@ static finding grade(const char *stage_path)
             break;
     }
     return found;
+}
+
+/* ---- the page ---- */
+
+/* One run on the inputs of the finding, traced: what came to each input, from the loss sum(g y). */
+static ct_tensor *traced(const ct_op *op)
+{
+    trial t = {.input = -1};
+    if (!begin_trial(op, &t))
+        return NULL;
+    for (int i = 0; i < t.n; i++)
+        ct_name(t.x[i], current->inputs[i]);
+    ct_tensor *loss = ct_name(ct_sum(ct_mul(ct_name(t.g, "g"), ct_name(t.y, "y"))), "loss");
+    ct_backward(loss);
+    return loss;
+}
+
+/* Writes the page, for a browser to open at the input whose gradient is wrong. */
+static void write_page(finding *found, const char *path)
+{
+    const ct_sample samples[] = {{.inputs = found->sample}, {.inputs = NULL}};
+    ct_op op = record_of(samples);
+    ct_scope_open();
+    ct_trace_begin();
+    ct_tensor *loss = traced(&op);
+    ct_status status = ct_graph_write(loss, path, .title = current->name);
+    ct_trace_log *trace = ct_trace_end();
+    int64_t id = found->input < 0 ? -1 : ct_trace_find(trace, current->inputs[found->input]);
+    if (status == CT_OK)
+        snprintf(found->page, sizeof found->page, id < 0 ? "file://%s" : "file://%s#n=%lld", path, (long long)id);
+    ct_trace_free(trace);
+    ct_scope_close();
+    ct_error_clear();
 }
 
 /* ---- the report, for people ---- */
@@ -277,12 +400,11 @@ static void print_element(const finding *found, FILE *to)
     fprintf(to, "   (%lld of %lld elements are wrong)\n", (long long)t->bad, (long long)t->checked);
 }
 
-static void print_text(int number, const finding *found, int tries, FILE *to)
+static void print_finding(int number, const finding *found, int tries, FILE *to)
 {
     print_stages(found, to);
     if (!found->stage) {
-        fprintf(to, "\nExercise %d is right. %s\nAnother way to write it: docs/course/solutions/%02d_%s.c\n", number,
-                current->passed, number, current->name);
+        fprintf(to, "\nExercise %d is right. %s\n", number, current->passed);
         return;
     }
     if (found->unwritten) {
@@ -294,6 +416,13 @@ static void print_text(int number, const finding *found, int tries, FILE *to)
     fprintf(to, "\n  %s\n", found->cause);
     for (int i = 0; i < tries && i < RUNGS; i++)
         fprintf(to, "\nhint %d of %d: %s\n", i + 1, RUNGS, current->hints[i]);
+}
+
+static void print_text(int number, const finding *found, int tries, FILE *to)
+{
+    print_finding(number, found, tries, to);
+    if (found->page[0])
+        fprintf(to, "\nstep through it in a browser: %s\n", found->page);
 }
 
 /* ---- the report, for programs ---- */
@@ -349,6 +478,8 @@ static void print_json(int number, const finding *found, int tries, FILE *to)
             break;
     }
     fprintf(to, "]");
+    if (found->page[0])
+        fprintf(to, ", "), json_text("page", found->page, to);
     if (found->located)
         json_element(found, to);
     if (found->stage) {
@@ -366,11 +497,13 @@ static void print_json(int number, const finding *found, int tries, FILE *to)
 
 int main(int count, char **arguments)
 {
-    int number = count == 6 ? atoi(arguments[1]) : 0;
+    int number = count == 6 || count == 7 ? atoi(arguments[1]) : 0;
     if (number < 1 || number > EXERCISES)
-        return fprintf(stderr, "usage: grade 1..%d TRIES text|json REPORT STAGE\n", EXERCISES), 2;
+        return fprintf(stderr, "usage: grade 1..%d TRIES text|json REPORT STAGE [PAGE]\n", EXERCISES), 2;
     current = &exercises[number - 1];
     finding found = grade(arguments[5]);
+    if (count == 7 && !found.unwritten)
+        write_page(&found, arguments[6]);
     FILE *report = fopen(arguments[4], "w");
     if (!report)
         return perror(arguments[4]), 2;
