@@ -373,9 +373,10 @@ static ct_trace_log *trace_of(const comparison *c, int which)
 /* The page of one of the two as text, for free(); NULL after complaining. It goes by way of a file, which is removed. */
 static char *page_of(const comparison *c, int which)
 {
-    char path[] = "/tmp/cotan-XXXXXX.html";
-    const char *who = c->given->command;
+    char path[4096];
+    const char *who = c->given->command, *folder = getenv("TMPDIR");
     size_t size;
+    snprintf(path, sizeof path, "%.4000s/cotan-XXXXXX.html", folder && *folder ? folder : "/tmp");
     int file = mkstemps(path, (int)strlen(".html"));
     if (file < 0)
         return complain(who, "%s: %s", path, strerror(errno)), NULL;

@@ -30,6 +30,13 @@ static const option options[] = {
      "change the numbers in a way that follows from this name, so that everybody has a handout of their own"},
     {0}};
 
+/* Whether a recorded graph stands in place of an expression. */
+static bool is_recorded(const arguments *given)
+{
+    const char *dot = strrchr(given->words[0], '.');
+    return dot && strcmp(dot, ".json") == 0;
+}
+
 /* ---- running the expression ---- */
 
 /* As the expression calls it, or "result". */
@@ -176,7 +183,7 @@ static int write_picture(session *s, const ct_trace_log *trace)
         return complain("explain", "--%s %s: the name must end in .%s", options[which].name, path, options[which].name);
     if (!has_region(s, trace))
         return WRONG_USE;
-    if (ct_trace_write(trace, path, .title = s->title, .source = !s->root, .step = s->step,
+    if (ct_trace_write(trace, path, .title = s->title, .source = is_recorded(s->given), .step = s->step,
                        .open = s->given->values[REGION], .around = s->given->values[AROUND]) != CT_OK)
         return complain_of_error("explain");
     return FINE;
@@ -254,6 +261,16 @@ static const struct mode *mode_of(const arguments *given)
     return mode;
 }
 
+/* After shapes did not go together: the picture that was asked for, of what was calculated until then. */
+static void draw_until_then(session *s, const struct mode *mode, const ct_trace_log *trace)
+{
+    int64_t id = ct_trace_nodes(trace) - 1;
+    while (id >= 0 && ct_trace_node_at(trace, id)->kind != CT_TRACE_RESULT)
+        id--;
+    if (id >= 0 && s->e.mistake.of_shapes && mode->write == write_picture && write_picture(s, trace) == FINE)
+        fprintf(stderr, "  the picture shows what was calculated until then\n");
+}
+
 static bool can_step(const session *s)
 {
     if (ct_requires_grad(s->root) && !s->given->values[CHECK] && !s->given->values[QUIZ] && !s->given->values[WHY])
@@ -277,18 +294,14 @@ static int explain(session *s, const struct mode *mode)
         status = mode->write(s, trace);
     else if (begun)
         complain_of_error("explain");
+    else
+        draw_until_then(s, mode, trace);
     ct_error_clear(); /* after a complaint there may have been no trace to end */
     ct_trace_free(trace);
     return status;
 }
 
 /* ---- a recorded graph in place of an expression ---- */
-
-static bool is_recorded(const arguments *given)
-{
-    const char *dot = strrchr(given->words[0], '.');
-    return dot && strcmp(dot, ".json") == 0;
-}
 
 /* Whether all that is asked for can be had of what is recorded; false after complaining. */
 static bool can_tell(const session *s)

@@ -177,6 +177,117 @@ static const char *separator_of(const char *path)
     return separator;
 }
 
+/* ---- columns of text ---- */
+
+/* All fields of a file, a line a row; false with an error. */
+static bool read_fields(const char *path, const char *separator, table *fields)
+{
+    int64_t n;
+    ct_csv *csv = ct_csv_open(path, .separator = separator);
+    for (const char *const *line; (line = ct_csv_next(csv, &n));) {
+        fields->columns = (int)n;
+        for (int64_t i = 0; i < n; i++)
+            table_add(fields, "%s", line[i]);
+    }
+    ct_csv_close(csv);
+    if (ct_error_code() == CT_OK && (fields->failed || fields->n_cells == 0))
+        ct_error_set(fields->failed ? CT_ERROR_MEMORY : CT_ERROR_FORMAT, "%s: %s", path,
+                     fields->failed ? "no memory" : "nothing is in it");
+    return ct_error_code() == CT_OK;
+}
+
+/* An empty field is a NaN. */
+static bool is_number(const char *text, double *value)
+{
+    char *end = NULL;
+    *value = *text ? strtod(text, &end) : NAN;
+    return !*text || (end != text && !*end);
+}
+
+/* Whether the first line is one of names: none of its fields is a number. */
+static bool has_names(const table *fields)
+{
+    double value;
+    bool any = false;
+    for (int i = 0; i < fields->columns; i++)
+        any |= *fields->cells[i] && is_number(fields->cells[i], &value);
+    return !any;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* How many different texts the n are, which it sorts; *empty gets how many are "". */
+static int64_t count_different(char **texts, int64_t n, int64_t *empty)
+{
+    int64_t different = 0;
+    qsort(texts, (size_t)n, sizeof *texts, by_text);
+    *empty = 0;
+    for (int64_t i = 0; i < n; i++) {
+        *empty += !*texts[i];
+        different += *texts[i] && (i == 0 || strcmp(texts[i], texts[i - 1]) != 0);
+    }
+    return different;
+}
+
+static void add_text(listing *l, const char *name, char **texts, int64_t n)
+{
+    int64_t empty, different = count_different(texts, n, &empty);
+    if (l->json) {
+        json_array_append_new(l->json,
+                              json_pack("{s:s, s:s, s:[I], s:I, s:I}", "name", name, "dtype", "text", "shape",
+                                        (json_int_t)n, "different", (json_int_t)different, "nan", (json_int_t)empty));
+        return;
+    }
+    table_add(&l->table, "%s", name);
+    table_add(&l->table, "[%lld]", (long long)n);
+    table_add(&l->table, "text");
+    table_add(&l->table, "-");
+    table_add(&l->table, "%lld different", (long long)different);
+    for (int i = 0; i < 3; i++)
+        table_add(&l->table, "-");
+    table_add(&l->table, "%lld", (long long)empty);
+    table_add(&l->table, "0");
+}
+
+/* A column's fields behind the names: as numbers, if all are or are empty, or as text. */
+static bool add_column(listing *l, const table *fields, int column, bool named)
+{
+    char numbered[64];
+    int64_t n = fields->n_cells / fields->columns - named;
+    double *numbers = malloc((size_t)(n + 1) * sizeof *numbers);
+    char **texts = malloc((size_t)(n + 1) * sizeof *texts);
+    bool all = true, added = numbers && texts;
+    for (int64_t i = 0; added && i < n; i++) {
+        texts[i] = fields->cells[(i + named) * fields->columns + column];
+        all &= is_number(texts[i], &numbers[i]);
+    }
+    const char *name =
+        heading((const char *const *)fields->cells, named ? fields->columns : 0, column, numbered, sizeof numbered);
+    if (added && all) {
+        ct_tensor *t = ct_from_values(CT_FLOAT64, numbers, n, &n, 1);
+        added = t && add(l, name, t);
+    } else if (added) {
+        add_text(l, name, texts, n);
+    }
+    free(numbers);
+    free(texts);
+    return added;
+}
+
+/* A file in which not all is a number. */
+static bool list_fields(const char *path, const char *separator, listing *l)
+{
+    table fields = {0};
+    bool added = read_fields(path, separator, &fields), named = added && has_names(&fields);
+    for (int i = 0; added && i < fields.columns; i++)
+        added = add_column(l, &fields, i, named);
+    table_free(&fields);
+    return added;
+}
+
 /* Each column by itself: with the names of the first line, if that is none of numbers. */
 static bool list_csv(const char *path, listing *l)
 {
@@ -188,6 +299,10 @@ static bool list_csv(const char *path, listing *l)
     if (!t && ct_error_code() == CT_ERROR_FORMAT) {
         ct_error_clear();
         t = ct_csv_load(path, .separator = separator, .skip_lines = 1);
+        if (!t && ct_error_code() == CT_ERROR_FORMAT) {
+            ct_error_clear();
+            return list_fields(path, separator, l);
+        }
         csv = t ? ct_csv_open(path, .separator = separator) : NULL;
     }
     const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
@@ -198,14 +313,21 @@ static bool list_csv(const char *path, listing *l)
     return added;
 }
 
+/* How many of the file's first bytes are in first; 0 if it cannot be read. */
+static size_t read_first(const char *path, char *first, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(first, 1, size, file) : 0;
+    if (file)
+        fclose(file);
+    return n;
+}
+
 /* What has another name and begins like none: a file of tensors, if its header's brace is behind the length. */
 static bool list_other(const char *path, listing *l)
 {
     char first[9] = "";
-    FILE *file = fopen(path, "rb");
-    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
-    if (file)
-        fclose(file);
+    size_t n = read_first(path, first, sizeof first);
     if (n < sizeof first || first[8] == '{')
         return list_safetensors(path, l);
     ct_error_set(CT_ERROR_FORMAT, "%s: this is no .safetensors, .npz, .npy, IDX or .csv%s", path,
@@ -238,10 +360,7 @@ static const struct format {
 static bool list_file(const char *path, listing *l)
 {
     char first[6] = "";
-    FILE *file = fopen(path, "rb");
-    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
-    if (file)
-        fclose(file);
+    size_t n = read_first(path, first, sizeof first);
     const struct format *f = formats;
     while ((f->suffix && !ends_with(path, f->suffix)) ||
            (f->first && (n < f->length || memcmp(first, f->first, f->length) != 0)))
