@@ -129,6 +129,15 @@ START_TEST(padded_around)
                  "pad: cannot pad axis 2 of [1,3,5,6]");
     expect_error(ct_unfold(x, ((const int64_t[]){2, 2}), .same = true), CT_ERROR_ARGUMENT, "unfold: takes no same");
     expect_error(ct_pad(x, CT_SHAPE(-4, -3)), CT_ERROR_ARGUMENT, "pad: cannot pad axis 2 of [3,5,6] by -4 and -3");
+/* At the last pixel's middle, where the coordinate is held: right of it nothing changes, and no pixel from beyond comes in. */
+START_TEST(no_gradient_at_a_border)
+{
+    ct_tensor *x = ct_from_values(CT_FLOAT64, CT_VALUES(1, 3, 1, 3), CT_SHAPE(1, 1, 2, 2)),
+              *grid = ct_set_requires_grad(ct_from_values(CT_FLOAT64, CT_VALUES(1, 0), CT_SHAPE(1, 1, 1, 2)), true);
+    ct_tensor *y = ct_grid_sample(x, grid, .border = true, .align_corners = true);
+    expect_tensor(y, CT_FLOAT64, CT_SHAPE(1, 1, 1, 1), CT_VALUES(3));
+    ck_assert_int_eq(ct_backward(y), CT_OK);
+    expect_tensor(ct_grad_of(grid), CT_FLOAT64, CT_SHAPE(1, 1, 1, 2), CT_VALUES(0, 0));
 }
 END_TEST
 
@@ -145,6 +154,7 @@ Suite *ct_suite_images(void)
     tcase_add_test(tests, boxes_shown);
     tcase_add_test(tests, unpooled);
     tcase_add_test(tests, padded_around);
+    tcase_add_test(tests, no_gradient_at_a_border);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -139,13 +139,20 @@ CT_EXPRESSION(affine_grid, "the sum over places of g times x, y, 1", 1, 1, .attr
 
 /* ---- grid_sample ---- */
 
-/* Coordinates of -1 to 1 as pixels; with a border, at most half a pixel outside the image: none. */
+/* Held inside from 0 to last; beyond and at both ends there is no gradient. */
+static ct_tensor *held_inside(ct_tensor *at, double last)
+{
+    ct_tensor *low = ct_scalar(ct_dtype_of(at), 0), *high = ct_scalar(ct_dtype_of(at), last);
+    ct_tensor *between = ct_logical_and(ct_gt(at, low), ct_lt(at, high));
+    return ct_where(between, at, ct_detach(ct_clamp_tensor(at, low, high)));
+}
+
+/* Coordinates of -1 to 1 as pixels; with a border, none outside the image. */
 static ct_tensor *to_pixels(ct_tensor *t, int64_t n, const grid_attributes *how)
 {
     double scale = how->align_corners ? (double)(n - 1) / 2 : (double)n / 2;
     ct_tensor *at = ct_add_scalar(ct_mul_scalar(t, scale), (double)(n - 1) / 2);
-    return how->border ? ct_clamp_tensor(at, ct_scalar(ct_dtype_of(t), 0), ct_scalar(ct_dtype_of(t), (double)(n - 1)))
-                       : at;
+    return how->border ? held_inside(at, (double)(n - 1)) : at;
 }
 
 /* The pixels of x [N, C, H W] at whole places px, py [N, P]: [N, C, P], 0 outside. */
