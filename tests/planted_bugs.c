@@ -2,8 +2,8 @@
  * mistake, and five times as often its correct twin; S6 is an engine that visits nodes in the wrong order.
  *     build/tests/planted_bugs [SEEDS]         docs/gradcheck.md has the figures of 20
  * Prints a line for each bug, and last "NN of MM caught, F false alarms in T checks". Exit status 0 only if everything is caught
- * in every seed, the right node is blamed for all but one bug, at most 0.1 % of elements of right gradients are flagged, and no
- * tensor in fast mode. */
+ * in every seed, the right node is blamed for all but one bug, at most 0.1 % of elements of right gradients are flagged, no
+ * tensor in fast mode, and at most ten bugs have no cause in words. */
 #include <cotan/cotan.h>
 
 #include "autograd_internal.h"
@@ -19,6 +19,7 @@ static unsigned checks;
 typedef struct tally {
     int caught, total; /* bugs caught in every seed, bugs */
     int blamed;        /* bugs blamed right in every seed */
+    int unexplained;   /* bugs without a cause in words */
     int64_t elements, bad_elements, tensors, bad_tensors, checks, false_alarms;
 } tally;
 
@@ -98,12 +99,14 @@ static bool blames(const ct_gradcheck_report *report, const char *op, int line)
 static void check_wrong(const planted_op *planted, tally *t)
 {
     int full = 0, fast = 0, blamed = 0;
+    bool unexplained = false;
     char cause[sizeof((ct_gradcheck_report *)0)->cause] = "";
     for (int seed = 0; seed < seeds; seed++) {
         ct_gradcheck_report report = {0};
         ct_scope_open();
         full += flagged(ct_gradcheck_op(planted->wrong, &report, .seed = (uint64_t)seed, .checks = checks));
         snprintf(cause, sizeof cause, "%s", report.cause);
+        unexplained = report.unexplained;
         fast += flagged(
             ct_gradcheck_op(planted->wrong, &report, .seed = (uint64_t)seed, .checks = checks, .mode = CT_FAST));
         ct_tensor *inputs[CT_MAX_INPUTS];
@@ -122,6 +125,7 @@ static void check_wrong(const planted_op *planted, tally *t)
     print_line(planted->number, planted->mistake, full, fast, blamed, planted->wrong->name, cause);
     bool race = planted->number[0] == 'N'; /* seen where threads happen to meet, so not counted */
     t->total += !race;
+    t->unexplained += !race && unexplained;
     t->caught += !race && full == seeds && fast == seeds;
     t->blamed += blamed == seeds;
 }
@@ -217,15 +221,16 @@ int main(int argc, char **argv)
     const planted_op *ops = planted_ops(&n_ops), *kinds = planted_kinds(&n_kinds);
     tally t = {0};
     seeds = argc > 1 ? atoi(argv[1]) : seeds;
-    check_both(ops, n_ops, CT_CHECK_ALL & ~(unsigned)CT_CHECK_SIZES, &t);
+    check_both(ops, n_ops, CT_CHECK_ALL & ~(unsigned)(CT_CHECK_SIZES | CT_CHECK_VARIATIONS), &t);
     check_wrong_engine(&t);
     check_right_engine(&t);
     seeds = (seeds + 1) / 2;
     tally more = {0}; /* a graph's inputs do not reach what some of these are about, so blame is not counted */
-    check_both(kinds, n_kinds, CT_CHECK_ALL | CT_CHECK_VARIATIONS, &more);
+    check_both(kinds, n_kinds, CT_CHECK_ALL, &more);
     t.caught += more.caught;
     t.total += more.total;
     t.blamed += more.total; /* for the sum below */
+    t.unexplained += more.unexplained;
     t.bad_elements += more.bad_elements;
     t.elements += more.elements;
     t.bad_tensors += more.bad_tensors;
@@ -235,8 +240,9 @@ int main(int argc, char **argv)
     printf("right node blamed in %d of %d\n", t.blamed - more.total, t.total - more.total);
     printf("right gradients: %lld of %lld elements flagged (full), %lld of %lld tensors (fast)\n",
            (long long)t.bad_elements, (long long)t.elements, (long long)t.bad_tensors, (long long)t.tensors);
-    bool holds =
-        t.caught == t.total && t.blamed >= t.total - 1 && t.bad_elements * 1000 <= t.elements && t.bad_tensors == 0;
+    printf("%d of %d without a cause in words\n", t.unexplained, t.total);
+    bool holds = t.caught == t.total && t.blamed >= t.total - 1 && t.bad_elements * 1000 <= t.elements &&
+                 t.bad_tensors == 0 && t.unexplained <= 10;
     printf("%d passed, %d failed\n", t.caught, t.total - t.caught + (t.caught == t.total && !holds));
     printf("%d of %d caught, %lld false alarms in %lld checks\n", t.caught, t.total, (long long)t.false_alarms,
            (long long)t.checks);

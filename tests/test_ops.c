@@ -44,7 +44,8 @@ START_TEST(test_gradient)
     for (ct_gradcheck_mode mode = quick ? CT_FAST : CT_FULL; mode <= CT_FAST; mode++) {
         for (uint64_t seed = 0; seed < (quick ? 1 : SEEDS); seed++) {
             ct_gradcheck_report report = {0};
-            ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2, .mode = mode, .seed = seed);
+            ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2, .mode = mode, .seed = seed,
+                                                 .checks = CT_CHECK_ALL & ~(unsigned)CT_CHECK_VARIATIONS);
             bool vacuous = !has_gradient(op) || gradient_is_zero(op);
             bool right = ct_error_code() == CT_OK && (vacuous ? verdict == CT_VACUOUS : ct_verdict_good(verdict));
             if (!right)

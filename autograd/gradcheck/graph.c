@@ -78,6 +78,7 @@ static void take_over(ct_gradcheck_report *report, ct_gradcheck_report *found)
     report->argument = found->argument;
     report->notes_ratio = found->notes_ratio;
     report->notes_noise = found->notes_noise;
+    report->unexplained = found->unexplained;
     memcpy(report->cause, found->cause, sizeof report->cause);
     found->tensors = NULL;
     found->bytes_ = 0;
@@ -312,6 +313,7 @@ static bool differ(const ct_tensor *engine, const ct_tensor *own, double size)
 static void compare(const comparison *c, ct_gradcheck_report *report)
 {
     report->cause[0] = '\0';
+    report->unexplained = false;
     report->engine = true;
     double size = 0;
     for (int64_t p = 0; p < c->places; p++)

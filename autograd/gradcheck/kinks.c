@@ -8,12 +8,17 @@
 #include <string.h>
 
 enum {
-    NUDGES = 24,   /* points around x, */
-    MEASURED = 8,  /* at so many of which the gradient is measured, */
-    BESIDE = 1,    /* and so many may by chance lie beside the kink */
-    FEW = 4,       /* pieces seen at NUDGES points: then there are no others */
-    SAMPLES = 64,  /* points around x for the hull of two elements, */
-    FEW_PAIRS = 8, /* and pieces seen there */
+    NUDGE = 14,       /* 2^-NUDGE is how far the points around x are, of its size */
+    NUDGES = 24,      /* points around x, */
+    NUDGES_ALL = 400, /* and before a value is said not to be among those there; */
+    MEASURED = 8,     /* at so many of which the gradient is measured, */
+    BESIDE = 1,       /* and so many may by chance lie beside the kink */
+    FEW = 4,          /* pieces seen there: then there are no others */
+    SAMPLES = 64,     /* points around x for the hull of two elements, */
+    ALL = 512,        /* and where it looks as if they were outside; */
+    EXPECTED =
+        20, /* were the two independent, each two values would be seen together so often; else some may be unseen */
+    FEW_PAIRS = 8, /* pieces seen there */
     IN_PLANE = 8,  /* points where these two alone are moved */
     PLANES = 24,   /* pairs that get those */
     DIRECTIONS = 48,
@@ -30,16 +35,16 @@ static double corner_step(const ct__precision *p)
 
 ct__corner ct__corner_at(ct__line *l, double *low, double *high)
 {
-    double jump[2], right[2], left[2], across[2], step = corner_step(&l->precision);
+    double jump[2], right[2], left[2], away[2], step = corner_step(&l->precision);
     double middle = ct__line_at(l, 0), noise = ct__noise_anywhere(&l->precision);
     for (int i = 0; i < 2; i++) {
         double h = i == 0 ? 4 * step : step, above = ct__line_at(l, h), below = ct__line_at(l, -h);
         right[i] = (above - middle) / h;
         left[i] = (middle - below) / h;
         jump[i] = fabs(right[i] - left[i]);
-        across[i] = fabs(above - below);
+        away[i] = fmax(fabs(above - middle), fabs(below - middle));
     }
-    if (across[1] > 64 * noise && across[1] > 0.6 * across[0])
+    if (away[1] > 64 * noise && away[1] > 0.6 * away[0])
         return CT__JUMP;
     noise = 16 * noise / step;
     if (!(jump[0] > 4 * noise && jump[1] > 0.6 * jump[0]))
@@ -60,8 +65,8 @@ static double normal(ct_random_state *state)
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 
-/* Moves every float input by a random 2^-14 or so of its size; returns copies of where they were, or false. */
-static bool nudge(ct__worker *w, ct_random_state *state, ct_tensor **origin)
+/* Moves every float input by a random 2^-by or so of its size; returns copies of where they were, or false. */
+static bool nudge(ct__worker *w, ct_random_state *state, int by, ct_tensor **origin)
 {
     for (int i = 0; i < w->check->n; i++) {
         ct_tensor *x = w->x[i];
@@ -72,7 +77,7 @@ static bool nudge(ct__worker *w, ct_random_state *state, ct_tensor **origin)
     for (int i = 0; i < w->check->n; i++)
         for (int64_t k = 0; origin[i] && k < origin[i]->numel; k++) {
             double *x = &ct__doubles(w->x[i])[k];
-            *x += ldexp(normal(state) * ct__small_unit(fabs(*x)), -14);
+            *x += ldexp(normal(state) * ct__small_unit(fabs(*x)), -by);
         }
     return true;
 }
@@ -114,7 +119,7 @@ static bool look_nearby(ct__line *l, ct_random_state *state, bool measure, doubl
     ct__scope_push(&scope);
     bool right = true;
     *analytic = NAN;
-    if (!origin || !nudge(w, state, origin)) {
+    if (!origin || !nudge(w, state, NUDGE, origin)) {
         w->status = ct__no_memory("gradcheck");
     } else {
         const ct_tensor *here = ct__copy_as(l->x, CT_FLOAT64);
@@ -131,6 +136,39 @@ static bool look_nearby(ct__line *l, ct_random_state *state, bool measure, doubl
     return right;
 }
 
+/* How far phi is from what it is at x, where all inputs are moved. */
+static double away(ct__line *l, ct_random_state state, int by, double here)
+{
+    ct__worker *w = l->w;
+    size_t bytes = (size_t)w->check->n * sizeof(ct_tensor *);
+    ct_tensor **origin = ct__alloc(bytes);
+    ct_scope scope;
+    ct__scope_push(&scope);
+    double far = 0;
+    if (origin && nudge(w, &state, by, origin)) {
+        far = fabs(ct__evaluate(w, NULL) - here);
+        nudge_back(w, origin);
+    } else {
+        w->status = ct__no_memory("gradcheck");
+    }
+    ct__scope_pop(&scope);
+    ct__free(origin, bytes);
+    return far;
+}
+
+bool ct__jump_around(ct__line *l)
+{
+    double here = ct__line_at(l, 0), floor = 64 * ct__noise_anywhere(&l->precision);
+    for (int i = 0; i < MEASURED && l->w->status == CT_OK; i++) {
+        ct_random_state state = l->w->check->stream;
+        state.counter += (uint64_t)i << 32;
+        double close = away(l, state, NUDGE + 8, here);
+        if (close > floor && close > 0.25 * away(l, state, NUDGE, here))
+            return true;
+    }
+    return false;
+}
+
 /* How many of values[], n in all, differ by more than tolerance from all before. */
 static int count_distinct(const double *values, int n, double tolerance)
 {
@@ -144,29 +182,62 @@ static int count_distinct(const double *values, int n, double tolerance)
     return distinct;
 }
 
+/* The derivatives at points around x, n of them; at so many the gradient was not as measured. */
+typedef struct surroundings {
+    ct_random_state state;
+    double values[NUDGES_ALL];
+    int n, otherwise;
+} surroundings;
+
+/* At so many points; false if there is something other than a kink. */
+static bool look_around(ct__line *l, surroundings *s, int wanted)
+{
+    for (; s->n < wanted && l->w->status == CT_OK; s->n++) {
+        s->otherwise += !look_nearby(l, &s->state, s->n < MEASURED, &s->values[s->n]);
+        if (s->otherwise > BESIDE || !isfinite(s->values[s->n]))
+            return false;
+    }
+    return l->w->status == CT_OK;
+}
+
+/* The smallest and largest of them. */
+static void range_of(const surroundings *s, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (int i = 0; i < s->n; i++) {
+        *low = fmin(*low, s->values[i]);
+        *high = fmax(*high, s->values[i]);
+    }
+}
+
+static bool is_among(const surroundings *s, double analytic)
+{
+    double low, high;
+    range_of(s, &low, &high);
+    double near = 1e-3 * fmax(fabs(low), fabs(high));
+    return analytic >= low - near && analytic <= high + near;
+}
+
+/* Few, and many more points show no others. A second order has the conventions of two passes in it, which need not go together. */
+static bool all_seen(ct__line *l, surroundings *s, double near)
+{
+    return l->w->check->order == 1 && count_distinct(s->values, s->n, near) <= FEW && look_around(l, s, NUDGES_ALL) &&
+           count_distinct(s->values, s->n, near) <= FEW;
+}
+
 bool ct__kink_around(ct__line *l, double analytic, ct__corner corner)
 {
-    ct_random_state state = l->w->check->stream;
-    double low = INFINITY, high = -INFINITY, values[NUDGES];
-    int otherwise = 0;
-    for (int i = 0; i < NUDGES && l->w->status == CT_OK; i++) {
-        otherwise += !look_nearby(l, &state, i < MEASURED, &values[i]);
-        if (otherwise > BESIDE)
-            return false;
-        low = fmin(low, values[i]);
-        high = fmax(high, values[i]);
-    }
-    if (l->w->status != CT_OK || !isfinite(low) || !isfinite(high))
+    surroundings s = {.state = l->w->check->stream};
+    double low, high;
+    if (!look_around(l, &s, NUDGES))
         return false;
-    double size = fmax(fabs(low), fabs(high)), near = 1e-3 * size, span = high - low;
-    bool among = analytic >= low - near && analytic <= high + near;
+    range_of(&s, &low, &high);
+    double near = 1e-3 * fmax(fabs(low), fabs(high)), span = high - low;
     if (corner == CT__SMOOTH && span <= near)
         return false;
-    /* A second order has the conventions of two passes in it, which need not go together. */
-    bool all_seen =
-        l->w->check->order == 1 && !l->w->check->subject->lenient && count_distinct(values, NUDGES, near) <= FEW;
-    if (among || all_seen)
-        return among;
+    if (is_among(&s, analytic) || all_seen(l, &s, near))
+        return is_among(&s, analytic);
     return analytic >= low - span && analytic <= high + span; /* there are more pieces than were seen */
 }
 
@@ -177,7 +248,9 @@ typedef struct samples {
     ct__worker w;
     const ct__kinked *kinked;
     int count;
-    double *rows, *here; /* SAMPLES * count; count: at x itself */
+    double *rows, *here; /* ALL * count, taken of them filled; count: at x itself */
+    int taken;
+    ct_random_state state;
 } samples;
 
 static void take(const samples *s, ct_tensor *const *grads, double *row)
@@ -201,15 +274,17 @@ static ct_status sample_here(samples *s, double *row)
     return status;
 }
 
-static ct_status sample_around(samples *s, ct_random_state *state)
+/* Until so many are taken. */
+static ct_status sample_around(samples *s, int taken)
 {
     size_t bytes = (size_t)s->w.check->n * sizeof(ct_tensor *);
     ct_tensor **origin = ct__alloc(bytes);
     ct_status status = origin ? CT_OK : ct__no_memory("gradcheck");
-    for (int i = 0; status == CT_OK && i < SAMPLES; i++) {
+    for (; status == CT_OK && s->taken < taken; s->taken++) {
         ct_scope scope;
         ct__scope_push(&scope);
-        status = nudge(&s->w, state, origin) ? sample_here(s, s->rows + i * s->count) : ct_error_code();
+        status = nudge(&s->w, &s->state, NUDGE, origin) ? sample_here(s, s->rows + (size_t)s->taken * s->count)
+                                                        : ct_error_code();
         if (status == CT_OK)
             nudge_back(&s->w, origin);
         ct__scope_pop(&scope);
@@ -271,20 +346,44 @@ static int count_pieces(double (*points)[2], int n, double tolerance)
     return distinct;
 }
 
-static bool pair_is_outside(samples *s, int a, int b, int *planes, ct_status *status)
+/* The gradients of a and b at all points taken; returns their largest size. */
+static double pair_points(const samples *s, int a, int b, double (*points)[2])
 {
-    double points[SAMPLES + IN_PLANE][2], here[2] = {s->here[a], s->here[b]}, size = fabs(here[0]) + fabs(here[1]);
-    for (int i = 0; i < SAMPLES; i++) {
-        points[i][0] = s->rows[i * s->count + a];
-        points[i][1] = s->rows[i * s->count + b];
+    double size = fabs(s->here[a]) + fabs(s->here[b]);
+    for (int i = 0; i < s->taken; i++) {
+        points[i][0] = s->rows[(size_t)i * s->count + a];
+        points[i][1] = s->rows[(size_t)i * s->count + b];
         size = fmax(size, fabs(points[i][0]) + fabs(points[i][1]));
     }
-    double near = 1e-2 * size;
-    if (!isfinite(size) || in_hull(points, SAMPLES, here, near) || ++*planes > PLANES)
+    return size;
+}
+
+/* How often the rarest value of one of the two is among the points. */
+static double rarest(double (*points)[2], int n, int which, double tolerance)
+{
+    int least = n;
+    for (int i = 0; i < n; i++) {
+        int alike = 0;
+        for (int k = 0; k < n; k++)
+            alike += fabs(points[k][which] - points[i][which]) <= tolerance;
+        least = alike < least ? alike : least;
+    }
+    return (double)least / n;
+}
+
+static bool pair_is_outside(samples *s, int a, int b, int *planes, ct_status *status)
+{
+    double points[ALL + IN_PLANE][2], here[2] = {s->here[a], s->here[b]}, size = pair_points(s, a, b, points),
+                                      near = 1e-2 * size;
+    if (!isfinite(size) || in_hull(points, s->taken, here, near) || ++*planes > PLANES)
         return false;
-    *status = sample_plane(s, a, b, points + SAMPLES);
-    return *status == CT_OK && !in_hull(points, SAMPLES + IN_PLANE, here, near) &&
-           count_pieces(points, SAMPLES + IN_PLANE, near) <= FEW_PAIRS;
+    *status = sample_around(s, ALL);
+    if (*status == CT_OK)
+        *status = sample_plane(s, a, b, points + ALL);
+    pair_points(s, a, b, points);
+    return *status == CT_OK && !in_hull(points, ALL + IN_PLANE, here, near) &&
+           count_pieces(points, ALL + IN_PLANE, near) <= FEW_PAIRS &&
+           rarest(points, ALL, 0, near) * rarest(points, ALL, 1, near) * ALL >= EXPECTED;
 }
 
 static int find_outside(samples *s, ct_status *status)
@@ -299,19 +398,19 @@ static int find_outside(samples *s, ct_status *status)
 
 int ct__outside_hull(ct__check *check, const ct__kinked *kinked, int count, ct_status *status)
 {
-    if (count < 2 || check->subject->lenient)
+    if (count < 2)
         return -1;
     samples s = {.w = ct__worker_of(check), .kinked = kinked, .count = count};
-    size_t bytes = (size_t)count * (SAMPLES + 1) * sizeof(double);
-    ct_random_state state = check->stream;
+    size_t bytes = (size_t)count * (ALL + 1) * sizeof(double);
+    s.state = check->stream;
     s.rows = ct__alloc(bytes);
-    s.here = s.rows + (size_t)count * SAMPLES;
+    s.here = s.rows + (size_t)count * ALL;
     if (!s.rows) {
         *status = ct__no_memory("gradcheck");
         return -1;
     }
     take(&s, check->analytic, s.here);
-    *status = sample_around(&s, &state);
+    *status = sample_around(&s, SAMPLES);
     int found = *status == CT_OK ? find_outside(&s, status) : -1;
     ct__free(s.rows, bytes);
     return found;

@@ -13,6 +13,9 @@ ct__corner ct__corner_at(ct__line *line, double *low, double *high);
  * right all around x, and analytic among its values there. */
 bool ct__kink_around(ct__line *line, double analytic, ct__corner corner);
 
+/* Whether phi jumps where all inputs are moved together, though it may not along any one. */
+bool ct__jump_around(ct__line *line);
+
 /* Elements that are each possible may be impossible together, as where both of two equal inputs of a maximum have all of the
  * gradient: the gradients of two must lie in the hull of those around x. Returns the place of the first of count that does not, or
  * -1; error in *status. */

@@ -370,10 +370,12 @@ static void report_row(ct_gradcheck_report *report, const ct_gradcheck_tensor *r
     report->inconclusive += row->inconclusive;
     ct__report_raise(report, row->verdict);
     static const char *const orders[] = {"", "gradient", "second-order gradient", "third-order gradient"};
-    if (row->verdict == CT_FAIL)
-        ct__report_fault(report, orders[row->order], row->input, "%s",
-                         row->pattern[0] ? row->pattern
-                                         : "the gradient differs from the measured one, in no simple pattern");
+    if (row->verdict != CT_FAIL)
+        return;
+    report->unexplained |= !report->cause[0] && !row->pattern[0];
+    ct__report_fault(report, orders[row->order], row->input, "%s",
+                     row->pattern[0] ? row->pattern
+                                     : "the gradient differs from the measured one, in no simple pattern");
 }
 
 /* Of several samples, the largest. */

@@ -8,6 +8,8 @@
 #define ALIKE 1e-4   /* of the largest element: measured gradients are far better, coincidences far worse; */
 #define MISTAKE 1e-2 /* and of the largest difference, so that a small mistake has a pattern too */
 
+enum { FEW_VALUES = 64 };
+
 typedef struct wrong {
     const double *x, *a, *d;
     const uint8_t *verdict;
@@ -20,6 +22,7 @@ typedef struct wrong {
     double off;      /* largest |d - a| */
     double factor;   /* set by a test, for its sentence */
     int axis;
+    int64_t at;
 } wrong;
 
 static bool alike(const wrong *w, double u, double v)
@@ -42,10 +45,11 @@ static bool not_finite(wrong *w)
     return false;
 }
 
+/* Or nothing beside the measured. */
 static bool zeros(wrong *w)
 {
     for (int64_t k = 0; k < w->n; k++)
-        if (w->a[k] != 0)
+        if (fabs(w->a[k]) > 1e-12 * w->size)
             return false;
     return true;
 }
@@ -112,6 +116,15 @@ static bool some_factor(wrong *w)
     return w->n > 1 && constant_factor(w); /* of one element there always is one */
 }
 
+/* A factor so close to 1 that it prints as 1; what is shown is how far from it. */
+static bool factor_near_1(wrong *w)
+{
+    if (w->n < 2 || !constant_factor(w) || fabs(w->factor - 1) > 1e-3)
+        return false;
+    w->factor -= 1;
+    return true;
+}
+
 static bool transposed(wrong *w)
 {
     int rank = w->rank;
@@ -126,10 +139,24 @@ static bool transposed(wrong *w)
     return true;
 }
 
-/* a[i] = d[i + by] along an axis, or along it and the one before, where both exist. */
+/* How many of the first few computed elements differ from all before. */
+static int count_values(const wrong *w)
+{
+    int different = 0;
+    for (int64_t k = 0; k < w->n && k < FEW_VALUES; k++) {
+        bool known = false;
+        for (int64_t j = 0; j < k; j++)
+            known |= alike(w, w->a[k], w->a[j]);
+        different += !known;
+    }
+    return different;
+}
+
+/* a[i] = d[i + by] along an axis, or along it and the one before, where both exist; of a few elements, or of equal ones, that says
+ * nothing. */
 static bool shifted_by(const wrong *w, int axis, int by, bool both)
 {
-    if (w->shape[axis] < 3 || (both && (axis == 0 || w->shape[axis - 1] < 3)))
+    if (w->shape[axis] < 3 || (both && (axis == 0 || w->shape[axis - 1] < 3)) || count_values(w) < 4)
         return false;
     for (int64_t k = 0; k < w->n; k++) {
         int64_t to = position(w, k, axis) + by, to_both = both ? position(w, k, axis - 1) + by : 0;
@@ -187,6 +214,71 @@ static bool only_negative(wrong *w)
     return true;
 }
 
+/* Where x is exactly 0, or, if all of it is the same, at that tie. */
+static bool only_at_zero(wrong *w)
+{
+    int64_t right = 0, off = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        if (w->verdict[k] == CT_FAIL && w->x[k] != 0)
+            return false;
+        off += w->verdict[k] == CT_FAIL;
+        right += w->verdict[k] != CT_FAIL && w->x[k] != 0;
+    }
+    return off > 0 && (right > 0 || off == w->n);
+}
+
+/* All elements with position at or above from along axis are wrong, and none below; or, before, the other way round. What is at 0 by
+ * either way is neither. */
+static bool wrong_from(const wrong *w, int axis, int64_t from, bool before)
+{
+    for (int64_t k = 0; k < w->n; k++) {
+        bool bad = w->verdict[k] == CT_FAIL, there = (position(w, k, axis) >= from) != before;
+        if (bad != there && w->verdict[k] != CT_VACUOUS)
+            return false;
+    }
+    return true;
+}
+
+/* The first position along axis with a wrong element. */
+static int64_t first_wrong(const wrong *w, int axis)
+{
+    int64_t first = w->shape[axis];
+    for (int64_t k = 0; k < w->n; k++)
+        if (w->verdict[k] == CT_FAIL && position(w, k, axis) < first)
+            first = position(w, k, axis);
+    return first;
+}
+
+static bool from_position_on(wrong *w)
+{
+    for (w->axis = 0; some_right(w) && w->axis < w->rank; w->axis++) {
+        w->at = first_wrong(w, w->axis);
+        if (w->at > 0 && w->at < w->shape[w->axis] && w->shape[w->axis] > 1 && wrong_from(w, w->axis, w->at, false))
+            return true;
+    }
+    return false;
+}
+
+static bool only_first(wrong *w)
+{
+    for (w->axis = 0; some_right(w) && w->axis < w->rank; w->axis++)
+        if (w->shape[w->axis] > 1 && wrong_from(w, w->axis, 1, true))
+            return true;
+    return false;
+}
+
+/* In row-major order. */
+static bool from_element_on(wrong *w)
+{
+    w->at = 0;
+    while (w->at < w->n && w->verdict[w->at] != CT_FAIL)
+        w->at++;
+    bool all = w->at > 0 && w->at < w->n;
+    for (int64_t k = w->at; all && k < w->n; k++)
+        all = w->verdict[k] == CT_FAIL || w->verdict[k] == CT_VACUOUS;
+    return all && some_right(w);
+}
+
 static bool at_border(const wrong *w, int64_t k)
 {
     for (int axis = w->rank - 1; axis >= 0 && axis >= w->rank - 2; axis--) {
@@ -197,20 +289,23 @@ static bool at_border(const wrong *w, int64_t k)
     return false;
 }
 
+/* There, and not inside; a few elements would lie there by chance. */
 static bool only_border(wrong *w)
 {
-    if (!some_right(w))
-        return false;
-    for (int64_t k = 0; k < w->n; k++)
+    int64_t bad = 0, border = 0;
+    for (int64_t k = 0; k < w->n; k++) {
         if (w->verdict[k] == CT_FAIL && !at_border(w, k))
             return false;
-    return true;
+        bad += w->verdict[k] == CT_FAIL;
+        border += at_border(w, k);
+    }
+    return some_right(w) && 2 * bad >= border && border < w->n;
 }
 
 /* Whole rows are wrong and whole rows are right. */
 static bool only_rows(wrong *w)
 {
-    if (!some_right(w) || w->rank < 2 || w->shape[0] < 2)
+    if (!some_right(w) || w->rank < 2 || w->shape[0] < 2 || w->strides[0] < 2)
         return false;
     int64_t row = w->strides[0];
     for (int64_t k = 0; k < w->n; k++)
@@ -337,6 +432,76 @@ static bool nearly_right(wrong *w)
     return w->factor < 0.02;
 }
 
+/* ---- the right numbers at wrong places ---- */
+
+/* a[n - 1 - i] = d[i] along an axis. */
+static bool reversed(wrong *w)
+{
+    for (w->axis = 0; w->axis < w->rank; w->axis++) {
+        bool all = w->shape[w->axis] > 1 && count_values(w) > 1;
+        for (int64_t k = 0; all && k < w->n; k++) {
+            int64_t i = position(w, k, w->axis), to = w->shape[w->axis] - 1 - 2 * i;
+            all = alike(w, w->a[k + to * w->strides[w->axis]], w->d[k]);
+        }
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+/* Sums over all elements agree, far better than by chance, and are not of nothing. */
+static bool same_sum(wrong *w)
+{
+    double of_a = 0, of_d = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        of_a += w->a[k];
+        of_d += w->d[k];
+    }
+    return w->n > 1 && fabs(of_a - of_d) <= 1e-7 * w->size && fabs(of_d) > 1e-3 * w->size;
+}
+
+static bool line_sums_to_zero(const wrong *w, int64_t first, int64_t count, int64_t stride)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += w->d[first + i * stride];
+    return fabs(sum) <= 1e-7 * w->size;
+}
+
+static bool sums_to_zero(wrong *w)
+{
+    return every_line(w, line_sums_to_zero);
+}
+
+/* ---- a function of x alone ---- */
+
+enum { MOST_SORTED = 256 };
+
+/* How much the ratio of a to d, as an angle, changes from element to element in that order. */
+static double variation(const wrong *w, const int *order, int n)
+{
+    double sum = 0;
+    for (int i = 1; i < n; i++)
+        sum += fabs(atan(w->a[order[i]] / w->d[order[i]]) - atan(w->a[order[i - 1]] / w->d[order[i - 1]]));
+    return sum;
+}
+
+/* Then it changes little from one x to the next. */
+static bool depends_on_x(wrong *w)
+{
+    int order[MOST_SORTED], n = (int)(w->n < MOST_SORTED ? w->n : MOST_SORTED);
+    for (int i = 0; i < n; i++)
+        order[i] = i;
+    double as_they_are = variation(w, order, n);
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && w->x[order[k]] < w->x[order[k - 1]]; k--) {
+            int swap = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = swap;
+        }
+    return n >= 8 && w->outputs == w->n && variation(w, order, n) < 0.5 * as_they_are;
+}
+
 static bool broadcast(wrong *w)
 {
     return w->n > 0 && w->outputs > w->n && w->outputs % w->n == 0;
@@ -346,12 +511,18 @@ static bool broadcast(wrong *w)
 
 static const struct {
     bool (*test)(wrong *w);
-    enum { PLAIN, WITH_FACTOR, WITH_AXIS } values;
+    enum { PLAIN, WITH_FACTOR, WITH_AXIS, WITH_PLACE, WITH_PLACE_ALONG } values;
     const char *sentence;
 } patterns[] = {
     {not_finite, PLAIN,
      "the gradient is not finite: a division by zero, a log of zero, or 0 times infinity in the backward"},
-    {zeros, PLAIN, "the gradient is zero everywhere: the backward returns zeros, or never sets this input's gradient"},
+    {zeros, PLAIN,
+     "the gradient is zero everywhere: the backward returns zeros, never sets this input's gradient, or what it comes "
+     "through is detached"},
+    {only_at_zero, PLAIN,
+     "only elements whose input is exactly 0 are wrong: a kink, a branch or a guard there is not treated as the "
+     "forward "
+     "treats it"},
     {negated, PLAIN, "the sign is wrong: the gradient is -1 times the measured one"},
     {half, PLAIN, "a factor 2 is missing: the gradient is 0.5 times the measured one"},
     {mean_for_sum, WITH_FACTOR,
@@ -359,7 +530,11 @@ static const struct {
     {times_count, WITH_FACTOR,
      "the gradient is %.6g times the measured one: the division by the number of elements is missing"},
     {unbiased, WITH_FACTOR, "the gradient is %.6g times the measured one: N - 1 where the forward has N"},
+    {factor_near_1, WITH_FACTOR,
+     "the gradient is off by %.2g of itself everywhere: a constant factor that is nearly 1, such as an epsilon or a "
+     "rounded constant"},
     {some_factor, WITH_FACTOR, "the gradient is %.6g times the measured one: a constant factor is missing or too much"},
+    {reversed, WITH_AXIS, "the gradient is the measured one in reverse along axis %d: an index runs the wrong way"},
     {transposed, PLAIN, "the gradient is the transpose of the measured one"},
     {shifted, WITH_AXIS,
      "the gradient is shifted by one element along axis %d: an offset, stride or padding is off by one"},
@@ -367,8 +542,15 @@ static const struct {
     {lacks_x, PLAIN, "the measured gradient is this one times the input: a factor x is missing"},
     {only_negative, PLAIN,
      "only elements with a negative input are wrong: the other branch of a condition is not differentiated"},
+    {from_position_on, WITH_PLACE_ALONG,
+     "elements from %lld on along axis %d are wrong, and none before: a size, a loop's end or an index falls short"},
+    {only_first, WITH_AXIS,
+     "only the first elements along axis %d are wrong: they are treated unlike the others, or get what belongs to "
+     "those"},
+    {from_element_on, WITH_PLACE,
+     "elements from %lld on are wrong, and none before: a count or an index is too small for so many"},
     {only_rows, PLAIN,
-     "only some rows are wrong: what several results contribute to a row is overwritten instead of added"},
+     "only some rows are wrong: what comes to a row from several results is overwritten, or a row is left out"},
     {only_border, PLAIN,
      "only elements at the border are wrong: padding, or the ends of a window, are not accounted for"},
     {same_everywhere, PLAIN, "the same number is missing from every element: a term that sums over all of them"},
@@ -381,11 +563,22 @@ static const struct {
      "slice"},
     {affine_along_axis, WITH_AXIS,
      "what is missing is linear in the input along axis %d: the term that comes through a variance or norm over it"},
+    {sums_to_zero, WITH_AXIS,
+     "the measured gradient sums to 0 along axis %d, and this one does not: the term that comes through the sum over "
+     "it "
+     "is missing"},
     {nearly_right, WITH_FACTOR,
      "the gradient is nearly right (to %.1g of its largest element): the derivative of an approximation, or a small "
      "term left out"},
+    {same_sum, PLAIN,
+     "the sum of all elements is right, and they are not: the gradient goes to the wrong places, as from the index of "
+     "a "
+     "maximum, a tie or a scatter"},
     {only_some, PLAIN,
      "some elements are right and others wrong: a case, a tie or an index is not treated as the forward treats it"},
+    {depends_on_x, PLAIN,
+     "how far it is off depends on the element's own x alone: the formula of the derivative is not that of the "
+     "function"},
     {broadcast, PLAIN,
      "no simple pattern; the input is smaller than the result, so look at the sum over the elements it is spread over"},
 };
@@ -414,6 +607,10 @@ void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_t
             ct__format(text, size, patterns[i].sentence, w.factor);
         else if (patterns[i].values == WITH_AXIS)
             snprintf(text, size, patterns[i].sentence, w.axis);
+        else if (patterns[i].values == WITH_PLACE)
+            snprintf(text, size, patterns[i].sentence, (long long)w.at);
+        else if (patterns[i].values == WITH_PLACE_ALONG)
+            snprintf(text, size, patterns[i].sentence, (long long)w.at, w.axis);
         else
             snprintf(text, size, "%s", patterns[i].sentence);
         return;

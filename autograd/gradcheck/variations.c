@@ -92,11 +92,21 @@ ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_
 
 /* ---- what samples may not have ---- */
 
-enum { ODD_SIZE = 67, LARGE = 40000 }; /* elements: more than an int16_t or a block of 32768 takes */
+enum {
+    ODD_SIZE = 67,
+    LARGE = 40000,   /* elements: more than an int16_t or a block of 32768 takes; */
+    MOST = 2 * LARGE /* and more than this takes too long */
+};
+
+#define LARGE_VALUES "the gradient is wrong: a branch, a bound or a series that is not meant for values like these"
+#define SPECIAL_VALUES "the gradient is wrong: what is done at a zero or a tie is not what the forward does"
+#define COTANGENTS "the gradient is wrong: the backward clips, rounds or saturates what arrives"
+#define SIZES "the gradient is wrong: a size is built in, or an index or a count falls short"
+#define ABSENT "the gradient is wrong: what an absent input leaves out is not left out of the backward"
 
 /* One way in which inputs differ from the sample's. */
 typedef struct variation {
-    const char *what;
+    const char *what, *tells; /* what is wrong where the gradient says nothing more */
     ct__resize resize;
     double times; /* values; 0 counts as 1 */
     double gain;  /* cotangents */
@@ -130,19 +140,13 @@ static ct_status varied_inputs(const ct_sample *sample, const variation *v, ct_t
     return status;
 }
 
-/* Values may be undefined there, and refusals are clear: neither is a fault. */
-static ct_status try_variation(const ct_op *op, const ct_sample *sample, const variation *v,
-                               const ct_gradcheck_options *options, ct_gradcheck_report *report)
+/* Once, with values drawn anew, into found. */
+static ct_status check_variation(const ct_op *op, const ct_sample *sample, const variation *v,
+                                 const ct_gradcheck_options *options, ct_gradcheck_report *found)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
     bool wanted[CT_MAX_INPUTS];
     int n;
-    ct_gradcheck_options simple = *options;
-    simple.checks = CT_CHECK_VALUE_ONLY;
-    simple.order = 1;
-    simple.mode = CT_FAST;
-    simple.probes = 1;
-    ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
     ct_scope scope;
     ct__scope_push(&scope);
     ct_status status = varied_inputs(sample, v, inputs, wanted, &n);
@@ -150,13 +154,8 @@ static ct_status try_variation(const ct_op *op, const ct_sample *sample, const v
         ct__subject subject = ct__subject_op(op, sample->attributes, n);
         subject.gain = v->gain;
         subject.lenient = true;
-        status = ct__check_subject(&subject, inputs, wanted, 0, &simple, &found);
+        status = ct__check_subject(&subject, inputs, wanted, 0, options, found);
     }
-    report->structural++;
-    report->evaluations += found.evaluations;
-    if (status == CT_OK && found.verdict == CT_FAIL && strcmp(found.check, "finite") != 0)
-        ct__report_fault(report, "variations", found.argument, "%s: %.240s", v->what, found.cause);
-    ct_gradcheck_report_free(&found);
     ct__scope_pop(&scope);
     if (status != CT_OK && status != CT_ERROR_MEMORY) {
         ct_error_clear();
@@ -165,13 +164,53 @@ static ct_status try_variation(const ct_op *op, const ct_sample *sample, const v
     return status;
 }
 
+/* Values may be undefined there, and refusals are clear: neither is a fault. Wrong is what is so twice, since at a point that nobody
+ * chose a measurement may be poor by chance. */
+static ct_status try_variation(const ct_op *op, const ct_sample *sample, const variation *v,
+                               const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    ct_gradcheck_options simple = *options;
+    simple.checks = CT_CHECK_VALUE_ONLY;
+    simple.order = 1;
+    simple.mode = CT_FAST;
+    simple.probes = 1;
+    ct_status status = CT_OK;
+    ct_gradcheck_report found = {.check = "", .op = "", .notes_ratio = NAN};
+    bool wrong = true;
+    for (int i = 0; status == CT_OK && wrong && i < 2; i++) {
+        ct__report_begin(&found, op->name);
+        status = check_variation(op, sample, v, &simple, &found);
+        report->evaluations += found.evaluations;
+        wrong = status == CT_OK && found.verdict == CT_FAIL && strcmp(found.check, "finite") != 0;
+    }
+    report->structural++;
+    if (status == CT_OK && wrong)
+        ct__report_fault(report, "variations", found.argument, "%s: %.240s", v->what,
+                         found.unexplained ? v->tells : found.cause);
+    ct_gradcheck_report_free(&found);
+    return status;
+}
+
 static ct_status try_size(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to,
                           const ct_gradcheck_options *options, ct_gradcheck_report *report)
 {
     char what[64];
     snprintf(what, sizeof what, "with size %lld as %lld", (long long)from, (long long)to);
-    variation v = {.what = what, .resize = {.from = from, .to = to}};
+    variation v = {.what = what, .tells = SIZES, .resize = {.from = from, .to = to}};
     return try_variation(op, sample, &v, options, report);
+}
+
+/* Elements of all inputs with size from as to. */
+static double resized_elements(ct_tensor *const *inputs, int n, int64_t from, int64_t to)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double elements = inputs[i] != NULL;
+        for (int axis = 0; inputs[i] && axis < inputs[i]->rank; axis++)
+            elements *= (double)(inputs[i]->shape[axis] == from ? to : inputs[i]->shape[axis]);
+        sum += elements;
+    }
+    return sum;
 }
 
 /* Elements of all that is recorded, with size from as to; 0 where that is refused. */
@@ -213,22 +252,25 @@ static ct_status try_large(const ct_op *op, const ct_sample *sample, ct_tensor *
     for (int i = 0; i < n; i++)
         if (inputs[i] && inputs[i]->numel / from > rest)
             rest = inputs[i]->numel / from;
+    int64_t to = LARGE / rest + 1;
+    if (resized_elements(inputs, n, from, 4 * ODD_SIZE) > MOST || resized_elements(inputs, n, from, to) > MOST)
+        return CT_OK;
     int64_t some = recorded_elements(op, sample, from, ODD_SIZE),
             more = recorded_elements(op, sample, from, 4 * ODD_SIZE);
     if (some <= 0 || more <= some || more > 5 * some)
         return ct_error_code();
-    return try_size(op, sample, from, LARGE / rest + 1, options, report);
+    return try_size(op, sample, from, to, options, report);
 }
 
 static const variation plain_variations[] = {
-    {.what = "with values 10 times as large", .times = 10},
-    {.what = "with values 100 times as large", .times = 100},
-    {.what = "with zeros among the values", .values = WITH_ZEROS},
-    {.what = "with values that are all 0", .values = ZEROS},
-    {.what = "with values that are integers, and so ties", .values = ROUNDED},
-    {.what = "with cotangents 1000 times as large", .gain = 1e3},
-    {.what = "with cotangents 1e-7 times as large", .gain = 1e-7},
-    {.what = "with another axis in front", .resize = {.lead = 2}},
+    {.what = "with values 10 times as large", .tells = LARGE_VALUES, .times = 10},
+    {.what = "with values 100 times as large", .tells = LARGE_VALUES, .times = 100},
+    {.what = "with zeros among the values", .tells = SPECIAL_VALUES, .values = WITH_ZEROS},
+    {.what = "with values that are all 0", .tells = SPECIAL_VALUES, .values = ZEROS},
+    {.what = "with values that are integers, and so ties", .tells = SPECIAL_VALUES, .values = ROUNDED},
+    {.what = "with cotangents 1000 times as large", .tells = COTANGENTS, .gain = 1e3},
+    {.what = "with cotangents 1e-7 times as large", .tells = COTANGENTS, .gain = 1e-7},
+    {.what = "with another axis in front", .tells = SIZES, .resize = {.lead = 2}},
 };
 
 static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large, const ct_gradcheck_options *options,
@@ -241,13 +283,13 @@ static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large
     int count = status == CT_OK ? sizes_of(inputs, n, seen) : 0;
     for (int k = 0; status == CT_OK && k < count && report->verdict != CT_FAIL; k++) {
         status = try_size(op, sample, seen[k], seen[k] + 1, options, report);
-        if (status == CT_OK)
+        if (status == CT_OK && resized_elements(inputs, n, seen[k], ODD_SIZE) <= MOST)
             status = try_size(op, sample, seen[k], ODD_SIZE, options, report);
         if (status == CT_OK && large)
             status = try_large(op, sample, inputs, n, seen[k], options, report);
     }
     for (int i = op->min_inputs; status == CT_OK && i < n; i++) {
-        variation v = {.what = "without an optional input", .drop = i + 1};
+        variation v = {.what = "without an optional input", .tells = ABSENT, .drop = i + 1};
         if (inputs[i] && op->max_inputs < CT_MAX_INPUTS)
             status = try_variation(op, sample, &v, options, report);
     }
@@ -257,6 +299,9 @@ static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large
 ct_status ct__check_op_variations(const ct_op *op, const ct_sample *sample, bool large,
                                   const ct_gradcheck_options *options, ct_gradcheck_report *report)
 {
+    if (op->gradient &&
+        strncmp(op->gradient, "none", 4) == 0) /* where its result does not change, which no varied point need be */
+        return CT_OK;
     ct_scope scope;
     ct__scope_push(&scope);
     ct_status status = CT_OK;

@@ -39,14 +39,15 @@ static json_t *report_json(const ct_gradcheck_report *r)
     for (int i = 0; rows && i < r->n_tensors; i++)
         if (json_array_append_new(rows, row_json(&r->tensors[i])) != 0)
             return json_decref(rows), NULL;
-    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf ss ss sI si ss* ss* si ss* sb ss so}", "subject",
+    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf ss ss sI si ss* ss* si ss* sb ss sb so}", "subject",
                      r->subject ? r->subject : "", "verdict", ct_verdict_name(r->verdict), "good",
                      ct_verdict_good(r->verdict), "elements", (json_int_t)r->elements, "bad", (json_int_t)r->bad,
                      "kinks", (json_int_t)r->kinks, "inconclusive", (json_int_t)r->inconclusive, "evaluations",
                      (json_int_t)r->evaluations, "structural", (json_int_t)r->structural, "nodes", (json_int_t)r->nodes,
                      "seconds", r->seconds, "check", r->check ? r->check : "", "op", r->op ? r->op : "", "node",
                      (json_int_t)r->node, "argument", r->argument, "parameter", r->parameter, "file", r->file, "line",
-                     r->line, "region", r->region, "engine", r->engine, "cause", r->cause, "tensors", rows);
+                     r->line, "region", r->region, "engine", r->engine, "cause", r->cause, "unexplained",
+                     r->unexplained, "tensors", rows);
 }
 
 ct_status ct_gradcheck_write_json(const ct_gradcheck_report *report, FILE *stream)

@@ -44,11 +44,10 @@ enum {
     CT_CHECK_FLOAT32 = 1 << 7,   /* the float32 run against the float64 gradient */
     CT_CHECK_ELSEWHERE = 1 << 8, /* the gradient is right at a second point too, and at the first one again */
     CT_CHECK_THREADS = 1 << 9,   /* operations: many threads at once get the same bits */
-    CT_CHECK_ALL = (1 << 10) - 1,
-    /* Operations, and only where it is asked for, since a record may not be meant for all of it: what samples may not have. Values 10 and
-     * 100 times as large, zeros, ties, one more of each size, 67, more than 32768 elements, another axis, cotangents large and tiny,
-     * optional inputs left out. */
+    /* Operations: what samples may not have. Values 10 and 100 times as large, zeros, ties, one more of each size, 67, more than 32768
+     * elements, another axis, cotangents large and tiny, optional inputs left out. */
     CT_CHECK_VARIATIONS = 1 << 10,
+    CT_CHECK_ALL = (1 << 11) - 1,
     CT_CHECK_VALUE_ONLY = 0 /* none of these */
 };
 
@@ -125,6 +124,7 @@ typedef struct ct_gradcheck_report {
     const char *region; /* the part of the program that called it (ct_region()), "" outside of any, or NULL */
     bool engine;        /* every node is right on its own: the engine or the wiring between them is not */
     char cause[320];    /* a plausible cause, one sentence */
+    bool unexplained;   /* the sentence only says that the gradients differ */
     size_t bytes_;      /* of tensors */
 } ct_gradcheck_report;
 
