@@ -776,6 +776,29 @@ static const char *printed(void)
     return text;
 }
 
+/* Up to the culprit, whose cause is a sentence. */
+static int widest_of_table(const char *text)
+{
+    int widest = 0, width = 0;
+    for (const char *end = strstr(text, "culprit"); text < end; text++) {
+        width = *text == '\n' ? 0 : width + 1;
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+START_TEST(test_print_of_samples)
+{
+    expect(ct_gradcheck_op(planted("20")->wrong, &report, .order = 2, .checks = CT_CHECK_VALUE_ONLY), CT_FAIL);
+    const char *text = printed();
+    ck_assert_int_gt(widest_of_table(text), 60);
+    ck_assert_int_le(widest_of_table(text), 100);
+    ck_assert_ptr_nonnull(strstr(text, "differ by"));
+    ck_assert_ptr_nonnull(strstr(text, "2nd, 3rd: the gradient of the gradient"));
+    ck_assert_ptr_nonnull(strstr(strstr(text, "culprit"), "  input 1, 2nd: ")); /* not the first alone */
+}
+END_TEST
+
 START_TEST(test_print)
 {
     ct_tensor *x = f64(CT_SHAPE(3, 4), 1);
@@ -888,6 +911,7 @@ Suite *ct_suite_gradcheck(void)
     tcase_add_test(tcase, test_samples);
     tcase_add_test(tcase, test_bad_samples);
     tcase_add_test(tcase, test_print);
+    tcase_add_test(tcase, test_print_of_samples);
     tcase_add_test(tcase, test_speed);
     suite_add_tcase(suite, tcase);
     return suite;

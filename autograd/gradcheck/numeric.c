@@ -255,7 +255,7 @@ static void row_pattern(ct_gradcheck_tensor *row, sweep *s)
         ct__doubles(numeric)[i] = s->numeric[i * s->stride];
         s->verdict[i] = s->verdict[i * s->stride];
     }
-    ct__guess_pattern(x, analytic, numeric, s->verdict, outputs, row->pattern, sizeof row->pattern);
+    ct__guess_pattern(x, analytic, numeric, s->verdict, outputs, s->stride, row->pattern, sizeof row->pattern);
 }
 
 static void note_kinks(ct__check *check, const sweep *s)

@@ -23,6 +23,7 @@ typedef struct wrong {
     double factor;   /* set by a test, for its sentence */
     int axis;
     int64_t at;
+    int64_t every; /* element of the input is here; with more than 1, there are no axes */
 } wrong;
 
 static bool alike(const wrong *w, double u, double v)
@@ -251,7 +252,7 @@ static int64_t first_wrong(const wrong *w, int axis)
 
 static bool from_position_on(wrong *w)
 {
-    for (w->axis = 0; some_right(w) && w->axis < w->rank; w->axis++) {
+    for (w->axis = 0; w->every == 1 && some_right(w) && w->axis < w->rank; w->axis++) {
         w->at = first_wrong(w, w->axis);
         if (w->at > 0 && w->at < w->shape[w->axis] && w->shape[w->axis] > 1 && wrong_from(w, w->axis, w->at, false))
             return true;
@@ -261,7 +262,7 @@ static bool from_position_on(wrong *w)
 
 static bool only_first(wrong *w)
 {
-    for (w->axis = 0; some_right(w) && w->axis < w->rank; w->axis++)
+    for (w->axis = 0; w->every == 1 && some_right(w) && w->axis < w->rank; w->axis++)
         if (w->shape[w->axis] > 1 && wrong_from(w, w->axis, 1, true))
             return true;
     return false;
@@ -276,6 +277,7 @@ static bool from_element_on(wrong *w)
     bool all = w->at > 0 && w->at < w->n;
     for (int64_t k = w->at; all && k < w->n; k++)
         all = w->verdict[k] == CT_FAIL || w->verdict[k] == CT_VACUOUS;
+    w->at *= w->every;
     return all && some_right(w);
 }
 
@@ -584,7 +586,7 @@ static const struct {
 };
 
 void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_tensor *numeric, const uint8_t *verdicts,
-                       int64_t outputs, char *text, size_t size)
+                       int64_t outputs, int64_t every, char *text, size_t size)
 {
     wrong w = {.x = ct__doubles(x),
                .a = ct__doubles(analytic),
@@ -593,7 +595,8 @@ void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_t
                .n = x->numel,
                .rank = x->rank,
                .shape = x->shape,
-               .outputs = outputs};
+               .outputs = outputs,
+               .every = every};
     ct__row_major(x->shape, x->rank, w.strides);
     for (int64_t k = 0; k < w.n; k++) {
         w.size = fmax(w.size, fmax(fabs(w.a[k]), fabs(w.d[k])));

@@ -11,37 +11,33 @@ static const char *index_text(const ct_gradcheck_tensor *row, char *buffer)
     return row->located ? ct__shape_text(row->worst, row->rank, buffer) : row->checked ? "probe" : "-";
 }
 
-static const char *ratio_text(double ratio, bool noise, char *buffer, size_t size)
+/* "0", "2, 2nd", "0, #3". */
+static const char *input_text(const ct_gradcheck_tensor *row, char *buffer, size_t size)
 {
-    if (isnan(ratio))
-        return "-";
-    snprintf(buffer, size, "%.1e%s", ratio, noise ? "*" : "");
+    static const char *const orders[] = {"", "", ", 2nd", ", 3rd"};
+    snprintf(buffer, size, "%d%s", row->input, row->order >= 1 && row->order <= 3 ? orders[row->order] : "");
+    if (row->sample > 0)
+        snprintf(buffer + strlen(buffer), size - strlen(buffer), ", #%d", row->sample);
     return buffer;
 }
 
+/* A row is at most 100 columns wide while shapes and counts are of a usual length. */
 static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
 {
-    char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], notes[32], input[48], counts[64];
-    snprintf(input, sizeof input, "%d%s", row->input, row->order == 3 ? " (3rd)" : row->order == 2 ? " (2nd)" : "");
-    if (row->sample > 0)
-        snprintf(input + strlen(input), sizeof input - strlen(input), " s%d", row->sample);
+    char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], input[48], counts[64];
     snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,
              (long long)row->inconclusive, (long long)row->checked);
-    char x[32] = "-";
-    if (row->located)
-        snprintf(x, sizeof x, "%.6g", row->x);
-    fprintf(stream, "  %-10s %-16s %-12s %-17s %-10s %13s %13.6g %13.6g %8.1e %8.1e %8.1e %9s\n", input,
+    fprintf(stream, "  %-10s %-12s %-12s %-15s %-10s %10.4g %10.4g %9.1e %8.1e\n", input_text(row, input, sizeof input),
             ct__shape_text(row->shape, row->rank, shape), ct_verdict_name(row->verdict), counts, index_text(row, index),
-            x, row->analytic, row->numeric, row->error, row->tolerance, row->ratio,
-            ratio_text(row->notes_ratio, row->notes_noise, notes, sizeof notes));
+            row->analytic, row->numeric, row->analytic - row->numeric, row->tolerance);
 }
 
 static void print_table(FILE *stream, const ct_gradcheck_report *report)
 {
     if (report->n_tensors == 0)
         return;
-    fprintf(stream, "\n  %-10s %-16s %-12s %-17s %-10s %13s %13s %13s %8s %8s %8s %9s\n", "input", "shape", "verdict",
-            "bad/kink/open", "worst at", "x", "computed", "measured", "error", "allowed", "ratio", "notes'");
+    fprintf(stream, "\n  %-10s %-12s %-12s %-15s %-10s %10s %10s %9s %8s\n", "input", "shape", "verdict",
+            "bad/kink/open", "worst at", "computed", "measured", "differ by", "allowed");
     int passes = 0, left_out = 0;
     for (int i = 0; i < report->n_tensors; i++) {
         const ct_gradcheck_tensor *row = &report->tensors[i];
@@ -54,22 +50,46 @@ static void print_table(FILE *stream, const ct_gradcheck_report *report)
         fprintf(stream, "  ... and %d more that pass\n", left_out);
 }
 
+/* What "2nd" and "#1" mean, where there are any. */
+static void print_legend(FILE *stream, const ct_gradcheck_report *report)
+{
+    bool orders = false, samples = false;
+    for (int i = 0; i < report->n_tensors; i++) {
+        orders |= report->tensors[i].order > 1;
+        samples |= report->tensors[i].sample > 0;
+    }
+    if (orders)
+        fprintf(stream, "  2nd, 3rd: the gradient of the gradient, and of that\n");
+    if (samples)
+        fprintf(stream, "  #1, #2: samples of the record, counted from 0\n");
+}
+
+/* All that is wrong, each with what it looks like, where it is not the one that is the culprit's. */
+static void print_wrong(FILE *stream, const ct_gradcheck_report *report)
+{
+    char input[48];
+    for (int i = 0; i < report->n_tensors; i++) {
+        const ct_gradcheck_tensor *row = &report->tensors[i];
+        if (row->verdict != CT_FAIL || strcmp(row->pattern, report->cause) == 0)
+            continue;
+        fprintf(stream, "  input %s: %s\n", input_text(row, input, sizeof input),
+                row->pattern[0] ? row->pattern : "differs in no simple pattern");
+    }
+}
+
 static void print_notes(FILE *stream, const ct_gradcheck_report *report)
 {
-    bool noise = report->notes_noise;
-    for (int i = 0; i < report->n_tensors; i++)
-        noise |= report->tensors[i].notes_noise;
     if (report->n_tensors == 0)
         return;
     if (isnan(report->notes_ratio))
         fprintf(stream, "\n  lecture notes' ratio: not computed; it needs every element (full mode)\n");
+    else if (report->notes_noise)
+        fprintf(stream,
+                "\n  lecture notes' ratio: saw nothing, since rounding alone comes near 1e-3 of so small a gradient\n");
     else
         fprintf(stream,
                 "\n  lecture notes' ratio of the whole gradient (step 1e-7; above 1e-3 means a mistake): %.1e\n",
                 report->notes_ratio);
-    if (noise)
-        fprintf(stream, "  * the gradient is so small, or has so many elements, that rounding alone comes near 1e-3: "
-                        "the ratio says nothing\n");
 }
 
 static void print_culprit(FILE *stream, const ct_gradcheck_report *report)
@@ -105,7 +125,7 @@ static void print_head(FILE *stream, const ct_gradcheck_report *report)
                 report->cause[0]    ? report->cause
                 : report->n_tensors ? "both gradients are below the noise floor"
                                     : "nothing was checked");
-    fprintf(stream, "\n  %lld %s checked, %lld bad, %lld at kinks, %lld inconclusive; ", (long long)report->elements,
+    fprintf(stream, "\n  %lld %s checked, %lld bad, %lld at kinks, %lld inconclusive\n  ", (long long)report->elements,
             report->n_tensors && report->tensors[0].mode == CT_FAST ? "probes" : "elements", (long long)report->bad,
             (long long)report->kinks, (long long)report->inconclusive);
     if (report->nodes)
@@ -121,7 +141,9 @@ ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
     ct__writing w = ct__write_begin("gradcheck_print", stream);
     print_head(stream, report);
     print_table(stream, report);
+    print_legend(stream, report);
     print_notes(stream, report);
     print_culprit(stream, report);
+    print_wrong(stream, report);
     return ct__write_end(&w, CT_OK);
 }
