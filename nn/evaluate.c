@@ -86,15 +86,51 @@ ct_status ct__sums_add(ct__sums *sums, const ct__measures *measures, ct_tensor *
     return ct_error_code();
 }
 
-static ct_status measure_batch(ct_model forward, void *model, const ct__measures *measures, ct_tensor *x, ct_tensor *y,
-                               ct__sums *sums)
+ct_status ct__predictor_check(const ct__predictor *predictor, const ct_dataset *dataset, const char *what)
 {
-    ct_tensor *output = forward(model, x), *loss = measures->loss(output, y);
-    double value = loss ? ct_item(loss) : NAN;
-    return ct_error_code() == CT_OK ? ct__sums_add(sums, measures, output, y, ct_size(x, 0), value) : ct_error_code();
+    int n = ct_dataset_tensors(dataset);
+    if (!predictor->forward && !predictor->forward_many)
+        return ct_error_set(CT_ERROR_NULL, "%s: the model is NULL", what);
+    if (predictor->forward && predictor->forward_many)
+        return ct_error_set(CT_ERROR_ARGUMENT, "%s: with forward_many, which is the model, the other must be NULL",
+                            what);
+    if (ct_object_check(dataset, "data set", what) != CT_OK)
+        return ct_error_code();
+    if (n == 2 || (n > 2 && predictor->forward_many))
+        return CT_OK;
+    return ct_error_set(CT_ERROR_ARGUMENT, "%s: samples of %d tensor%s %s", what, n, n == 1 ? "" : "s",
+                        n == 1 ? "have no target" : "have several inputs: forward_many takes them");
 }
 
-ct_status ct__measure(ct_model forward, void *model, const ct_dataset *dataset, const ct__measures *measures,
+ct_tensor *ct__predict(const ct__predictor *predictor, ct_tensor *const *tensors, int n)
+{
+    return predictor->forward ? predictor->forward(predictor->model, tensors[0])
+                              : predictor->forward_many(predictor->model, tensors, n - 1);
+}
+
+static ct_status measure_batch(const ct__predictor *predictor, const ct__measures *measures, ct_tensor *const *tensors,
+                               int n, ct__sums *sums)
+{
+    ct_tensor *output = ct__predict(predictor, tensors, n), *target = tensors[n - 1];
+    ct_tensor *loss = measures->loss(output, target);
+    double value = loss ? ct_item(loss) : NAN;
+    return ct_error_code() == CT_OK ? ct__sums_add(sums, measures, output, target, ct_size(target, 0), value)
+                                    : ct_error_code();
+}
+
+/* Each batch in a scope of its own. */
+static void measure_batches(const ct__predictor *predictor, const ct__measures *measures, ct_batches *batches, int n,
+                            ct__sums *sums)
+{
+    ct_tensor *tensors[CT_SAMPLE_TENSORS];
+    for (bool more = true; more && ct_error_code() == CT_OK && ct_scope_open() == CT_OK; ct_scope_close()) {
+        more = ct_batches_next_tensors(batches, tensors);
+        if (more)
+            measure_batch(predictor, measures, tensors, n, sums);
+    }
+}
+
+ct_status ct__measure(const ct__predictor *predictor, const ct_dataset *dataset, const ct__measures *measures,
                       int64_t batch_size, ct__sums *sums)
 {
     CT_OPTIONS(ct_batches_options, order, .size = batch_size);
@@ -103,8 +139,7 @@ ct_status ct__measure(ct_model forward, void *model, const ct_dataset *dataset, 
         return ct_error_code();
     ct_no_grad_begin();
     ct__evaluation_begin();
-    CT_EACH_BATCH (batches, x, y)
-        measure_batch(forward, model, measures, x, y, sums);
+    measure_batches(predictor, measures, batches, ct_dataset_tensors(dataset), sums);
     ct__evaluation_end();
     ct_no_grad_end();
     ct_batches_free(batches);
@@ -136,14 +171,14 @@ ct_status ct_evaluate(ct_model forward, void *model, const ct_dataset *dataset, 
     CT_READ_OPTIONS(ct_evaluate_options, o, options, "evaluate");
     if (!o || ct_error_code() != CT_OK)
         return ct_error_code();
-    if (!forward || !dataset || !result)
-        return ct_error_set(CT_ERROR_NULL, "evaluate: the %s is NULL",
-                            !forward   ? "model"
-                            : !dataset ? "data set"
-                                       : "result");
+    ct__predictor predictor = {forward, o->forward_many, model};
+    if (!result)
+        return ct_error_set(CT_ERROR_NULL, "evaluate: the result is NULL");
+    if (ct__predictor_check(&predictor, dataset, "evaluate") != CT_OK)
+        return ct_error_code();
     ct__measures measures = ct__measures_of(o->loss, o->metrics);
     ct__sums sums = {0};
-    ct_status status = ct__measure(forward, model, dataset, &measures, o->batch_size, &sums);
+    ct_status status = ct__measure(&predictor, dataset, &measures, o->batch_size, &sums);
     if (status == CT_OK)
         *result = evaluation_of(&sums, &measures);
     return status;

@@ -26,10 +26,12 @@ static void count_batch(ct__fit *f, double loss, int64_t n)
 }
 
 /* Forward and backward. The gradients of a step's batches add up to that of the mean over its samples. */
-static ct_status learn_batch(ct__fit *f, ct_tensor *x, ct_tensor *y, int64_t step_samples)
+static ct_status learn_batch(ct__fit *f, ct_tensor *const *tensors, int64_t step_samples)
 {
-    int64_t n = ct_size(x, 0);
-    ct_tensor *output = f->forward(f->model, x), *loss = f->measures.loss(output, y);
+    int last = ct_dataset_tensors(f->dataset) - 1;
+    ct_tensor *y = tensors[last], *output = ct__predict(&f->predictor, tensors, last + 1);
+    ct_tensor *loss = f->measures.loss(output, y);
+    int64_t n = ct_size(y, 0);
     double value = loss ? ct_item(loss) : NAN;
     if (loss && ct_error_code() == CT_OK && !isfinite(value))
         return ct_error_set(CT_ERROR_STATE, "fit: the loss is %g at step %lld (learning rate %g)", value,
@@ -45,11 +47,11 @@ static ct_status learn_batch(ct__fit *f, ct_tensor *x, ct_tensor *y, int64_t ste
 /* The next batch, in a scope of its own; what it changed in buffers is put back if the step fails later. */
 static ct_status next_batch(ct__fit *f, int64_t step_samples)
 {
-    ct_tensor *x, *y;
+    ct_tensor *tensors[CT_SAMPLE_TENSORS];
     if (ct_scope_open() != CT_OK)
         return ct_error_code();
-    if (ct_batches_next(f->batches, &x, &y))
-        learn_batch(f, x, y, step_samples);
+    if (ct_batches_next_tensors(f->batches, tensors))
+        learn_batch(f, tensors, step_samples);
     ct_scope_return_guards();
     return ct__nn_scope_close();
 }
@@ -137,8 +139,7 @@ static ct_status validate(ct__fit *f)
     ct__sums sums = {0};
     if (!f->options.validation)
         return CT_OK;
-    ct_status status =
-        ct__measure(f->forward, f->model, f->options.validation, &f->measures, f->options.batch_size, &sums);
+    ct_status status = ct__measure(&f->predictor, f->options.validation, &f->measures, f->options.batch_size, &sums);
     if (status != CT_OK)
         return status;
     f->progress.validation_loss = sums.loss / (double)sums.samples;
@@ -206,12 +207,13 @@ static ct_status run_epochs(ct__fit *f)
 
 /* ---- the whole ---- */
 
-static ct_status check(ct_model forward, const ct_optimizer *optimizer, const ct_dataset *dataset,
+static ct_status check(const ct__predictor *predictor, const ct_optimizer *optimizer, const ct_dataset *dataset,
                        const ct_fit_options *o)
 {
-    if (!forward)
-        return ct_error_set(CT_ERROR_NULL, "fit: the model is NULL");
-    if (ct_object_check(optimizer, "optimizer", "fit") != CT_OK || ct_object_check(dataset, "data set", "fit") != CT_OK)
+    if (ct__predictor_check(predictor, dataset, "fit") != CT_OK ||
+        ct_object_check(optimizer, "optimizer", "fit") != CT_OK)
+        return ct_error_code();
+    if (o->validation && ct__predictor_check(predictor, o->validation, "fit: validation") != CT_OK)
         return ct_error_code();
     const struct {
         const char *name;
@@ -289,14 +291,16 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
                  const ct_fit_options *options)
 {
     CT_READ_OPTIONS(ct_fit_options, o, options, "fit");
-    if (!o || ct_error_code() != CT_OK || check(forward, optimizer, dataset, o) != CT_OK)
+    ct__fit f = {.optimizer = optimizer, .dataset = dataset};
+    f.predictor = (ct__predictor){forward, o ? o->forward_many : NULL, model};
+    if (!o || ct_error_code() != CT_OK || check(&f.predictor, optimizer, dataset, o) != CT_OK)
         return ct_error_code();
+    f.options = *o;
     ct_module *module = ct__optimizer_module(optimizer);
     bool in_evaluation = module && !ct_module_training(module);
-    ct__fit f = {.forward = forward, .model = model, .optimizer = optimizer, .dataset = dataset, .options = *o};
     f.measures = ct__measures_of(o->loss, o->metrics);
     CT_OPTIONS(ct_batches_options, order, .size = o->batch_size, .shuffle = !o->weights, .seed = o->seed,
-               .drop_last = o->drop_last, .weights = o->weights);
+               .drop_last = o->drop_last, .weights = o->weights, .workers = o->workers);
     memcpy(order.transforms, o->transforms, sizeof order.transforms);
     f.batches = ct_batches_new(dataset, &order);
     if (in_evaluation)

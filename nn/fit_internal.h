@@ -27,8 +27,20 @@ ct__measures ct__measures_of(ct_loss loss, const ct_metric *const *metrics);
 /* Adds a batch of n samples whose loss is known. */
 ct_status ct__sums_add(ct__sums *sums, const ct__measures *measures, ct_tensor *output, ct_tensor *target, int64_t n,
                        double loss);
+
+/* A model of one input or of several; the other function is NULL. */
+typedef struct ct__predictor {
+    ct_model forward;
+    ct_model_of_many forward_many;
+    void *model;
+} ct__predictor;
+
+/* One of them is there, and takes the samples of the data set; otherwise the error "<what>: ...". */
+ct_status ct__predictor_check(const ct__predictor *predictor, const ct_dataset *dataset, const char *what);
+/* The output for a batch of n tensors, of which the last is the target. */
+ct_tensor *ct__predict(const ct__predictor *predictor, ct_tensor *const *tensors, int n);
 /* Measures the model on a whole data set, batch_size samples at a time. */
-ct_status ct__measure(ct_model forward, void *model, const ct_dataset *dataset, const ct__measures *measures,
+ct_status ct__measure(const ct__predictor *predictor, const ct_dataset *dataset, const ct__measures *measures,
                       int64_t batch_size, ct__sums *sums);
 
 /* The weights of the best epoch so far. */
@@ -45,8 +57,7 @@ typedef struct ct__best {
 enum { CT__HISTORY_ROW = 2 * (1 + CT_METRICS) + 1 };
 
 typedef struct ct__fit {
-    ct_model forward;
-    void *model;
+    ct__predictor predictor;
     ct_optimizer *optimizer;
     const ct_dataset *dataset;
     ct_batches *batches;

@@ -241,6 +241,40 @@ static const char *path(const char *name)
     return text[turn];
 }
 
+static int64_t eleven(void *unused)
+{
+    (void)unused;
+    return 11;
+}
+
+static ct_status make_sample(void *unused, int64_t index, ct_tensor **sample)
+{
+    (void)unused;
+    sample[0] = ct_full(CT_FLOAT32, (double)index, CT_SHAPE(1, 5, 5));
+    sample[1] = ct_full(CT_FLOAT32, (double)index, CT_SCALAR);
+    return ct_error_code();
+}
+
+/* Whichever thread lacks the memory. */
+static bool load_ahead(void *unused)
+{
+    (void)unused;
+    const ct_source source = {.name = "eleven", .tensors = 2, .count = eleven, .get = make_sample};
+    ct_dataset *d = ct_dataset_from_source(&source, NULL), *part[2] = {NULL, NULL};
+    ct_random_split(d, CT_VALUES(9, 2), part);
+    ct_batches *batches = ct_batches_new(part[0], .size = 2, .shuffle = true, .workers = 2,
+                                         .transforms = {CT_RANDOM_CROP(5, 5, 1), CT_RANDOM_HORIZONTAL_FLIP(0.5)});
+    ct_tensor *x, *y;
+    int64_t seen = 0;
+    while (ct_batches_next(batches, &x, &y))
+        seen += ct_size(x, 0);
+    ct_batches_free(batches);
+    ct_dataset_free(d);
+    ct_dataset_free(part[0]);
+    ct_dataset_free(part[1]);
+    return seen == 9 && ct_error_code() == CT_OK;
+}
+
 static bool read_and_write_data(void *unused)
 {
     (void)unused;
@@ -380,6 +414,7 @@ static const job jobs[] = {
     {"conv_batch_norm", build_conv, train, 400},
     {"checker", NULL, check_an_operation, 25},
     {"data", NULL, read_and_write_data, 400},
+    {"loader", NULL, load_ahead, 400},
     {"drawing", NULL, draw, 400},
     {"pictures", NULL, draw_graphs, 400},
     {"trace", NULL, trace_and_profile, 400},

@@ -34,6 +34,7 @@
     SUITE(csv) \
     SUITE(data) \
     SUITE(transforms) \
+    SUITE(loader) \
     SUITE(programs) \
     SUITE(npy) \
     SUITE(elementwise) \

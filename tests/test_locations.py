@@ -23,7 +23,7 @@ INSIDE = re.compile(r"ct_(at\w*|call_\w+|\w+_at)$")
 OTHERS = set("""
     ct_release ct_format ct_item ct_get ct_zero_grad ct_add_hook ct_graph_nodes ct_gradcheck ct_gradcheck_op ct_gradcheck_graph
     ct_gradcheck_model ct_batches_next ct_accuracy ct_optimizer_zero_grad ct_chunk
-    ct_each_batch_next ct_schedule_factor ct_running_average_add""".split())
+    ct_batches_next_tensors ct_each_batch_next ct_schedule_factor ct_running_average_add""".split())
 
 
 def functions(text):

@@ -6,8 +6,10 @@
 
 struct ct_batches {
     const ct_dataset *dataset;
-    int64_t size, count; /* samples in a batch; batches in an epoch */
-    int64_t samples;     /* of an epoch */
+    ct__samples *samples_of; /* the data set's */
+    ct__loader *loader;      /* NULL: none asked for */
+    int64_t size, count;     /* samples in a batch; batches in an epoch */
+    int64_t samples;         /* of an epoch */
     bool shuffle, without_replacement;
     uint64_t seed;
     int64_t epoch;
@@ -19,6 +21,8 @@ struct ct_batches {
 };
 
 CT_OPTIONS_INIT(ct_batches_options)
+
+static ct__make_batch make_batch; /* below */
 
 static ct_status check_weights(const ct_dataset *dataset, const ct_batches_options *o)
 {
@@ -83,7 +87,9 @@ static ct_status begin(ct_batches *b, const ct_batches_options *o)
         return ct_error_code();
     if (o->weights)
         take_weights(b, o->weights);
-    return ct__nn_scope_close() == CT_OK ? ct_batches_start(b, 0) : ct_error_code();
+    if (ct__nn_scope_close() == CT_OK && o->workers > 0)
+        b->loader = ct__loader_new(o->workers, b->samples_of->tensors, make_batch, b);
+    return ct_error_code() == CT_OK ? ct_batches_start(b, 0) : ct_error_code();
 }
 
 ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *options)
@@ -93,12 +99,16 @@ ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *
         return NULL;
     if (o->size < 1)
         ct_error_set(CT_ERROR_ARGUMENT, "batches: size must be at least 1, not %lld", (long long)o->size);
+    if (o->workers < 0 || o->workers > CT_WORKERS)
+        ct_error_set(CT_ERROR_ARGUMENT, "batches: workers must be from 0 to %d: %lld", CT_WORKERS,
+                     (long long)o->workers);
     if (ct_error_code() != CT_OK || check_weights(dataset, o) != CT_OK)
         return NULL;
     ct_batches *b = ct_object_new("batches", sizeof *b);
     if (!b)
         return NULL;
     *b = (ct_batches){.dataset = dataset,
+                      .samples_of = ct__samples_keep(dataset->samples),
                       .size = o->size,
                       .shuffle = o->shuffle,
                       .without_replacement = o->without_replacement,
@@ -120,6 +130,8 @@ void ct_batches_free(ct_batches *batches)
 {
     if (!batches || ct_object_check(batches, "batches", "batches_free") != CT_OK)
         return;
+    ct__loader_free(batches->loader);
+    ct__samples_release(batches->samples_of);
     free(batches->order);
     free(batches->weights);
     ct_object_free(batches);
@@ -224,6 +236,7 @@ ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
         return ct_error_code();
     if (epoch < 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "batches: epoch %lld", (long long)epoch);
+    ct__loader_forget(batches->loader);
     batches->next = 0;
     batches->epoch = epoch;
     if (batches->shuffle || batches->weights)
@@ -260,42 +273,64 @@ static ct_tensor *apply(const ct_transform *t, ct_tensor *x)
     return ct_error_code() == CT_OK ? y : NULL;
 }
 
-/* What the transforms make of x, in a scope of theirs; x itself without any. */
-static ct_tensor *transformed(const ct_batches *b, int64_t number, ct_tensor *x)
+/* The batch of that number in the epoch, made with nothing but what batches are made of: it may be on another thread. The thread's generator
+ * goes on where it was. */
+static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **tensors)
 {
-    if (b->n_transforms == 0 || ct_scope_open() != CT_OK)
-        return x;
+    int64_t first = number * b->size, left = b->samples - first;
     ct_random_state before = ct_random_get();
     ct_random_set(generator_of(b, b->epoch, number + 1));
     ct_no_grad_begin();
-    ct_tensor *y = x;
-    for (int i = 0; y && i < b->n_transforms; i++)
-        y = apply(&b->transforms[i], y);
+    ct_status status = ct__samples_batch(b->samples_of, b->order + first, left < b->size ? left : b->size, tensors);
+    for (int i = 0; i < b->n_transforms && status == CT_OK; i++) {
+        tensors[0] = apply(&b->transforms[i], tensors[0]);
+        status = ct_error_code();
+    }
     ct_no_grad_end();
     ct_random_set(before);
-    if (y)
-        ct_scope_return(y);
-    return ct__nn_scope_close() == CT_OK ? y : NULL;
+    return status;
 }
 
-/* The batch of that number in the epoch. */
-static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **x, ct_tensor **y)
+/* The same in the innermost scope, without what it makes on the way. */
+static ct_status make_here(const ct_batches *b, int64_t number, ct_tensor **tensors)
 {
-    int64_t first = number * b->size, left = b->samples - first;
-    if (ct_dataset_batch(b->dataset, b->order + first, left < b->size ? left : b->size, x, y) != CT_OK)
+    if (ct_scope_open() != CT_OK)
         return ct_error_code();
-    *x = transformed(b, number, *x);
-    if (ct_error_code() != CT_OK)
-        *x = *y = NULL;
-    return ct_error_code();
+    ct_status status = make_batch(b, number, tensors);
+    for (int i = 0; i < b->samples_of->tensors && status == CT_OK; i++)
+        ct_scope_return(tensors[i]);
+    return ct__nn_scope_close();
+}
+
+bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors)
+{
+    if (check_batches(batches, "batches_next") != CT_OK)
+        return false;
+    if (!tensors)
+        ct_error_set(CT_ERROR_NULL, "batches_next: nowhere to put a batch");
+    if (ct_error_code() != CT_OK || batches->next == batches->count)
+        return false;
+    bool taken =
+        ct__loader_works(batches->loader) && ct__loader_take(batches->loader, batches->next, batches->count, tensors);
+    ct_status status = taken || ct_error_code() != CT_OK ? ct_error_code() : make_here(batches, batches->next, tensors);
+    for (int i = 0; i < batches->samples_of->tensors && status != CT_OK; i++)
+        tensors[i] = NULL;
+    batches->next += status == CT_OK;
+    return status == CT_OK;
 }
 
 bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y)
 {
-    if (check_batches(batches, "batches_next") != CT_OK)
+    ct_tensor *tensors[2];
+    if (check_batches(batches, "batches_next") != CT_OK || ct__dataset_check_pair(batches->dataset) != CT_OK)
         return false;
-    if (batches->next == batches->count || make_batch(batches, batches->next, x, y) != CT_OK)
+    if (!x || !y)
+        ct_error_set(CT_ERROR_NULL, "batches_next: nowhere to put a batch");
+    else
+        *x = *y = NULL;
+    if (ct_error_code() != CT_OK || !ct_batches_next_tensors(batches, tensors))
         return false;
-    batches->next++;
+    *x = tensors[0];
+    *y = tensors[1];
     return true;
 }

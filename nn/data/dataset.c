@@ -1,7 +1,7 @@
 /* Data sets: samples and their targets.
  *
- * Invariant: samples and targets are contiguous tensors kept by the data set alone; floats in the dtype of its batches, scaled
- * already, uint8 samples scaled batch by batch, int64 as they are. */
+ * Invariant: of samples that are tensors, floats are in the dtype of the batches, and scaled already; uint8 are scaled batch by
+ * batch, int64 taken as they are. */
 #include "data_internal.h"
 #include <math.h>
 
@@ -22,6 +22,7 @@ static ct_status check_dtypes(ct_dtype samples, ct_dtype targets, const ct_datas
     return CT_OK;
 }
 
+/* One of the tensors of samples, beside their targets. */
 static ct_status check_samples(const ct_tensor *samples, const ct_tensor *targets, const ct_dataset_options *o,
                                double scale)
 {
@@ -64,49 +65,113 @@ static ct_tensor *own(ct_tensor *t)
 }
 
 /* Samples as the data set keeps them. */
-static ct_tensor *prepared(ct_tensor *samples, const ct_dataset *d)
+static ct_tensor *prepared(ct_tensor *t, const ct__samples *s)
 {
-    if (!ct_dtype_is_float(ct_dtype_of(samples)))
-        return own(samples);
-    ct_tensor *x = ct_cast(samples, d->dtype);
-    if (d->scale != 1)
-        x = ct_mul_scalar(x, d->scale);
-    if (d->offset != 0)
-        x = ct_add_scalar(x, d->offset);
+    if (!ct_dtype_is_float(ct_dtype_of(t)))
+        return own(t);
+    ct_tensor *x = ct_cast(t, s->dtype);
+    if (s->scale != 1)
+        x = ct_mul_scalar(x, s->scale);
+    if (s->offset != 0)
+        x = ct_add_scalar(x, s->offset);
     return own(x);
 }
 
-/* Targets likewise; labels, which are int64 [n], are counted. */
-static ct_status take_targets(ct_dataset *d, ct_tensor *targets)
+/* Inputs, and targets, which are not scaled. */
+static ct__samples *samples_of(ct_tensor *const *tensors, int n, const ct_dataset_options *o, double scale)
 {
-    d->targets = own(ct_dtype_is_float(ct_dtype_of(targets)) ? ct_cast(targets, d->dtype) : targets);
-    if (d->targets && ct_dtype_of(targets) == CT_INT64 && ct_rank(targets) == 1)
-        d->classes = count_classes(d->targets);
-    return ct_error_code();
+    ct__samples *s = ct__samples_new(ct_size(tensors[0], 0), n);
+    if (!s)
+        return NULL;
+    s->dtype = o->dtype;
+    s->scale = scale;
+    s->offset = o->offset;
+    ct_tensor *targets = tensors[n - 1];
+    for (int i = 0; i < n - 1; i++)
+        s->tensor[i] = prepared(tensors[i], s);
+    s->tensor[n - 1] = own(ct_dtype_is_float(ct_dtype_of(targets)) ? ct_cast(targets, s->dtype) : targets);
+    return s;
 }
 
-ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *targets, const ct_dataset_options *options)
+ct_dataset *ct__dataset_of(ct__samples *samples)
 {
-    CT_READ_OPTIONS(ct_dataset_options, o, options, "dataset");
-    if (!o)
-        return NULL;
-    double scale = ct_is_unset(o->scale) ? 1 : o->scale;
-    if (ct_error_code() != CT_OK || check_samples(samples, targets, o, scale) != CT_OK)
-        return NULL;
-    ct_dataset *d = ct_object_new("data set", sizeof *d);
-    if (!d || ct_scope_open() != CT_OK) {
-        ct_object_free(d);
+    ct_dataset *d = samples && ct_error_code() == CT_OK ? ct_object_new("data set", sizeof *d) : NULL;
+    if (!d) {
+        ct__samples_release(samples);
         return NULL;
     }
+    *d = (ct_dataset){.samples = samples};
+    const ct_tensor *targets = samples->tensor[samples->tensors - 1];
+    if (targets && ct_dtype_of(targets) == CT_INT64 && ct_rank(targets) == 1)
+        d->classes = count_classes(targets);
+    if (ct_error_code() == CT_OK)
+        return d;
+    ct_dataset_free(d);
+    return NULL;
+}
+
+/* The scale that is meant; NAN with an error if a tensor cannot be taken. */
+static double check_tensors(ct_tensor *const *tensors, int n, const ct_dataset_options *o)
+{
+    double scale = ct_is_unset(o->scale) ? 1 : o->scale;
+    if (!tensors)
+        ct_error_set(CT_ERROR_NULL, "dataset: the tensors are NULL");
+    else if (n < 2 || n > CT_SAMPLE_TENSORS)
+        ct_error_set(CT_ERROR_ARGUMENT, "dataset: a sample has 2 to %d tensors, the last its target: %d",
+                     CT_SAMPLE_TENSORS, n);
+    for (int i = 0; i < n - 1 && ct_error_code() == CT_OK; i++)
+        check_samples(tensors[i], tensors[n - 1], o, scale);
+    return ct_error_code() == CT_OK ? scale : NAN;
+}
+
+ct_dataset *ct_dataset_from_tensors(ct_tensor *const *tensors, int n, const ct_dataset_options *options)
+{
+    CT_READ_OPTIONS(ct_dataset_options, o, options, "dataset");
+    double scale = o && ct_error_code() == CT_OK ? check_tensors(tensors, n, o) : NAN;
+    if (isnan(scale) || ct_scope_open() != CT_OK)
+        return NULL;
     ct_no_grad_begin();
-    *d = (ct_dataset){.dtype = o->dtype, .scale = scale, .offset = o->offset};
-    d->samples = prepared(samples, d);
-    take_targets(d, targets);
+    ct_dataset *d = ct__dataset_of(samples_of(tensors, n, o, scale));
     ct_no_grad_end();
     if (ct__nn_scope_close() == CT_OK)
         return d;
     ct_dataset_free(d);
     return NULL;
+}
+
+ct_dataset *ct_dataset_new(ct_tensor *samples, ct_tensor *targets, const ct_dataset_options *options)
+{
+    return ct_dataset_from_tensors((ct_tensor *[]){samples, targets}, 2, options);
+}
+
+static ct_status check_source(const ct_source *source)
+{
+    if (!source || !source->name || !source->count || !source->get)
+        return ct_error_set(CT_ERROR_NULL, "dataset: the source%s is NULL",
+                            !source          ? ""
+                            : !source->name  ? "'s name"
+                            : !source->count ? "'s count"
+                                             : "'s get");
+    if (source->tensors < 1 || source->tensors > CT_SAMPLE_TENSORS)
+        return ct_error_set(CT_ERROR_ARGUMENT, "dataset: a sample of %s has 1 to %d tensors: %d", source->name,
+                            CT_SAMPLE_TENSORS, source->tensors);
+    return ct_error_code();
+}
+
+ct_dataset *ct_dataset_from_source(const ct_source *source, void *self)
+{
+    if (check_source(source) != CT_OK)
+        return NULL;
+    int64_t count = source->count(self);
+    if (count < 0)
+        ct_error_set(CT_ERROR_ARGUMENT, "dataset: %s has %lld samples", source->name, (long long)count);
+    ct__samples *samples = ct_error_code() == CT_OK ? ct__samples_new(count, source->tensors) : NULL;
+    ct_dataset *d = ct__dataset_of(samples);
+    if (!d)
+        return NULL;
+    samples->source = *source;
+    samples->self = self;
+    return d;
 }
 
 static bool is_alive(const ct_dataset *dataset)
@@ -118,8 +183,7 @@ void ct_dataset_free(ct_dataset *dataset)
 {
     if (!is_alive(dataset))
         return;
-    ct_release(dataset->samples);
-    ct_release(dataset->targets);
+    ct__samples_release(dataset->samples);
     for (int64_t i = 0; dataset->names && i < dataset->classes; i++)
         free(dataset->names[i]);
     free(dataset->names);
@@ -130,7 +194,12 @@ void ct_dataset_free(ct_dataset *dataset)
 
 int64_t ct_dataset_count(const ct_dataset *dataset)
 {
-    return is_alive(dataset) ? ct_size(dataset->targets, 0) : 0;
+    return is_alive(dataset) ? dataset->samples->count : 0;
+}
+
+int ct_dataset_tensors(const ct_dataset *dataset)
+{
+    return is_alive(dataset) ? dataset->samples->tensors : 0;
 }
 
 int64_t ct_dataset_classes(const ct_dataset *dataset)
@@ -171,65 +240,20 @@ static ct_status check_indices(const ct_dataset *d, const int64_t *indices, int6
     return CT_OK;
 }
 
-/* A new tensor of dtype with the shape of n samples. */
-static ct_tensor *empty_batch(const ct_tensor *samples, ct_dtype dtype, int64_t n)
+ct_status ct_dataset_batch_tensors(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **tensors)
 {
-    int64_t shape[CT_MAX_RANK];
-    memcpy(shape, ct_shape(samples), (size_t)ct_rank(samples) * sizeof *shape);
-    shape[0] = n;
-    return ct_empty(dtype, shape, ct_rank(samples));
+    if (!tensors)
+        return ct_error_set(CT_ERROR_NULL, "dataset: nowhere to put a batch");
+    ct_status status = check_indices(dataset, indices, n);
+    return status == CT_OK ? ct__samples_batch(dataset->samples, indices, n, tensors) : status;
 }
 
-/* to[i] = from[indices[i]] for rows of so many bytes. */
-static void gather_rows(char *to, const char *from, const int64_t *indices, int64_t n, size_t row)
+ct_status ct__dataset_check_pair(const ct_dataset *dataset)
 {
-    for (int64_t i = 0; row > 0 && i < n; i++)
-        memcpy(to + (size_t)i * row, from + (size_t)indices[i] * row, row);
-}
-
-static void scale_f32(float *restrict to, const uint8_t *restrict from, int64_t n, float scale, float offset)
-{
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (float)from[i] * scale + offset;
-}
-
-static void scale_f64(double *restrict to, const uint8_t *restrict from, int64_t n, double scale, double offset)
-{
-    for (int64_t i = 0; i < n; i++)
-        to[i] = (double)from[i] * scale + offset;
-}
-
-/* The same for rows of bytes that become numbers of the data set's dtype. */
-static void scale_rows(const ct_dataset *d, void *to, const int64_t *indices, int64_t n, int64_t row)
-{
-    const uint8_t *from = ct_data(d->samples);
-    for (int64_t i = 0; i < n; i++) {
-        if (d->dtype == CT_FLOAT32)
-            scale_f32((float *)to + i * row, from + indices[i] * row, row, (float)d->scale, (float)d->offset);
-        else
-            scale_f64((double *)to + i * row, from + indices[i] * row, row, d->scale, d->offset);
-    }
-}
-
-/* The rows of t at the indices. */
-static ct_tensor *picked(const ct_tensor *t, const int64_t *indices, int64_t n)
-{
-    ct_tensor *rows = empty_batch(t, ct_dtype_of(t), n);
-    if (rows && ct_numel(rows) > 0)
-        gather_rows(ct_data_mut(rows), ct_data(t), indices, n,
-                    (size_t)(ct_numel(rows) / n) * ct_dtype_size(ct_dtype_of(t)));
-    return rows;
-}
-
-/* The same, scaled if t are the bytes of the data set's samples. */
-static ct_tensor *picked_samples(const ct_dataset *d, const int64_t *indices, int64_t n)
-{
-    if (ct_dtype_of(d->samples) != CT_UINT8)
-        return picked(d->samples, indices, n);
-    ct_tensor *x = empty_batch(d->samples, d->dtype, n);
-    if (x && ct_numel(x) > 0)
-        scale_rows(d, ct_data_mut(x), indices, n, ct_numel(x) / n);
-    return x;
+    if (dataset->samples->tensors == 2)
+        return CT_OK;
+    return ct_error_set(CT_ERROR_ARGUMENT, "dataset: a sample has %d tensors, not an input and a target",
+                        dataset->samples->tensors);
 }
 
 ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x, ct_tensor **y)
@@ -237,34 +261,30 @@ ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, in
     if (!x || !y)
         return ct_error_set(CT_ERROR_NULL, "dataset: nowhere to put a batch");
     *x = *y = NULL;
-    ct_status status = check_indices(dataset, indices, n);
-    if (status != CT_OK)
-        return status;
-    ct_tensor *samples = picked_samples(dataset, indices, n);
-    ct_tensor *targets = samples ? picked(dataset->targets, indices, n) : NULL;
-    if (!targets) {
-        ct_release(samples);
+    ct_tensor *tensors[2];
+    if (check_indices(dataset, indices, n) != CT_OK || ct__dataset_check_pair(dataset) != CT_OK ||
+        ct__samples_batch(dataset->samples, indices, n, tensors) != CT_OK)
         return ct_error_code();
-    }
-    *x = samples;
-    *y = targets;
+    *x = tensors[0];
+    *y = tensors[1];
     return CT_OK;
 }
 
 ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices, int64_t n)
 {
-    if (check_indices(dataset, indices, n) != CT_OK || ct_scope_open() != CT_OK)
+    if (check_indices(dataset, indices, n) != CT_OK)
         return NULL;
-    ct_tensor *samples = picked(dataset->samples, indices, n);
-    ct_tensor *targets = samples ? picked(dataset->targets, indices, n) : NULL;
-    bool bytes = ct_dtype_of(dataset->samples) == CT_UINT8; /* floats are scaled already */
-    CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype, .scale = bytes ? dataset->scale : 1,
-               .offset = bytes ? dataset->offset : 0);
-    ct_dataset *subset = targets ? ct_dataset_new(samples, targets, &o) : NULL;
-    if (subset && dataset->names)
-        ct__dataset_name_classes(subset, (const char *const *)dataset->names, dataset->classes);
-    if (ct__nn_scope_close() == CT_OK)
+    ct_dataset *subset = ct__dataset_of(ct__samples_part(dataset->samples, indices, n));
+    if (!subset || !dataset->names ||
+        ct__dataset_name_classes(subset, (const char *const *)dataset->names, dataset->classes) == CT_OK)
         return subset;
     ct_dataset_free(subset);
     return NULL;
+}
+
+const int64_t *ct__dataset_labels(const ct_dataset *dataset)
+{
+    const ct_tensor *targets = dataset->samples->tensor[dataset->samples->tensors - 1];
+    bool labels = targets && ct_dtype_of(targets) == CT_INT64 && ct_rank(targets) == 1;
+    return labels ? ct_data(targets) : NULL;
 }

@@ -218,21 +218,43 @@ static ct_status put_rows(ct_tensor **all, int64_t count, int64_t first, ct_tens
     return ct_copy_(ct_slice(*all, 0, first, first + n, 1), part);
 }
 
-/* forward of all samples, kept; what a batch makes on the way goes with it. */
-static ct_tensor *mapped(const ct_dataset *dataset, ct_model forward, void *model)
+/* The samples of a data set after forward, and their targets, kept, [count, ...]; NULL before the first batch. */
+typedef struct mapped {
+    ct_tensor *samples, *targets;
+} mapped;
+
+/* What a batch makes on the way goes with it. */
+static void map_batches(mapped *m, const ct_dataset *dataset, ct_model forward, void *model)
 {
     enum { AT_ONCE = 256 };
     CT_OPTIONS(ct_batches_options, order, .size = AT_ONCE);
     ct_batches *batches = ct_batches_new(dataset, &order);
-    ct_tensor *all = NULL;
-    int64_t done = 0;
+    int64_t count = ct_dataset_count(dataset), done = 0;
     CT_EACH_BATCH (batches, x, y) {
-        (void)y;
-        put_rows(&all, ct_dataset_count(dataset), done, forward(model, x), ct_size(x, 0));
-        done += ct_size(x, 0);
+        int64_t n = ct_size(x, 0);
+        if (put_rows(&m->samples, count, done, forward(model, x), n) == CT_OK)
+            put_rows(&m->targets, count, done, y, n);
+        done += n;
     }
     ct_batches_free(batches);
-    return all;
+}
+
+static ct_dataset *map(const ct_dataset *dataset, ct_model forward, void *model)
+{
+    mapped m = {NULL, NULL};
+    const ct__samples *s = dataset->samples;
+    CT_OPTIONS(ct_dataset_options, o, .dtype = s->dtype);
+    if (s->count > 0)
+        map_batches(&m, dataset, forward, model);
+    else if (s->source.get)
+        ct_error_set(CT_ERROR_ARGUMENT, "dataset_map: no samples of %s, whose shapes are not known then",
+                     s->source.name);
+    ct_dataset *made = ct_error_code() != CT_OK ? NULL
+                       : s->count > 0           ? ct_dataset_new(m.samples, m.targets, &o)
+                                                : ct_dataset_new(s->tensor[0], s->tensor[1], &o);
+    ct_release(m.samples);
+    ct_release(m.targets);
+    return made;
 }
 
 ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model)
@@ -241,17 +263,13 @@ ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *mo
         return NULL;
     if (!forward)
         ct_error_set(CT_ERROR_NULL, "dataset_map: the model is NULL");
-    if (ct_error_code() != CT_OK || ct_scope_open() != CT_OK)
+    if (ct_error_code() != CT_OK || ct__dataset_check_pair(dataset) != CT_OK || ct_scope_open() != CT_OK)
         return NULL;
     ct_no_grad_begin();
     ct__evaluation_begin();
-    ct_tensor *made = ct_dataset_count(dataset) > 0 ? mapped(dataset, forward, model) : NULL;
-    CT_OPTIONS(ct_dataset_options, o, .dtype = dataset->dtype);
-    ct_dataset *result =
-        ct_error_code() == CT_OK ? ct_dataset_new(made ? made : dataset->samples, dataset->targets, &o) : NULL;
+    ct_dataset *result = map(dataset, forward, model);
     if (result && dataset->names)
         ct__dataset_name_classes(result, (const char *const *)dataset->names, dataset->classes);
-    ct_release(made);
     ct__evaluation_end();
     ct_no_grad_end();
     if (ct__nn_scope_close() == CT_OK)

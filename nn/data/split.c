@@ -21,7 +21,7 @@ typedef struct deal {
 
 static int64_t group_of(const deal *d, int64_t sample)
 {
-    return d->groups > 1 ? ((const int64_t *)ct_data(d->dataset->targets))[sample] : 0;
+    return d->groups > 1 ? ct__dataset_labels(d->dataset)[sample] : 0;
 }
 
 /* ---- how many ---- */
@@ -159,8 +159,7 @@ static ct_status check(const deal *d, ct_dataset *const *parts, const ct_split_o
         return ct_error_set(CT_ERROR_ARGUMENT, "random_split: %lld parts", (long long)d->parts);
     if (ct_object_check(d->dataset, "data set", "random_split") != CT_OK)
         return ct_error_code();
-    if (o->stratify &&
-        (o->in_order || ct_dtype_of(d->dataset->targets) != CT_INT64 || ct_rank(d->dataset->targets) != 1))
+    if (o->stratify && (o->in_order || !ct__dataset_labels(d->dataset)))
         return ct_error_set(CT_ERROR_ARGUMENT, "random_split: stratify takes %s",
                             o->in_order ? "a random order" : "targets that are labels");
     return CT_OK;

@@ -15,6 +15,8 @@
 extern "C" {
 #endif
 
+#define CT_SAMPLE_TENSORS 8 /* of a sample, at most */
+
 /* Samples and what a model should make of them: class labels, numbers, sequences. */
 typedef struct ct_dataset ct_dataset;
 
@@ -57,14 +59,39 @@ CT_API ct_dataset *ct_dataset_from_idx(const char *images, const char *labels, c
  * in the order of their bytes, as by scikit-learn's LabelEncoder. Errors: those above and io, format (names the line and the
  * field). */
 CT_API ct_dataset *ct_dataset_from_csv(const char *path, const ct_dataset_options *options);
+/* The same for samples of several tensors, n of them: inputs, each [count, ...] and taken as samples are above, and last the targets.
+ * As PyTorch's TensorDataset(*tensors). */
+CT_API ct_dataset *ct_dataset_from_tensors(ct_tensor *const *tensors, int n, const ct_dataset_options *options);
+
+/* Samples of your own, made when they are asked for: from files, say, or by a formula. */
+typedef struct ct_source {
+    const char *name;
+    int tensors;                  /* of a sample, 1..CT_SAMPLE_TENSORS: its inputs and, last, its target */
+    int64_t (*count)(void *self); /* of samples; it is asked once */
+    /* Puts the tensors of a sample, without an axis for the batch, into sample[0..tensors-1]: of any dtype, each of the same shape and
+     * dtype in all samples of a batch. CT_OK, or an error. What it makes is owned by the innermost scope; what it draws follows from the batch's
+     * seed, epoch and number. It may be called on other threads than the caller's (.workers), several at once if there are several. */
+    ct_status (*get)(void *self, int64_t index, ct_tensor **sample);
+    void (*free)(void *self); /* of self, after its last use; NULL: nothing to do */
+} ct_source;
+
+/* A data set of those samples; the record is copied, self, which may be anything, handed to its functions. Parts of it look into the
+ * same source, and are good after it was freed. Only labels that lie in tensors can be stratified by. Errors: NULL, argument, memory;
+ * self is the caller's still then. */
+CT_API ct_dataset *ct_dataset_from_source(const ct_source *source, void *self);
 CT_API void ct_dataset_free(ct_dataset *dataset); /* NULL is fine */
 CT_API int64_t ct_dataset_count(const ct_dataset *dataset);
+/* Tensors of a sample: 2, an input and a target, unless it was made of others. */
+CT_API int ct_dataset_tensors(const ct_dataset *dataset);
 CT_API int64_t ct_dataset_classes(const ct_dataset *dataset); /* the largest label + 1; 0: the targets are no labels */
 /* The name that the file has for a class, the data set's; NULL outside 0..classes-1, and if there are no names. */
 CT_API const char *ct_dataset_class_name(const ct_dataset *dataset, int64_t index);
 /* The samples at n indices, x [n, ...], and their targets, y [n, ...], owned by the innermost scope. On an error both are NULL. */
 CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x,
                                   ct_tensor **y);
+/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]. */
+CT_API ct_status ct_dataset_batch_tensors(const ct_dataset *dataset, const int64_t *indices, int64_t n,
+                                          ct_tensor **tensors);
 
 /* ---- sets that come with cotan ---- */
 
@@ -80,7 +107,7 @@ CT_API ct_dataset *ct_load_breast_cancer(const ct_dataset_options *options);
 
 /* ---- parts ---- */
 
-/* Copies the samples at n indices into a data set of their own. Error: argument (an index outside 0..count-1). */
+/* Copies the samples at n indices into a data set of their own; of a source, only the indices. Error: argument (an index outside 0..count-1). */
 CT_API ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices, int64_t n);
 
 typedef struct CT_BY_NAME ct_split_options {
@@ -137,6 +164,8 @@ CT_API ct_module *ct_pca_new(ct_module *module, const char *name, const ct_datas
 
 /* ---- batches ---- */
 
+#define CT_WORKERS 64 /* of batches, at most */
+
 /* The batches of one epoch after another. */
 typedef struct ct_batches ct_batches;
 
@@ -154,6 +183,9 @@ typedef struct CT_BY_NAME ct_batches_options {
     /* Done to the samples x of each batch, one after the other, up to the first NULL (transforms.h). The records are copied. What they
      * draw depends on seed, epoch and the batch's number alone; the thread's generator goes on where it was. */
     const ct_transform *transforms[CT_TRANSFORMS];
+    /* Threads that make batches ahead, one each, at most CT_WORKERS; 0, the default: the caller makes them. The batches, their order and
+     * their errors are the same. */
+    int64_t workers;
 } ct_batches_options;
 #define CT_DEFAULTS_ct_batches_options .size = 64, .draws = CT_UNSET_INT,
 CT_API void ct_batches_options_init(ct_batches_options *options, size_t size);
@@ -168,6 +200,8 @@ CT_API int64_t ct_batches_samples(const ct_batches *batches); /* samples in thes
 CT_API ct_status ct_batches_start(ct_batches *batches, int64_t epoch);
 /* The next batch as ct_dataset_batch() gives it. False at the end of the epoch, and on an error (see ct_error_code()). */
 CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
+/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]. Transforms change the first. */
+CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_dataset_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_dataset_new, ct_dataset_options, __VA_ARGS__, ))
@@ -176,6 +210,11 @@ CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
 #define ct_load_digits(...) ct_at_object(CT_HERE, CT_WITH0(ct_load_digits, ct_dataset_options, __VA_ARGS__))
 #define ct_load_breast_cancer(...) \
     ct_at_object(CT_HERE, CT_WITH0(ct_load_breast_cancer, ct_dataset_options, __VA_ARGS__))
+#define ct_dataset_from_tensors(...) \
+    ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_tensors, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_source(source, self) ct_at_object(CT_HERE, ct_dataset_from_source(source, self))
+#define ct_dataset_batch_tensors(...) ct_at_status(CT_HERE, ct_dataset_batch_tensors(__VA_ARGS__))
+#define ct_batches_next_tensors(...) ct_at_bool(CT_HERE, ct_batches_next_tensors(__VA_ARGS__))
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_random_split(...) ct_at_status(CT_HERE, CT_WITH4(ct_random_split, ct_split_options, __VA_ARGS__, ))

@@ -56,6 +56,9 @@ typedef struct ct_metric {
 /* ct_accuracy(); the mean of (output - target)^2, and of |output - target|. */
 CT_API extern const ct_metric ct_metric_accuracy, ct_metric_mse, ct_metric_mae;
 
+/* A model of samples with several inputs: the output for a batch's, n of them. */
+typedef ct_tensor *(*ct_model_of_many)(void *model, ct_tensor *const *inputs, int n);
+
 #define CT_METRICS 4 /* metrics of a training, at most */
 
 /* How good a model is on a data set. */
@@ -70,6 +73,7 @@ typedef struct CT_BY_NAME ct_evaluate_options {
     ct_loss loss;                         /* NULL: cross entropy */
     const ct_metric *metrics[CT_METRICS]; /* up to the first NULL; none, and no loss: accuracy */
     int64_t batch_size;                   /* default 250 */
+    ct_model_of_many forward_many;        /* of samples with several inputs, in place of forward, which is NULL then */
 } ct_evaluate_options;
 #define CT_DEFAULTS_ct_evaluate_options .batch_size = 250,
 CT_API void ct_evaluate_options_init(ct_evaluate_options *options, size_t size);
@@ -140,6 +144,8 @@ typedef struct CT_BY_NAME ct_fit_options {
     bool drop_last;     /* as in ct_batches_options */
     ct_tensor *weights; /* as in ct_batches_options; NULL, the default: each sample once an epoch */
     const ct_transform *transforms[CT_TRANSFORMS]; /* as there; of the training, not of the validation */
+    int64_t workers;                               /* as there */
+    ct_model_of_many forward_many; /* of samples with several inputs, in place of forward, which is NULL then */
 } ct_fit_options;
 #define CT_DEFAULTS_ct_fit_options                                                                         \
     .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \
