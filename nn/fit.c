@@ -76,6 +76,8 @@ static double clip(const ct__fit *f)
 static ct_status change_parameters(ct__fit *f)
 {
     const ct_fit_options *o = &f->options;
+    if (f->progress.epoch_step == f->progress.epoch_steps && ct__history_gradients(f) != CT_OK)
+        return ct_error_code();
     if (!ct_is_unset(o->clip_norm)) {
         f->progress.grad_norm = clip(f);
         if (ct_error_code() != CT_OK)
@@ -223,6 +225,7 @@ static ct_status check(const ct__predictor *predictor, const ct_optimizer *optim
         {"batch_size", o->batch_size, 1},
         {"accumulate", o->accumulate, 1},
         {"checkpoint_steps", o->checkpoint_steps, 0},
+        {"histograms", o->histograms, 0},
         {"early_stopping", o->early_stopping == CT_UNSET_INT ? 1 : o->early_stopping, 1},
     };
     for (size_t i = 0; i < CT_LENGTH(rows); i++)

@@ -91,6 +91,8 @@ void ct__display_epoch_ends(ct__fit *f);
 ct_status ct__history_add(ct__fit *f);
 /* Begins the event file that is asked for. */
 ct_status ct__history_begin(ct__fit *f);
+/* Before the epoch's last step: writes the histograms of gradients that are asked for. */
+ct_status ct__history_gradients(const ct__fit *f);
 /* Writes the log, the curves and the events that are asked for. */
 ct_status ct__history_write(const ct__fit *f);
 ct_status ct__history_end(ct__fit *f);

@@ -118,6 +118,30 @@ static void write_points(const ct__fit *f, const char *of, const double *values)
         write_point(f, f->measures.metrics[i]->name, of, values[1 + i]);
 }
 
+/* Whether the epoch of that number is one whose histograms are written. */
+static bool histograms_due(const ct__fit *f, int64_t epoch)
+{
+    return f->events && f->options.histograms > 0 && epoch % f->options.histograms == 0;
+}
+
+static void write_histogram(const ct__fit *f, const char *name, const char *of, const ct_tensor *t, int64_t epoch)
+{
+    char *tag = t && ct_numel(t) > 0 ? ct__nn_joined(name, of) : NULL;
+    if (tag)
+        ct_events_histogram(f->events, tag, t, epoch);
+    free(tag);
+}
+
+/* As backward left them, before they are clipped. */
+ct_status ct__history_gradients(const ct__fit *f)
+{
+    const ct_optimizer *optimizer = f->optimizer;
+    int64_t epoch = f->epochs_done + 1;
+    for (int64_t i = 0; histograms_due(f, epoch) && i < optimizer->count; i++)
+        write_histogram(f, optimizer->slots[i].name, ".grad", ct_grad_of(optimizer->slots[i].parameter), epoch);
+    return ct_error_code();
+}
+
 static ct_status write_events(const ct__fit *f)
 {
     const double *row = f->history[f->epochs_done - 1];
@@ -126,9 +150,8 @@ static ct_status write_events(const ct__fit *f)
     if (f->options.validation)
         write_points(f, "/validation", row + VALIDATION);
     write_point(f, "lr", "", row[RATE]);
-    for (int64_t i = 0; i < optimizer->count; i++)
-        if (ct_numel(optimizer->slots[i].parameter) > 0)
-            ct_events_histogram(f->events, optimizer->slots[i].name, optimizer->slots[i].parameter, f->epochs_done);
+    for (int64_t i = 0; histograms_due(f, f->epochs_done) && i < optimizer->count; i++)
+        write_histogram(f, optimizer->slots[i].name, "", optimizer->slots[i].parameter, f->epochs_done);
     return ct_error_code() == CT_OK ? ct_events_flush(f->events) : ct_error_code();
 }
 

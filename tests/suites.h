@@ -35,6 +35,7 @@
     SUITE(data) \
     SUITE(transforms) \
     SUITE(loader) \
+    SUITE(text) \
     SUITE(programs) \
     SUITE(npy) \
     SUITE(elementwise) \

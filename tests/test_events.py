@@ -188,9 +188,12 @@ def check_fit(run, log):
         points = run["scalars"][tag]
         assert [step for step, _ in points] == [1, 2, 3, 4, 5], (tag, points)
         assert all(math.isclose(value, float(row[column]), rel_tol=1e-6) for (_, value), row in zip(points, log))
-    assert {tag: [p[0] for p in points] for tag, points in run["histograms"].items()} == {
-        "fc.weight": [1, 2, 3, 4, 5], "fc.bias": [1, 2, 3, 4, 5]}
-    assert all(p[1][2] == 4 for p in run["histograms"]["fc.weight"])
+    histograms = run["histograms"]
+    assert {tag: [p[0] for p in points] for tag, points in histograms.items()} == {
+        tag: [2, 4] for tag in ("fc.weight", "fc.bias", "fc.weight.grad", "fc.bias.grad")}  # every second epoch
+    assert all(p[1][2] == 4 for p in histograms["fc.weight"] + histograms["fc.weight.grad"])
+    for _, (least, largest, n, total, squares), *_ in histograms["fc.bias.grad"]:  # of cross entropy: 0 over both classes
+        assert n == 2 and abs(total) < 1e-6 and math.isclose(least, -largest, rel_tol=1e-4) and squares > 2e-6  # the norm is clipped to 1e-3
 
 
 def checks(reader, hand, fit, log):

@@ -49,7 +49,8 @@ static void train(const char *folder, int epochs)
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
     ct_fit(ct_module_forward, fc, sgd, d, .epochs = epochs, .batch_size = 16, .validation = d, .output = NULL,
            .checkpoint = path_in(folder, "run"), .log = path_in(folder, "run.csv"),
-           .best = path_in(folder, "best.safetensors"), .events = path_in(folder, "fit"));
+           .best = path_in(folder, "best.safetensors"), .events = path_in(folder, "fit"), .histograms = 2,
+           .clip_norm = 1e-3);
     ct_optimizer_free(sgd);
     ct_module_free(m);
     ct_dataset_free(d);

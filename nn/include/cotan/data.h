@@ -79,6 +79,28 @@ typedef struct ct_source {
  * same source, and are good after it was freed. Only labels that lie in tensors can be stratified by. Errors: NULL, argument, memory;
  * self is the caller's still then. */
 CT_API ct_dataset *ct_dataset_from_source(const ct_source *source, void *self);
+
+typedef struct CT_BY_NAME ct_text_options {
+    CT_OPTIONS_HEAD;
+    int64_t length;               /* of a window, in characters; default 64 */
+    int64_t stride;               /* from a window's beginning to the next one's; default CT_UNSET_INT: length */
+    double from, to;              /* windows lie in this part of the text, by its characters: default 0 and 1 */
+    const ct_dataset *vocabulary; /* whose characters count; NULL: the whole text's, whatever the part */
+    int64_t max_bytes;            /* that a file may have, unpacked; default 256 MiB */
+} ct_text_options;
+#define CT_DEFAULTS_ct_text_options .length = 64, .stride = CT_UNSET_INT, .to = 1, .max_bytes = 1 << 28,
+CT_API void ct_text_options_init(ct_text_options *options, size_t size);
+
+/* A text in UTF-8, for models of characters: samples are windows of it, int64 [length], and targets the same a character later. A
+ * token is the number of its character in the vocabulary, the characters in the order of their code points; they are the classes of the data set, and
+ * their names. A text is split by position: .to = 0.9 for training, .from = 0.9 for validation. Errors: NULL, argument (no window; a
+ * character that is not in the vocabulary, with its byte), format (not UTF-8, with the byte), memory. */
+CT_API ct_dataset *ct_dataset_from_text(const char *text, const ct_text_options *options);
+/* The same of a file, gzipped or not. Errors: those above and io. */
+CT_API ct_dataset *ct_dataset_from_text_file(const char *path, const ct_text_options *options);
+/* The tokens of a text in the vocabulary of such a data set: int64 [characters], owned by the innermost scope. ct_dataset_class_name() is the way
+ * back. Errors: as there. */
+CT_API ct_tensor *ct_text_tokens(const ct_dataset *dataset, const char *text);
 CT_API void ct_dataset_free(ct_dataset *dataset); /* NULL is fine */
 CT_API int64_t ct_dataset_count(const ct_dataset *dataset);
 /* Tensors of a sample: 2, an input and a target, unless it was made of others. */
@@ -212,6 +234,10 @@ CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
     ct_at_object(CT_HERE, CT_WITH0(ct_load_breast_cancer, ct_dataset_options, __VA_ARGS__))
 #define ct_dataset_from_tensors(...) \
     ct_at_object(CT_HERE, CT_WITH2(ct_dataset_from_tensors, ct_dataset_options, __VA_ARGS__, ))
+#define ct_dataset_from_text(...) ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_text, ct_text_options, __VA_ARGS__, ))
+#define ct_dataset_from_text_file(...) \
+    ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_text_file, ct_text_options, __VA_ARGS__, ))
+#define ct_text_tokens(dataset, text) ct_at(CT_HERE, ct_text_tokens(dataset, text))
 #define ct_dataset_from_source(source, self) ct_at_object(CT_HERE, ct_dataset_from_source(source, self))
 #define ct_dataset_batch_tensors(...) ct_at_status(CT_HERE, ct_dataset_batch_tensors(__VA_ARGS__))
 #define ct_batches_next_tensors(...) ct_at_bool(CT_HERE, ct_batches_next_tensors(__VA_ARGS__))

@@ -139,17 +139,20 @@ typedef struct CT_BY_NAME ct_fit_options {
     const char *
         best; /* "best.safetensors": the weights of the epoch with the smallest loss so far (of the validation, if any); NULL: none */
     /* "runs/first": a folder for TensorBoard (events.h): after each epoch loss and metrics, "loss/training" and "loss/validation", the
-     * learning rate "lr", and a histogram of each parameter. A training that goes on adds a file there. NULL: nothing. */
+     * learning rate "lr", and histograms. A training that goes on adds a file there. NULL: nothing. */
     const char *events;
     bool drop_last;     /* as in ct_batches_options */
     ct_tensor *weights; /* as in ct_batches_options; NULL, the default: each sample once an epoch */
     const ct_transform *transforms[CT_TRANSFORMS]; /* as there; of the training, not of the validation */
     int64_t workers;                               /* as there */
     ct_model_of_many forward_many; /* of samples with several inputs, in place of forward, which is NULL then */
+    /* Every that many epochs the events get a histogram of each parameter, "fc.weight", and of its gradient in the epoch's last step
+     * before it is clipped, "fc.weight.grad"; default 1; 0: none. */
+    int64_t histograms;
 } ct_fit_options;
 #define CT_DEFAULTS_ct_fit_options                                                                         \
     .epochs = 1, .batch_size = 64, .clip_norm = CT_UNSET, .accumulate = 1, .early_stopping = CT_UNSET_INT, \
-    .output = CT_STDOUT,
+    .output = CT_STDOUT, .histograms = 1,
 CT_API void ct_fit_options_init(ct_fit_options *options, size_t size);
 
 /* Trains model on the data set. The optimiser's module, if it is in evaluation, is in training meanwhile; parts of it that alone are
