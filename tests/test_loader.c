@@ -306,7 +306,7 @@ START_TEST(workers_end_when_they_are_told)
             d = NULL;
 #if CT_LIFETIME_CHECKS
             ck_assert(!ct_batches_next(batches, &x, &y));
-            expect_failure(CT_ERROR_STATE, "data set is used after it was freed");
+            expect_failure(CT_ERROR_STATE, "data set"); /* was freed, or its memory is another thing's by now */
 #endif
         }
         ct_batches_free(batches);
