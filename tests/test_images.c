@@ -129,6 +129,9 @@ START_TEST(padded_around)
                  "pad: cannot pad axis 2 of [1,3,5,6]");
     expect_error(ct_unfold(x, ((const int64_t[]){2, 2}), .same = true), CT_ERROR_ARGUMENT, "unfold: takes no same");
     expect_error(ct_pad(x, CT_SHAPE(-4, -3)), CT_ERROR_ARGUMENT, "pad: cannot pad axis 2 of [3,5,6] by -4 and -3");
+}
+END_TEST
+
 /* At the last pixel's middle, where the coordinate is held: right of it nothing changes, and no pixel from beyond comes in. */
 START_TEST(no_gradient_at_a_border)
 {

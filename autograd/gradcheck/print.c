@@ -27,7 +27,7 @@ static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
     char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], input[48], counts[64];
     snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,
              (long long)row->inconclusive, (long long)row->checked);
-    fprintf(stream, "  %-10s %-12s %-12s %-15s %-10s %10.4g %10.4g %9.1e %8.1e\n", input_text(row, input, sizeof input),
+    fprintf(stream, "  %-8s %-11s %-12s %-14s %-9s %10.4g %10.4g %8.1e %7.1e\n", input_text(row, input, sizeof input),
             ct__shape_text(row->shape, row->rank, shape), ct_verdict_name(row->verdict), counts, index_text(row, index),
             row->analytic, row->numeric, row->analytic - row->numeric, row->tolerance);
 }
@@ -36,8 +36,8 @@ static void print_table(FILE *stream, const ct_gradcheck_report *report)
 {
     if (report->n_tensors == 0)
         return;
-    fprintf(stream, "\n  %-10s %-12s %-12s %-15s %-10s %10s %10s %9s %8s\n", "input", "shape", "verdict",
-            "bad/kink/open", "worst at", "computed", "measured", "differ by", "allowed");
+    fprintf(stream, "\n  %-8s %-11s %-12s %-14s %-9s %10s %10s %8s %7s\n", "input", "shape", "verdict", "bad/kink/open",
+            "worst at", "computed", "measured", "off by", "allowed");
     int passes = 0, left_out = 0;
     for (int i = 0; i < report->n_tensors; i++) {
         const ct_gradcheck_tensor *row = &report->tensors[i];

@@ -43,9 +43,6 @@ static void encode(uint32_t point, char *text)
     text[n] = 0;
 }
 
-/* Which number each code point has, less 1: [POINTS], of which few pages are touched. */
-typedef int32_t *vocabulary;
-
 /* Calls see with each character; false with an error where there is none, or when that returns false. */
 static bool each_character(const char *text, size_t size, bool (*see)(uint32_t point, size_t at, void *user),
                            void *user)
@@ -64,12 +61,12 @@ static bool each_character(const char *text, size_t size, bool (*see)(uint32_t p
 static bool mark(uint32_t point, size_t at, void *user)
 {
     (void)at;
-    ((vocabulary)user)[point] = 1;
+    ((int32_t *)user)[point] = 1;
     return true;
 }
 
 /* Numbers what is marked, in order; how many. */
-static int64_t number(vocabulary v)
+static int64_t number(int32_t *v)
 {
     int32_t n = 0;
     for (int64_t point = 0; point < POINTS; point++)
@@ -79,7 +76,7 @@ static int64_t number(vocabulary v)
 }
 
 /* The names of a data set's classes, each a character. */
-static bool take_names(vocabulary v, const ct_dataset *of)
+static bool take_names(int32_t *v, const ct_dataset *of)
 {
     for (int64_t i = 0; i < ct_dataset_classes(of); i++) {
         const char *name = ct_dataset_class_name(of, i);
@@ -94,9 +91,10 @@ static bool take_names(vocabulary v, const ct_dataset *of)
     return true;
 }
 
-static vocabulary vocabulary_of(const ct_dataset *of, const char *text, size_t size)
+/* Which number each code point has, less 1: [POINTS], of which few pages are touched. */
+static int32_t *vocabulary_of(const ct_dataset *of, const char *text, size_t size)
 {
-    vocabulary v = ct__nn_alloc("dataset", POINTS, sizeof *v);
+    int32_t *v = ct__nn_alloc("dataset", POINTS, sizeof *v);
     bool good = v && (of ? ct_object_check(of, "data set", "dataset") == CT_OK && take_names(v, of)
                          : each_character(text, size, mark, v));
     if (good && !of)
@@ -144,7 +142,7 @@ ct_tensor *ct_text_tokens(const ct_dataset *dataset, const char *text)
         return NULL;
     if (!text)
         ct_error_set(CT_ERROR_NULL, "text_tokens: the text is NULL");
-    vocabulary v = ct_error_code() == CT_OK ? vocabulary_of(dataset, NULL, 0) : NULL;
+    int32_t *v = ct_error_code() == CT_OK ? vocabulary_of(dataset, NULL, 0) : NULL;
     int64_t n = 0;
     int32_t *token = v ? tokens_of(v, text, strlen(text), &n) : NULL;
     ct_tensor *t = token ? ct_empty(CT_INT64, &n, 1) : NULL;
@@ -253,7 +251,7 @@ static int64_t largest(const int32_t *vocabulary)
 static ct_dataset *from_text(const char *text, size_t size, const ct_text_options *o)
 {
     int64_t n = 0;
-    vocabulary v = check_text(o) == CT_OK ? vocabulary_of(o->vocabulary, text, size) : NULL;
+    int32_t *v = check_text(o) == CT_OK ? vocabulary_of(o->vocabulary, text, size) : NULL;
     int32_t *token = v ? tokens_of(v, text, size, &n) : NULL;
     windows *w = token ? windows_of(token, n, o) : NULL;
     ct_dataset *d = w ? ct_dataset_from_source(&text_source, w) : NULL;
