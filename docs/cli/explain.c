@@ -67,11 +67,10 @@ static bool read_seed(session *s, const char *text)
     return true;
 }
 
-/* The leaves, the result, the seed; false after complaining. */
-static bool begin(session *s)
+/* The leaves; false after complaining. */
+static bool bind_names(session *s)
 {
     const arguments *given = s->given;
-    char shape[SHAPE_SIZE];
     s->e.text = given->words[0];
     s->e.more = &s->own;
     if (given->values[OPS] && !load_records("explain", given->values[OPS], &s->own))
@@ -84,6 +83,15 @@ static bool begin(session *s)
         return complain("explain", "--student: the name is empty"), false;
     if (given->values[STUDENT])
         vary_numbers(s, given->values[STUDENT]);
+    return true;
+}
+
+/* The leaves, the result, the seed; false after complaining. */
+static bool begin(session *s)
+{
+    char shape[SHAPE_SIZE];
+    if (!bind_names(s))
+        return false;
     s->random = ct_random_get();
     if (ct_trace_begin() != CT_OK)
         return complain_of_error("explain"), false;
@@ -91,8 +99,8 @@ static bool begin(session *s)
     if (!s->root)
         return expression_complain(&s->e, "explain"), false;
     s->name = name_root(s);
-    if (given->values[SEED])
-        return read_seed(s, given->values[SEED]);
+    if (s->given->values[SEED])
+        return read_seed(s, s->given->values[SEED]);
     if (ct_numel(s->root) == 1 || !ct_requires_grad(s->root))
         return true;
     complain("explain",
