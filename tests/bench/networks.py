@@ -39,9 +39,9 @@ def parts(x, y, share):
     return x[~test], y[~test], x[test], y[test]
 
 
-def digits():
+def digits(share=0.2):
     rows = torch.tensor(np.loadtxt(gzip.open(TOP / "docs/data/digits.csv.gz"), delimiter=","))
-    return parts(rows[:, :64].float() / 8 - 1, rows[:, 64].long(), 0.2)
+    return parts(rows[:, :64].float() / 8 - 1, rows[:, 64].long(), share)
 
 
 def cells():
@@ -265,8 +265,87 @@ def gcn():
     return f"{sum((int(z[i].argmax()) == 0) == (i in teacher) for i in range(34))} of 34 members on their side"
 
 
+def fashion():
+    """Training images and labels, with mean 0 and deviation 1."""
+    def read(name):
+        data = gzip.open(pathlib.Path("/usr/share/datasets/fashion-mnist") / name).read()
+        axes = np.frombuffer(data, ">i4", data[3], 4)
+        return torch.tensor(np.frombuffer(data, np.uint8, offset=4 + 4 * len(axes)).reshape(axes).copy())
+
+    return (read("train-images-idx3-ubyte.gz").float().unsqueeze(1) / 255 - 0.2860) / 0.3530, read("train-labels-idx1-ubyte.gz").long()
+
+
+def lengths(v):
+    return ((v * v).sum(-1) + 1e-8).sqrt()
+
+
+def squash(s):
+    return s * lengths(s).unsqueeze(-1) / ((s * s).sum(-1, keepdim=True) + 1)
+
+
+def capsule(epochs=20):
+    x, y, xt, yt = digits()
+    x, xt = (images.view(-1, 1, 8, 8) for images in (x, xt))
+    conv, primary = nn.Conv2d(1, 32, 3, padding=1), nn.Conv2d(32, 64, 4, 2)
+    weight = nn.Parameter(0.1 * torch.randn(72, 8, 160))
+    decoder = nn.Sequential(nn.Linear(160, 128), nn.ReLU(), nn.Linear(128, 64), nn.Tanh())
+
+    def capsules(x):
+        h = primary(conv(x).relu()).reshape(-1, 8, 8, 9).permute(1, 3, 0, 2).reshape(72, -1, 8)
+        u = (squash(h) @ weight).view(72, -1, 10, 16).permute(1, 2, 0, 3)
+        logits = torch.zeros(u.shape[:3]).unsqueeze(-1)
+        for _ in range(3):
+            v = squash((logits.softmax(1) * u).sum(2, keepdim=True))
+            logits = logits + (u * v).sum(-1, keepdim=True)
+        return v.view(-1, 10, 16)
+
+    adam = torch.optim.Adam([weight, *conv.parameters(), *primary.parameters(), *decoder.parameters()], 3e-3)
+    for _ in range(epochs):
+        for i in torch.randperm(len(x)).split(32):
+            v, there = capsules(x[i]), F.one_hot(y[i], 10).float()
+            margin = there * (0.9 - lengths(v)).relu() ** 2 + 0.5 * (1 - there) * (lengths(v) - 0.1).relu() ** 2
+            error = F.mse_loss(decoder((v * there.unsqueeze(-1)).flatten(1)), x[i].flatten(1))
+            adam.zero_grad()
+            (10 * margin.mean() + 0.0005 * 784 / 4 * error).backward()
+            adam.step()
+    with torch.no_grad():
+        return f"test accuracy: {(lengths(capsules(xt)).argmax(1) == yt).double().mean():.4f}"
+
+
+def transfer(epochs=20):
+    def block(a, b):
+        return nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)
+
+    def build():
+        return nn.Sequential(nn.Sequential(*block(1, 16), *block(16, 32), *block(32, 64), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+                             nn.Linear(64, 10))
+
+    def resized(x):
+        return F.interpolate(x, (16, 16), mode="bilinear")
+
+    def learn(state, frozen, lr):
+        net = build()
+        if state:
+            net[0].load_state_dict(state)
+        if frozen:
+            net[0].requires_grad_(False)
+            net[0].eval()
+            net[0].train = lambda mode=True: net[0]
+        fit(net, torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr), x, y, epochs, batch=50)
+        return accuracy(net, xt, yt)
+
+    xt, yt, x, y = digits(500 / 1797)
+    x, xt = (resized(images.view(-1, 1, 8, 8)) for images in (x, xt))
+    clothes, labels = fashion()
+    first = build()
+    fit(first, torch.optim.Adam(first.parameters(), 2e-3), resized(clothes), labels, 2, batch=50)
+    state = first[0].state_dict()
+    return "test accuracy: frozen {:.4f}, fine-tuned {:.4f}, from scratch {:.4f}".format(
+        learn(state, True, 1e-2), learn(state, False, 2e-3), learn(None, False, 2e-3))
+
+
 TWINS = {f.__name__: f for f in (perceptron, linear_regression, logistic_regression, softmax_regression, decision_boundary, mlp,
-                                 normalisation, initialisation, optimizers, regularisation, autoencoder, gcn)}
+                                 normalisation, initialisation, optimizers, regularisation, autoencoder, gcn, capsule, transfer)}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--twin"]:
