@@ -582,6 +582,30 @@ case("mse_loss_none", lambda x, t: F.mse_loss(x, t, reduction="none"), R(3, 4), 
 case("huber_loss_sum", lambda x, t: F.huber_loss(x, t, reduction="sum", delta=1.3), R(3, 4), R(3, 4))
 
 
+# --- convolutions with moved taps ----------------------------------------------------------------------
+def deformed(x, offset, w, mask, stride, padding, dilation, groups):
+    """torchvision's deform_conv2d from its definition, tap by tap; each reads between pixels by grid_sample."""
+    n, _, h, width = x.shape
+    kernel, out = w.shape[2:], offset.shape[2:]
+    taps = kernel[0] * kernel[1]
+    parts = offset.shape[1] // (2 * taps)
+    moved, columns = offset.reshape(n, parts, taps, 2, *out), []
+    for part, channels in enumerate(x.chunk(parts, 1)):
+        for tap in range(taps):
+            i, j = divmod(tap, kernel[1])
+            y = moved[:, part, tap, 0] + (torch.arange(out[0]) * stride - padding + i * dilation)[:, None]
+            at = moved[:, part, tap, 1] + (torch.arange(out[1]) * stride - padding + j * dilation)
+            read = F.grid_sample(channels, torch.stack([2 * at / (width - 1) - 1, 2 * y / (h - 1) - 1], -1), align_corners=True)
+            columns.append(read if mask is None else read * mask[:, part * taps + tap, None])
+    each = x.shape[1] // parts
+    columns = torch.stack(columns, 1).reshape(n, parts, taps, each, *out).transpose(2, 3).reshape(n, groups, -1, *out)
+    return torch.einsum("gkt,ngthw->ngkhw", w.reshape(groups, w.shape[0] // groups, -1), columns).flatten(1, 2)
+
+
+case("deform_conv2d", lambda x, o, w, b: deformed(x, o, w, None, 1, 1, 1, 1) + b[:, None, None], R(2, 3, 4, 5), R(2, 18, 4, 5, lo=-1.4, hi=1.4), R(4, 3, 3, 3), R(4))
+case("deform_conv2d_parts", lambda x, o, w, m: deformed(x, o, w, m, 2, 1, 2, 2), R(1, 4, 7, 6), R(1, 16, 4, 3), R(2, 2, 2, 2), R(1, 8, 4, 3))
+
+
 def draw(spec, rng):
     if spec[0] == "v":
         return torch.tensor(spec[1])

@@ -152,6 +152,38 @@ START_TEST(counting)
 }
 END_TEST
 
+/* As often as their weights say, within five standard deviations, and never where the weight is 0. */
+START_TEST(draws)
+{
+    enum { N = 8000 };
+    ct_tensor *w = ct_from_values(CT_FLOAT32, CT_VALUES(1, 0, 3), CT_SHAPE(3));
+    ct_tensor *counts = ct_bincount(ct_multinomial(w, N, true), NULL, 3);
+    ck_assert_double_eq_tol(ct_get(counts, CT_SHAPE(2)), 0.75 * N, 5 * sqrt(0.75 * 0.25 * N));
+    ck_assert_double_eq(ct_get(counts, CT_SHAPE(1)), 0);
+    ct_tensor *rows = ct_expand(w, CT_SHAPE(N, 3)), *first = ct_select(ct_multinomial(rows, 2, false), 1, 0);
+    counts = ct_bincount(first, NULL, 3);
+    ck_assert_double_eq_tol(ct_get(counts, CT_SHAPE(2)), 0.75 * N, 5 * sqrt(0.75 * 0.25 * N));
+    ck_assert_double_eq(ct_get(counts, CT_SHAPE(1)), 0);
+    ct_tensor *p = ct_full(CT_FLOAT64, 0.3, CT_SHAPE(N));
+    ck_assert_double_eq_tol(ct_item(ct_sum(ct_bernoulli(p))), 0.3 * N, 5 * sqrt(0.3 * 0.7 * N));
+    ck_assert_double_eq(ct_item(ct_sum(ct_bernoulli(ct_zeros_like(p)))), 0);
+}
+END_TEST
+
+START_TEST(draws_refused)
+{
+    ct_tensor *w = ct_from_values(CT_FLOAT64, CT_VALUES(1, 0, 3), CT_SHAPE(3)), *none = ct_zeros_like(w);
+    expect_error(ct_multinomial(w, 3, false), CT_ERROR_ARGUMENT,
+                 "multinomial: 3 draws without replacement from 2 classes whose weight is not 0: [3]");
+    expect_error(ct_multinomial(none, 1, true), CT_ERROR_ARGUMENT, "multinomial: 1 draws from 0 classes");
+    expect_error(ct_multinomial(ct_neg(w), 1, true), CT_ERROR_ARGUMENT, "multinomial: takes elements in 0..");
+    expect_error(ct_multinomial(w, -1, true), CT_ERROR_ARGUMENT, "multinomial: -1 draws");
+    expect_error(ct_multinomial(ct_ones(CT_FLOAT64, CT_SHAPE(1, 1, 2)), 1, true), CT_ERROR_SHAPE,
+                 "multinomial: takes weights [C] or [N, C]: [1,1,2]");
+    expect_error(ct_bernoulli(w), CT_ERROR_ARGUMENT, "bernoulli: takes elements in 0..1, and has 0 to 3: [3]");
+}
+END_TEST
+
 Suite *ct_suite_statistics(void)
 {
     Suite *suite = suite_create("statistics");
@@ -165,6 +197,8 @@ Suite *ct_suite_statistics(void)
     tcase_add_test(tests, differences_end);
     tcase_add_test(tests, corrections);
     tcase_add_test(tests, counting);
+    tcase_add_test(tests, draws);
+    tcase_add_test(tests, draws_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -37,7 +37,7 @@ COMPOSED = {
     "isclose": "ct_le(ct_abs(ct_sub(a, b)), ct_add_scalar(ct_mul_scalar(ct_abs(b), rtol), atol))",
     "aminmax": "ct_amin(x), ct_amax(x)", "angle": "ct_atan2(like(0), x)", "atleast_1d": "ct_reshape(x, CT_SHAPE(1))",
     "atleast_2d": "ct_unsqueeze(x, 0)", "atleast_3d": "ct_unsqueeze(ct_unsqueeze(x, 0), -1)",
-    "bernoulli": "ct_cast(ct_lt(ct_rand(dtype, 0, 1, shape, rank), p), dtype)", "bmm": "ct_matmul(a, b)", "mm": "ct_matmul(a, b)",
+    "bmm": "ct_matmul(a, b)", "mm": "ct_matmul(a, b)",
     "mv": "ct_matmul(a, b)", "inner": "ct_matmul(a, ct_transpose(b, -1, -2))", "vdot": "ct_dot(a, b)", "vecdot": "ct_sum(ct_mul(a, b), CT_AXES(-1))",
     "chain_matmul": "ct_matmul(ct_matmul(a, b), c)", "multi_dot": "ct_matmul(ct_matmul(a, b), c)",
     "broadcast_tensors": "ct_expand(x, shape, rank) of each",
@@ -139,7 +139,7 @@ REASONS = [
     (r"ldl|lobpcg|^lu|lu_|eig|geqrf|orgqr|householder", "factors that no gradient needs"),
     (r"nextafter|frexp|default_dtype|is_tensor|printoptions|anomaly|broadcast_shapes|same_size", "C has it, or the dtype is an argument"),
     (r"^wait|choose_qparams", "Python's or the compiler's own affairs"),
-    (r"multilabel_margin|poisson|multinomial|segment_reduce|alpha_dropout|cartesian|zeta|logdet_|rnn_relu|cell|renorm_|binomial|histogramdd|embedding_renorm", "no request yet"),
+    (r"multilabel_margin|poisson|segment_reduce|alpha_dropout|cartesian|zeta|logdet_|rnn_relu|cell|renorm_|binomial|histogramdd|embedding_renorm", "no request yet"),
     (r".*_$", "in place: ct_copy_(t, ...) of the operation, for buffers"),
 ]
 

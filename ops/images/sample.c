@@ -1,5 +1,6 @@
 /* Images read at places between pixels, and pixels traded for channels: expressions over gather and reshape. */
 #include "expression.h"
+#include "images/sample.h"
 #include "shape/shape_internal.h"
 #include <math.h>
 
@@ -171,7 +172,7 @@ static ct_tensor *pixels(ct_tensor *x, ct_tensor *px, ct_tensor *py, int64_t h, 
     return ct_where(ct_unsqueeze(inside, 1), ct_gather(x, 2, index), zero);
 }
 
-static ct_tensor *between(ct_tensor *x, ct_tensor *at_x, ct_tensor *at_y, int64_t h, int64_t w)
+ct_tensor *ct__sample_between(ct_tensor *x, ct_tensor *at_x, ct_tensor *at_y, int64_t h, int64_t w)
 {
     ct_tensor *left = ct_floor(ct_detach(at_x)), *top = ct_floor(ct_detach(at_y)), *sum = NULL;
     ct_tensor *of_x = ct_sub(at_x, left), *of_y = ct_sub(at_y, top);
@@ -201,7 +202,7 @@ static ct_tensor *grid_sample_expression(ct_call *call)
     ct_tensor *image = ct_reshape(x, flat, 3), *at = ct_reshape(grid, points, 3);
     ct_tensor *at_x = to_pixels(ct_select(at, 2, 0), w, how), *at_y = to_pixels(ct_select(at, 2, 1), h, how);
     ct_tensor *y = how->nearest ? pixels(image, ct_round(ct_detach(at_x)), ct_round(ct_detach(at_y)), h, w)
-                                : between(image, at_x, at_y, h, w);
+                                : ct__sample_between(image, at_x, at_y, h, w);
     return ct_reshape(y, result, 4);
 }
 

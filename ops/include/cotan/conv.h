@@ -43,6 +43,12 @@ CT_API ct_tensor *ct_conv_transpose1d(ct_tensor *x, ct_tensor *w, ct_tensor *b, 
 CT_API ct_tensor *ct_conv_transpose2d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 CT_API ct_tensor *ct_conv_transpose3d(ct_tensor *x, ct_tensor *w, ct_tensor *b, const ct_conv_options *options);
 
+/* A convolution of x [N,C,H,W] with w [K,C/groups,kernel...] whose taps read the image beside where they stand, between pixels:
+ * offset [N, 2 parts taps, h, w], rows before columns, for each tap of each part of the channels; mask [N, parts taps, h, w], or NULL,
+ * multiplies what a tap reads (Dai et al. 2017, Zhu et al. 2019). torchvision's deform_conv2d. No same, padding_mode or output_padding. */
+CT_API ct_tensor *ct_deform_conv2d(ct_tensor *x, ct_tensor *offset, ct_tensor *w, ct_tensor *b, ct_tensor *mask,
+                                   const ct_conv_options *options);
+
 typedef struct CT_BY_NAME ct_pool_options {
     CT_OPTIONS_HEAD;
     int64_t kernel[3];   /* in place of the kernel argument; default CT_UNSET_INT: that */
@@ -99,6 +105,7 @@ CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t
 #define ct_conv_transpose1d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose1d, ct_conv_options, __VA_ARGS__, ))
 #define ct_conv_transpose2d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose2d, ct_conv_options, __VA_ARGS__, ))
 #define ct_conv_transpose3d(...) ct_at(CT_HERE, CT_WITH3(ct_conv_transpose3d, ct_conv_options, __VA_ARGS__, ))
+#define ct_deform_conv2d(...) ct_at(CT_HERE, CT_WITH5(ct_deform_conv2d, ct_conv_options, __VA_ARGS__, ))
 #define ct_max_pool1d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool1d, ct_pool_options, __VA_ARGS__, ))
 #define ct_max_pool2d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool2d, ct_pool_options, __VA_ARGS__, ))
 #define ct_max_pool3d(...) ct_at(CT_HERE, CT_WITH2(ct_max_pool3d, ct_pool_options, __VA_ARGS__, ))

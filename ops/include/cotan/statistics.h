@@ -83,6 +83,13 @@ CT_API ct_tensor *ct_bincount(ct_tensor *x, ct_tensor *weights, int64_t minlengt
  * 0 from the smallest element to the largest. No gradient. Errors (argument): bins < 1, low above high, ends that are not finite. */
 CT_API ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high);
 
+/* Draws, from the thread's generator; without gradient. */
+/* 1 with the probability that p has there, else 0, in p's dtype and shape. Error (argument): a p outside 0..1. */
+CT_API ct_tensor *ct_bernoulli(ct_tensor *p);
+/* n classes, int64, drawn from each row of weights [C] or [N, C], which need not add up to 1; without replacement in the order of the
+ * draws. n = 1 is a draw of a categorical distribution. Errors: shape, argument (weights that are negative, or not enough above 0). */
+CT_API ct_tensor *ct_multinomial(ct_tensor *weights, int64_t n, bool replacement);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_kthvalue(x, ...) ct_at(CT_HERE, ct_kthvalue(x, __VA_ARGS__))
 #define ct_median(x, axis, keepdim, indices) ct_at(CT_HERE, ct_median(x, axis, keepdim, indices))
@@ -99,6 +106,8 @@ CT_API ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high);
 #define ct_cov(...) ct_at(CT_HERE, CT_WITH1(ct_cov, ct_cov_options, __VA_ARGS__, ))
 #define ct_corrcoef(x) ct_at(CT_HERE, ct_corrcoef(x))
 #define ct_bincount(x, weights, minlength) ct_at(CT_HERE, ct_bincount(x, weights, minlength))
+#define ct_bernoulli(p) ct_at(CT_HERE, ct_bernoulli(p))
+#define ct_multinomial(weights, n, replacement) ct_at(CT_HERE, ct_multinomial(weights, n, replacement))
 #define ct_histc(x, bins, low, high) ct_at(CT_HERE, ct_histc(x, bins, low, high))
 #endif
 
