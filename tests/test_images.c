@@ -69,6 +69,9 @@ START_TEST(resized)
     ct_tensor *holed = ct_where(ct_eq(row, ct_scalar(CT_FLOAT64, 7)), ct_scalar(CT_FLOAT64, NAN), row);
     ct_tensor *y = ct_interpolate(holed, .size = {4}, .mode = CT_LINEAR, .antialias = true);
     expect_tensor(ct_isnan(y), CT_UINT8, CT_SHAPE(1, 1, 4), CT_VALUES(0, 0, 0, 1));
+    ct_tensor *nine = ct_reshape(ct_arange(CT_FLOAT64, 0, 1, 9), CT_SHAPE(1, 1, 3, 3));
+    y = ct_interpolate(nine, .scale = {1.25}, .mode = CT_CUBIC); /* PyTorch's first element */
+    ck_assert_double_eq_tol(ct_get(y, CT_SHAPE(0, 0, 0, 0)), -0.243, 1e-14);
     expect_error(ct_interpolate(x, .scale = {2}, .antialias = true), CT_ERROR_ARGUMENT,
                  "interpolate: antialias goes with linear and cubic only");
     expect_error(ct_interpolate(x, .scale = {2}, .mode = (ct_interpolate_mode)9), CT_ERROR_ARGUMENT,
@@ -101,6 +104,19 @@ START_TEST(boxes_shown)
     expect_error(ct_roi_align(x, ct_add_scalar(box, 1), 2, 2), CT_ERROR_ARGUMENT, "roi_align: box 0 is of image 1");
     expect_error(ct_roi_align(x, box, 0, 2), CT_ERROR_ARGUMENT, "roi_align: size 0 x 2, 0 points, scale 1");
     expect_error(ct_roi_align(x, x, 2, 2), CT_ERROR_SHAPE, "roi_align: takes x [N, C, H, W]");
+}
+END_TEST
+
+/* With ceil_mode a window may be larger than all that there is. */
+START_TEST(larger_windows)
+{
+    ct_tensor *x = ct_from_values(CT_FLOAT64, CT_VALUES(3, 5), CT_SHAPE(1, 2)), *places;
+    ct_tensor *y = ct_max_pool1d(x, 3, .stride = {2}, .ceil_mode = true, .indices = &places);
+    expect_tensor(y, CT_FLOAT64, CT_SHAPE(1, 1), CT_VALUES(5));
+    expect_tensor(places, CT_INT64, CT_SHAPE(1, 1), CT_VALUES(1));
+    expect_tensor(ct_avg_pool1d(x, 3, .stride = {2}, .ceil_mode = true), CT_FLOAT64, CT_SHAPE(1, 1), CT_VALUES(4));
+    expect_error(ct_max_pool1d(x, 4, .stride = {2}, .ceil_mode = true), CT_ERROR_SHAPE,
+                 "max_pool1d: a kernel of 4 does not fit the padded size 2 on axis 0: [1,2]");
 }
 END_TEST
 
@@ -155,6 +171,7 @@ Suite *ct_suite_images(void)
     tcase_add_test(tests, resized);
     tcase_add_test(tests, boxes_kept);
     tcase_add_test(tests, boxes_shown);
+    tcase_add_test(tests, larger_windows);
     tcase_add_test(tests, unpooled);
     tcase_add_test(tests, padded_around);
     tcase_add_test(tests, no_gradient_at_a_border);

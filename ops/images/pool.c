@@ -39,7 +39,7 @@ static ct_status check_x(ct_call *call, int spatial)
 static int64_t window_count(const ct_pool_windows *s, int i, bool ceil_mode)
 {
     int64_t room = s->in[i] + 2 * s->padding[i] - s->dilation[i] * (s->kernel[i] - 1) - 1;
-    int64_t count = (room + (ceil_mode ? s->stride[i] - 1 : 0)) / s->stride[i] + 1;
+    int64_t whole = room + (ceil_mode ? s->stride[i] - 1 : 0), count = whole < 0 ? 0 : whole / s->stride[i] + 1;
     /* The last window must begin inside x or its left padding. */
     return ceil_mode && (count - 1) * s->stride[i] >= s->in[i] + s->padding[i] ? count - 1 : count;
 }
@@ -75,8 +75,7 @@ static ct_status read_windows(ct_call *call, const int64_t *in, ct_pool_windows 
                 "are out of range",
                 (long long)a->kernel[k], (long long)s->stride[i], (long long)s->padding[i], (long long)s->dilation[i],
                 k);
-        s->out[i] =
-            in[k] + 2 * s->padding[i] > s->dilation[i] * (s->kernel[i] - 1) ? window_count(s, i, a->ceil_mode) : 0;
+        s->out[i] = window_count(s, i, a->ceil_mode);
         if (s->out[i] < 1)
             return ct_call_error(
                 call, CT_ERROR_SHAPE, "a kernel of %lld does not fit the padded size %lld on axis %d: %s",
