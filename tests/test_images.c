@@ -72,6 +72,7 @@ START_TEST(resized)
     ct_tensor *nine = ct_reshape(ct_arange(CT_FLOAT64, 0, 1, 9), CT_SHAPE(1, 1, 3, 3));
     y = ct_interpolate(nine, .scale = {1.25}, .mode = CT_CUBIC); /* PyTorch's first element */
     ck_assert_double_eq_tol(ct_get(y, CT_SHAPE(0, 0, 0, 0)), -0.243, 1e-14);
+    expect_close(ct_interpolate(nine, .scale = {1.25}, .mode = CT_CUBIC, .antialias = true), nine, 0);
     expect_error(ct_interpolate(x, .scale = {2}, .antialias = true), CT_ERROR_ARGUMENT,
                  "interpolate: antialias goes with linear and cubic only");
     expect_error(ct_interpolate(x, .scale = {2}, .mode = (ct_interpolate_mode)9), CT_ERROR_ARGUMENT,

@@ -153,11 +153,11 @@ static ct_tensor *weighted(const resizing *r, ct_tensor *x, int axis)
     return sum;
 }
 
-/* x resized to out along axis; as it is where that is its size, as in PyTorch, whatever the scale, but for cubics. */
+/* x resized to out along axis; as it is where that is its size, as in PyTorch, whatever the scale, but for plain cubics. */
 static ct_tensor *resize_axis(const interpolate_attributes *how, ct_tensor *x, int axis, int64_t out, double scale)
 {
     resizing r = new_resizing(how, ct_size(x, axis), out, scale);
-    if (out == r.in && (scale == 0 || how->mode != CT_CUBIC))
+    if (out == r.in && (scale == 0 || how->mode != CT_CUBIC || how->antialias))
         return x;
     if (how->mode == CT_NEAREST || how->mode == CT_NEAREST_EXACT)
         return nearest(&r, x, axis);
