@@ -1,10 +1,13 @@
 /* Checks every operation of the library, first and second order, and prints the table of verdicts that docs/verdicts.md keeps:
  *     build/tests/check_ops > docs/verdicts.md
+ * With the word samples it leaves the variations of these out, which take most of the time: so the tests call it.
  * Exit status 0 only if none is wrong. */
 #include <cotan/cotan.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static unsigned checks = CT_CHECK_ALL;
 
 /* What one order of an operation came to, over all samples. */
 typedef struct outcome {
@@ -50,7 +53,7 @@ static void print_cell(const char *text)
 static bool check(const ct_op *op)
 {
     ct_gradcheck_report report = {0};
-    ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2);
+    ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2, .checks = checks);
     outcome first = summarise(&report, 1), second = summarise(&report, 2);
     printf("| `%s` | ", op->name);
     print_cell(op->gradient);
@@ -68,9 +71,11 @@ static bool check(const ct_op *op)
     return right;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     int n, wrong = 0;
+    if (argc > 1 && strcmp(argv[1], "samples") == 0)
+        checks &= ~(unsigned)CT_CHECK_VARIATIONS;
     const ct_op *const *ops = ct_ops(&n);
     puts("# Every operation, checked\n\n"
          "Printed by `build/tests/check_ops`, which the tests run. For each operation, on the samples of its record: "

@@ -529,7 +529,7 @@ for option in (["--check"], ["--quiz"], ["--seed", "1"], ["--student", "ada"], [
 refuses(["explain", "none.json"], "none.json: trace_read_json: no trace: 'format'")
 refuses(["explain", "absent.json"], "absent.json cannot be read: No such file")
 os.mkfifo("nobody.json")
-for words in (["explain", "nobody.json"], ["diff", "nobody.json", "nobody.json"], ["check", "./nobody.json"], ["explain", "./"]):
+for words in (["explain", "nobody.json"], ["diff", "nobody.json", "nobody.json"], ["check", "./nobody.json"], ["check", "./"]):
     refuses(words, "cannot be read: it is no regular file")
 refuses(["diff", "a.json", "none.json"], "none.json is no trace")
 refuses(["diff", "broken.json", "a.json"], "broken.json: line 2")

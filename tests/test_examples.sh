@@ -100,7 +100,7 @@ df/dx = (0.3932, -0.5898)"
 check "ten_lines finds the line" prints ten_lines "y = 2.000 x + 1.000"
 
 check "gpt runs" runs 0 "$programs/gpt"
-check "gpt's parameters" says "27776 parameters"
+check "gpt's parameters" says "27744 parameters"
 check "gpt has learnt" says "loss below 0.1: yes"
 check "gpt writes its sentence" says "the quick brown fox jumps over the lazy dog."
 check "deep_cnn runs" runs 0 "$programs/deep_cnn"

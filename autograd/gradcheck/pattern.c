@@ -501,7 +501,7 @@ static bool depends_on_x(wrong *w)
             order[k] = order[k - 1];
             order[k - 1] = swap;
         }
-    return n >= 8 && w->outputs == w->n && variation(w, order, n) < 0.5 * as_they_are;
+    return n >= 8 && w->outputs == w->n && variation(w, order, n) < 0.3 * as_they_are;
 }
 
 static bool broadcast(wrong *w)

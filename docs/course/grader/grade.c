@@ -200,6 +200,12 @@ static const char *known_mistake(const trial *t)
     return NULL;
 }
 
+/* Whether the checker says more than that the numbers differ, or differ by x. */
+static bool is_guessed(const char *cause)
+{
+    return !strstr(cause, "no simple pattern") && !strstr(cause, "own x alone");
+}
+
 /* Writes what is known of the mistake; false if it is no more than the checker has said. */
 static bool write_mistake(const trial *t, bool guessed, FILE *to)
 {
@@ -220,7 +226,7 @@ static void name_mistake(const ct_op *op, finding *found)
     FILE *to = fmemopen(words, sizeof words, "w");
     ct_scope_open();
     if (to && t.input >= 0 && begin_trial(op, &t) && (t.got = gradient_of(t.y, t.x[t.input], t.g)) != NULL)
-        named = write_mistake(&t, !strstr(found->cause, "no simple pattern"), to);
+        named = write_mistake(&t, is_guessed(found->cause), to);
     ct_scope_close();
     ct_error_clear();
     if (to && fclose(to) == 0 && named)
