@@ -149,7 +149,7 @@ for number, rows in {
         ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_sub(g, ct_mul(y, ct_sum(g, CT_AXES(-1), .keepdim = true)))",
           "the rule of log-softmax"),
         ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_mul(y, ct_sub(g, y))",
-          "what you calculate is g y - y^2"),
+          "sums to 0 along axis 1"),
         ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_sub(ct_mul(g, y), through_the_sum)",
           "the factor y belongs before both"),
         ("ct_mul(y, ct_sub(g, through_the_sum))", "ct_mul(y, ct_add(g, through_the_sum))",
