@@ -387,7 +387,8 @@ START_TEST(workers_take_no_more_and_more_memory)
         if (epoch == 1)
             cached = ct_memory_stats().cached_bytes;
     }
-    ck_assert_int_eq(ct_memory_stats().cached_bytes, cached);
+    if (!CT_LIFETIME_CHECKS) /* which set closed tensors aside */
+        ck_assert_int_eq(ct_memory_stats().cached_bytes, cached);
     ct_batches_free(batches);
     ct_dataset_free(d);
 }
