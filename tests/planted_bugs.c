@@ -226,7 +226,7 @@ int main(int argc, char **argv)
     check_wrong_engine(&t);
     check_right_engine(&t);
     seeds = (seeds + 1) / 2;
-    right_seeds = 2; /* each at many variations of its samples */
+    right_seeds = 2;  /* each at many variations of its samples */
     tally more = {0}; /* a graph's inputs do not reach what some of these are about, so blame is not counted */
     check_both(kinds, n_kinds, CT_CHECK_ALL, &more);
     t.caught += more.caught;
