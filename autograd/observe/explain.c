@@ -218,7 +218,7 @@ static const char *attribute(story *s, const char *word, size_t length)
 {
     const char *equals = memchr(word, '=', length);
     const char *shown = text(s, "; %.*s", (int)(equals ? equals + 1 - word : (long)length), word);
-    for (const char *at = equals + 1; equals && at < word + length;) {
+    for (const char *at = equals ? equals + 1 : word + length; at < word + length;) {
         char number[CT_NUMBER_TEXT], *end;
         double value = ct__strtod(at, &end);
         size_t rest = strcspn(end, ", ");
