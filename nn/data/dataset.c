@@ -119,7 +119,7 @@ static double check_tensors(ct_tensor *const *tensors, int n, const ct_dataset_o
     else if (n < 2 || n > CT_SAMPLE_TENSORS)
         ct_error_set(CT_ERROR_ARGUMENT, "dataset: a sample has 2 to %d tensors, the last its target: %d",
                      CT_SAMPLE_TENSORS, n);
-    for (int i = 0; i < n - 1 && ct_error_code() == CT_OK; i++)
+    for (int i = 0; ct_error_code() == CT_OK && i < n - 1; i++)
         check_samples(tensors[i], tensors[n - 1], o, scale);
     return ct_error_code() == CT_OK ? scale : NAN;
 }
