@@ -664,8 +664,12 @@ START_TEST(pooling_is_the_same_for_all)
     int64_t places[2][KERNEL_MOST] = {{0}};
     for (int isa = 1; isa <= ct__isa(); isa++)
         for (int i = 0; i < 8; i++) {
-            ct_pool_windows s = {{5, widths[i]}, {2, widths[i] / 2}, {2, 2}, {2, 2}, {0, 0}, {1, 1}, 0, false, false};
-            int64_t n = s.out[0] * s.out[1];
+            ct_pool_windows s = {.in = {1, 5, widths[i]},
+                                 .out = {1, 2, widths[i] / 2},
+                                 .kernel = {1, 2, 2},
+                                 .stride = {1, 2, 2},
+                                 .dilation = {1, 1, 1}};
+            int64_t n = s.out[1] * s.out[2];
             fill_scratch(scratch_x, is_double);
             tables[0][is_double].max(&s, scratch_x, scratch_y, places[0]);
             tables[isa][is_double].max(&s, scratch_x, scratch_w, places[1]);

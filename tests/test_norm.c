@@ -258,6 +258,25 @@ START_TEST(rows_of_length_one)
 }
 END_TEST
 
+/* Of nothing the gradient is 0, and not what was in the memory. */
+START_TEST(gradients_of_no_rows)
+{
+    for (int left_out = 0; left_out < 3; left_out++) {
+        ct_tensor *weight = left_out == 1 ? NULL : ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(5)), true);
+        ct_tensor *bias = left_out == 2 ? NULL : ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SHAPE(5)), true);
+        ct_tensor *y = ct_layer_norm(ct_zeros(CT_FLOAT64, CT_SHAPE(0, 5)), weight, bias);
+        ct_scope_open();
+        for (int i = 0; i < 20; i++) /* for what the cache hands out */
+            ct_full(CT_FLOAT64, 7, CT_SHAPE(5));
+        ct_scope_close();
+        ck_assert_int_eq(ct_backward(ct_sum(y)), CT_OK);
+        for (int i = 0; i < 2; i++)
+            if (i ? bias : weight)
+                expect_tensor(ct_grad_of(i ? bias : weight), CT_FLOAT64, CT_SHAPE(5), CT_VALUES(0, 0, 0, 0, 0));
+    }
+}
+END_TEST
+
 /* ---- dropout ---- */
 
 START_TEST(dropout_draws_one_mask)
@@ -721,6 +740,7 @@ Suite *ct_suite_norm(void)
     tcase_add_test(norms, layers_and_groups);
     tcase_add_test(norms, layers_and_groups_refuse);
     tcase_add_test(norms, rows_of_length_one);
+    tcase_add_test(norms, gradients_of_no_rows);
     tcase_add_loop_test(norms, no_memory, 0, EXPRESSIONS);
     suite_add_tcase(suite, norms);
     TCase *attention = tcase_create("dropout and attention");

@@ -371,9 +371,10 @@ static ct_tensor *layer_norm_expression(ct_call *call)
 static ct_norm_walk last_axes_walk(ct_call *call, bool centred)
 {
     const norm_attributes *a = ct_call_attributes(call);
-    const ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1);
-    int64_t axes = a->axes ? a->axes : weight ? ct_rank(weight) : 1;
-    int64_t n = weight ? ct_numel(weight) : size_behind(x, ct_rank(x) - (int)axes - 1);
+    const ct_tensor *x = ct_call_input(call, 0), *weight = ct_call_input(call, 1), *bias = ct_call_input(call, 2);
+    const ct_tensor *given = weight ? weight : bias; /* has its elements where x has none, too */
+    int64_t axes = a->axes ? a->axes : given ? ct_rank(given) : 1;
+    int64_t n = given ? ct_numel(given) : size_behind(x, ct_rank(x) - (int)axes - 1);
     return (ct_norm_walk){
         .rows = n ? ct_numel(x) / n : 0, .pieces = 1, .n = n, .row_step = n, .eps = a->eps, .centred = centred};
 }
