@@ -19,15 +19,20 @@ ct__samples *ct__samples_keep(ct__samples *samples)
     return samples;
 }
 
-void ct__samples_release(ct__samples *samples)
+/* Of which nobody holds a reference. */
+static void end(ct__samples *samples)
 {
-    if (!samples || --samples->references > 0)
-        return;
     for (int i = 0; i < samples->tensors; i++)
         ct_release(samples->tensor[i]);
     if (samples->source.free)
         samples->source.free(samples->self);
     free(samples);
+}
+
+void ct__samples_release(ct__samples *samples)
+{
+    if (samples && --samples->references == 0)
+        end(samples);
 }
 
 /* ---- batches of tensors ---- */
@@ -242,7 +247,7 @@ static ct__samples *part_of_tensors(const ct__samples *s, const int64_t *indices
             ct_keep(made->tensor[i]);
     if (ct__nn_scope_close() == CT_OK)
         return made;
-    ct__samples_release(made);
+    end(made);
     return NULL;
 }
 
