@@ -131,6 +131,7 @@ bool example_begin(example *e, int argc, char **argv)
     if (e->threads)
         ct_set_num_threads((int)e->threads);
     ct_seed((uint64_t)e->seed);
+    ct_scope_open();
     return true;
 }
 
@@ -171,6 +172,7 @@ void example_progress(example *e, int64_t epoch, const char *what, double value)
 
 int example_end(example *e, const char *format, ...)
 {
+    ct_scope_close();
     if (e->log && fclose(e->log) != 0)
         return fprintf(stderr, "%s: %s.csv: %s\n", e->name, e->name, strerror(errno)), EXIT_FAILURE;
     if (ct_error_code() != CT_OK)

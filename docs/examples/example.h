@@ -44,8 +44,9 @@ typedef struct example {
 
 #define EXAMPLE_FASHION "/usr/share/datasets/fashion-mnist" /* where Debian's package puts it */
 
-/* Reads the options, seeds the generator, sets the threads, makes the folder of --out. False: the program ends with e->status. With no
- * .data of its own the program uses sets that come with cotan, and --data is where they are looked for. */
+/* Reads the options, seeds the generator, sets the threads, makes the folder of --out, and opens the scope in which the program's
+ * tensors live until example_end(). False: the program ends with e->status. With no .data of its own the program uses sets that come
+ * with cotan, and --data is where they are looked for. */
 bool example_begin(example *e, int argc, char **argv);
 
 /* The path of a file that the program will write, or what the names of several begin with, one of 16 at most; example_end() tells it. Lasts as long as e. */
@@ -54,8 +55,8 @@ const char *example_path(example *e, const char *name);
 /* "epoch 3/40  loss 0.1234": a line that moves on a terminal, and a row of NAME.csv. For loops of one's own; ct_fit() shows its own. */
 void example_progress(example *e, int64_t epoch, const char *what, double value);
 
-/* Says which files there are and, as the last line, the figure, as printf() would; the exit status. If an error is pending, says
- * that instead. */
+/* Closes the scope, and says which files there are and, as the last line, the figure, as printf() would; the exit status. If an error
+ * is pending, says that instead. */
 int example_end(example *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whether Fashion-MNIST's four files are in --data; if not, says which package has it and that the program goes on with the digits. */

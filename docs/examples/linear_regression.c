@@ -34,7 +34,7 @@ static ct_tensor *by_formula(ct_tensor *x, ct_tensor *y, double l2)
 /* The same downhill; l1 adds the sizes of the weights. */
 static ct_tensor *by_descent(example *e, ct_tensor *x, ct_tensor *y, double l1, double l2)
 {
-    ct_tensor *w = ct_parameter(ct_zeros(CT_FLOAT64, CT_SHAPE(FEATURES, 1)));
+    ct_tensor *w = ct_set_requires_grad(ct_zeros(CT_FLOAT64, CT_SHAPE(FEATURES, 1)), true);
     ct_optimizer *sgd = ct_optimizer_of(&w, 1, &ct_rule_sgd, .lr = 0.4, .l1 = l1, .weight_decay = l2);
     ct_optimizer_schedule(sgd, l1 > 0 ? CT_SCHEDULE_COSINE(0) : NULL, .steps = e->epochs); /* L1 has a corner at 0 */
     for (int64_t step = 0; step < e->epochs && ct_error_code() == CT_OK; step++) {

@@ -104,5 +104,6 @@ int main(int argc, char **argv)
         example_progress(&e, epoch, "steps", learn(logits, adam));
     int steps = show(ct_detach(logits));
     ct_optimizer_free(adam);
+    ct_release(logits);
     return example_end(&e, "steps from S to G: %d, and 8 are the least", steps);
 }
