@@ -187,6 +187,8 @@ enum {
     SMALL = CT_LIFETIME_CHECKS ? -1 : 512
 }; /* bytes of elements up to which the tensor lies in the storage's block */
 
+enum { UNWRITTEN = 0xff }; /* what elements begin as with lifetime checks: a NaN that no arithmetic makes */
+
 static bool lies_in_storage(const ct_tensor *t)
 {
     return (size_t)((const char *)t - (const char *)t->storage) < t->storage->block;
@@ -257,6 +259,8 @@ ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const 
         t->shape[i] = shape[i];
         t->strides[i] = strides[i];
     }
+    if (CT_LIFETIME_CHECKS && bytes > 0)
+        memset(storage->data, UNWRITTEN, (size_t)bytes);
     return t;
 }
 

@@ -85,6 +85,79 @@ START_TEST(test_null)
 }
 END_TEST
 
+/* ---- elements that nobody writes ---- */
+
+#if CT_LIFETIME_CHECKS
+static bool is_real(const ct_tensor *t)
+{
+    return ct_dtype_of(t) == CT_FLOAT32 || ct_dtype_of(t) == CT_FLOAT64;
+}
+
+/* Whether an element still is as ct_empty() left it: all bits set, a NaN that no arithmetic makes. */
+static bool has_unwritten(const ct_tensor *t)
+{
+    size_t size = ct_dtype_size(ct_dtype_of(t));
+    const char *element = ct_data(ct_contiguous((ct_tensor *)t));
+    static const unsigned char unwritten[] = {255, 255, 255, 255, 255, 255, 255, 255};
+    for (int64_t i = 0; is_real(t) && i < ct_numel(t); i++)
+        if (memcmp(element + (size_t)i * size, unwritten, size) == 0)
+            return true;
+    return false;
+}
+
+/* A leaf that is input with nothing along each axis of that size. */
+static ct_tensor *emptied(ct_tensor *input, int64_t size)
+{
+    for (int axis = 0; input && axis < ct_rank(input); axis++)
+        if (ct_size(input, axis) == size)
+            input = ct_slice(input, axis, 0, 0, 1);
+    return input && is_real(input) ? ct_set_requires_grad(ct_detach(input), true) : input;
+}
+
+/* The operation and its gradients write all that they give, or refuse. */
+static void expect_written(const ct_op *op, const ct_sample *sample, ct_tensor *const *inputs, int n)
+{
+    ct_tensor *outputs[CT_MAX_OUTPUTS] = {0};
+    ct_status status = ct_apply_multi(op, inputs, n, sample->attributes, outputs);
+    for (int i = 0; status == CT_OK && i < CT_MAX_OUTPUTS && outputs[i]; i++) {
+        ck_assert_msg(!has_unwritten(outputs[i]), "%s of %s leaves output %d unwritten", op->name, sample->inputs, i);
+        if (ct_requires_grad(outputs[i]))
+            ct_backward(ct_sum(outputs[i]));
+        ct_error_clear(); /* what has been refused is not wrong */
+        for (int k = 0; k < n; k++)
+            ck_assert_msg(!inputs[k] || !ct_grad_of(inputs[k]) || !has_unwritten(ct_grad_of(inputs[k])),
+                          "%s of %s leaves gradient %d of output %d unwritten", op->name, sample->inputs, k, i);
+    }
+    ct_error_clear();
+}
+
+/* With each of its sizes as 0, and each input left out that may be. */
+START_TEST(test_nothing)
+{
+    int n;
+    const ct_op *op = ct_ops(&n)[_i];
+    for (const ct_sample *sample = op->samples; sample->inputs; sample++) {
+        for (int64_t size = 1; size <= 8; size++) {
+            ct_tensor *inputs[CT_MAX_INPUTS];
+            ct_scope_open();
+            ck_assert_int_eq(ct_sample_inputs(sample, size % 2 ? CT_FLOAT64 : CT_FLOAT32, inputs, &n), CT_OK);
+            for (int i = 0; i < n; i++)
+                inputs[i] = emptied(inputs[i], size);
+            for (int left_out = op->min_inputs; left_out <= n; left_out++) {
+                ct_tensor *given = left_out < n ? inputs[left_out] : NULL;
+                if (left_out < n)
+                    inputs[left_out] = NULL;
+                expect_written(op, sample, inputs, n);
+                if (left_out < n)
+                    inputs[left_out] = given;
+            }
+            ct_scope_close();
+        }
+    }
+}
+END_TEST
+#endif
+
 Suite *ct_suite_ops(void)
 {
     int n;
@@ -94,6 +167,9 @@ Suite *ct_suite_ops(void)
     tcase_add_loop_test(tcase, test_record, 0, n);
     tcase_add_loop_test(tcase, test_null, 0, n);
     tcase_add_loop_test(tcase, test_gradient, 0, n);
+#if CT_LIFETIME_CHECKS
+    tcase_add_loop_test(tcase, test_nothing, 0, n);
+#endif
     suite_add_tcase(suite, tcase);
     return suite;
 }
