@@ -116,9 +116,42 @@ ct_status ct__stream_check(const ct__stream *s, uint64_t bytes)
 {
     if (bytes <= s->most)
         return CT_OK;
-    return ct__error(CT_ERROR_FORMAT,
-                     "%s: %.300s: more than %llu bytes of numbers in a file of %llu; .max_bytes allows more", s->what,
-                     s->path, (unsigned long long)s->most, (unsigned long long)s->file_bytes);
+    return ct__error(CT_ERROR_FORMAT, "%s: %.300s: more than %llu bytes in a file of %llu; .max_bytes allows more",
+                     s->what, s->path, (unsigned long long)s->most, (unsigned long long)s->file_bytes);
+}
+
+/* What is left of s, and a 0 behind it, in memory that grows with it; NULL with an error. */
+static char *read_rest(const ct__stream *s, size_t *size)
+{
+    char *bytes = NULL;
+    uint64_t got = 0, asked = 0;
+    ct_status status = CT_OK;
+    for (*size = 0; status == CT_OK && got == asked; *size += (size_t)got) {
+        asked = *size + (1u << 16);
+        char *more = realloc(bytes, *size + (size_t)asked + 1);
+        bytes = more ? more : bytes;
+        status = more ? ct__stream_read(s, bytes + *size, asked, &got) : ct__no_memory(s->what);
+        if (status == CT_OK)
+            status = ct__stream_check(s, *size + got);
+    }
+    if (status == CT_OK) {
+        bytes[*size] = '\0';
+        return bytes;
+    }
+    free(bytes);
+    return NULL;
+}
+
+char *ct_file_read(const char *what, const char *path, int64_t max_bytes, size_t *size)
+{
+    ct__stream s;
+    size_t bytes = 0;
+    char *text =
+        ct__stream_open(&s, what ? what : "file_read", path, max_bytes) == CT_OK ? read_rest(&s, &bytes) : NULL;
+    ct__stream_close(&s);
+    if (size)
+        *size = text ? bytes : 0;
+    return text;
 }
 
 /* ---- writing: where ---- */

@@ -156,7 +156,7 @@ check "char_lstm runs" runs 0 "$programs/char_lstm" --data "$top/LICENSE" --begi
 check "char_lstm has learnt its text" says "Permission is hereby granted, free of charge, to any person"
 check "char_lstm's bits per character" grep -q '^epoch 25/25  bits per character 0\.[0-5]' "$work/printed"
 check "char_lstm without a text" runs 1 "$programs/char_lstm" --data nowhere
-check "char_lstm says so" says "dataset: nowhere: No such file"
+check "char_lstm says so" says "dataset: nowhere: cannot open: No such file"
 check "xor, in C++, runs" runs 0 "$programs/xor"
 check "xor, in C++, learns" says "loss below 0.01: yes"
 if [ "$sanitizer" = none ]; then

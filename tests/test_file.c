@@ -630,6 +630,8 @@ static void refused_everywhere(const char *name, const char *kind)
     expect_failure(CT_ERROR_IO, kind);
     ck_assert_ptr_null(ct_csv_load(name, NULL));
     expect_failure(CT_ERROR_IO, kind);
+    ck_assert_ptr_null(ct_file_read(NULL, name, CT_UNSET_INT, NULL));
+    expect_failure(CT_ERROR_IO, kind);
     alarm(0);
     ck_assert_int_eq(lstat(name, &after), 0);
     ck_assert(before.st_ino == after.st_ino && before.st_mode == after.st_mode);
@@ -970,6 +972,63 @@ START_TEST(json_without_memory)
 }
 END_TEST
 
+/* ---- a file's bytes ---- */
+
+static void (*const writers[])(const char *name, const void *data, size_t size) = {write_bytes, write_gzip};
+
+static void expect_bytes(const char *bytes, size_t size, int64_t most)
+{
+    size_t got = 1;
+    char *text = ct_file_read("read", path, most, &got);
+    ck_assert_msg(text != NULL, "%zu bytes: %s", size, ct_error_message());
+    ck_assert_uint_eq(got, size);
+    ck_assert_mem_eq(text, bytes, size);
+    ck_assert_int_eq(text[size], 0);
+    free(text);
+}
+
+/* _i: plain, then gzipped. */
+START_TEST(bytes_of_a_file)
+{
+    static char bytes[300000];
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, sizeof bytes};
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * i / 7);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t size = sizes[i], got = 1;
+        writers[_i](path, bytes, size);
+        expect_bytes(bytes, size, CT_UNSET_INT);
+        expect_bytes(bytes, size, (int64_t)size);
+        ck_assert(size == 0 || !ct_file_read(NULL, path, (int64_t)size - 1, &got));
+        if (size > 0)
+            expect_failure(CT_ERROR_FORMAT, "bytes in a file of");
+        ck_assert(size == 0 || got == 0);
+    }
+}
+END_TEST
+
+START_TEST(bytes_are_refused)
+{
+    static const char text[] = "enough of a text for a stream that is cut", cut[] = "\x1f\x8b\x08\0\0\0\0\0\0\3KLJN";
+    size_t got = 1;
+    ck_assert_ptr_null(ct_file_read(NULL, NULL, CT_UNSET_INT, &got));
+    expect_failure(CT_ERROR_NULL, "file_read: path is NULL");
+    ck_assert_uint_eq(got, 0);
+    write_bytes(path, text, sizeof text);
+    ck_assert_ptr_null(ct_file_read("read", path, -1, NULL));
+    expect_failure(CT_ERROR_ARGUMENT, "read: max_bytes is -1");
+    write_bytes(path, cut, sizeof cut - 1);
+    ck_assert_ptr_null(ct_file_read("read", path, CT_UNSET_INT, NULL));
+    expect_failure(CT_ERROR_FORMAT, "truncated: the gzip stream has no end");
+    write_bytes(path, "\x1f\x8b\x08\0\0\0\0\0\0\3\xff\xff\xff\xff", 14);
+    ck_assert_ptr_null(ct_file_read("read", path, CT_UNSET_INT, NULL));
+    expect_failure(CT_ERROR_FORMAT, "not gzip as it should be");
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_ptr_null(ct_file_read("read", path, CT_UNSET_INT, NULL));
+    expect_failure(CT_ERROR_IO, "cannot open: No such file");
+}
+END_TEST
+
 /* ---- IDX ---- */
 
 static const struct {
@@ -995,8 +1054,6 @@ static const struct {
      {1, -2, 0x1.fffffffffffffp1023, 0x1p-1074}},
 };
 enum { IDX_ROWS = sizeof idx_rows / sizeof *idx_rows };
-
-static void (*const writers[])(const char *name, const void *data, size_t size) = {write_bytes, write_gzip};
 
 /* _i: the type, plain, then gzipped. */
 START_TEST(idx_types)
@@ -1154,7 +1211,7 @@ START_TEST(idx_limits)
     write_gzip(path, bomb, zeros + 8);
     free(bomb);
     ck_assert_ptr_null(ct_idx_load(path, NULL));
-    expect_failure(CT_ERROR_FORMAT, "more than 268435456 bytes of numbers in a file of");
+    expect_failure(CT_ERROR_FORMAT, "more than 268435456 bytes in a file of");
 }
 END_TEST
 
@@ -1221,6 +1278,8 @@ Suite *ct_suite_file(void)
     tests = tcase_create("idx");
     tcase_add_checked_fixture(tests, open_directory, close_directory);
     tcase_add_loop_test(tests, idx_types, 0, 2 * IDX_ROWS);
+    tcase_add_loop_test(tests, bytes_of_a_file, 0, 2);
+    tcase_add_test(tests, bytes_are_refused);
     tcase_add_test(tests, idx_shapes);
     tcase_add_test(tests, idx_large);
     tcase_add_loop_test(tests, idx_truncated, 0, 2);

@@ -26,6 +26,14 @@ int complain_of_error(const char *who)
     return WRONG_USE;
 }
 
+char *read_file(const char *who, const char *path, size_t *size)
+{
+    char *bytes = ct_file_read("read", path, CT_UNSET_INT, size);
+    if (!bytes)
+        complain_of_error(who);
+    return bytes;
+}
+
 /* The number of the option that the word names, up to its end or "="; -1 after complaining. */
 static int option_of(const command *c, const char *word)
 {

@@ -53,9 +53,7 @@ int complain(const char *who, const char *format, ...) __attribute__((format(pri
 /* The same with the library's pending error, which it clears. */
 int complain_of_error(const char *who);
 
-/* A regular file, opened to be read; NULL after complaining. (file.c) */
-FILE *open_file(const char *who, const char *path);
-/* A file as it lies, and a 0 behind it; NULL after complaining. For free(). (file.c) */
+/* A file's bytes, and a 0 behind them; NULL after complaining. For free(). */
 char *read_file(const char *who, const char *path, size_t *size);
 
 /* ---- text (text.c) ---- */

@@ -48,11 +48,12 @@ typedef struct comparison {
 static json_t *read_trace(const arguments *given, const char *path)
 {
     json_error_t error;
-    FILE *file = open_file(given->command, path);
-    if (!file)
+    size_t size;
+    char *text = read_file(given->command, path, &size);
+    if (!text)
         return NULL;
-    json_t *trace = json_loadf(file, 0, &error);
-    fclose(file);
+    json_t *trace = json_loadb(text, size, 0, &error);
+    free(text);
     if (!trace) {
         complain(given->command, "%s: line %d: %s", path, error.line, error.text);
         return NULL;

@@ -332,11 +332,15 @@ static int explain_recorded(session *s, const struct mode *mode)
     const char *path = s->given->words[0];
     if (!can_tell(s))
         return WRONG_USE;
-    FILE *file = open_file("explain", path);
-    if (!file)
+    size_t size;
+    char *text = read_file("explain", path, &size);
+    if (!text)
         return WRONG_USE;
-    ct_trace_log *trace = ct_trace_read_json(file);
-    fclose(file);
+    FILE *file = fmemopen(text, size, "r");
+    ct_trace_log *trace = file ? ct_trace_read_json(file) : NULL;
+    if (file)
+        fclose(file);
+    free(text);
     int status = trace ? mode->write(s, trace) : complain("explain", "%s: %s", path, ct_error_message());
     ct_error_clear();
     ct_trace_free(trace);

@@ -3,12 +3,7 @@
  * Invariant: a token is the number of its character in the vocabulary, which is in the order of code points and stays with the data set
  * as the names of its classes. */
 #include "data_internal.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
+#include <cotan/file.h>
 
 CT_OPTIONS_INIT(ct_text_options)
 
@@ -65,14 +60,13 @@ static bool mark(uint32_t point, size_t at, void *user)
     return true;
 }
 
-/* Numbers what is marked, in order; how many. */
-static int64_t number(int32_t *v)
+/* Numbers what is marked, in order. */
+static void number(int32_t *v)
 {
     int32_t n = 0;
     for (int64_t point = 0; point < POINTS; point++)
         if (v[point])
             v[point] = ++n;
-    return n;
 }
 
 /* The names of a data set's classes, each a character. */
@@ -277,62 +271,12 @@ ct_dataset *ct_dataset_from_text(const char *text, const ct_text_options *option
 
 /* ---- files ---- */
 
-/* A regular file, gzipped or not, without waiting for one that is none; NULL with an error. */
-static gzFile open_text(const char *path)
-{
-    struct stat is;
-    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0 || fstat(file, &is) != 0)
-        ct_error_set(CT_ERROR_IO, "dataset: %s: %s", path, strerror(errno));
-    else if (!S_ISREG(is.st_mode))
-        ct_error_set(CT_ERROR_IO, "dataset: %s is no regular file", path);
-    gzFile gz = ct_error_code() == CT_OK ? gzdopen(file, "rb") : NULL;
-    if (!gz && ct_error_code() == CT_OK)
-        ct__nn_no_memory("dataset");
-    if (!gz && file >= 0)
-        close(file);
-    return gz;
-}
-
-/* All of it, at most max bytes, the caller's until free(); NULL with an error. */
-static char *read_all(gzFile gz, const char *path, int64_t max, size_t *size)
-{
-    size_t room = 0;
-    char *text = NULL;
-    for (int got = 1; got > 0 && ct_error_code() == CT_OK;) {
-        room = 2 * *size + (1 << 16);
-        char *more = realloc(text, room);
-        if (!more) {
-            ct__nn_no_memory("dataset");
-            break;
-        }
-        text = more;
-        size_t left = room - *size;
-        got = gzread(gz, text + *size, left > INT_MAX ? INT_MAX : (unsigned)left);
-        *size += got > 0 ? (size_t)got : 0;
-        if (got < 0)
-            ct_error_set(CT_ERROR_FORMAT, "dataset: %s is damaged after byte %zu", path, *size);
-        else if (*size > (size_t)max)
-            ct_error_set(CT_ERROR_FORMAT, "dataset: %s has more than %lld bytes (max_bytes)", path, (long long)max);
-    }
-    return text;
-}
-
 ct_dataset *ct_dataset_from_text_file(const char *path, const ct_text_options *options)
 {
     CT_READ_OPTIONS(ct_text_options, o, options, "dataset");
-    if (o && !path)
-        ct_error_set(CT_ERROR_NULL, "dataset: the path of the text is NULL");
-    if (o && o->max_bytes < 0)
-        ct_error_set(CT_ERROR_ARGUMENT, "dataset: max_bytes %lld", (long long)o->max_bytes);
-    gzFile gz = o && ct_error_code() == CT_OK ? open_text(path) : NULL;
-    if (!gz)
-        return NULL;
     size_t size = 0;
-    char *text = read_all(gz, path, o->max_bytes, &size);
-    if (gzclose(gz) != Z_OK && ct_error_code() == CT_OK)
-        ct_error_set(CT_ERROR_FORMAT, "dataset: %s ends too early, after byte %zu", path, size);
-    ct_dataset *d = ct_error_code() == CT_OK ? from_text(text, size, o) : NULL;
+    char *text = o ? ct_file_read("dataset", path, o->max_bytes, &size) : NULL;
+    ct_dataset *d = text ? from_text(text, size, o) : NULL;
     free(text);
     return d;
 }

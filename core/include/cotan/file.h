@@ -1,4 +1,5 @@
-/* Files: safetensors (named tensors), NumPy's .npy and .npz, IDX (the MNIST family's arrays), CSV; and writing a file so that it is whole.
+/* Files: safetensors (named tensors), NumPy's .npy and .npz, IDX (the MNIST family's arrays), CSV; a file's bytes; and writing a
+ * file so that it is whole.
  *
  * Readers and writers refuse what is no regular file (a device, FIFO, socket, directory) without touching it. Numbers are read
  * and written with a point, whatever the program's locale. */
@@ -11,6 +12,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- reading ---- */
+
+/* All bytes of the file at path, gzipped or not, with a 0 behind them; *size of them (size may be NULL). max_bytes is the most that they
+ * may take in memory; CT_UNSET_INT: 256 MiB, or 64 times the file if that is more. what begins messages (NULL: "file_read"). The
+ * caller's until free(). NULL with an error: NULL, argument, io, memory, format (truncated or damaged gzip, more than max_bytes). */
+CT_API char *ct_file_read(const char *what, const char *path, int64_t max_bytes, size_t *size);
 
 /* ---- writing ---- */
 
@@ -138,6 +146,8 @@ CT_API bool ct_csv_number(const char *text, double *value);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_safetensors_save(path, ...) ct_at_status(CT_HERE, ct_safetensors_save(path, __VA_ARGS__))
+#define ct_file_read(what, path, max_bytes, size) \
+    ((char *)ct_at_object(CT_HERE, ct_file_read(what, path, max_bytes, size)))
 #define ct_file_write(...) ct_at_status(CT_HERE, ct_file_write(__VA_ARGS__))
 #define ct_npy_load(...) ct_at(CT_HERE, CT_WITH1(ct_npy_load, ct_npy_options, __VA_ARGS__, ))
 #define ct_npy_save(...) ct_at_status(CT_HERE, ct_npy_save(__VA_ARGS__))

@@ -86,9 +86,9 @@ typedef struct CT_BY_NAME ct_text_options {
     int64_t stride;               /* from a window's beginning to the next one's; default CT_UNSET_INT: length */
     double from, to;              /* windows lie in this part of the text, by its characters: default 0 and 1 */
     const ct_dataset *vocabulary; /* whose characters count; NULL: the whole text's, whatever the part */
-    int64_t max_bytes;            /* that a file may have, unpacked; default 256 MiB */
+    int64_t max_bytes;            /* of a file, as in ct_idx_options */
 } ct_text_options;
-#define CT_DEFAULTS_ct_text_options .length = 64, .stride = CT_UNSET_INT, .to = 1, .max_bytes = 1 << 28,
+#define CT_DEFAULTS_ct_text_options .length = 64, .stride = CT_UNSET_INT, .to = 1, .max_bytes = CT_UNSET_INT,
 CT_API void ct_text_options_init(ct_text_options *options, size_t size);
 
 /* A text in UTF-8, for models of characters: samples are windows of it, int64 [length], and targets the same a character later. A
