@@ -11,6 +11,8 @@ cotan, top, library = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).re
 compiler = sys.argv[4:sys.argv.index("--")]
 sanitizer = sys.argv[sys.argv.index("--") + 1]
 renewing = sys.argv[-1] == "--renew"
+work = tempfile.TemporaryDirectory()
+os.chdir(work.name)
 passed = failed = 0
 
 
@@ -325,8 +327,6 @@ says(["explain", "x+y", "x=1", "y=nan", "--check"], "FAIL", "not finite", status
 says(["explain", "sum(x*x)", "x=randn([3,40])", "--check"], "PASS: ")
 says(["explain", "sum(x*x)", "x=randn([300,300])", "--check"], "x[0, 0]", "PASS: ", "directions compared")
 refuses(["explain", "1+2", "--check"], "there is nothing to check")
-work = tempfile.TemporaryDirectory()
-os.chdir(work.name)
 for kind, holds in {"dot": ["digraph", "0.7311"], "svg": ["</svg>", "0.7311"], "html": ["</html>", "0.73105857"]}.items():
     check(f"--{kind} prints nothing", says(["explain", *circuit, f"--{kind}", f"x.{kind}"]) == "")
     text = pathlib.Path(f"x.{kind}").read_text()
