@@ -16,15 +16,6 @@
 #endif
 
 enum { ALIGNMENT = 64, PAGE = 4096, LOT = 64 << 10, HUGE_PAGE = 2 << 20 };
-#define CACHE_LIMIT ((int64_t)1 << 30) /* bytes that a thread keeps back */
-
-typedef struct free_block {
-    struct free_block *next;
-} free_block;
-
-struct ct__block_cache {
-    free_block *free[CT_CLASSES];
-};
 
 /* Whether blocks are kept at all: not with COTAN_CACHE=0, for memory debuggers, which want to see every free. */
 static bool keeps_blocks(void)
@@ -96,7 +87,7 @@ static void *block_of_lot(int class, size_t size)
     int64_t count = me->cache ? (int64_t)((LOT - ALIGNMENT) / size) : 1;
     atomic_init(&((lot *)(void *)new)->left, count);
     for (int64_t i = count - 1; i > 0; i--) {
-        free_block *block = (free_block *)(void *)(new + ALIGNMENT + (size_t)i *size);
+        ct__free_block *block = (ct__free_block *)(void *)(new + ALIGNMENT + (size_t)i *size);
         block->next = me->cache->free[class];
         me->cache->free[class] = block;
         me->cached_bytes += (int64_t)size;
@@ -104,7 +95,7 @@ static void *block_of_lot(int class, size_t size)
     return new + ALIGNMENT;
 }
 
-static void give_back(void *block, size_t size)
+void ct__free_slowly(void *block, size_t size)
 {
     lot *of = (lot *)((uintptr_t)block & ~(uintptr_t)(LOT - 1));
     if (!comes_in_lots(size))
@@ -124,46 +115,21 @@ static void *new_block(int class, size_t size)
     return comes_in_lots(size) ? block_of_lot(class, size) : from_system(size);
 }
 
-static void *alloc_slowly(int class, size_t size)
+void *ct__alloc_slowly(int class, size_t size)
 {
     ct__thread_begin();
-    void *block = new_block(class, size);
-    if (!block && ct__here()->cached_bytes > 0) { /* what is cached may be what is missing */
+    ct__thread_state *me = ct__here();
+    me->allocations++;
+    if (CT_UNLIKELY(me->fail_at != 0 && must_fail(me)))
+        return NULL;
+    void *block = ct__cached_block(me, class, size);
+    if (!block)
+        block = new_block(class, size);
+    if (!block && me->cached_bytes > 0) { /* what is cached may be what is missing */
         ct_memory_trim();
         block = new_block(class, size);
     }
     return block;
-}
-
-void *ct__alloc_class(int class, size_t size)
-{
-    ct__thread_state *me = ct__here();
-    struct ct__block_cache *blocks = me->cache;
-    me->allocations++;
-    if (CT_UNLIKELY(me->fail_at != 0 && must_fail(me)))
-        return NULL;
-    if (CT_UNLIKELY(!blocks || !blocks->free[class]))
-        return alloc_slowly(class, size);
-    free_block *block = blocks->free[class];
-    blocks->free[class] = block->next;
-    me->cached_bytes -= (int64_t)size;
-    return block;
-}
-
-void ct__free_class(void *block, int class, size_t size)
-{
-    ct__thread_state *me = ct__here();
-    struct ct__block_cache *blocks = me->cache;
-    if (!block)
-        return;
-    if (CT_UNLIKELY(!blocks || me->cached_bytes + (int64_t)size > CACHE_LIMIT)) {
-        give_back(block, size);
-        return;
-    }
-    free_block *head = block;
-    head->next = blocks->free[class];
-    blocks->free[class] = head;
-    me->cached_bytes += (int64_t)size;
 }
 
 /* ---- what carries a mark ---- */
@@ -219,9 +185,9 @@ void ct_memory_trim(void)
     struct ct__block_cache *blocks = ct__here()->cache;
     for (int class = 0; blocks && class < CT_CLASSES; class ++) {
         while (blocks->free[class]) {
-            free_block *block = blocks->free[class];
+            ct__free_block *block = blocks->free[class];
             blocks->free[class] = block->next;
-            give_back(block, class < CT_SMALL_CLASSES ? ALIGNMENT : SIZE_MAX);
+            ct__free_slowly(block, class < CT_SMALL_CLASSES ? ALIGNMENT : SIZE_MAX);
         }
     }
     ct__here()->cached_bytes = 0;

@@ -91,8 +91,16 @@ ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const 
 ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank,
                            const char *made_by);
 ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by); /* the same shape and strides, no node */
-void ct__tensor_ref(ct_tensor *t);
-void ct__tensor_unref(ct_tensor *t); /* NULL is fine */
+static inline void ct__tensor_ref(ct_tensor *t)
+{
+    t->refs++;
+}
+void ct__tensor_free(ct_tensor *t);               /* whose last reference has gone */
+static inline void ct__tensor_unref(ct_tensor *t) /* NULL is fine */
+{
+    if (t && --t->refs <= 0)
+        ct__tensor_free(t);
+}
 ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what);
 /* CT_OK if t is a live tensor; otherwise records the error "<what>: ..." and returns its code, or for NULL, which an
  * expression that failed may have given, that of the error pending already. */
@@ -169,14 +177,23 @@ struct ct_scope {
     const char *file;        /* NULL: not known */
     struct ct_guard *guards; /* the newest first */
 };
-void ct__scope_push(ct_scope *scope);
+static inline void ct__scope_push(ct_scope *scope);
 void ct__scope_pop(ct_scope *scope);    /* gives up what it owns; closes what was left open inside it */
 void ct__scope_pop_to(ct_scope *scope); /* closes what was left open inside scope */
 /* ct__check_call() with every call that runs on this thread. */
 ct_status ct__check_calls(const ct_tensor *t, const char *what, ct_misuse misuse);
 void ct__scope_move(ct_tensor *t,
                     ct_scope *to); /* to NULL: nobody owns t; the caller takes over the owner's reference */
-ct_scope *ct__scope_current(void);
+/* Puts t, which no scope owns, first into to's list. */
+static inline void ct__scope_join(ct_tensor *t, ct_scope *to)
+{
+    t->scope = to;
+    t->previous = NULL;
+    t->next = to->first;
+    if (to->first)
+        to->first->previous = t;
+    to->first = t;
+}
 
 /* ---- what a thread has of its own ---- */
 
@@ -234,6 +251,24 @@ static inline ct__thread_state *ct__here(void)
     return &ct__thread;
 }
 
+static inline ct_scope *ct__scope_current(void)
+{
+    ct__thread_state *me = ct__here();
+    return CT_LIKELY(me->innermost != NULL) ? me->innermost : (me->innermost = &me->root);
+}
+
+static inline void ct__scope_push(ct_scope *scope)
+{
+    ct__thread_state *me = ct__here();
+    scope->parent = ct__scope_current();
+    scope->first = NULL;
+    scope->on_heap = scope->inner = false;
+    scope->call = NULL;
+    scope->region = me->region;
+    scope->live_at_open = me->live_bytes;
+    me->innermost = scope;
+}
+
 /* Room for a text of ct_config()'s and ct_call_shapes()'s size that belongs to the thread; NULL without memory. */
 enum { CT_MESSAGE_TEXT = 840, CT_TEXT_CONFIG = 128, CT_TEXT_SHAPES = 384 };
 typedef struct ct__texts {
@@ -254,8 +289,16 @@ int64_t ct__allocations(void); /* ct__alloc calls of this thread so far */
 
 /* Size classes: up to 1024 bytes the multiples of 64, above that 1.25, 1.5, 1.75 and 2 times a power of two. */
 enum { CT_SMALL_CLASSES = 16, CT_CLASSES = CT_SMALL_CLASSES + 4 * 53 };
-void *ct__alloc_class(int class, size_t size);
-void ct__free_class(void *block, int class, size_t size);
+
+typedef struct ct__free_block {
+    struct ct__free_block *next;
+} ct__free_block;
+struct ct__block_cache {
+    ct__free_block *free[CT_CLASSES];
+};
+void *ct__alloc_slowly(int class, size_t size); /* where the cache has no block, or tests let allocations fail */
+void ct__free_slowly(void *block, size_t size); /* where there is no cache, or no room in it */
+#define CT_CACHE_LIMIT ((int64_t)1 << 30)       /* bytes that a thread keeps back */
 
 /* The class of a request; size gets that of the class's blocks. Inline: with a constant it costs nothing. */
 static inline int ct__class_of(size_t bytes, size_t *size)
@@ -272,20 +315,46 @@ static inline int ct__class_of(size_t bytes, size_t *size)
     return CT_SMALL_CLASSES + (log2 - 10) * 4 + step;
 }
 
+/* One that waits in the thread's cache; NULL without one. */
+static inline void *ct__cached_block(ct__thread_state *me, int class, size_t size)
+{
+    ct__free_block *block = CT_LIKELY(me->cache != NULL) ? me->cache->free[class] : NULL;
+    if (CT_LIKELY(block != NULL)) {
+        me->cache->free[class] = block->next;
+        me->cached_bytes -= (int64_t)size;
+    }
+    return block;
+}
+
 static inline void *ct__alloc(size_t bytes)
 {
-    if (bytes > (size_t)INT64_MAX / 2)
+    if (bytes > (size_t)INT64_MAX / 4)
         return NULL;
     size_t size;
     int class = ct__class_of(bytes, &size);
-    return ct__alloc_class(class, size);
+    ct__thread_state *me = ct__here();
+    void *block = CT_LIKELY(me->fail_at == 0) ? ct__cached_block(me, class, size) : NULL;
+    if (CT_UNLIKELY(!block))
+        return ct__alloc_slowly(class, size);
+    me->allocations++;
+    return block;
 }
 
 static inline void ct__free(void *block, size_t bytes)
 {
+    if (!block)
+        return;
     size_t size;
     int class = ct__class_of(bytes, &size);
-    ct__free_class(block, class, size);
+    ct__thread_state *me = ct__here();
+    if (CT_UNLIKELY(!me->cache || me->cached_bytes + (int64_t)size > CT_CACHE_LIMIT)) {
+        ct__free_slowly(block, size);
+        return;
+    }
+    ct__free_block *head = (ct__free_block *)block;
+    head->next = me->cache->free[class];
+    me->cache->free[class] = head;
+    me->cached_bytes += (int64_t)size;
 }
 
 /* ---- regions ---- */

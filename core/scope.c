@@ -143,26 +143,6 @@ void ct__scopes_end(void)
         ct__scope_pop(&me->root);
 }
 
-ct_scope *ct__scope_current(void)
-{
-    ct__thread_state *me = ct__here();
-    if (CT_UNLIKELY(!me->innermost))
-        me->innermost = &me->root;
-    return me->innermost;
-}
-
-void ct__scope_push(ct_scope *scope)
-{
-    ct__thread_state *me = ct__here();
-    scope->parent = me->innermost ? me->innermost : &me->root;
-    scope->first = NULL;
-    scope->on_heap = scope->inner = false;
-    scope->call = NULL;
-    scope->region = me->region;
-    scope->live_at_open = me->live_bytes;
-    me->innermost = scope;
-}
-
 /* Drops the owner's reference. Nobody can reach the gradient any more either; one recorded with create_graph would hold t in
  * a circle. */
 static void give_up(ct_tensor *t)
@@ -219,14 +199,9 @@ void ct__scope_move(ct_tensor *t, ct_scope *to)
         if (t->next)
             t->next->previous = t->previous;
     }
-    t->scope = to;
-    if (to) {
-        t->previous = NULL;
-        t->next = to->first;
-        if (to->first)
-            to->first->previous = t;
-        to->first = t;
-    }
+    t->scope = NULL;
+    if (to)
+        ct__scope_join(t, to);
 }
 
 ct_status ct_scope_open(void)

@@ -124,7 +124,7 @@ static size_t data_offset(size_t bytes)
 }
 
 /* What other threads have given back meanwhile is no part of the peak. */
-static void raise_peak(ct__thread_state *me)
+static CT_COLD void raise_peak(ct__thread_state *me)
 {
     ct__account_settle();
     if (me->live_bytes > me->peak_bytes)
@@ -132,13 +132,11 @@ static void raise_peak(ct__thread_state *me)
 }
 
 /* With room for so much more at the end of its block, aligned as that. */
-static ct_storage *storage_new(size_t bytes, size_t more)
+static CT_HOT ct_storage *storage_new(size_t bytes, size_t more)
 {
-    if (bytes > (size_t)INT64_MAX / 4)
-        return NULL;
-    size_t block = ((data_offset(bytes) + bytes + 7) & ~(size_t)7) + more;
+    size_t block = ((data_offset(bytes) + bytes + 7) & ~(size_t)7) + more; /* bytes are at most INT64_MAX */
     ct_storage *storage = ct__alloc(block);
-    if (!storage)
+    if (CT_UNLIKELY(!storage))
         return NULL;
     ct__thread_state *me = ct__here();
     storage->refs = 1;
@@ -156,11 +154,10 @@ static ct_storage *storage_new(size_t bytes, size_t more)
     return storage;
 }
 
-static void storage_unref(ct_storage *storage)
+static CT_HOT void storage_unref(ct__thread_state *me, ct_storage *storage)
 {
     if (--storage->refs > 0)
         return;
-    ct__thread_state *me = ct__here();
     if (me->last_written == storage)
         me->last_written = NULL;
     if (CT_LIKELY(storage->account == me->account))
@@ -196,7 +193,7 @@ static bool lies_in_storage(const ct_tensor *t)
 
 /* Makes t, memory for one of the given rank, a tensor over storage, whose reference it takes over, in the innermost scope; shape and
  * strides are unset but for those of a 0-d tensor. */
-static inline void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+static CT_HOT void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
 {
     /* Copied, not cleared: at this size compilers clear with an instruction that takes longer to start than all the rest. */
     static const ct_tensor blank = {.alive = CT_ALIVE, .refs = 1};
@@ -209,22 +206,23 @@ static inline void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int 
     t->dtype = (uint8_t)dtype;
     t->rank = (uint8_t)rank;
     t->made_by = made_by;
-    t->account = ct__here()->account;
-    ct__here()->live_tensors++;
-    ct__scope_move(t, ct__scope_current());
+    ct__thread_state *me = ct__here();
+    t->account = me->account;
+    me->live_tensors++;
+    ct__scope_join(t, ct__scope_current());
 }
 
-/* The same in memory of its own; NULL with an error. */
-static ct_tensor *tensor_over(ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+/* The last bytes of a storage's block. */
+static inline ct_tensor *behind(ct_storage *storage, size_t bytes)
 {
-    ct_tensor *t = ct__alloc(tensor_bytes(rank));
-    if (!t) {
-        storage_unref(storage);
-        ct__no_memory(made_by);
-        return NULL;
-    }
-    start(t, storage, dtype, rank, made_by);
-    return t;
+    return (ct_tensor *)(void *)((char *)storage + storage->block - bytes);
+}
+
+/* There is no memory for a tensor over it. */
+static CT_COLD void drop_storage(ct_storage *storage, const char *made_by)
+{
+    storage_unref(ct__here(), storage);
+    ct__no_memory(made_by);
 }
 
 static CT_COLD void explain_no_storage(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
@@ -240,19 +238,16 @@ ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const 
     int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides), bytes = numel * ct__size_of(dtype);
     size_t room = bytes <= SMALL ? tensor_bytes(rank) : 0;
     ct_storage *storage = storage_new((size_t)bytes, room);
-    if (!storage) {
+    if (CT_UNLIKELY(!storage)) {
         explain_no_storage(dtype, shape, rank, made_by);
         return NULL;
     }
-    ct_tensor *t;
-    if (room > 0) {
-        t = (ct_tensor *)(void *)((char *)storage + storage->block - room);
-        start(t, storage, dtype, rank, made_by);
-    } else {
-        t = tensor_over(storage, dtype, rank, made_by);
-        if (!t)
-            return NULL;
+    ct_tensor *t = room > 0 ? behind(storage, room) : ct__alloc(tensor_bytes(rank));
+    if (CT_UNLIKELY(!t)) {
+        drop_storage(storage, made_by);
+        return NULL;
     }
+    start(t, storage, dtype, rank, made_by);
     t->numel = numel;
     t->contiguous = true;
     for (int i = 0; i < rank; i++) {
@@ -280,10 +275,13 @@ static bool strides_contiguous(const ct_tensor *t)
 ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank,
                            const char *made_by)
 {
-    t->storage->refs++;
-    ct_tensor *view = tensor_over(t->storage, (ct_dtype)t->dtype, rank, made_by);
-    if (!view)
+    ct_tensor *view = ct__alloc(tensor_bytes(rank));
+    if (!view) {
+        ct__no_memory(made_by);
         return NULL;
+    }
+    t->storage->refs++;
+    start(view, t->storage, (ct_dtype)t->dtype, rank, made_by);
     view->offset = offset;
     view->numel = 1;
     for (int i = 0; i < rank; i++) {
@@ -300,17 +298,11 @@ ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by)
     return ct__tensor_view(t, t->offset, t->shape, t->strides, t->rank, made_by);
 }
 
-void ct__tensor_ref(ct_tensor *t)
+void ct__tensor_free(ct_tensor *t)
 {
-    t->refs++;
-}
-
-void ct__tensor_unref(ct_tensor *t)
-{
-    if (!t || --t->refs > 0)
-        return;
-    if (CT_LIKELY(t->account == ct__here()->account))
-        ct__here()->live_tensors--;
+    ct__thread_state *me = ct__here();
+    if (CT_LIKELY(t->account == me->account))
+        me->live_tensors--;
     else
         ct__account_give_back(t->account, 0, 1);
     if (t->hooks || t->retains_grad)
@@ -323,7 +315,7 @@ void ct__tensor_unref(ct_tensor *t)
     t->node = NULL;
     t->alive = CT_CLOSED;
     t->storage = NULL;
-    storage_unref(storage);
+    storage_unref(me, storage);
     if (apart)
         ct__free_marked(t, tensor_bytes(t->rank));
     ct__tensor_unref(grad);
