@@ -19,7 +19,7 @@ void ct_no_grad_end(void)
 
 bool ct_grad_enabled(void)
 {
-    return ct__here()->no_grad_depth == 0;
+    return ct__records();
 }
 
 int ct__no_grad_depth(int depth)
@@ -123,12 +123,6 @@ ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64
         return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared here", i);
     ct_status status = ct__check_shape(dtype, shape, rank, call->op->name);
     return status == CT_OK ? ct__call_output(call, i, dtype, shape, rank) : status;
-}
-
-ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
-{
-    call->outputs[i] = ct__tensor_new(dtype, shape, rank, call->op->name);
-    return CT_LIKELY(call->outputs[i] != NULL) ? CT_OK : CT_ERROR_MEMORY;
 }
 
 ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t)
@@ -278,6 +272,8 @@ static inline int visible_outputs(const ct_op *op)
 /* With those that are hidden; of a record that is not checked yet no more than there may be. */
 static inline int all_outputs(const ct_op *op)
 {
+    if (CT_LIKELY((op->outputs | op->hidden) == 0))
+        return 1;
     int64_t n = (int64_t)visible_outputs(op) + op->hidden;
     return n < CT_MAX_OUTPUTS ? (int)n : CT_MAX_OUTPUTS;
 }
@@ -454,13 +450,13 @@ static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, 
 }
 
 /* Leaves a node behind. */
-static ct_status record(ct_call *call)
+static CT_HOT ct_status record(ct_call *call)
 {
     ct_status status = check_recorded(call);
-    if (status != CT_OK)
+    if (CT_UNLIKELY(status != CT_OK))
         return status;
     struct ct_node *node = ct__node_new(call);
-    if (!node)
+    if (CT_UNLIKELY(!node))
         return CT_ERROR_MEMORY;
     for (int i = 0; i < call->n_outputs; i++) {
         ct_tensor *output = call->outputs[i];
@@ -471,12 +467,12 @@ static ct_status record(ct_call *call)
         output->requires_grad = true;
         node->refs++;
     }
-    ct__node_release(node); /* ours; the outputs have theirs */
+    ct__node_unref(node); /* ours; the outputs have theirs */
     return CT_OK;
 }
 
 /* For those who ask why there is no gradient. */
-static void note_unrecorded(ct_call *call)
+static inline void note_unrecorded(ct_call *call)
 {
     uint8_t why = call->op->backward ? CT_PAST_NO_GRAD : CT_PAST_NO_BACKWARD;
     for (int i = 0; i < call->n_outputs; i++)
@@ -536,13 +532,13 @@ ct_status ct__call_misused(ct_call *call, ct_status status)
 
 ct_status ct__run_backward(ct_call *call)
 {
-    bool by_definition = CT_UNLIKELY(call->op->expression && ct_grad_enabled());
+    bool by_definition = CT_UNLIKELY(call->op->expression && ct__records());
     ct__call_begin(call, ct__scope_current());
     return ct__call_end(call, by_definition ? ct__backward_by_definition(call) : call->op->backward(call));
 }
 
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
-static ct_status run_forward(ct_call *call)
+static CT_HOT ct_status run_forward(ct_call *call)
 {
     ct_scope *scope = call->outputs[0]->scope;
     ct__call_begin(call, scope);
@@ -572,12 +568,6 @@ static CT_COLD ct_status check_cut(ct_call *call)
     return ct_call_error(call, CT_ERROR_STATE,
                          "an input asks for a gradient, and the record has no backward; one without a gradient says "
                          "\"none: why\" in .gradient");
-}
-
-static CT_COLD ct_status leave_unrecorded(ct_call *call)
-{
-    note_unrecorded(call);
-    return ct_grad_enabled() ? check_cut(call) : CT_OK;
 }
 
 /* What an expression gave must be there, and be the caller's still. */
@@ -629,14 +619,17 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
     if (status == CT_OK)
         status = op->forward ? run_forward(call) : check_views(call);
     if (status == CT_OK && requires_grad) {
-        if (op->backward && ct_grad_enabled())
+        bool records = ct__records();
+        if (op->backward && records) {
             status = record(call);
-        else
-            status = leave_unrecorded(call);
+        } else {
+            note_unrecorded(call);
+            status = CT_UNLIKELY(records) ? check_cut(call) : CT_OK;
+        }
     }
     if (CT_UNLIKELY(op->hidden))
         drop_hidden(call);
-    if (status != CT_OK && ct_error_code() == CT_OK)
+    if (CT_UNLIKELY(status != CT_OK) && ct_error_code() == CT_OK)
         ct_call_error(call, status, "failed without saying why");
     return status;
 }
@@ -656,13 +649,15 @@ static inline bool takes_expression(const ct_op *op)
 }
 
 /* outputs has room for those that are hidden too. */
-static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes, ct_tensor **outputs)
+static CT_HOT ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
+                              ct_tensor **outputs)
 {
     static const _Alignas(max_align_t) char zeros[CT_MAX_ATTRIBUTES];
     bool requires_grad = false;
     outputs[0] = NULL;
     ct_status status = check_record(op, inputs, n, attributes);
-    for (int i = 1; op && i < all_outputs(op); i++)
+    int n_outputs = op ? all_outputs(op) : 1;
+    for (int i = 1; CT_UNLIKELY(i < n_outputs); i++)
         outputs[i] = NULL;
     if (status == CT_OK)
         status = check_inputs(op, inputs, n, &requires_grad);
@@ -675,7 +670,7 @@ static ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, const v
     call.attributes = attributes ? attributes : zeros;
     call.inputs = inputs;
     call.n_inputs = n;
-    call.n_outputs = all_outputs(op);
+    call.n_outputs = n_outputs;
     call.outputs = outputs;
     call.node = NULL;
     call.grad_outputs = call.grad_inputs = NULL;
@@ -705,10 +700,9 @@ ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const
     ct_tensor *all[CT_MAX_OUTPUTS];
     if (!outputs)
         return ct__error(CT_ERROR_NULL, "apply_multi: outputs is NULL");
-    if (!op || op->hidden == 0)
-        return apply(op, inputs, n, attributes, outputs);
+    outputs[0] = NULL;
     ct_status status = apply(op, inputs, n, attributes, all);
-    for (int i = 0; i < visible_outputs(op) && i < CT_MAX_OUTPUTS; i++)
+    for (int i = 0; op && i < visible_outputs(op) && i < CT_MAX_OUTPUTS; i++)
         outputs[i] = status == CT_OK ? all[i] : NULL;
     return status;
 }

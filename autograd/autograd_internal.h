@@ -83,7 +83,11 @@ bool ct__call_adds_parts(const ct_call *call);
 ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offset, const int64_t *strides);
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
-ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank);
+static inline ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
+{
+    call->outputs[i] = ct__tensor_new(dtype, shape, rank, call->op->name);
+    return CT_LIKELY(call->outputs[i] != NULL) ? CT_OK : CT_ERROR_MEMORY;
+}
 
 /* Where an input came from: the output of a node, or a leaf, or nothing that wants a gradient. */
 typedef struct ct_edge {
@@ -136,6 +140,12 @@ struct ct_node {
     ct_hook_entry *hooks;
 };
 
+void ct__node_free(struct ct_node *node); /* whose last reference has gone */
+static inline void ct__node_unref(struct ct_node *node)
+{
+    if (--node->refs <= 0)
+        ct__node_free(node);
+}
 /* Makes an edge lead to where input came from, instead of where it led before. */
 void ct__edge_connect(ct_edge *edge, ct_tensor *input);
 /* A node for a call whose outputs are filled, with everything it needs saved; NULL with an error (memory). */
@@ -190,6 +200,11 @@ void ct__set_grad(ct_tensor *t, ct_tensor *grad);
  * Owned by the innermost scope; NULL with an error (memory). */
 ct_tensor *ct__own_copy(bool recorded, ct_tensor *t);
 
+/* ct_grad_enabled(), in line. */
+static inline bool ct__records(void)
+{
+    return ct__here()->no_grad_depth == 0;
+}
 /* Sets how many no-grad sections are open; returns how many were. */
 int ct__no_grad_depth(int depth);
 

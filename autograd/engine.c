@@ -169,7 +169,7 @@ static bool is_ours(const ct_tensor *t)
 }
 
 /* Adds grad to *sum, which is NULL or holds a reference. */
-static ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
+static inline ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
 {
     if (!*sum) {
         ct__tensor_ref(grad);
@@ -446,13 +446,14 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
 /* The operation's backward, with the observers told. */
 static ct_status run_backward(ct_call *call)
 {
-    ct_status before = ct_error_code();
-    ct_status status = CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
+    const ct__thread_state *me = ct__here();
+    ct_status before = me->error;
+    ct_status status = CT_UNLIKELY(me->observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
     if (status == CT_OK)
         status = ct__run_backward(call);
     if (status == CT_OK && before == CT_OK) /* an expression failed, and its result was not looked at */
-        status = ct_error_code();
-    return CT_UNLIKELY(ct__here()->observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;
+        status = me->error;
+    return CT_UNLIKELY(me->observers) ? ct__tell_backward(CT_BACKWARD_ENDED, call, status) : status;
 }
 
 static ct_status call_backward(ct_run *run, struct ct_node *node)
@@ -469,15 +470,19 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
         needs[i] = edge_wanted(run, &node->edges[i]);
         grad_inputs[i] = NULL;
     }
-    ct_call call = {.op = node->op,
-                    .attributes = node->attributes,
-                    .n_inputs = node->n_inputs,
-                    .n_outputs = node->n_outputs,
-                    .node = node,
-                    .grad_outputs = node->grads,
-                    .grad_inputs = grad_inputs,
-                    .needs = needs,
-                    .run = run};
+    ct_call call; /* every member by itself: see apply() */
+    call.op = node->op;
+    call.attributes = node->attributes;
+    call.inputs = NULL;
+    call.n_inputs = node->n_inputs;
+    call.n_outputs = node->n_outputs;
+    call.outputs = NULL;
+    call.node = node;
+    call.grad_outputs = node->grads;
+    call.grad_inputs = grad_inputs;
+    call.needs = needs;
+    call.run = run;
+    call.may_write = false;
     ct_status status = run_backward(&call);
     for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
         if (!needs[i] || !grad_inputs[i])
@@ -733,7 +738,7 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     ct__order_end(&run->order);
     for (int i = 0; i < n; i++)
         if (nodes[i])
-            ct__node_release(nodes[i]);
+            ct__node_unref(nodes[i]);
     return status;
 }
 

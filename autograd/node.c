@@ -56,24 +56,33 @@ static layout lay_out(const ct_call *call)
     return at;
 }
 
-/* A block with its parts in place: no edges, nothing saved. */
-static struct ct_node *new_block(const ct_call *call)
+/* A block with its parts in place; edges and what is saved are unset. */
+static inline struct ct_node *new_block(const ct_call *call)
 {
     layout at = lay_out(call);
     char *base = ct__alloc(at.end);
     if (!base)
         return NULL;
-    memset(base, 0, at.info);
+    const ct__thread_state *me = ct__here();
     struct ct_node *node = (struct ct_node *)base;
-    node->bytes = (uint32_t)at.end; /* shapes, edges and attributes of at most 72 tensors */
-    node->edges = (ct_edge *)(base + at.edges);
-    node->saved = (ct_saved *)(base + at.saved);
-    node->grads = (ct_tensor **)(base + at.grads);
-    node->output_info = (ct_output_info *)(base + at.info);
-    node->attributes = base + at.attributes;
+    *node = (struct ct_node){
+        .op = call->op,
+        .region = me->region,
+        .origin = me->origin,
+        .refs = 1,
+        .n_inputs = call->n_inputs,
+        .n_outputs = (uint8_t)call->n_outputs,
+        .bytes = (uint32_t)at.end, /* shapes, edges and attributes of at most 72 tensors */
+        .edges = (ct_edge *)(base + at.edges),
+        .saved = (ct_saved *)(base + at.saved),
+        .grads = (ct_tensor **)(base + at.grads),
+        .output_info = (ct_output_info *)(base + at.info),
+        .attributes = base + at.attributes,
+    };
     int64_t *shape = (int64_t *)(base + at.shapes);
     for (int i = 0; i < call->n_outputs; i++) {
         const ct_tensor *output = call->outputs[i];
+        node->grads[i] = NULL;
         node->output_info[i] = (ct_output_info){.shape = shape, .rank = output->rank, .dtype = output->dtype};
         for (int axis = 0; axis < output->rank; axis++)
             *shape++ = output->shape[axis];
@@ -127,9 +136,8 @@ static void connect(ct_edge *edge, ct_tensor *input)
 static void disconnect(ct_edge *edge)
 {
     if (edge->node)
-        ct__node_release(edge->node);
+        ct__node_unref(edge->node);
     ct__tensor_unref(edge->leaf);
-    *edge = (ct_edge){0};
 }
 
 void ct__edge_connect(ct_edge *edge, ct_tensor *input)
@@ -148,17 +156,13 @@ struct ct_node *ct__node_new(const ct_call *call)
         ct__no_memory(op->name);
         return NULL;
     }
-    node->op = op;
     const ct__thread_state *me = ct__here();
-    node->region = me->region;
-    node->origin = me->origin;
-    node->refs = 1;
-    node->n_inputs = call->n_inputs;
-    node->n_outputs = (uint8_t)call->n_outputs;
     if (op->attributes_size)
         memcpy(node->attributes, call->attributes, op->attributes_size);
     for (int i = 0; i < call->n_inputs; i++) {
         ct_tensor *input = call->inputs[i];
+        node->edges[i] = (ct_edge){0};
+        node->saved[i] = (ct_saved){0};
         if (!input)
             continue;
         if (input->requires_grad)
@@ -166,9 +170,11 @@ struct ct_node *ct__node_new(const ct_call *call)
         if (me->all_inputs || saves_input(op, i) || comes_in(me, input))
             save(&node->saved[i], input);
     }
-    for (int i = 0; i < call->n_outputs; i++) {
+    for (int i = 0; i < call->n_outputs; i++)
+        node->saved[call->n_inputs + i] = (ct_saved){0};
+    for (int i = 0; op->saves >> 48 && i < call->n_outputs; i++) {
         if (op->saves & CT_SAVE_OUTPUT(i) && save_output(node, i, call->outputs[i]) != CT_OK) {
-            ct__node_release(node);
+            ct__node_unref(node);
             return NULL;
         }
     }
@@ -189,7 +195,8 @@ void ct__node_free_saved(struct ct_node *node)
 
 static void free_one(struct ct_node *node)
 {
-    ct__node_free_saved(node);
+    if (!node->freed)
+        ct__node_free_saved(node);
     for (int i = 0; i < node->n_inputs; i++)
         disconnect(&node->edges[i]);
     for (int i = 0; i < node->n_outputs; i++)
@@ -203,10 +210,8 @@ static void free_one(struct ct_node *node)
 }
 
 /* Nodes whose last reference is gone wait in a list while another one is being freed, so that freeing does not recurse. */
-static void node_release(struct ct_node *node)
+void ct__node_free(struct ct_node *node)
 {
-    if (--node->refs > 0)
-        return;
     ct__thread_state *me = ct__here();
     node->link = me->to_free;
     me->to_free = node;
@@ -219,6 +224,11 @@ static void node_release(struct ct_node *node)
         free_one(next);
     }
     me->freeing = false;
+}
+
+static void node_release(struct ct_node *node)
+{
+    ct__node_unref(node);
 }
 
 /* ---- what was saved ---- */

@@ -511,7 +511,7 @@ static void stop(ct_trace_log *trace)
     ct__watch_free(&g->watch);
     for (int64_t i = 0; i < g->room; i++) {
         if (g->entries[i].node)
-            ct__node_release(g->entries[i].node);
+            ct__node_unref(g->entries[i].node);
         ct__tensor_unref(g->entries[i].tensor);
     }
     ct__free(g->entries, (size_t)g->room * sizeof *g->entries);
