@@ -126,20 +126,22 @@ static void coalesce(walk *w, const ct_tensor *out, ct_tensor *const *inputs)
     }
 }
 
-/* At most one element: on small graphs the walk would cost more than the arithmetic. */
+/* One element: on small graphs the walk would cost more than the arithmetic. Each input is one element for all, which kernels
+ * read more simply than a part of a row. */
 static void run_one(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
 {
-    static const bool fixed[3] = {false, false, false};
+    static const bool fixed[3] = {true, true, true};
     const void *in[3];
     for (int k = 0; k < n; k++)
         in[k] = ct__ptr(inputs[k]);
-    kernel(out->numel, ct__ptr(out), in, fixed, p);
+    kernel(1, ct__ptr(out), in, fixed, p);
 }
 
 void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
 {
     if (out->numel <= 1) {
-        run_one(out, inputs, n, kernel, p);
+        if (out->numel == 1)
+            run_one(out, inputs, n, kernel, p);
         return;
     }
     walk w;
