@@ -30,22 +30,27 @@ static operand as_matrices(const ct_tensor *t, bool left)
                      .batch_rank = rank - 2};
 }
 
-static ct_status matmul_infer(ct_call *call)
+/* The error "matmul: <fault>: [2,3] @ [4,5]". */
+static CT_COLD ct_status refuse(ct_call *call, const char *fault)
 {
     const ct_tensor *a = call->inputs[0], *b = call->inputs[1];
     char shape_a[CT_SHAPE_TEXT], shape_b[CT_SHAPE_TEXT];
-    ct__shape_text(a->shape, a->rank, shape_a);
-    ct__shape_text(b->shape, b->rank, shape_b);
+    return ct_call_error(call, CT_ERROR_SHAPE, "%s: %s @ %s", fault, ct__shape_text(a->shape, a->rank, shape_a),
+                         ct__shape_text(b->shape, b->rank, shape_b));
+}
+
+static ct_status matmul_infer(ct_call *call)
+{
+    const ct_tensor *a = call->inputs[0], *b = call->inputs[1];
     if (a->rank == 0 || b->rank == 0)
-        return ct_call_error(call, CT_ERROR_SHAPE, "takes vectors and matrices, not a 0-d tensor: %s @ %s", shape_a,
-                             shape_b);
+        return refuse(call, "takes vectors and matrices, not a 0-d tensor");
     operand left = as_matrices(a, true), right = as_matrices(b, false);
     if (left.cols != right.rows)
-        return ct_call_error(call, CT_ERROR_SHAPE, "inner sizes differ: %s @ %s", shape_a, shape_b);
+        return refuse(call, "inner sizes differ");
     int64_t shape[CT_MAX_RANK + 2];
     int rank;
     if (!ct__broadcast_shapes(left.batch, left.batch_rank, right.batch, right.batch_rank, shape, &rank))
-        return ct_call_error(call, CT_ERROR_SHAPE, "batch axes do not broadcast: %s @ %s", shape_a, shape_b);
+        return refuse(call, "batch axes do not broadcast");
     if (a->rank > 1)
         shape[rank++] = left.rows;
     if (b->rank > 1)
