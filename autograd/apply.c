@@ -319,9 +319,9 @@ static inline ct_status check_record(const ct_op *op, ct_tensor *const *inputs, 
     return CT_LIKELY(good) ? CT_OK : explain_record(op, n, attributes);
 }
 
-static bool has_no_gradient(const ct_op *op)
+bool ct_has_no_gradient(const ct_op *op)
 {
-    return op->gradient && op->gradient[0] == 'n' && strncmp(op->gradient, "none", 4) == 0;
+    return op && ct__has_no_gradient(op);
 }
 
 /* Checks what recording needs of the record. */
@@ -332,7 +332,7 @@ static inline ct_status check_recorded(ct_call *call)
     bool all = inputs == CT_SAVE_INPUTS || op->max_inputs >= 48;
     if (CT_UNLIKELY((!all && inputs >> op->max_inputs) || outputs >> call->n_outputs))
         return ct_call_error(call, CT_ERROR_ARGUMENT, "the record saves an input or an output that it does not have");
-    if (CT_UNLIKELY(has_no_gradient(op)))
+    if (CT_UNLIKELY(ct__has_no_gradient(op)))
         return ct_call_error(call, CT_ERROR_ARGUMENT, "the record says \"%s\", and has a backward", op->gradient);
     return CT_OK;
 }
@@ -563,7 +563,7 @@ static CT_COLD ct_status check_cut(ct_call *call)
     bool floats = false;
     for (int i = 0; i < call->n_outputs; i++)
         floats |= ct__dtype_is_float((ct_dtype)call->outputs[i]->dtype);
-    if (!floats || has_no_gradient(call->op))
+    if (!floats || ct__has_no_gradient(call->op))
         return CT_OK;
     return ct_call_error(call, CT_ERROR_STATE,
                          "an input asks for a gradient, and the record has no backward; one without a gradient says "

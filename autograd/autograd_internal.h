@@ -4,6 +4,7 @@
 
 #include "core_internal.h"
 #include <cotan/autograd.h>
+#include <string.h>
 
 struct ct_call {
     const ct_op *op;
@@ -55,6 +56,7 @@ static inline bool ct__is_expression(const ct_op *op)
 }
 
 /* Of a shortcut, by the expression beside it (definition.c); it may call these for numbers that it cannot work with. */
+ct_op ct__definition_of(const ct_op *op); /* the record without the shortcut */
 ct_status ct__forward_by_definition(ct_call *call);
 ct_status ct__backward_by_definition(ct_call *call);
 /* ct_apply_multi() with the expression of a record alone. */
@@ -205,6 +207,13 @@ static inline bool ct__records(void)
 {
     return ct__here()->no_grad_depth == 0;
 }
+
+/* As ct_has_no_gradient(), for a record that is there. */
+static inline bool ct__has_no_gradient(const ct_op *op)
+{
+    return op->gradient && op->gradient[0] == 'n' && strncmp(op->gradient, "none", 4) == 0;
+}
+
 /* Sets how many no-grad sections are open; returns how many were. */
 int ct__no_grad_depth(int depth);
 

@@ -7,7 +7,7 @@
  * function uses without having been given them. */
 #include "autograd_internal.h"
 
-static ct_op definition_of(const ct_op *op)
+ct_op ct__definition_of(const ct_op *op)
 {
     ct_op definition = *op;
     definition.infer = definition.forward = definition.backward = NULL;
@@ -27,7 +27,7 @@ bool ct_use_definitions(bool on)
 ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                ct_tensor **outputs)
 {
-    ct_op definition = definition_of(op);
+    ct_op definition = ct__definition_of(op);
     return ct_apply_multi(&definition, inputs, n, attributes, outputs);
 }
 

@@ -34,7 +34,7 @@ static outcome summarise(const ct_gradcheck_report *report, int order)
 static void print_outcome(const outcome *o, const ct_op *op)
 {
     if (o->verdict == CT_VACUOUS)
-        printf(" %s | | %lld |", strncmp(op->gradient, "none: ", 6) == 0 ? "none" : "zero", o->elements);
+        printf(" %s | | %lld |", ct_has_no_gradient(op) ? "none" : "zero", o->elements);
     else
         printf(" %s | %.0e | %lld |", ct_verdict_name(o->verdict), o->relative, o->elements);
 }

@@ -94,6 +94,9 @@ typedef struct ct_op {
     int hidden;
 } ct_op;
 
+/* Whether the record says in .gradient that it has none ("none: why"). False for NULL. */
+CT_API bool ct_has_no_gradient(const ct_op *op);
+
 /* ---- the call, from inside an operation's functions ---- */
 
 CT_API int ct_call_inputs(const ct_call *call); /* number given, optional ones included */
