@@ -70,6 +70,7 @@
     SUITE(fit) \
     SUITE(objects) \
     SUITE(gradcheck) \
+    SUITE(gradcheck_more) \
     SUITE(ops) \
     SUITE(graph_depth) \
     SUITE(traps)

@@ -128,13 +128,57 @@ ct_status ct__check_open(ct__check *check, const ct__subject *subject, ct_tensor
         status = dry_run(check, &second, NULL);
     if (status != CT_OK)
         return status;
-    if (first != second && report->verdict != CT_FAIL) {
-        ct__report_raise(report, CT_NONDETERMINISTIC);
-        snprintf(report->cause, sizeof report->cause,
-                 "two runs from the same inputs and the same seed gave different results");
-        report->check = "repeat";
-    }
+    if (first != second && report->verdict != CT_FAIL)
+        ct__report_nondeterministic(report);
     return ct__draw_cotangents(check, check->cotangents);
+}
+
+ct_status ct__check_repeats(ct__check *check)
+{
+    uint64_t first, next;
+    ct_status status = dry_run(check, &first, NULL);
+    for (int i = 0; i < CT__RUNS && status == CT_OK; i++) {
+        status = dry_run(check, &next, NULL);
+        if (status == CT_OK && next != first) {
+            ct__report_nondeterministic(check->report);
+            break;
+        }
+    }
+    return status;
+}
+
+/* Into inputs and wanted: those of first, then its cotangents. */
+static void gradient_inputs(const ct__check *first, ct_tensor **inputs, bool *wanted)
+{
+    int n = first->n;
+    for (int i = 0; i < n; i++) {
+        inputs[i] = first->x[i];
+        wanted[i] = first->wanted[i];
+    }
+    for (int i = 0; i < first->subject->max_outputs; i++) {
+        if (!first->cotangents[i])
+            continue;
+        wanted[n] = true;
+        inputs[n++] = first->cotangents[i];
+    }
+}
+
+ct_status ct__check_open_gradient(ct__check *next, const ct__subject *subject, const ct__check *first)
+{
+    size_t tensors = (size_t)subject->n_inputs * sizeof(ct_tensor *),
+           bytes = tensors + (size_t)subject->n_inputs * sizeof(bool);
+    ct_tensor **inputs = ct__alloc(bytes);
+    *next = (ct__check){0};
+    if (!inputs)
+        return ct__no_memory("gradcheck");
+    bool *wanted = (bool *)inputs + tensors / sizeof(bool);
+    gradient_inputs(first, inputs, wanted);
+    ct_status status = ct__check_open(next, subject, inputs, wanted, first->options, first->report);
+    next->order = first->order + 1;
+    next->sample = first->sample;
+    next->usual = ct__largest_of(first->cotangents, first->m) * ct__largest_of(next->cotangents, next->m);
+    ct__free(inputs, bytes);
+    return status;
 }
 
 void ct__check_close(ct__check *check)

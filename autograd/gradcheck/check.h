@@ -30,6 +30,7 @@ typedef struct ct__check {
     double unit;  /* relative rounding error of the results */
     ct_random_state stream; /* for cotangents and directions */
     int64_t confirmed_bad;  /* mismatches for which the costly kink test was done */
+    bool doubted;           /* some measurement was no clear pass at first */
     /* n: how exact each element of the computed gradient is, as far as it was seen not to be linear in the cotangent, and, if
      * noise_known, to jump from one number to the next; float64, NULL where not wanted */
     ct_tensor **noise;
@@ -45,6 +46,11 @@ typedef struct ct__check {
 ct_status ct__check_open(ct__check *check, const ct__subject *subject, ct_tensor *const *inputs, const bool *wanted,
                          const ct_gradcheck_options *options, ct_gradcheck_report *report);
 void ct__check_close(ct__check *check);
+/* Runs the subject some more times: if results differ, that is what the report says, and nothing else of what it found. */
+enum { CT__RUNS = 32 };
+ct_status ct__check_repeats(ct__check *check);
+/* Opens the check of first's gradient, with ct__subject_gradient() of first's subject, at first's inputs and cotangents. */
+ct_status ct__check_open_gradient(ct__check *next, const ct__subject *subject, const ct__check *first);
 
 /* Runs the subject on x, recorded, and returns the gradients of sum(out g) in grads (n; contiguous copies in x's dtype owned by
  * the current scope; 0 where nothing flows; NULL where not wanted). */

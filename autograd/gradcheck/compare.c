@@ -156,9 +156,19 @@ ct__point ct__compare(ct__line *l, const double *gradient)
     p.verdict = CT_FAIL;
     if (agrees(&p) && slope.converged)
         p.verdict = says_enough(l, &p) ? verdict_of(l, &p) : look_wider(l, &p);
+    if (p.verdict != CT_PASS)
+        __atomic_store_n(&l->w->check->doubted, true, __ATOMIC_RELAXED);
     if (p.verdict == CT_FAIL || p.verdict == CT_INCONCLUSIVE)
         p.verdict = is_flat(l, &p) ? CT_VACUOUS : second_look(l, &p);
     return p;
+}
+
+bool ct__differs(ct__line *l, const double *gradient)
+{
+    ct__point p = {.analytic = ct__along(l, gradient)};
+    ct__slope slope = ct__ridders(ct__line_at, l, &l->precision, l->w->check->options->step);
+    take(l, &p, &slope);
+    return !agrees(&p);
 }
 
 bool ct__kink_at(ct__line *l, double above, double below)

@@ -11,6 +11,8 @@ typedef struct ct__point {
 
 /* gradient: that of the line's input, as computed. */
 ct__point ct__compare(ct__line *line, const double *gradient);
+/* Whether the two differ along the line, by a plain measurement without a second look. */
+bool ct__differs(ct__line *line, const double *gradient);
 /* Whether there is a kink that phi above and below, at a distance of 1e-7, gives a hint of. */
 bool ct__kink_at(ct__line *line, double above, double below);
 

@@ -35,6 +35,15 @@ void ct__report_fault(ct_gradcheck_report *report, const char *check, int argume
     report->argument = argument;
 }
 
+void ct__report_nondeterministic(ct_gradcheck_report *report)
+{
+    report->verdict = CT_NONDETERMINISTIC;
+    report->check = "repeat";
+    report->argument = -1;
+    report->unexplained = false;
+    snprintf(report->cause, sizeof report->cause, "runs from the same inputs and the same seed gave different results");
+}
+
 ct_gradcheck_tensor *ct__report_row(ct_gradcheck_report *report)
 {
     size_t used = (size_t)report->n_tensors * sizeof *report->tensors;

@@ -10,6 +10,8 @@ void ct__report_begin(ct_gradcheck_report *report, const char *subject);
 /* Notes a failure: the first one stays the report's cause. */
 void ct__report_fault(ct_gradcheck_report *report, const char *check, int argument, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The results were not the same for the same inputs: whatever else was found says nothing. */
+void ct__report_nondeterministic(ct_gradcheck_report *report);
 /* Room for one more row, zeroed; NULL without memory (an error is recorded). */
 ct_gradcheck_tensor *ct__report_row(ct_gradcheck_report *report);
 void ct__report_raise(ct_gradcheck_report *report, ct_verdict verdict);

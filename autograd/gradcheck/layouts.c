@@ -50,8 +50,7 @@ static ct_tensor *in_layout(const ct_tensor *t, layout kind)
     return view;
 }
 
-/* The float outputs of an unrecorded run, as contiguous float64 copies in the current scope. */
-static ct_status values_of(ct__check *check, ct_tensor *const *x, ct_tensor **out)
+ct_status ct__values_of(ct__check *check, ct_tensor *const *x, ct_tensor **out)
 {
     ct_scope scope;
     ct__scope_push(&scope);
@@ -96,9 +95,9 @@ static ct_status check_input_layout(ct__check *check, layout kind, int only)
         status = ct_error_code();
     }
     if (status == CT_OK)
-        status = values_of(check, r.x, r.h);
+        status = ct__values_of(check, r.x, r.h);
     if (status == CT_OK)
-        status = values_of(check, r.third, r.g);
+        status = ct__values_of(check, r.third, r.g);
     int bad = status == CT_OK ? first_different_value(r.h, r.g, check->m) : -1;
     if (bad >= 0)
         ct__report_fault(check->report, "layouts", only,

@@ -3,7 +3,7 @@
  *
  * Invariant: the figures of a row are those of its worst element, or of its worst probe. */
 #include "numeric.h"
-#include "compare.h"
+#include "bisect.h"
 #include "kinks.h"
 #include "pattern.h"
 #include <math.h>
@@ -14,7 +14,8 @@ enum {
     TASK_ELEMENTS = 16,     /* elements a parallel task evaluates */
     KINK_ELEMENTS = 512,    /* ... or a kink */
     VARIED_ELEMENTS = 128,  /* ... of inputs that are the checker's own, to say what the mistake looks like */
-    LOCATE_ELEMENTS = 2048, /* elements looked at one by one to locate a mismatch that a probe has found */
+    LOCATE_ELEMENTS = 2048, /* so many are all looked at one by one, to locate a mismatch that a probe has found */
+    BISECTIONS = 3,         /* of more, directions that are tried to find one */
 };
 
 /* ---- one input, element by element ---- */
@@ -283,28 +284,6 @@ static ct_status row_full(ct__check *check, int input, ct_gradcheck_tensor *row,
     return ct_error_code();
 }
 
-static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *row)
-{
-    sweep s;
-    ct_gradcheck_tensor found = *row;
-    if (!sweep_open(&s, check, input, check->subject->lenient ? VARIED_ELEMENTS : LOCATE_ELEMENTS))
-        return CT_ERROR_MEMORY;
-    if (sweep_run(&s) != CT_OK)
-        return ct_error_code();
-    row_fill(&found, &s);
-    note_kinks(check, &s);
-    if (found.bad) { /* otherwise the mismatch is in an element that was left out, and the probe's figures stay */
-        found.checked = row->checked;
-        found.bad = row->bad ? row->bad : 1;
-        found.kinks = row->kinks;
-        found.inconclusive = row->inconclusive;
-        *row = found;
-        row->verdict = CT_FAIL;
-        row_pattern(row, &s);
-    }
-    return ct_error_code();
-}
-
 /* Of random magnitude, since with +1 and -1 alone equal errors of an even number of elements cancel too often. */
 static void draw_direction(ct__check *check, double *direction, int64_t n)
 {
@@ -314,6 +293,67 @@ static void draw_direction(ct__check *check, double *direction, int64_t n)
         direction[k] = (bits & 1 ? 1 : -1) * (0.5 + ldexp((double)(bits >> 11), -53));
     }
     check->stream = ct_random_get();
+}
+
+static void row_at(ct_gradcheck_tensor *row, const ct_tensor *x, int64_t k, const ct__point *p)
+{
+    double worst = -1;
+    row_worst(row, p, &worst);
+    multi_index(x, k, row->worst);
+    row->x = ct__doubles(x)[k];
+    row->located = true;
+    row->bad = row->bad ? row->bad : 1;
+    row->verdict = CT_FAIL;
+}
+
+static ct_status row_bisect(ct__check *check, int input, ct_gradcheck_tensor *row)
+{
+    const ct_tensor *x = check->x[input], *origin = ct__copy_as(x, CT_FLOAT64), *direction = ct_zeros_like(x);
+    if (!origin || !direction)
+        return CT_ERROR_MEMORY;
+    ct__worker w = ct__worker_of(check);
+    ct__point p;
+    int64_t k = -1;
+    for (int i = 0; i < BISECTIONS && k < 0 && w.status == CT_OK; i++) {
+        draw_direction(check, ct__doubles(direction), x->numel);
+        k = ct__bisect(&w, input, ct__doubles(direction), ct__doubles(origin), &p);
+    }
+    if (k >= 0)
+        row_at(row, x, k, &p);
+    check->report->evaluations += w.evaluations;
+    return w.status;
+}
+
+/* What is wrong looks like this: where one of a few elements is, like them; else like one among many. */
+static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *row)
+{
+    sweep s;
+    bool many = check->x[input]->numel > LOCATE_ELEMENTS && !check->subject->lenient;
+    if (many && row_bisect(check, input, row) != CT_OK)
+        return ct_error_code();
+    ct_gradcheck_tensor found = *row;
+    if (!sweep_open(&s, check, input, many || check->subject->lenient ? VARIED_ELEMENTS : LOCATE_ELEMENTS))
+        return CT_ERROR_MEMORY;
+    if (sweep_run(&s) != CT_OK)
+        return ct_error_code();
+    row_fill(&found, &s);
+    note_kinks(check, &s);
+    if (!found.bad && row->located)
+        snprintf(
+            row->pattern, sizeof row->pattern,
+            "this element is wrong, and none of %lld others that were looked at: an index, a tie or a case that few "
+            "elements meet",
+            (long long)s.count);
+    if (found.bad) { /* otherwise the mismatch is in an element that was left out, and what is known of it stays */
+        found.checked = row->checked;
+        found.bad = row->bad ? row->bad : 1;
+        found.kinks = row->kinks;
+        found.inconclusive = row->inconclusive;
+        *row = found;
+        row->verdict = CT_FAIL;
+        row_pattern(row, &s);
+    }
+    return ct_error_code();
 }
 
 static void probe(ct__check *check, ct__line *l, ct_gradcheck_tensor *row, double *worst, int64_t *passed)

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define EXACT 1e-10 /* of its size: better than any mistake, worse than any sum */
-
 enum {
     SAFETY = 16, /* of the noise seen at a few points */
     POINTS_NEARBY = 8
@@ -38,7 +36,7 @@ static ct_tensor *moved(const ct_tensor *t, double by)
     return copy;
 }
 
-static ct_status move_all(ct_tensor *const *tensors, int n, double by, ct_tensor **out)
+ct_status ct__move_all(ct_tensor *const *tensors, int n, double by, ct_tensor **out)
 {
     for (int i = 0; i < n; i++) {
         out[i] = tensors[i] ? moved(tensors[i], by) : NULL;
@@ -52,9 +50,9 @@ static ct_status move_all(ct_tensor *const *tensors, int n, double by, ct_tensor
 static ct_status gradients_at(ct__check *check, ct__place place, double by, ct_tensor **arrays, ct_tensor **grads)
 {
     int n = check->n, m = check->subject->max_outputs;
-    ct_status status = move_all(place.x, n, by, arrays);
+    ct_status status = ct__move_all(place.x, n, by, arrays);
     if (status == CT_OK)
-        status = move_all(place.cotangents, m, by, arrays + n);
+        status = ct__move_all(place.cotangents, m, by, arrays + n);
     return status == CT_OK ? ct__vjp(check, arrays, check->wanted, arrays + n, grads) : status;
 }
 
@@ -175,7 +173,7 @@ ct_status ct__usual_noise(ct__check *check, ct__place place, ct_tensor **noise)
     return status;
 }
 
-static ct_status measure_noise(ct__check *check)
+ct_status ct__know_noise(ct__check *check)
 {
     if (check->noise_known)
         return CT_OK;
@@ -186,14 +184,14 @@ static ct_status measure_noise(ct__check *check)
 /* ---- the same, to rounding ---- */
 
 /* What is nothing beside the cotangents may be all that is left of numbers of their size. */
-static bool is_rounding(ct__check *check, int i, const ct__difference *d)
+bool ct__is_rounding(ct__check *check, int i, const ct__difference *d, double exact)
 {
     double left_over = 64 * DBL_EPSILON * ct__largest_of(check->cotangents, check->m) * d->gain;
-    if (d->worst <= fmax(EXACT * d->size, left_over))
+    if (d->worst <= fmax(exact * d->size, left_over))
         return true;
     if (!isfinite(d->worst))
         return false;
-    if (measure_noise(check) != CT_OK)
+    if (ct__know_noise(check) != CT_OK)
         return true;
     return d->worst <= SAFETY * ct__largest(check->noise[i]) * d->gain;
 }
@@ -202,7 +200,7 @@ bool ct__same_gradient(ct__check *check, int i, const ct_tensor *got, double fa,
                        const ct_tensor *b)
 {
     ct__difference d = ct__compare_gradients(got, fa, a, fb, b);
-    return is_rounding(check, i, &d);
+    return ct__is_rounding(check, i, &d, CT__EXACT);
 }
 
 int ct__first_different_gradient(ct__check *check, ct_tensor *const *a, ct_tensor *const *b)
@@ -256,7 +254,7 @@ static ct_status compare_mixed(ct__check *check, ct_tensor **arrays, int *bad)
             continue;
         ct__difference d = ct__compare_gradients(of_mixed[i], 0.5, check->analytic[i], -2, of_h[i]);
         d.gain = gain;
-        if (is_rounding(check, i, &d))
+        if (ct__is_rounding(check, i, &d, CT__EXACT))
             add_residual(check, i, of_mixed[i], of_h[i]);
         else if (*bad < 0)
             *bad = i;

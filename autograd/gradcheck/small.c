@@ -83,6 +83,19 @@ uint64_t ct__checksum_all(ct_tensor *const *tensors, int n)
     return sum;
 }
 
+int64_t ct__furthest(const ct_tensor *a, const ct_tensor *b)
+{
+    int64_t worst = 0;
+    double most = 0;
+    for (int64_t k = 0; k < a->numel; k++) {
+        double u = ct__doubles(a)[k], v = ct__doubles(b)[k], off = isnan(u) && isnan(v) ? 0 : fabs(u - v);
+        off = isnan(off) ? INFINITY : off;
+        worst = off > most ? k : worst;
+        most = fmax(most, off);
+    }
+    return worst;
+}
+
 double ct__largest(const ct_tensor *t)
 {
     double max = 0;

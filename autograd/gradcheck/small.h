@@ -16,6 +16,8 @@ static inline bool ct__is_float(const ct_tensor *t)
 {
     return t && ct_dtype_is_float((ct_dtype)t->dtype);
 }
+/* Where two contiguous float64 tensors of one shape differ most; NaN beside a number most of all. 0 where they do not. */
+int64_t ct__furthest(const ct_tensor *a, const ct_tensor *b);
 /* The largest |element| of a contiguous float64 tensor, or of several; 0 for NULL. */
 double ct__largest(const ct_tensor *t);
 double ct__largest_of(ct_tensor *const *tensors, int n);

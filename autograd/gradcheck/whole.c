@@ -3,7 +3,7 @@
 #include "elsewhere.h"
 #include "numeric.h"
 #include "structure.h"
-#include <math.h>
+#include <string.h>
 
 static ct_status check_op_structure(ct__check *check)
 {
@@ -15,6 +15,8 @@ static ct_status check_op_structure(ct__check *check)
         status = ct__check_layouts(check);
     if (status == CT_OK && checks & CT_CHECK_THREADS)
         status = ct__check_threads(check);
+    if (status == CT_OK && checks & CT_CHECK_DEFINITION)
+        status = ct__check_definition(check);
     return status;
 }
 
@@ -22,32 +24,15 @@ static ct_status check_op_structure(ct__check *check)
 static ct_status check_next_order(ct__check *first)
 {
     ct__subject subject = ct__subject_gradient(first->subject, first->wanted, first->cotangents);
-    size_t tensors = (size_t)subject.n_inputs * sizeof(ct_tensor *),
-           bytes = tensors + (size_t)subject.n_inputs * sizeof(bool);
-    ct_tensor **inputs = ct__alloc(bytes);
-    if (!inputs)
-        return ct__no_memory("gradcheck");
-    bool *wanted = (bool *)inputs + tensors / sizeof(bool);
-    int n = first->n;
-    for (int i = 0; i < n; i++) {
-        inputs[i] = first->x[i];
-        wanted[i] = first->wanted[i];
-    }
-    for (int i = 0; i < first->subject->max_outputs; i++) {
-        if (!first->cotangents[i])
-            continue;
-        wanted[n] = true;
-        inputs[n++] = first->cotangents[i];
-    }
     ct__check next;
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_status status = ct__check_open(&next, &subject, inputs, wanted, first->options, first->report);
-    next.order = first->order + 1;
-    next.sample = first->sample;
-    next.usual = ct__largest_of(first->cotangents, first->m) * ct__largest_of(next.cotangents, next.m);
+    ct_status status = ct__check_open_gradient(&next, &subject, first);
     if (status == CT_OK && first->report->verdict != CT_NONDETERMINISTIC) {
         status = ct__check_gradient(&next);
+        bool forward = first->options->checks & CT_CHECK_FORWARD && first->report->verdict < CT_NONDETERMINISTIC;
+        if (status == CT_OK && forward)
+            status = ct__check_forward(first, &next);
         if (status == CT_OK)
             status = ct__check_numeric(&next);
         if (status == CT_OK && next.order < next.options->order)
@@ -55,7 +40,6 @@ static ct_status check_next_order(ct__check *first)
     }
     ct__check_close(&next);
     ct__scope_pop(&scope);
-    ct__free(inputs, bytes);
     return status;
 }
 
@@ -79,6 +63,14 @@ static ct_status check_all(ct__check *check, bool value)
     return status;
 }
 
+/* Whether what was found may be chance. A function that changes its inputs is another matter. */
+static bool may_be_chance(const ct__check *check, ct_verdict before)
+{
+    const ct_gradcheck_report *report = check->report;
+    bool failed = report->verdict == CT_FAIL && strcmp(report->check, "unchanged") != 0;
+    return before < CT_NONDETERMINISTIC && (failed || (report->verdict < CT_NONDETERMINISTIC && check->doubted));
+}
+
 static ct_status check_subject(const ct__subject *subject, ct_tensor *const *inputs, const bool *wanted, int sample,
                                const ct_gradcheck_options *options, ct_gradcheck_report *report, bool value)
 {
@@ -88,10 +80,13 @@ static ct_status check_subject(const ct__subject *subject, ct_tensor *const *inp
     ct_status status = ct__check_open(&check, subject, inputs, wanted, options, report);
     check.sample = sample;
     bool any = false;
+    ct_verdict before = report->verdict;
     for (int i = 0; i < check.n && status == CT_OK; i++)
         any |= check.wanted[i];
     if (status == CT_OK && any && report->verdict != CT_NONDETERMINISTIC)
         status = check_all(&check, value);
+    if (status == CT_OK && may_be_chance(&check, before))
+        status = ct__check_repeats(&check);
     ct__check_close(&check);
     ct__scope_pop(&scope);
     return status;

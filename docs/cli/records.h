@@ -14,9 +14,6 @@ typedef struct records {
 /* Loads the library and finds the records that it exports; false after complaining, also of one without any. It stays loaded:
  * the records are in it. */
 bool load_records(const char *who, const char *path, records *found);
-/* Whether the record, which has an expression beside its forward, gives the same by both on its samples, results and gradients; if
- * not, why says where. (definition.c) */
-bool agrees_with_definition(const ct_op *op, char *why, size_t size);
 /* From now on a crash ends the program with that status, and says that what, in quotes, did that. */
 void watch_crashes(const char *who, int status, const char *what, const char *did);
 

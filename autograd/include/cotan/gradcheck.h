@@ -47,7 +47,10 @@ enum {
     /* Operations: what samples may not have. Values 10 and 100 times as large, zeros, ties, one more of each size, 67, more than 32768
      * elements, another axis, cotangents large and tiny, optional inputs left out. */
     CT_CHECK_VARIATIONS = 1 << 10,
-    CT_CHECK_ALL = (1 << 11) - 1,
+    CT_CHECK_DEFINITION = 1 << 11, /* operations: a forward and backward give what the expression beside them gives */
+    CT_CHECK_FORWARD =
+        1 << 12, /* from the second order on: <u, J v> = <J^T u, v>, with J v by a backward through the backward */
+    CT_CHECK_ALL = (1 << 13) - 1,
     CT_CHECK_VALUE_ONLY = 0 /* none of these */
 };
 
