@@ -183,6 +183,83 @@ START_TEST(test_one_wrong_element_is_located)
 }
 END_TEST
 
+/* ---- budgets and progress ---- */
+
+static ct_tensor *tanh_of(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return ct_tanh(in[0]);
+}
+
+START_TEST(test_budget)
+{
+    ct_tensor *x = f64(CT_SHAPE(40, 50), 1);
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY), CT_PASS);
+    int64_t all = report.evaluations;
+    ck_assert_str_eq(report.unlooked, "");
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY, .evaluations = all / 2),
+           CT_INCONCLUSIVE);
+    ck_assert_int_lt(report.evaluations, all / 2 + 40);
+    ck_assert_int_eq(report.tensors[0].checked + report.tensors[0].unlooked, 2000);
+    ck_assert_int_gt(report.tensors[0].checked, 500);
+    ck_assert_msg(strstr(report.cause, "the budget of evaluations is spent; not looked at: ") &&
+                      strstr(report.cause, " of 2000 elements of input 0"),
+                  "%s", report.cause);
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .seconds = 1e-9, .order = 2), CT_INCONCLUSIVE);
+    ck_assert_int_eq(report.tensors[0].unlooked, 2000);
+    ck_assert_ptr_nonnull(strstr(report.unlooked, "structure, "));
+    ck_assert_ptr_nonnull(strstr(report.unlooked, "the second order"));
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .seconds = 1e3, .evaluations = 2 * all + 1000), CT_PASS);
+    ck_assert_int_eq(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .seconds = -1), CT_VACUOUS);
+    ct_error_clear();
+}
+END_TEST
+
+START_TEST(test_budget_of_an_operation)
+{
+    expect(ct_gradcheck_op(&sine, &report, .seconds = 1e-9), CT_INCONCLUSIVE);
+    ck_assert_ptr_nonnull(strstr(report.unlooked, "sample 0"));
+    ck_assert_str_eq(report.check, "budget");
+    wrong_element = 0; /* a mistake that was found stays one */
+    ct_tensor *x = f64(CT_SHAPE(100, 100), 1);
+    expect(ct_gradcheck(needle, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY, .evaluations = 5000), CT_FAIL);
+    ck_assert_int_gt(report.tensors[0].unlooked, 0);
+}
+END_TEST
+
+typedef struct seen {
+    int calls;
+    int64_t done, stop_at;
+} seen;
+
+static bool note(const char *what, int64_t done, int64_t of, void *user)
+{
+    seen *s = user;
+    ck_assert_str_eq(what, "input 0");
+    ck_assert_int_ge(done, s->done);
+    ck_assert_int_eq(of, 2000);
+    s->done = done;
+    s->calls++;
+    return done < s->stop_at;
+}
+
+START_TEST(test_progress)
+{
+    ct_tensor *x = f64(CT_SHAPE(40, 50), 1);
+    seen all = {.stop_at = INT64_MAX}, some = {.stop_at = 320};
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY, .progress = note,
+                        .progress_user = &all),
+           CT_PASS);
+    ck_assert_int_eq(all.done, 2000);
+    ck_assert_int_gt(all.calls, 20);
+    expect(ct_gradcheck(tanh_of, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY, .progress = note,
+                        .progress_user = &some),
+           CT_INCONCLUSIVE);
+    ck_assert_int_eq(report.tensors[0].checked, 320);
+    ck_assert_ptr_nonnull(strstr(report.cause, "stopped by the progress function"));
+}
+END_TEST
+
 Suite *ct_suite_gradcheck_more(void)
 {
     Suite *suite = suite_create("gradcheck_more");
@@ -191,6 +268,9 @@ Suite *ct_suite_gradcheck_more(void)
     tcase_add_test(tcase, test_chance);
     tcase_add_test(tcase, test_forward_against_reverse);
     tcase_add_test(tcase, test_one_wrong_element_is_located);
+    tcase_add_test(tcase, test_budget);
+    tcase_add_test(tcase, test_budget_of_an_operation);
+    tcase_add_test(tcase, test_progress);
     suite_add_tcase(suite, tcase);
     return suite;
 }

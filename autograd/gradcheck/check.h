@@ -5,6 +5,7 @@
 #define CT_GRADCHECK_CHECK_H
 
 #include "subject.h"
+#include "watch.h"
 
 /* An element of an input that is at a kink. */
 typedef struct ct__kinked {

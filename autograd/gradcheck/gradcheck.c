@@ -8,7 +8,6 @@
 #include "whole.h"
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 CT_OPTIONS_INIT(ct_gradcheck_options)
 
@@ -31,18 +30,13 @@ static ct_status read_options(ct_gradcheck_options *all, const ct_gradcheck_opti
         {"absolute", o->absolute, o->absolute >= 0},
         {"resolution", o->resolution, o->resolution > 0},
         {"float32_tolerance", o->float32_tolerance, o->float32_tolerance >= 0},
+        {"seconds", o->seconds, o->seconds >= 0},
+        {"evaluations", (double)o->evaluations, o->evaluations >= 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!rows[i].good)
             return ct__error(CT_ERROR_ARGUMENT, "gradcheck: %s out of range: %g", rows[i].name, rows[i].value);
     return CT_OK;
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* What surrounds every check: the generator, recording, the clock, and a report of its own if none is given. */
@@ -52,27 +46,43 @@ typedef struct session {
     ct_random_state generator;
     int no_grad_depth;
     double start;
+    ct__watch watch;
 } session;
 
 static ct_status session_begin(session *s, ct_gradcheck_report *report, const char *subject,
                                const ct_gradcheck_options *options)
 {
-    *s = (session){.generator = ct_random_get(), .start = seconds_now()};
+    *s = (session){.generator = ct_random_get(), .start = ct__watch_now()};
     s->report = report ? report : &s->own;
     ct__report_begin(s->report, subject);
     s->no_grad_depth = ct__no_grad_depth(0);
-    return read_options(&s->options, options);
+    ct_status status = read_options(&s->options, options);
+    s->report->seed = s->options.seed;
+    ct__watch_begin(&s->watch, &s->options);
+    return status;
+}
+
+/* Where nothing worse was found, that something is left out is what there is to say. */
+static void explain_stop(session *s)
+{
+    ct_gradcheck_report *report = s->report;
+    if (!report->unlooked[0] || report->cause[0])
+        return;
+    report->check = "budget";
+    snprintf(report->cause, sizeof report->cause, "%s; not looked at: %s", s->watch.why, report->unlooked);
 }
 
 static ct_verdict session_end(session *s, ct_status status)
 {
     ct__no_grad_depth(s->no_grad_depth);
     ct_random_set(s->generator);
-    s->report->seconds = seconds_now() - s->start;
+    s->report->seconds = ct__watch_now() - s->start;
     if (status != CT_OK) {
         s->report->verdict = CT_VACUOUS;
         snprintf(s->report->cause, sizeof s->report->cause, "%s", ct_error_message());
     }
+    if (status == CT_OK)
+        explain_stop(s);
     ct_verdict verdict = s->report->verdict;
     ct_gradcheck_report_free(&s->own);
     return verdict;
@@ -160,12 +170,15 @@ static ct_status check_sample(const ct_op *op, int sample, const ct_gradcheck_op
         wanted[i] = inputs[i] && inputs[i]->requires_grad;
     if (status == CT_OK) {
         ct__subject subject = ct__subject_op(op, op->samples[sample].attributes, n);
+        subject.sample_text = op->samples[sample].inputs;
         status = ct__check_subject(&subject, inputs, wanted, sample, options, report);
     }
     if (status == CT_OK && options->checks & CT_CHECK_SIZES)
         status = ct__check_op_sizes(op, &op->samples[sample], options, report);
     if (status == CT_OK && options->checks & CT_CHECK_VARIATIONS && report->verdict < CT_NONDETERMINISTIC)
         status = ct__check_op_variations(op, &op->samples[sample], sample == 0, options, report);
+    if (ct__watch_stopped(options) && options->checks & (CT_CHECK_SIZES | CT_CHECK_VARIATIONS))
+        ct__watch_unlooked(report, "sizes and variations of sample %d", sample);
     ct__scope_pop(&scope);
     return status;
 }
@@ -180,7 +193,10 @@ ct_verdict ct_gradcheck_op(const ct_op *op, ct_gradcheck_report *report, const c
         status =
             ct__error(CT_ERROR_NULL, "gradcheck_op: the operation %s", op ? "has no name or no samples" : "is NULL");
     for (int i = 0; status == CT_OK && op->samples[i].inputs && s.report->verdict != CT_NONDETERMINISTIC; i++)
-        status = check_sample(op, i, &s.options, s.report);
+        if (ct__watch_stopped(&s.options))
+            ct__watch_unlooked(s.report, "sample %d", i);
+        else
+            status = check_sample(op, i, &s.options, s.report);
     if (status == CT_OK && s.report->verdict >= CT_NONDETERMINISTIC)
         s.report->op = op->name;
     return session_end(&s, status);

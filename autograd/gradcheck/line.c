@@ -58,6 +58,7 @@ double ct__evaluate(ct__worker *w, double *magnitude)
 {
     const ct__subject *subject = w->check->subject;
     ct_scope scope;
+    ct__watch_count(w->check->options);
     ct__scope_push(&scope);
     ct__check_seed(w->check);
     if (!subject->records)

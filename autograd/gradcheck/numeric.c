@@ -15,6 +15,7 @@ enum {
     KINK_ELEMENTS = 512,    /* ... or a kink */
     VARIED_ELEMENTS = 128,  /* ... of inputs that are the checker's own, to say what the mistake looks like */
     LOCATE_ELEMENTS = 2048, /* so many are all looked at one by one, to locate a mismatch that a probe has found */
+    UNLOOKED = 255,         /* in place of a verdict */
     BISECTIONS = 3,         /* of more, directions that are tried to find one */
 };
 
@@ -26,9 +27,9 @@ typedef struct sweep {
     int input;
     int64_t count, stride;
     double *numeric, *error, *tolerance, *notes; /* numel each */
-    uint8_t *verdict;                            /* numel */
+    uint8_t *verdict;                            /* numel; UNLOOKED: left out */
     double scale;                                /* largest computed derivative */
-    int64_t evaluations;
+    int64_t evaluations, done;
     int failed; /* a ct_status */
     char message[256];
 } sweep;
@@ -54,6 +55,24 @@ static bool is_parallel(const ct__check *check)
     return check->options->parallel || !check->subject->shares;
 }
 
+/* "input 1, order 2, sample 3", without what is the usual. */
+static const char *what_of(const ct__check *check, int input, char *text, size_t size)
+{
+    int used = snprintf(text, size, "input %d", input);
+    if (check->order > 1)
+        used += snprintf(text + used, size - (size_t)used, ", order %d", check->order);
+    if (check->sample > 0)
+        snprintf(text + used, size - (size_t)used, ", sample %d", check->sample);
+    return text;
+}
+
+static void sweep_tell(sweep *s, int64_t count)
+{
+    char what[64];
+    int64_t done = __atomic_add_fetch(&s->done, count, __ATOMIC_RELAXED);
+    ct__watch_tell(s->check->options, what_of(s->check, s->input, what, sizeof what), done, s->count);
+}
+
 /* Elements [index, index + 1) * TASK_ELEMENTS of the sweep. */
 static void sweep_task(void *context, int64_t index)
 {
@@ -72,7 +91,11 @@ static void sweep_task(void *context, int64_t index)
     ct_tensor *origin = w.status == CT_OK ? ct__copy_as(w.x[s->input], CT_FLOAT64) : NULL;
     int64_t last = (index + 1) * TASK_ELEMENTS < s->count ? (index + 1) * TASK_ELEMENTS : s->count;
     for (int64_t i = index * TASK_ELEMENTS; origin && i < last && w.status == CT_OK; i++)
-        sweep_element(s, &w, i * s->stride, ct__doubles(origin));
+        if (ct__watch_stopped(check->options))
+            s->verdict[i * s->stride] = UNLOOKED;
+        else
+            sweep_element(s, &w, i * s->stride, ct__doubles(origin));
+    sweep_tell(s, last - index * TASK_ELEMENTS);
     ct__scope_pop(&scope);
     ct__free(arrays, bytes);
     ct_random_set(generator);
@@ -126,11 +149,11 @@ static void row_count(ct_gradcheck_tensor *row, ct_verdict verdict)
 
 static ct_verdict row_verdict(const ct_gradcheck_tensor *row, int64_t passed)
 {
-    return row->bad            ? CT_FAIL
-           : row->inconclusive ? CT_INCONCLUSIVE
-           : row->kinks        ? CT_KINK
-           : passed            ? CT_PASS
-                               : CT_VACUOUS;
+    return row->bad                             ? CT_FAIL
+           : row->inconclusive || row->unlooked ? CT_INCONCLUSIVE
+           : row->kinks                         ? CT_KINK
+           : passed                             ? CT_PASS
+                                                : CT_VACUOUS;
 }
 
 static void row_worst(ct_gradcheck_tensor *row, const ct__point *p, double *worst)
@@ -153,9 +176,13 @@ static int64_t row_fill(ct_gradcheck_tensor *row, const sweep *s)
     const double *analytic = ct__doubles(s->check->analytic[s->input]);
     double worst = -1, largest = 0, difference = 0, tolerance = 0;
     int64_t passed = 0;
-    row->checked = row->bad = row->kinks = row->inconclusive = 0;
+    row->checked = row->bad = row->kinks = row->inconclusive = row->unlooked = 0;
     for (int64_t i = 0; i < s->count; i++) {
         int64_t k = i * s->stride;
+        if (s->verdict[k] == UNLOOKED) {
+            row->unlooked++;
+            continue;
+        }
         ct__point p = {.verdict = (ct_verdict)s->verdict[k],
                        .analytic = analytic[k],
                        .numeric = s->numeric[k],
@@ -379,7 +406,13 @@ static ct_status row_probes(ct__check *check, int input, ct_gradcheck_tensor *ro
     ct__worker w = ct__worker_of(check);
     double worst = -1;
     int64_t passed = 0;
+    char what[64];
     for (int i = 0; i < check->options->probes && x->numel > 0 && w.status == CT_OK; i++) {
+        if (ct__watch_stopped(check->options)) {
+            row->unlooked++;
+            continue;
+        }
+        ct__watch_tell(check->options, what_of(check, input, what, sizeof what), i, check->options->probes);
         draw_direction(check, ct__doubles(direction), x->numel);
         ct__line l = ct__line_direction(&w, input, ct__doubles(direction), ct__doubles(origin));
         probe(check, &l, row, &worst, &passed);
@@ -396,7 +429,7 @@ static ct_status row_fast(ct__check *check, int input, ct_gradcheck_tensor *row)
 {
     ct_status status = row_probes(check, input, row);
     bool few = check->x[input]->numel <= KINK_ELEMENTS && !check->subject->lenient;
-    bool look = row->bad || (row->kinks && few && check->order == 1);
+    bool look = !ct__watch_stopped(check->options) && (row->bad || (row->kinks && few && check->order == 1));
     return status == CT_OK && look ? row_locate(check, input, row) : status;
 }
 
@@ -409,6 +442,10 @@ static void report_row(ct_gradcheck_report *report, const ct_gradcheck_tensor *r
     report->kinks += row->kinks;
     report->inconclusive += row->inconclusive;
     ct__report_raise(report, row->verdict);
+    if (row->unlooked)
+        ct__watch_unlooked(report, "%lld of %lld %s of input %d%s", (long long)row->unlooked,
+                           (long long)(row->checked + row->unlooked), row->mode == CT_FAST ? "probes" : "elements",
+                           row->input, row->order > 1 ? " (higher order)" : "");
     static const char *const orders[] = {"", "gradient", "second-order gradient", "third-order gradient"};
     if (row->verdict != CT_FAIL)
         return;
@@ -438,6 +475,7 @@ static ct_status check_row(ct__check *check, int input, notes_sums *all)
         return CT_ERROR_MEMORY;
     *row = (ct_gradcheck_tensor){.input = input,
                                  .sample = check->sample,
+                                 .inputs = check->subject->sample_text,
                                  .order = check->order,
                                  .mode = full ? CT_FULL : CT_FAST,
                                  .rank = x->rank,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Tables of a model with hundreds of tensors show all that is not a pass, and so many of those that are. */
-enum { PASSES_SHOWN = 40 };
+enum { PASSES_SHOWN = 40, SAMPLES_SHOWN = 12 };
 
 static const char *index_text(const ct_gradcheck_tensor *row, char *buffer)
 {
@@ -50,18 +50,35 @@ static void print_table(FILE *stream, const ct_gradcheck_report *report)
         fprintf(stream, "  ... and %d more that pass\n", left_out);
 }
 
+/* Whether the row is the first of its sample. */
+static bool begins_sample(const ct_gradcheck_report *report, int i)
+{
+    for (int k = 0; k < i; k++)
+        if (report->tensors[k].sample == report->tensors[i].sample)
+            return false;
+    return report->tensors[i].inputs != NULL;
+}
+
+static void print_samples(FILE *stream, const ct_gradcheck_report *report)
+{
+    int shown = 0;
+    for (int i = 0; i < report->n_tensors && shown < SAMPLES_SHOWN; i++)
+        if (begins_sample(report, i) && ++shown)
+            fprintf(stream, "  #%d: the sample \"%s\"\n", report->tensors[i].sample, report->tensors[i].inputs);
+}
+
 /* What "2nd" and "#1" mean, where there are any. */
 static void print_legend(FILE *stream, const ct_gradcheck_report *report)
 {
-    bool orders = false, samples = false;
-    for (int i = 0; i < report->n_tensors; i++) {
-        orders |= report->tensors[i].order > 1;
-        samples |= report->tensors[i].sample > 0;
-    }
-    if (orders)
-        fprintf(stream, "  2nd, 3rd: the gradient of the gradient, and of that\n");
-    if (samples)
-        fprintf(stream, "  #1, #2: samples of the record, counted from 0\n");
+    int order = 0;
+    for (int i = 0; i < report->n_tensors; i++)
+        order = report->tensors[i].order > order ? report->tensors[i].order : order;
+    if (order > 1)
+        fprintf(stream, "  2nd: of the gradient, as a function of the inputs and, after these, of what comes back to "
+                        "each result\n");
+    if (order > 2)
+        fprintf(stream, "  3rd: of the 2nd, likewise\n");
+    print_samples(stream, report);
 }
 
 /* All that is wrong, each with what it looks like, where it is not the one that is the culprit's. */
@@ -116,6 +133,12 @@ static void print_culprit(FILE *stream, const ct_gradcheck_report *report)
     fprintf(stream, "\n  check:   %s\n  cause:   %s\n", report->check, report->cause);
 }
 
+static void print_unlooked(FILE *stream, const ct_gradcheck_report *report)
+{
+    if (report->unlooked[0])
+        fprintf(stream, "\n  stopped before all was done; not looked at: %s\n", report->unlooked);
+}
+
 static void print_head(FILE *stream, const ct_gradcheck_report *report)
 {
     fprintf(stream, "%s: gradient check of %s", ct_verdict_name(report->verdict),
@@ -130,8 +153,8 @@ static void print_head(FILE *stream, const ct_gradcheck_report *report)
             (long long)report->kinks, (long long)report->inconclusive);
     if (report->nodes)
         fprintf(stream, "%lld nodes replayed, ", (long long)report->nodes);
-    fprintf(stream, "%lld structural checks, %lld evaluations, %.2f s\n", (long long)report->structural,
-            (long long)report->evaluations, report->seconds);
+    fprintf(stream, "%lld structural checks, %lld evaluations, seed %llu, %.2f s\n", (long long)report->structural,
+            (long long)report->evaluations, (unsigned long long)report->seed, report->seconds);
 }
 
 ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
@@ -143,6 +166,7 @@ ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream)
     print_table(stream, report);
     print_legend(stream, report);
     print_notes(stream, report);
+    print_unlooked(stream, report);
     print_culprit(stream, report);
     print_wrong(stream, report);
     return ct__write_end(&w, CT_OK);

@@ -181,6 +181,7 @@ ct__subject ct__subject_gradient(const ct__subject *inner, const bool *wanted, c
                          .records = true,
                          .shares = inner->shares,
                          .op = inner->op,
+                         .sample_text = inner->sample_text,
                          .inner = inner,
                          .wanted = wanted,
                          .cotangents = cotangents};

@@ -22,6 +22,7 @@ struct ct__subject {
     void *user;
     const ct_op *op;
     const void *attributes;
+    const char *sample_text;      /* of the sample of the record that it runs on, or NULL */
     const ct__subject *inner;     /* of a gradient: what it is the gradient of, */
     const bool *wanted;           /* with respect to these of its inputs (of a function: those that are checked), */
     ct_tensor *const *cotangents; /* and which of its outputs have a cotangent */

@@ -43,22 +43,31 @@ static ct_status check_next_order(ct__check *first)
     return status;
 }
 
+/* Whether there is time for it; if not, that is noted. */
+static bool may_go_on(ct__check *check, const char *what)
+{
+    bool stopped = ct__watch_stopped(check->options);
+    if (stopped)
+        ct__watch_unlooked(check->report, "%s", what);
+    return !stopped;
+}
+
 /* With value, the whole; otherwise only what does not measure. */
 static ct_status check_all(ct__check *check, bool value)
 {
     ct_status status = ct__check_gradient(check);
-    if (status == CT_OK)
+    if (status == CT_OK && may_go_on(check, "structure"))
         status = ct__check_structure(check);
-    if (status == CT_OK && check->subject->op)
+    if (status == CT_OK && check->subject->op && may_go_on(check, "forks and layouts"))
         status = check_op_structure(check);
     if (status == CT_OK && value)
         status = ct__check_numeric(check);
-    if (status == CT_OK && check->options->checks & CT_CHECK_FLOAT32)
+    if (status == CT_OK && check->options->checks & CT_CHECK_FLOAT32 && may_go_on(check, "float32"))
         status = ct__check_float32(check);
     bool elsewhere = check->options->checks & CT_CHECK_ELSEWHERE && check->report->verdict < CT_NONDETERMINISTIC;
-    if (status == CT_OK && value && elsewhere)
+    if (status == CT_OK && value && elsewhere && may_go_on(check, "a second point"))
         status = ct__check_elsewhere(check);
-    if (status == CT_OK && value && check->options->order > 1)
+    if (status == CT_OK && value && check->options->order > 1 && may_go_on(check, "the second order"))
         status = check_next_order(check);
     return status;
 }

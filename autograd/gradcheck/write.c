@@ -22,15 +22,15 @@ static json_t *sizes(const int64_t *values, int n)
 
 static json_t *row_json(const ct_gradcheck_tensor *row)
 {
-    return json_pack("{si si si ss ss so sI sI sI sI so so so so so so so so ss}", "input", row->input, "sample",
-                     row->sample, "order", row->order, "verdict", ct_verdict_name(row->verdict), "mode",
-                     row->mode == CT_FAST ? "fast" : "full", "shape", sizes(row->shape, row->rank), "checked",
-                     (json_int_t)row->checked, "bad", (json_int_t)row->bad, "kinks", (json_int_t)row->kinks,
-                     "inconclusive", (json_int_t)row->inconclusive, "worst",
-                     row->located ? sizes(row->worst, row->rank) : json_null(), "x",
-                     row->located ? number(row->x) : json_null(), "computed", number(row->analytic), "measured",
-                     number(row->numeric), "error", number(row->error), "allowed", number(row->tolerance), "ratio",
-                     number(row->ratio), "resolution", number(row->resolution), "pattern", row->pattern);
+    return json_pack(
+        "{si si si ss ss so sI sI sI sI so so so so so so so so ss ss*}", "input", row->input, "sample", row->sample,
+        "order", row->order, "verdict", ct_verdict_name(row->verdict), "mode", row->mode == CT_FAST ? "fast" : "full",
+        "shape", sizes(row->shape, row->rank), "checked", (json_int_t)row->checked, "bad", (json_int_t)row->bad,
+        "kinks", (json_int_t)row->kinks, "inconclusive", (json_int_t)row->inconclusive, "worst",
+        row->located ? sizes(row->worst, row->rank) : json_null(), "x", row->located ? number(row->x) : json_null(),
+        "computed", number(row->analytic), "measured", number(row->numeric), "error", number(row->error), "allowed",
+        number(row->tolerance), "ratio", number(row->ratio), "resolution", number(row->resolution), "pattern",
+        row->pattern, "inputs", row->inputs);
 }
 
 static json_t *report_json(const ct_gradcheck_report *r)
@@ -39,15 +39,15 @@ static json_t *report_json(const ct_gradcheck_report *r)
     for (int i = 0; rows && i < r->n_tensors; i++)
         if (json_array_append_new(rows, row_json(&r->tensors[i])) != 0)
             return json_decref(rows), NULL;
-    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf ss ss sI si ss* ss* si ss* sb ss sb so}", "subject",
+    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf sI ss ss sI si ss* ss* si ss* sb ss sb ss so}", "subject",
                      r->subject ? r->subject : "", "verdict", ct_verdict_name(r->verdict), "good",
                      ct_verdict_good(r->verdict), "elements", (json_int_t)r->elements, "bad", (json_int_t)r->bad,
                      "kinks", (json_int_t)r->kinks, "inconclusive", (json_int_t)r->inconclusive, "evaluations",
                      (json_int_t)r->evaluations, "structural", (json_int_t)r->structural, "nodes", (json_int_t)r->nodes,
-                     "seconds", r->seconds, "check", r->check ? r->check : "", "op", r->op ? r->op : "", "node",
-                     (json_int_t)r->node, "argument", r->argument, "parameter", r->parameter, "file", r->file, "line",
-                     r->line, "region", r->region, "engine", r->engine, "cause", r->cause, "unexplained",
-                     r->unexplained, "tensors", rows);
+                     "seconds", r->seconds, "seed", (json_int_t)r->seed, "check", r->check ? r->check : "", "op",
+                     r->op ? r->op : "", "node", (json_int_t)r->node, "argument", r->argument, "parameter",
+                     r->parameter, "file", r->file, "line", r->line, "region", r->region, "engine", r->engine, "cause",
+                     r->cause, "unexplained", r->unexplained, "unlooked", r->unlooked, "tensors", rows);
 }
 
 ct_status ct_gradcheck_write_json(const ct_gradcheck_report *report, FILE *stream)
@@ -81,6 +81,18 @@ static void write_text(const char *text, FILE *stream)
     }
 }
 
+/* A line for each input that is wrong. */
+static void write_wrong(const ct_gradcheck_report *r, FILE *stream)
+{
+    for (int i = 0; i < r->n_tensors; i++) {
+        const ct_gradcheck_tensor *row = &r->tensors[i];
+        if (row->verdict != CT_FAIL)
+            continue;
+        fprintf(stream, "\ninput %d, order %d, sample %d: ", row->input, row->order, row->sample);
+        write_text(row->pattern[0] ? row->pattern : "in no simple pattern", stream);
+    }
+}
+
 static void write_case(const ct_gradcheck_report *r, FILE *stream)
 {
     fputs("  <testcase classname=\"gradcheck\" name=\"", stream);
@@ -95,7 +107,9 @@ static void write_case(const ct_gradcheck_report *r, FILE *stream)
     write_text(r->check && *r->check ? r->check : "nothing to compare", stream);
     fputs(*r->cause ? ": " : "", stream);
     write_text(r->cause, stream);
-    fputs("\"/>\n  </testcase>\n", stream);
+    fputs("\">", stream);
+    write_wrong(r, stream);
+    fprintf(stream, "</%s>\n  </testcase>\n", r->verdict == CT_VACUOUS ? "skipped" : "failure");
 }
 
 ct_status ct_gradcheck_write_junit(const ct_gradcheck_report *reports, int n, FILE *stream)

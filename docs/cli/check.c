@@ -4,8 +4,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { ORDER, FAST, VARIATIONS, SEED, JSON, JUNIT, VERBOSE };
+enum { ORDER, FAST, VARIATIONS, SEED, BUDGET, JSON, JUNIT, VERBOSE };
 static const option options[] = {
     {"order", "N", "up to which derivative, 1, 2 or 3; 2 if not given"},
     {"fast", NULL, "along a few random directions instead of every element"},
@@ -13,6 +15,7 @@ static const option options[] = {
      "also at what the samples may not have: zeros, ties, large values, other sizes and axes, optional inputs left "
      "out"},
     {"seed", "N", "of the numbers in the samples; another one sees other points"},
+    {"budget", "S", "stop after so many seconds in all; what was not looked at is told, and is no pass"},
     {"json", NULL, "write the verdicts and the reports as JSON"},
     {"junit", "FILE", "write the verdicts as a JUnit test suite, too"},
     {"verbose", NULL, "print the whole report of every operation, not only of those that fail"},
@@ -22,6 +25,7 @@ typedef struct checking {
     const arguments *given;
     records found;
     int64_t order, seed;
+    double until;                 /* on the clock of now(); 0: no budget */
     ct_gradcheck_report *reports; /* one for each record */
     json_t *json;                 /* an array, with --json */
 } checking;
@@ -45,6 +49,25 @@ static bool read_number(const arguments *given, int which, int64_t least, int64_
     return complain(given->command, "--%s %s: a whole number from %lld to %lld is needed", options[which].name, text,
                     (long long)least, (long long)most),
            false;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The end of the budget, if one is given; false after complaining. */
+static bool read_seconds(const arguments *given, double *until)
+{
+    const char *text = given->values[BUDGET];
+    char *end = NULL;
+    double seconds = text ? strtod(text, &end) : 0;
+    if (text && (end == text || *end || !(seconds > 0 && seconds < 1e9)))
+        return complain(given->command, "--budget %s: a number of seconds above 0 is needed", text), false;
+    *until = text ? now() + seconds : 0;
+    return true;
 }
 
 /* One of the library's own. */
@@ -140,17 +163,36 @@ static void print_outcome(const arguments *given, int width, const ct_op *op, co
     }
 }
 
+/* What is left of the budget; 0 where there is none. */
+static double seconds_left(const checking *c)
+{
+    double left = c->until - now();
+    return c->until == 0 ? 0 : left > 1e-9 ? left : 1e-9;
+}
+
+/* A line on the terminal, written over itself. */
+static bool show_progress(const char *what, int64_t done, int64_t of, void *user)
+{
+    fprintf(stderr, "\r\033[K%s: %s, %lld of %lld", (const char *)user, what, (long long)done, (long long)of);
+    return true;
+}
+
 /* Checks record i; whether it is good. */
 static bool check_one(checking *c, int i, int width)
 {
     const ct_op *op = c->found.ops[i];
     ct_gradcheck_report *report = &c->reports[i];
-    unsigned checks = CT_CHECK_ALL & ~(c->given->values[VARIATIONS] ? 0U : (unsigned)CT_CHECK_VARIATIONS);
+    unsigned checks = CT_CHECK_ALL | (c->given->values[VARIATIONS] ? CT_CHECK_VARIATIONS : 0U);
     outcome o;
+    bool terminal = isatty(fileno(stderr));
     fflush(stdout);
     watch_crashes(c->given->command, DIFFERS, op->name, "crashed while it was run on its samples");
-    ct_verdict verdict = ct_gradcheck_op(op, report, .order = (int)c->order, .checks = checks,
-                                         .seed = (uint64_t)c->seed, .mode = c->given->values[FAST] ? CT_FAST : CT_FULL);
+    ct_verdict verdict =
+        ct_gradcheck_op(op, report, .order = (int)c->order, .checks = checks, .seed = (uint64_t)c->seed,
+                        .mode = c->given->values[FAST] ? CT_FAST : CT_FULL, .seconds = seconds_left(c),
+                        .progress = terminal ? show_progress : NULL, .progress_user = (void *)op->name);
+    if (terminal)
+        fprintf(stderr, "\r\033[K");
     judge(op, verdict, report, &o);
     complete(op, &o, report);
     if (c->json)
@@ -195,6 +237,7 @@ static int run(const arguments *given)
     const char *word = given->words[0];
     checking c = {.given = given, .order = 2};
     if (!read_number(given, ORDER, 1, 3, &c.order) || !read_number(given, SEED, 0, INT64_MAX, &c.seed) ||
+        !read_seconds(given, &c.until) ||
         !(strchr(word, '/') ? load_records(given->command, word, &c.found) : look_up(given, word, &c.found)))
         return WRONG_USE;
     c.reports = calloc((size_t)c.found.n, sizeof *c.reports);

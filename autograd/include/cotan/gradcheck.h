@@ -54,6 +54,10 @@ enum {
     CT_CHECK_VALUE_ONLY = 0 /* none of these */
 };
 
+/* Told on the calling thread how far a check is: what it looks at ("input 0", "input 1, order 2"), and how many of its elements or
+ * probes are done. False stops the check, as a budget does. */
+typedef bool (*ct_gradcheck_progress)(const char *what, int64_t done, int64_t of, void *user);
+
 typedef struct CT_BY_NAME ct_gradcheck_options {
     CT_OPTIONS_HEAD;
     ct_gradcheck_mode mode;
@@ -71,6 +75,13 @@ typedef struct CT_BY_NAME ct_gradcheck_options {
     /* What a pass must have been able to see: an error of this size, relative to the largest element of the gradient (of one input).
      * Where the measurement is not as good as that, the verdict is CT_INCONCLUSIVE. Default 1e-3. */
     double resolution;
+    /* A budget: after so many seconds, or evaluations of the function, nothing new is begun; 0: none. What was not looked at stands in
+     * the report, and is never a pass. */
+    double seconds;
+    int64_t evaluations;
+    ct_gradcheck_progress progress; /* or NULL */
+    void *progress_user;
+    struct ct__watch *watch_; /* the checker's own */
 } ct_gradcheck_options;
 #define CT_DEFAULTS_ct_gradcheck_options \
     .order = 1, .checks = CT_CHECK_ALL, .probes = 3, .step = 0x1p-7, .safety = 10, .resolution = 1e-3,
@@ -87,6 +98,7 @@ typedef struct ct_gradcheck_tensor {
     int64_t shape[CT_MAX_RANK];
     int64_t elements;
     int64_t checked, bad, kinks, inconclusive; /* elements, or probes */
+    int64_t unlooked;                          /* that a budget left out */
     bool located;               /* worst[] is set: the figures are of one element; otherwise of one probe */
     int64_t worst[CT_MAX_RANK]; /* the element with the largest ratio */
     double x;                   /* its value */
@@ -101,6 +113,7 @@ typedef struct ct_gradcheck_tensor {
     /* An error above this, relative to the largest element (of a probe: to its derivative), would have shown; infinite where nothing
      * passed. */
     double resolution;
+    const char *inputs; /* ct_gradcheck_op: the text of the record's sample; lasts as long as that. Otherwise NULL */
 } ct_gradcheck_tensor;
 
 /* Start with {0}; give back with ct_gradcheck_report_free(). A further check into the same report replaces what it held. */
@@ -116,6 +129,7 @@ typedef struct ct_gradcheck_report {
     int64_t structural;                         /* structural checks done */
     int64_t nodes;                              /* nodes replayed (ct_gradcheck_graph) */
     double seconds;
+    uint64_t seed; /* that it ran with: the same gives the same report */
     /* The culprit, when the verdict is CT_FAIL. */
     const char *check;     /* which check failed: "gradient", "linear", ... or "" */
     const char *op;        /* operation blamed, or "" */
@@ -128,6 +142,7 @@ typedef struct ct_gradcheck_report {
     bool engine;        /* every node is right on its own: the engine or the wiring between them is not */
     char cause[320];    /* a plausible cause, one sentence */
     bool unexplained;   /* the sentence only says that the gradients differ */
+    char unlooked[200]; /* what a budget, or a progress function that said stop, left out, in words; "" if nothing */
     size_t bytes_;      /* of tensors */
 } ct_gradcheck_report;
 
