@@ -26,6 +26,10 @@ extern const ct_elementwise_table *ct__elementwise_kernels;
 /* Operations that only gradients use. */
 ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *x);
 ct_tensor *ct_sigmoid_backward(ct_tensor *g, ct_tensor *x);
+ct_tensor *ct_square_backward(ct_tensor *g, ct_tensor *x);
+ct_tensor *ct_gelu_backward(ct_tensor *g, ct_tensor *x);
+ct_tensor *ct_gelu_tanh_backward(ct_tensor *g, ct_tensor *x);
+ct_tensor *ct_silu_backward(ct_tensor *g, ct_tensor *x);
 ct_tensor *ct_relu_backward(ct_tensor *g, ct_tensor *y);
 ct_tensor *ct_leaky_relu_backward(ct_tensor *g, ct_tensor *x, double slope);
 ct_tensor *ct_clamp_backward(ct_tensor *g, ct_tensor *x, double low, double high);
@@ -33,9 +37,6 @@ ct_tensor *ct_clamp_inside(ct_tensor *x, double low, double high);
 ct_tensor *ct_clamp_inside_backward(ct_tensor *g, ct_tensor *x, double low, double high);
 ct_tensor *ct_elu_slope(ct_tensor *x, double alpha);
 ct_tensor *ct_elu_curve(ct_tensor *x, double alpha);
-ct_tensor *ct_gelu_slope(ct_tensor *x);
-ct_tensor *ct_silu_slope(ct_tensor *x);
-ct_tensor *ct_gelu_tanh_slope(ct_tensor *x);
 ct_tensor *ct_gaussian(ct_tensor *x, double s);
 ct_tensor *ct_atan_slope(ct_tensor *x);
 ct_tensor *ct_one_minus_square(ct_tensor *x);
@@ -67,7 +68,7 @@ ct_tensor *ct__no_gradient(const char *op, const char *input);
 ct_tensor *ct_log_loss(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_loss_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_odds_against(ct_tensor *a);
-/* Derivatives of these, composed: of silu_slope, of gelu_tanh_slope, of atan2_curve, of pow_slope by b, which is that of pow_log
+/* Derivatives, composed: the second ones of silu and gelu_tanh; those of atan2_curve, of pow_slope by b, which is that of pow_log
  * by a, and of pow_curve by b. */
 ct_tensor *ct__silu_curve(ct_tensor *x);
 ct_tensor *ct__gelu_tanh_curve(ct_tensor *x);
