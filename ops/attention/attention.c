@@ -1,6 +1,6 @@
 /* Attention and dropout, as expressions. Invariant: what is drawn at random is drawn once, in the forward pass, and is a
  * constant of the graph. */
-#include "autograd_internal.h"
+#include "attention_fast.h"
 #include <cotan/ops.h>
 #include "loss/kernels_softmax.h"
 #include <math.h>
@@ -109,6 +109,78 @@ const ct_op ct_op_causal_softmax = {
     .samples = (const ct_sample[]){{"2x3x5x7", NULL}, {"4x3", NULL}, {"2x19x21", NULL}, {"3x0", NULL}, {NULL, NULL}},
 };
 
+/* ---- attend: attention of what has neither a mask of its own nor dropout ---- */
+
+/* The other way round, each of the many scores would be scaled. */
+static ct_tensor *scores_of(ct_tensor *q, ct_tensor *k, double scale)
+{
+    return ct_matmul(ct_mul_scalar(q, scale), ct_transpose(k, -1, -2));
+}
+
+static ct_tensor *attend_expression(ct_call *call)
+{
+    const ct_attend_attributes *a = ct_call_attributes(call);
+    ct_tensor *scores = scores_of(ct_call_input(call, 0), ct_call_input(call, 1), a->scale);
+    ct_tensor *weights = a->is_causal ? ct_apply(&ct_op_causal_softmax, &scores, 1, NULL) : ct_softmax(scores, -1);
+    return ct_matmul(weights, ct_call_input(call, 2));
+}
+
+/* Whether all are matrices, and as many, in the same arrangement. */
+static bool same_batch(const ct_tensor *q, const ct_tensor *k, const ct_tensor *v)
+{
+    bool same = ct_rank(q) >= 2 && ct_rank(k) == ct_rank(q) && ct_rank(v) == ct_rank(q);
+    for (int i = 0; same && i < ct_rank(q) - 2; i++)
+        same = ct_size(k, i) == ct_size(q, i) && ct_size(v, i) == ct_size(q, i);
+    return same;
+}
+
+static ct_status attend_infer(ct_call *call)
+{
+    const ct_tensor *q = ct_call_input(call, 0), *k = ct_call_input(call, 1), *v = ct_call_input(call, 2);
+    if (!same_batch(q, k, v) || ct_size(q, -1) != ct_size(k, -1) || ct_size(k, -2) != ct_size(v, -2))
+        return ct_call_error(call, CT_ERROR_SHAPE, "takes q [..., L, E], k [..., S, E], v [..., S, V]: %s",
+                             ct_call_shapes(call));
+    int64_t shape[CT_MAX_RANK];
+    int rank = ct_rank(q);
+    for (int i = 0; i < rank; i++)
+        shape[i] = ct_size(i < rank - 1 ? q : v, i);
+    return ct_call_output_shape(call, 0, ct_dtype_of(q), shape, rank);
+}
+
+/* A product and a sum for each score and each number of a row of k, and of v. */
+static double attend_flops(ct_call *call)
+{
+    const ct_tensor *q = ct_call_input(call, 0), *v = ct_call_input(call, 2);
+    double rows = (double)ct_numel(ct_call_output(call, 0)) * (double)ct_size(v, -2);
+    return 2 * rows + (ct_size(v, -1) ? 2 * rows / (double)ct_size(v, -1) * (double)ct_size(q, -1) : 0);
+}
+
+const ct_op ct_op_attend = {
+    .name = "attend",
+    .takes = {CT_FLOATS},
+    .roles = "q k v",
+    .gradient = "with p the weights and d = p (g v^T - sum of p g v^T): d k scale, d^T q scale, p^T g",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .saves = CT_SAVE_INPUT(0) | CT_SAVE_INPUT(1) | CT_SAVE_INPUT(2),
+    .attributes_size = sizeof(ct_attend_attributes),
+    .attribute_names = "scale:1d is_causal",
+    .infer = attend_infer,
+    .forward = ct__attend_forward,
+    .backward = ct__attend_backward,
+    .expression = attend_expression,
+    .samples = (const ct_sample[]){{"2x2x5x4 2x2x6x4 2x2x6x3", &(ct_attend_attributes){0.5, 0}},
+                                   {"2x5x4 2x5x4 2x5x4", &(ct_attend_attributes){-0.7, 1}},
+                                   {"67x2 35x2 35x3", &(ct_attend_attributes){1.5, 1}},
+                                   {"33x2 40x2 40x1", &(ct_attend_attributes){1.5, 1}},
+                                   {"3x2 0x2 0x3", &(ct_attend_attributes){1, 1}},
+                                   {"0x3x2 0x4x2 0x4x3", &(ct_attend_attributes){1, 0}},
+                                   {"3x0 4x0 4x2", &(ct_attend_attributes){1, 1}},
+                                   {NULL, NULL}},
+    .flops = attend_flops,
+    .source = "Dao et al.: FlashAttention (2022), algorithms 1 and 4 with whole rows",
+};
+
 /* ---- the scores and what is made of them ---- */
 
 static ct_tensor *mask_scores(ct_tensor *scores, ct_tensor *mask)
@@ -207,7 +279,9 @@ static ct_tensor *scaled_dot_product_attention_expression(ct_call *call)
         v = share_heads(v, times);
     }
     double scale = a->own_scale ? a->scale : 1 / sqrt((double)ct_size(q, -1));
-    ct_tensor *scores = ct_mul_scalar(ct_matmul(q, ct_transpose(k, -1, -2)), scale);
+    if (!mask && !a->window && !a->alibi && a->dropout == 0 && same_batch(q, k, v))
+        return ct_apply(&ct_op_attend, (ct_tensor *[]){q, k, v}, 3, &(ct_attend_attributes){scale, a->is_causal});
+    ct_tensor *scores = scores_of(q, k, scale);
     if (scores && a->alibi)
         scores = add_alibi(scores);
     if (mask)
