@@ -260,6 +260,18 @@ ct_tensor *ct_keep(ct_tensor *t)
     return t;
 }
 
+ct_tensor *ct_scope_take(ct_tensor *t)
+{
+    if (ct__check_tensor(t, "scope_take") != CT_OK || ct__check_calls(t, "scope_take", CT_MISUSE_RELEASE) != CT_OK)
+        return NULL;
+    if (!t->scope) {
+        (ct_keep)(t);
+        t->kept = false;
+        ct__scope_move(t, ct__scope_current());
+    }
+    return t;
+}
+
 void ct_release(ct_tensor *t)
 {
     if (!t || ct__check_tensor(t, "release") != CT_OK || ct__check_calls(t, "release", CT_MISUSE_RELEASE) != CT_OK)

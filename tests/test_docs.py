@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Compiles, and where it can be run runs, every C sample of README.md and docs/**/*.md.
+"""Compiles, and where it can be run runs, every C or C++ sample of README.md and docs/**/*.md.
 
     ```c            a translation unit; one with a main() is linked and run, and must exit with 0
     ```c fragment   statements, compiled inside a function; <!-- declare: ct_tensor *x; --> on the line above the fence
                     declares what the surrounding text has introduced
+    ```cpp          the same in C++
+    ```cpp fragment likewise
     ```output       what the program just above prints, exactly
     ```diff         an example from the sources: what it adds to a file is there, but for the width of blanks
 
-usage: test_docs.py TOP LIBRARY COMPILER...
+usage: test_docs.py TOP LIBRARY C++COMPILER COMPILER...
 """
 import os, pathlib, re, subprocess, sys, tempfile
 
-FENCE = re.compile(r"(?:^<!-- declare: (?P<declare>.*?) -->\n)?^```(?P<kind>c|c fragment|output|diff)\n(?P<text>.*?)^```$",
+FENCE = re.compile(r"(?:^<!-- declare: (?P<declare>.*?) -->\n)?^```(?P<kind>c|c fragment|cpp|cpp fragment|output|diff)\n(?P<text>.*?)^```$",
                    re.M | re.S)
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused"]
 
@@ -29,11 +31,12 @@ def samples(path):
 
 
 def source_of(kind, text, declare, name, line):
-    if kind == "c":
+    if kind in ("c", "cpp"):
         return f'#line {line} "{name}"\n{text}'
     includes = "".join(re.findall(r"^#include.*\n", text, re.M))
     body = re.sub(r"^#include.*$", "", text, flags=re.M)
-    return f'#include <cotan/cotan.h>\n#include <stdio.h>\n{includes}{declare}\nvoid fragment(void);\nvoid fragment(void)\n' \
+    header = "cotan.hpp" if kind == "cpp fragment" else "cotan.h"
+    return f'#include <cotan/{header}>\n#include <stdio.h>\n{includes}{declare}\nvoid fragment(void);\nvoid fragment(void)\n' \
            f'{{\n#line {line} "{name}"\n{body}}}\n'
 
 
@@ -54,10 +57,13 @@ def check(top, library, compiler, folder, name, sample):
     line, kind, text, declare, expected = sample
     if kind == "diff":
         return check_diff(top, text)
-    program = kind == "c" and re.search(r"^int main\(", text, re.M)
-    source, binary = folder / "sample.c", folder / "sample"
+    cpp = kind.startswith("cpp")
+    program = kind in ("c", "cpp") and re.search(r"^int main\(", text, re.M)
+    source, binary = folder / ("sample.cpp" if cpp else "sample.c"), folder / "sample"
     source.write_text(source_of(kind, text, declare, name, line))
-    command = compiler + ["-std=c17", "-D_DEFAULT_SOURCE", *WARNINGS, *(f"-I{top / f}/include" for f in ("core", "autograd", "ops", "nn"))]
+    flags = [word for word in compiler[1:] if word.startswith("-")]
+    command = [compiler[0], "-std=c++17", *flags] if cpp else [*compiler[1:], "-std=c17"]
+    command += ["-D_DEFAULT_SOURCE", *WARNINGS, *(f"-I{top / f}/include" for f in ("core", "autograd", "ops", "nn"))]
     command += ["-o", str(binary), str(source), str(library), f"-Wl,-rpath,{library.parent}", "-lm"] if program \
         else ["-c", "-o", str(folder / "sample.o"), str(source)]
     built = subprocess.run(command, capture_output=True, text=True)

@@ -22,6 +22,11 @@ for path in */include/cotan/*.h; do
     compiles "$2" c c17 "$header"
     compiles "$3" c++ c++17 "$header"
 done
+for path in */include/cotan/*.hpp; do
+    for compiler in "$3" ${4:+"$4"}; do
+        compiles "$compiler" c++ c++17 "${path#*/include/}"
+    done
+done
 if $3 -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Icore/include -Iautograd/include -Iops/include \
     -Inn/include - <<'PROGRAM'
 #include <cotan/cotan.h>

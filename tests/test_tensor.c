@@ -516,6 +516,29 @@ START_TEST(kept_tensors_stay)
 }
 END_TEST
 
+START_TEST(a_scope_takes_what_was_kept)
+{
+    int64_t tensors = ct_memory_stats().live_tensors;
+    ct_tensor *kept = ct_keep(ct_scalar(CT_FLOAT64, 3)), *leaf = ct_parameter(ct_scalar(CT_FLOAT64, 2));
+    ok(ct_scope_open());
+    ct_tensor *own = ct_scalar(CT_FLOAT64, 1);
+    ok(ct_scope_open());
+    ck_assert_ptr_eq(ct_scope_take(kept), kept);
+    ck_assert_ptr_eq(ct_scope_take(own), own); /* stays with the scope around */
+    ok(ct_scope_close());
+    ck_assert_double_eq(ct_item(own), 1);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors + 2); /* own and leaf: kept has gone */
+    ok(ct_backward(ct_square(leaf)));
+    ct_tensor *grad = ct_scope_take(ct_grad_of(leaf));
+    ct_zero_grad(leaf);
+    ck_assert_double_eq(ct_item(grad), 4); /* shared with the scope, which has it still */
+    ok(ct_scope_close());
+    ct_release(leaf);
+    ck_assert_int_eq(ct_memory_stats().live_tensors, tensors);
+    REFUSED(ct_scope_take(NULL), CT_ERROR_NULL, "scope_take: the tensor is NULL");
+}
+END_TEST
+
 /* Releasing from the front, the middle and the end of a scope. */
 START_TEST(released_tensors_leave_their_scope)
 {
@@ -1385,8 +1408,8 @@ Suite *ct_suite_tensor(void)
               arrays_out, data_pointers, recorded_results_are_not_written, fill_through_views, copies_convert,
               copies_overlap));
     add(suite, "scopes", 1,
-        TESTS(scopes_nest, kept_tensors_stay, released_tensors_leave_their_scope, closing_with_none_open,
-              released_twice));
+        TESTS(scopes_nest, kept_tensors_stay, a_scope_takes_what_was_kept, released_tensors_leave_their_scope,
+              closing_with_none_open, released_twice));
 #if CT_LIFETIME_CHECKS
     add(suite, "closed", 1, TESTS(use_after_close, a_look_at_a_closed_tensor));
 #endif

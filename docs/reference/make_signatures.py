@@ -170,4 +170,5 @@ def main():
     return before != text
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -113,6 +113,9 @@ CT_API ct_status ct_scope_return_guards(void);
 CT_API ct_tensor *ct_scope_return(ct_tensor *t);
 /* Takes t out of its scope: it is the caller's until ct_release(). Returns t. Keeping a kept tensor changes nothing. */
 CT_API ct_tensor *ct_keep(ct_tensor *t);
+/* The opposite of ct_keep(): the innermost scope takes over a kept tensor, or another tensor's gradient, which it then shares. One that a
+ * scope owns stays there. Returns t. For bindings, whose functions hand a result of theirs to the library. */
+CT_API ct_tensor *ct_scope_take(ct_tensor *t);
 /* Gives t up, whether kept or owned by a scope. What a graph still needs of it lives on inside the graph. NULL is fine. */
 CT_API void ct_release(ct_tensor *t);
 
@@ -197,6 +200,7 @@ CT_API size_t ct_format(const ct_tensor *t, char *buffer, size_t size);
 #define ct_scope_return(t) ct_at(CT_HERE, ct_scope_return(t))
 #define ct_release(...) (void)ct_at_integer(CT_HERE, (ct_release(__VA_ARGS__), 0))
 #define ct_keep(t) ct_at(CT_HERE, ct_keep(t))
+#define ct_scope_take(t) ct_at(CT_HERE, ct_scope_take(t))
 #define ct_to_array(t, data, count) ct_at_status(CT_HERE, ct_to_array(t, data, count))
 #define ct_to_values(t, values, count) ct_at_status(CT_HERE, ct_to_values(t, values, count))
 #define ct_print(...) ct_at_status(CT_HERE, ct_print(__VA_ARGS__))
