@@ -200,7 +200,7 @@ static void put_inputs(const writer *w, const ct_trace_node *node)
 static void put_node(writer *w, int64_t k)
 {
     const ct_trace_node *node = ct__shown_node(w->p, k);
-    const ct_tile *tile = &w->p->tiles[k];
+    const ct_page_tile *tile = &w->p->tiles[k];
     const char *source = ct__source_line(&w->sources, node->file, node->line);
     fprintf(w->stream, "%s[%d,", k ? ",\n" : "", (int)node->kind);
     put_string(w->stream, w->p->labels[node->id]);

@@ -79,7 +79,7 @@ static ct_status choose_nodes(ct_picture *p)
         if (!p->shown[id])
             continue;
         p->ids[p->n_nodes] = id;
-        p->tile_of[id] = ct__picture_add_tile(p, (ct_tile){.parent = -1, .first = id});
+        p->tile_of[id] = ct__picture_add_tile(p, (ct_page_tile){.parent = -1, .first = id});
         if (p->tile_of[id] < 0)
             return CT_ERROR_MEMORY;
         p->n_nodes++;
@@ -89,7 +89,7 @@ static ct_status choose_nodes(ct_picture *p)
 
 /* ---- boxes of regions ---- */
 
-int64_t ct__picture_add_tile(ct_picture *p, ct_tile tile)
+int64_t ct__picture_add_tile(ct_picture *p, ct_page_tile tile)
 {
     if (ct__trace_grow((void **)&p->tiles, p->n_tiles, &p->room_tiles, sizeof *p->tiles) != CT_OK)
         return -1;
@@ -102,7 +102,7 @@ int64_t ct__picture_add_box(ct_picture *p, int64_t parent, int64_t first, const 
     if (!name || ct__trace_grow((void **)&p->boxes, p->n_boxes, &p->room_boxes, sizeof *p->boxes) != CT_OK)
         return -1;
     p->boxes[p->n_boxes++] = (ct_box){.name = name, .path = path, .takes = -1, .gives = -1};
-    return ct__picture_add_tile(p, (ct_tile){.parent = parent, .first = first});
+    return ct__picture_add_tile(p, (ct_page_tile){.parent = parent, .first = first});
 }
 
 /* Boxes by the paths of their regions: a hash table, open addressing, of tiles; 0 is free, since tile 0 is no box. */
@@ -303,7 +303,7 @@ static ct_status connect(ct_picture *p)
             if (from < 0)
                 continue;
             p->wires[p->n_wires++] = (ct_wire){.from = from, .to = k, .input = i};
-            ct_tile *leaf = &p->tiles[from];
+            ct_page_tile *leaf = &p->tiles[from];
             if (ct__shown_node(p, from)->kind != CT_TRACE_RESULT)
                 leaf->parent = leaf->parent < 0 ? p->tiles[k].parent : around_both(p, leaf->parent, p->tiles[k].parent);
         }
@@ -388,7 +388,7 @@ static void open_lonely(ct_picture *p)
     while (changed) {
         changed = false;
         for (int64_t b = 1; b < p->n_boxes; b++) {
-            const ct_tile *tile = &p->tiles[p->n_nodes + b];
+            const ct_page_tile *tile = &p->tiles[p->n_nodes + b];
             int64_t around = tile->parent - p->n_nodes;
             bool repeated = p->boxes[b].times > 0;
             if (!p->boxes[b].open && p->boxes[around].open && children[around] == 1 && !repeated)

@@ -15,14 +15,14 @@ enum {
     CT_LABEL_TEXT = 96 /* bytes of a label */
 };
 
-typedef struct ct_tile {
+typedef struct ct_page_tile {
     int64_t parent; /* a box; -1: the outermost */
     int64_t first;  /* trace id of what is first in it: where it stands in the order of the computation */
     int32_t rank, slot, depth;
     int32_t label_w;   /* of a node: what stands at its wire is so wide, in w */
     double x, y, w, h; /* upper left corner */
     double row;        /* y of the row that it stands in */
-} ct_tile;
+} ct_page_tile;
 
 typedef struct ct_box {
     const char *name,
@@ -64,7 +64,7 @@ typedef struct ct_picture {
     int64_t *tile_of;    /* each node of the trace; -1: not shown */
     int64_t *ids;        /* of each node shown, in order */
     int64_t n_nodes;
-    ct_tile *tiles;
+    ct_page_tile *tiles;
     int64_t n_tiles, room_tiles;
     ct_box *boxes; /* box b is tile n_nodes + b; box 0 is the outermost */
     int64_t n_boxes, room_boxes;
@@ -82,7 +82,7 @@ typedef struct ct_picture {
 /* Fills in picture, whose trace, options and root are set; ct__picture_free() must follow. */
 ct_status ct__picture_make(ct_picture *p);
 void ct__picture_free(ct_picture *p);
-int64_t ct__picture_add_tile(ct_picture *p, ct_tile tile); /* its number; -1 with an error (memory) */
+int64_t ct__picture_add_tile(ct_picture *p, ct_page_tile tile); /* its number; -1 with an error (memory) */
 /* The tile of a new box; -1 with an error (memory), also where name is NULL. */
 int64_t ct__picture_add_box(ct_picture *p, int64_t parent, int64_t first, const char *name, const char *path);
 /* All tiles that lie in a box so far, by box and in the order of the computation; NULL with an error (memory). */

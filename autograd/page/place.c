@@ -38,7 +38,7 @@ static void settle(ct_picture *p, const int64_t *tiles, int64_t n, const double 
 {
     double moved = 0;
     for (int64_t k = 0; k < n; k++) {
-        ct_tile *tile = &p->tiles[tiles[k]];
+        ct_page_tile *tile = &p->tiles[tiles[k]];
         tile->y = wish[k] - tile->h / 2;
         if (k > 0)
             tile->y = most(tile->y, p->tiles[tiles[k - 1]].y + p->tiles[tiles[k - 1]].h + GAP_Y);
@@ -48,7 +48,7 @@ static void settle(ct_picture *p, const int64_t *tiles, int64_t n, const double 
         p->tiles[tiles[k]].y = floor(p->tiles[tiles[k]].y + moved / (double)n + 0.5);
 }
 
-static double center(const ct_tile *tile)
+static double center(const ct_page_tile *tile)
 {
     return tile->y + tile->h / 2;
 }
@@ -131,7 +131,7 @@ static void level_column(ct_picture *p, const row *r, int64_t begin, int64_t end
         int64_t tile = p->order[k], count = 0;
         double sum = 0;
         for (int64_t i = r->n->begin[side][tile + 1]; i < r->n->begin[side][tile + 2]; i++) {
-            const ct_tile *other = &p->tiles[r->n->list[side][i]];
+            const ct_page_tile *other = &p->tiles[r->n->list[side][i]];
             if (other->rank < r->first_rank || other->rank > r->last_rank)
                 continue;
             sum += center(other);
@@ -171,7 +171,7 @@ static double drop_row(ct_picture *p, const row *r, double y)
 {
     double top = INFINITY, bottom = -INFINITY;
     for (int64_t k = r->begin; k < r->end; k++) {
-        const ct_tile *tile = &p->tiles[p->order[k]];
+        const ct_page_tile *tile = &p->tiles[p->order[k]];
         top = tile->y < top ? tile->y : top;
         bottom = most(bottom, tile->y + tile->h);
     }
@@ -204,7 +204,7 @@ static double take_row(ct_picture *p, row *r, int64_t box_end)
         if (x > 0 && x + width > p->options->width)
             break;
         for (int64_t k = r->end; k < end; k++) {
-            ct_tile *tile = &p->tiles[p->order[k]];
+            ct_page_tile *tile = &p->tiles[p->order[k]];
             tile->x = x;
             if (p->order[k] >= p->n_nodes + p->n_boxes) /* a bend */
                 tile->w = width;
@@ -223,10 +223,10 @@ static double title_width(const ct_box *box)
 }
 
 /* A closed box shows at its wire what it gives. */
-static void measure_closed(const ct_picture *p, const ct_box *box, ct_tile *tile)
+static void measure_closed(const ct_picture *p, const ct_box *box, ct_page_tile *tile)
 {
     char flow[CT_LABEL_TEXT];
-    const ct_tile *gives = box->gives < 0 ? NULL : &p->tiles[box->gives];
+    const ct_page_tile *gives = box->gives < 0 ? NULL : &p->tiles[box->gives];
     double line = ct__columns(ct__box_flow(p, box, flow, sizeof flow)) * 6 + 20;
     tile->label_w = gives ? gives->label_w : 0;
     tile->w = most(most(title_width(box), line), 110) + tile->label_w;
@@ -236,7 +236,7 @@ static void measure_closed(const ct_picture *p, const ct_box *box, ct_tile *tile
 static void place_box(ct_picture *p, int64_t b, const neighbours *n, double *wish)
 {
     const ct_box *box = &p->boxes[b];
-    ct_tile *tile = &p->tiles[p->n_nodes + b];
+    ct_page_tile *tile = &p->tiles[p->n_nodes + b];
     double width = 0, y = 0;
     row r = {.end = box->begin, .wish = wish, .n = n};
     while (box->open && r.end < box->end) {
@@ -256,8 +256,8 @@ static void place_box(ct_picture *p, int64_t b, const neighbours *n, double *wis
 /* From places in their boxes to places in the picture. */
 static void move_into_boxes(ct_picture *p, int64_t k)
 {
-    ct_tile *tile = &p->tiles[k];
-    const ct_tile *around = &p->tiles[tile->parent];
+    ct_page_tile *tile = &p->tiles[k];
+    const ct_page_tile *around = &p->tiles[tile->parent];
     tile->x += around->x + PADDING_X;
     tile->y += around->y + PADDING_Y + TITLE;
     tile->row += around->y + PADDING_Y + TITLE;

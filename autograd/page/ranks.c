@@ -92,8 +92,8 @@ static bool is_leaf(const ct_picture *p, int64_t tile)
 static void rank_results(ct_picture *p)
 {
     for (int64_t k = 0; k < p->n_lanes; k++) {
-        const ct_tile *from = &p->tiles[p->lanes[k].from];
-        ct_tile *to = &p->tiles[p->lanes[k].to];
+        const ct_page_tile *from = &p->tiles[p->lanes[k].from];
+        ct_page_tile *to = &p->tiles[p->lanes[k].to];
         if (ct__is_inner(p, &p->lanes[k]) && from->first < to->first && to->rank <= from->rank)
             to->rank = from->rank + 1;
     }
@@ -106,7 +106,7 @@ static void rank_leaves(ct_picture *p)
         if (is_leaf(p, k))
             p->tiles[k].rank = INT32_MAX;
     for (int64_t k = 0; k < p->n_lanes; k++) {
-        ct_tile *from = &p->tiles[p->lanes[k].from];
+        ct_page_tile *from = &p->tiles[p->lanes[k].from];
         int32_t before = p->tiles[p->lanes[k].to].rank - 1;
         if (ct__is_inner(p, &p->lanes[k]) && is_leaf(p, p->lanes[k].from) && before < from->rank)
             from->rank = before;
@@ -138,11 +138,11 @@ static ct_status add_lane_bends(ct_picture *p, ct_lane *lane, int64_t box, int32
 {
     lane->bend = p->n_tiles;
     for (int32_t rank = begin; rank < end; rank++) {
-        ct_tile bend = {.parent = box,
-                        .first = p->tiles[lane->from].first,
-                        .rank = rank,
-                        .depth = p->tiles[box].depth + 1,
-                        .h = 12};
+        ct_page_tile bend = {.parent = box,
+                             .first = p->tiles[lane->from].first,
+                             .rank = rank,
+                             .depth = p->tiles[box].depth + 1,
+                             .h = 12};
         if (ct__picture_add_tile(p, bend) < 0)
             return CT_ERROR_MEMORY;
         lane->bends++;
@@ -202,7 +202,7 @@ static int by_table(const void *a, const void *b, void *context)
 {
     const sorting *s = context;
     int64_t i = *(const int64_t *)a, k = *(const int64_t *)b;
-    const ct_tile *x = &s->p->tiles[i], *y = &s->p->tiles[k];
+    const ct_page_tile *x = &s->p->tiles[i], *y = &s->p->tiles[k];
     int order = compare(x->parent, y->parent);
     order = order ? order : compare(x->rank, y->rank);
     order = order ? order : (s->wish[i] > s->wish[k]) - (s->wish[i] < s->wish[k]);
@@ -216,8 +216,8 @@ static void number_slots(sorting *s)
     ct_picture *p = s->p;
     qsort_r(p->order, (size_t)p->n_tiles, sizeof *p->order, by_table, s);
     for (int64_t k = 0; k < p->n_tiles; k++) {
-        ct_tile *tile = &p->tiles[p->order[k]];
-        const ct_tile *before = k ? &p->tiles[p->order[k - 1]] : NULL;
+        ct_page_tile *tile = &p->tiles[p->order[k]];
+        const ct_page_tile *before = k ? &p->tiles[p->order[k - 1]] : NULL;
         bool same = before && before->parent == tile->parent && before->rank == tile->rank;
         tile->slot = same ? before->slot + 1 : 0;
         s->wish[p->order[k]] = tile->slot;

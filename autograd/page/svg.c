@@ -85,7 +85,7 @@ static void put_wire_labels(FILE *stream, const ct_trace_node *node, const ct_la
 static void put_node(FILE *stream, const ct_picture *p, int64_t k)
 {
     static const char *const classes[] = {[CT_TRACE_LEAF] = "l", [CT_TRACE_CONSTANT] = "c", [CT_TRACE_RESULT] = "b"};
-    const ct_tile *tile = &p->tiles[k];
+    const ct_page_tile *tile = &p->tiles[k];
     const ct_trace_node *node = ct__shown_node(p, k);
     ct_labels l;
     ct__label_node(p, k, &l);
@@ -110,7 +110,8 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
 }
 
 /* What is inside counted, its shapes, and at its wire what it gives. */
-static void put_closed(FILE *stream, const ct_picture *p, const ct_box *box, const ct_tile *tile, const char *title)
+static void put_closed(FILE *stream, const ct_picture *p, const ct_box *box, const ct_page_tile *tile,
+                       const char *title)
 {
     char count[CT_LABEL_TEXT], flow[CT_LABEL_TEXT];
     double y = tile->y + tile->h / 2, width = tile->w - tile->label_w;
@@ -130,7 +131,7 @@ static void put_closed(FILE *stream, const ct_picture *p, const ct_box *box, con
 
 static void put_box(FILE *stream, const ct_picture *p, int64_t k)
 {
-    const ct_tile *tile = &p->tiles[k];
+    const ct_page_tile *tile = &p->tiles[k];
     const ct_box *box = ct__box_of(p, k);
     char title[2 * CT_LABEL_TEXT];
     ct__box_title(box, title, sizeof title);
@@ -173,7 +174,7 @@ static void draw_lane(pen *d, const ct_picture *p, int64_t from, int64_t to)
     if (!ct__box_of(p, box)->open || ct__visible(p, box) != box)
         return;
     for (int64_t i = 0; i < lane->bends; i++) {
-        const ct_tile *bend = &p->tiles[lane->bend + i];
+        const ct_page_tile *bend = &p->tiles[lane->bend + i];
         if (from != box || i > 0)
             d->row = bend->row - 18;
         draw_to(d, bend->x, bend->y + bend->h / 2);
@@ -204,7 +205,7 @@ static void find_lane(const ct_picture *p, const ct_wire *wire, int64_t *a, int6
 static void put_wire(FILE *stream, const ct_picture *p, const ct_wire *wire)
 {
     int64_t from = ct__visible(p, wire->from), to = ct__visible(p, wire->to), a, b;
-    const ct_tile *begin = &p->tiles[from], *end = &p->tiles[to];
+    const ct_page_tile *begin = &p->tiles[from], *end = &p->tiles[to];
     double y = end->y + end->h / 2 + fan(p, wire, to);
     pen d = {.stream = stream, .x = begin->x + begin->w, .y = begin->y + begin->h / 2};
     if (from == to)

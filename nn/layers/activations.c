@@ -26,7 +26,7 @@ static ct_tensor *forward(ct_module *module, ct_tensor *x)
         return ct_layer_new(module, name, &layer, &(activation){__VA_ARGS__});                                   \
     }
 #define PLAIN(operation) ROW(operation, (ct_module * module, const char *name), .function = ct_##operation)
-#define ALONG(operation) \
+#define ALONG_AXIS(operation) \
     ROW(operation, (ct_module * module, const char *name, int axis), .with_axis = ct_##operation, .axis = axis)
 #define WITH_ONE(operation, number) \
     ROW(operation, (ct_module * module, const char *name, double number), .with_one = ct_##operation, .a = number)
@@ -58,9 +58,9 @@ PLAIN(softsign)
 PLAIN(hardsigmoid)
 PLAIN(hardswish)
 PLAIN(tanhshrink)
-ALONG(softmax)
-ALONG(log_softmax)
-ALONG(glu)
+ALONG_AXIS(softmax)
+ALONG_AXIS(log_softmax)
+ALONG_AXIS(glu)
 WITH_ONE(elu, alpha)
 WITH_ONE(celu, alpha)
 WITH_ONE(hardshrink, lambda)

@@ -12,6 +12,6 @@
 #define ROW(type)                                                                                \
     {                                                                                            \
         .max = NAME(max_, type), .scatter = NAME(scatter_, type), .gather = NAME(gather_, type), \
-        .average = NAME(average_, type), .spread = NAME(spread_, type),                          \
+        .average = NAME(average_, type), .spread = NAME(spread_windows_, type),                  \
     }
 const ct_pool_kernels V_JOIN(ct__pool_, CT_ISA_SUFFIX)[2] = {ROW(float_), ROW(double_)};

@@ -284,8 +284,8 @@ ct_tensor *ct_inverse(ct_tensor *a)
     return (ct_apply)(&ct_op_inverse, &a, 1, NULL);
 }
 
-static const ct_sample square_samples[] = {{"3x3", NULL}, {"2x4x4", NULL}, {"1x1", NULL}, {"0x2x2", NULL}, {0}};
-#define inverse_samples square_samples
+static const ct_sample square_matrix_samples[] = {{"3x3", NULL}, {"2x4x4", NULL}, {"1x1", NULL}, {"0x2x2", NULL}, {0}};
+#define inverse_samples square_matrix_samples
 CT_EXPRESSION(inverse, "-y^T g y^T", 1, 1);
 
 static ct_status infer_det(ct_call *call)
@@ -355,7 +355,7 @@ const ct_op ct_op_det = {
     .infer = infer_det,
     .forward = forward_det,
     .backward = backward_det,
-    .samples = square_samples,
+    .samples = square_matrix_samples,
 };
 
 static ct_status infer_slogdet(ct_call *call)
@@ -409,7 +409,7 @@ const ct_op ct_op_slogdet = {
     .infer = infer_slogdet,
     .forward = forward_slogdet,
     .backward = backward_slogdet,
-    .samples = square_samples,
+    .samples = square_matrix_samples,
 };
 
 /* ---- cholesky ---- */
@@ -544,7 +544,7 @@ const ct_op ct_op_eigh = {
     .infer = infer_eigh,
     .forward = forward_eigh,
     .backward = backward_eigh,
-    .samples = square_samples,
+    .samples = square_matrix_samples,
 };
 
 /* ---- qr ---- */

@@ -76,7 +76,7 @@ static ct_tensor *standardise(ct_tensor *x, const int64_t *axes, int n, double e
 /* [C] as [1, C, 1, ...], to broadcast along axis 1 of a tensor of that rank. */
 static ct_tensor *along_channels(ct_tensor *t, int rank)
 {
-    int64_t shape[CT_MAX_RANK];
+    int64_t shape[CT_MAX_RANK] = {0};
     for (int i = 0; i < rank; i++)
         shape[i] = i == 1 ? ct_numel(t) : 1;
     return ct_reshape(t, shape, rank);
