@@ -10,7 +10,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void find_isa(void)
 {
-#if defined(__x86_64__)
+#if CT_X86_KERNELS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         isa = 1;
@@ -40,7 +40,7 @@ const char *ct_config(void)
     ct__texts *texts = ct__texts_here();
     if (!texts)
         return "cotan " CT_VERSION;
-    snprintf(texts->config, sizeof texts->config, "cotan %s, kernels %s, BLIS %s %s, %d threads", CT_VERSION,
-             isa_names[ct__isa()], ct__blas_version(), ct__blas_name(), ct_num_threads());
+    snprintf(texts->config, sizeof texts->config, "cotan %s, kernels %s, %s, %d threads", CT_VERSION,
+             isa_names[ct__isa()], ct__blas_text(), ct_num_threads());
     return texts->config;
 }

@@ -107,6 +107,9 @@ ct_status ct__stream_read(const ct__stream *s, char *data, uint64_t bytes, uint6
         return ct__io_error(s->what, s->path, "cannot read");
     case Z_BUF_ERROR:
         return ct__error(CT_ERROR_FORMAT, "%s: %.300s: truncated: the gzip stream has no end", s->what, s->path);
+    case Z_VERSION_ERROR:
+        return ct__error(CT_ERROR_FORMAT, "%s: %.300s: gzipped, and this build of cotan is without zlib", s->what,
+                         s->path);
     default:
         return ct__error(CT_ERROR_FORMAT, "%s: %.300s: not gzip as it should be: %s", s->what, s->path, message);
     }

@@ -3,7 +3,7 @@
 #define CT_FILE_INTERNAL_H
 
 #include "core_internal.h"
-#include <zlib.h>
+#include "gzip.h"
 
 /* The error "<what>: <path>: <the reason>: <the system's words>"; for lack of memory that one. */
 ct_status ct__io_error(const char *what, const char *path, const char *reason);

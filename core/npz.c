@@ -10,7 +10,7 @@
 
 CT_OPTIONS_INIT(ct_npz_options)
 
-#if CT_HAVE_LIBZIP
+#ifdef COTAN_USE_LIBZIP
 #include <zip.h>
 
 #define ENDING ".npy"

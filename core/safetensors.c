@@ -3,9 +3,9 @@
  *
  * Invariant: a file that loads is one whose tensors fill it from the header to the end, each byte once; a file that
  * is saved takes its name only when all of it is on the disk. */
+#include "json.h"
 #include "tensor_file.h"
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -39,10 +39,8 @@
 #define V_BYTES 64
 #elif defined(__AVX2__)
 #define V_BYTES 32
-#elif defined(__SSE2__) || defined(__aarch64__)
-#define V_BYTES 16
 #else
-#error "cotan needs SSE2, AVX2, AVX-512 or AArch64 vectors"
+#define V_BYTES 16 /* the compiler makes of it what the machine has, an element at a time if need be */
 #endif
 
 #if T_IS_DOUBLE

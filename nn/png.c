@@ -2,9 +2,9 @@
  *
  * Invariant: the whole is in memory before the first byte of a file is written. */
 #include "png.h"
+#include "gzip.h"
 #include <cotan/nn.h>
 #include <math.h>
-#include <zlib.h>
 
 /* ---- what the pixels are ---- */
 

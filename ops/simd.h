@@ -1,8 +1,13 @@
-/* vector.h, and functions of vectors, most of which SLEEF gives (to 1.0 ulp). Define T_IS_DOUBLE to 0 or 1 first; may be
- * included again for the other type. */
+/* vector.h, and functions of vectors, most of which SLEEF gives (to 1.0 ulp), or, in a build without it, the C library for one lane
+ * after the other. Define T_IS_DOUBLE to 0 or 1 first; may be included again for the other type. */
 #include "vector.h"
+#ifdef COTAN_USE_SLEEF
 #include <sleef.h>
+#else
+#include <math.h>
+#endif
 
+#ifdef COTAN_USE_SLEEF
 #undef V_SLEEF_TYPE
 #if defined(__AVX512F__)
 #define V_ISA avx512f
@@ -28,6 +33,53 @@
 #endif
 
 #define V_SLEEF(name, accuracy) V_JOIN(V_JOIN(V_JOIN(Sleef_, name), V_SLEEF_TYPE), V_JOIN(accuracy, V_ISA))
+#else
+#undef V_LIBM
+#if T_IS_DOUBLE
+#define V_LIBM(name) name
+#else
+#define V_LIBM(name) name##f
+#endif
+#define LANES1(name)                                    \
+    static inline vec V_JOIN(name##_lanes_, vec)(vec x) \
+    {                                                   \
+        for (int64_t k = 0; k < LANES; k++)             \
+            x[k] = V_LIBM(name)(x[k]);                  \
+        return x;                                       \
+    }
+#define LANES2(name)                                           \
+    static inline vec V_JOIN(name##_lanes_, vec)(vec a, vec b) \
+    {                                                          \
+        for (int64_t k = 0; k < LANES; k++)                    \
+            a[k] = V_LIBM(name)(a[k], b[k]);                   \
+        return a;                                              \
+    }
+LANES1(sqrt)
+LANES1(log)
+LANES1(log10)
+LANES1(log2)
+LANES1(log1p)
+LANES1(exp2)
+LANES1(expm1)
+LANES1(sin)
+LANES1(cos)
+LANES1(tan)
+LANES1(asin)
+LANES1(acos)
+LANES1(atan)
+LANES1(sinh)
+LANES1(cosh)
+LANES1(asinh)
+LANES1(acosh)
+LANES1(atanh)
+LANES1(erf)
+LANES1(erfc)
+LANES2(pow)
+LANES2(hypot)
+LANES2(atan2)
+#define V_SLEEF(name, accuracy) V_JOIN(name##_lanes_, vec)
+#endif
+
 #define V_EXACT
 #define V_SQRT(x) ((vec)V_SLEEF(sqrt, V_EXACT)(x))
 #define V_LOG(x) ((vec)V_SLEEF(log, u10)(x))

@@ -916,6 +916,7 @@ START_TEST(the_bytes_of_tensors_count)
 }
 END_TEST
 
+#ifdef COTAN_USE_JANSSON
 static int64_t mallocs_left;
 static bool mallocs_all;
 
@@ -971,6 +972,7 @@ START_TEST(json_without_memory)
     ct_tensor_file_free(load());
 }
 END_TEST
+#endif
 
 /* ---- a file's bytes ---- */
 
@@ -1273,7 +1275,9 @@ Suite *ct_suite_file(void)
     tcase_add_loop_test(tests, a_header_may_not_fill_memory, 0, (int)(sizeof fillers / sizeof *fillers));
     tcase_add_test(tests, a_header_as_it_should_be_is_read);
     tcase_add_test(tests, the_bytes_of_tensors_count);
+#ifdef COTAN_USE_JANSSON
     tcase_add_loop_test(tests, json_without_memory, 0, 2);
+#endif
     suite_add_tcase(suite, tests);
     tests = tcase_create("idx");
     tcase_add_checked_fixture(tests, open_directory, close_directory);

@@ -1349,7 +1349,7 @@ static void same_on_threads(ct_dtype dtype, const int64_t *size, int kind_a, int
         ck_assert_msg(memcmp(c.floats, first.floats, (size_t)c.room * sizeof *c.floats) == 0 &&
                           memcmp(c.values, first.values, (size_t)c.room * sizeof *c.values) == 0,
                       "%lld x %lld x %lld %s, %d threads, %s", (long long)size[0], (long long)size[1],
-                      (long long)size[2], ct_dtype_name(dtype), threads, ct__blas_name());
+                      (long long)size[2], ct_dtype_name(dtype), threads, ct__blas_text());
         free_matrix(c);
     }
     if (check)

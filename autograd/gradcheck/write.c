@@ -1,7 +1,7 @@
 /* The report for programs: JSON, and JUnit for continuous integration. Invariant: what is written is JSON and XML whatever the values
  * and texts are; reads only the report. */
 #include "findings.h"
-#include <jansson.h>
+#include "json.h"
 #include <math.h>
 
 /* ---- JSON ---- */

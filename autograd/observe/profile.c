@@ -1,8 +1,8 @@
 /* Profiles: an observer with a stop watch.
  *
  * Invariant: a span's own time is its time less that of the spans inside it, so own times add up to the whole. */
+#include "json.h"
 #include "trace_internal.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,8 +1,8 @@
 /* The trace as JSON, a node and a step a line; docs/trace.md has the schema. Invariant: what is written is JSON whatever the values
  * and texts are: numbers that JSON does not have are the strings "nan", "inf" and "-inf", bytes that are no UTF-8 become "?". */
+#include "json.h"
 #include "trace_internal.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

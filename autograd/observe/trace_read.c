@@ -2,8 +2,8 @@
  *
  * Invariant: whatever the bytes, what comes of it is a trace that the story and the pictures can be made from, or an error: ids lead
  * to nodes that there are, inputs and steps to earlier ones, and a tensor has as many elements as its shape. */
+#include "json.h"
 #include "trace_internal.h"
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 

@@ -1,9 +1,10 @@
 /* BLIS's micro-kernels in the matrix product's table: what runs on machines for which there are no kernels of our own.
- * The only file that knows BLIS.
+ * The only file that knows BLIS, and what stands in its place without.
  *
  * Invariant: only BLIS's initialisation allocates, and it aborts without memory or by a bad BLIS_ARCH_TYPE. So it runs
  * once, after as much as it takes could be had, and without that variable. */
 #include "matrix/kernels.h"
+#ifdef COTAN_USE_BLIS
 #include <blis.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -83,12 +84,22 @@ const ct_matrix_kernels *ct__matrix_blis(ct_dtype dtype)
     return atomic_load(&started) ? &tables[dtype == CT_FLOAT64] : NULL;
 }
 
-const char *ct__blas_name(void)
+const char *ct__blas_text(void)
 {
-    return atomic_load(&started) ? bli_arch_string(bli_arch_query_id()) : "unused";
+    static _Thread_local char text[64];
+    const char *running = atomic_load(&started) ? bli_arch_string(bli_arch_query_id()) : "unused";
+    snprintf(text, sizeof text, "BLIS %s %s", bli_info_get_version_str(), running);
+    return text;
+}
+#else
+const ct_matrix_kernels *ct__matrix_blis(ct_dtype dtype)
+{
+    (void)dtype;
+    return NULL;
 }
 
-const char *ct__blas_version(void)
+const char *ct__blas_text(void)
 {
-    return bli_info_get_version_str();
+    return "no BLIS";
 }
+#endif
