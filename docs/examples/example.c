@@ -253,13 +253,34 @@ void example_digits(const example *e, ct_dataset *part[2])
     ct_dataset_free(all);
 }
 
-void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
+void example_tensors(const ct_dataset *set, ct_tensor **tensors)
 {
     int64_t n = ct_dataset_count(set), *indices = first(n);
-    *x = *y = NULL;
+    for (int i = 0; i < ct_dataset_tensors(set); i++)
+        tensors[i] = NULL;
     if (indices)
-        ct_dataset_batch(set, indices, n, x, y);
+        ct_dataset_batch_tensors(set, indices, n, tensors);
     free(indices);
+}
+
+void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
+{
+    ct_tensor *both[CT_SAMPLE_TENSORS] = {NULL};
+    example_tensors(set, both);
+    *x = both[0], *y = both[1];
+}
+
+char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *text, size_t size)
+{
+    size_t used = 0;
+    *text = 0;
+    for (int64_t i = 0; i < ct_size(tokens, 0) && ct_error_code() == CT_OK; i++) {
+        const char *character = ct_dataset_class_name(characters, (int64_t)ct_get(tokens, CT_SHAPE(i)));
+        size_t length = character ? strlen(character) : 0;
+        if (used + length < size)
+            memcpy(text + used, character, length + 1), used += length;
+    }
+    return text;
 }
 
 /* ---- pictures ---- */
@@ -311,4 +332,40 @@ void example_png(example *e, const char *name, const ct_tensor *images, int64_t 
     ct_tensor *sheet = ct_reshape(ct_permute(tiles, order, 4), CT_SHAPE(rows * h, columns * w));
     ct_png_write(example_path(e, name), ct_pad(sheet, end_lines, 4));
     ct_scope_close();
+}
+
+/* A character in the middle of a square; blanks, and what the format has for itself, are left out. */
+static void write_letter(FILE *f, int64_t x, int64_t y, char letter)
+{
+    if (letter > ' ' && !strchr("<>&", letter))
+        fprintf(f, "<text x=\"%d\" y=\"%d\">%c</text>\n", (int)x + 10, (int)y + 15, letter);
+}
+
+static void write_squares(FILE *f, const ct_tensor *weights, const char *rows, const char *columns)
+{
+    enum { SIDE = 20 };
+    int64_t h = ct_size(weights, 0), w = ct_size(weights, 1);
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"monospace\" "
+            "font-size=\"14\" text-anchor=\"middle\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+            (int)(w + 2) * SIDE, (int)(h + 2) * SIDE);
+    for (int64_t i = 0; i < w && columns[i]; i++)
+        write_letter(f, (i + 1) * SIDE, 0, columns[i]);
+    for (int64_t k = 0; k < h && rows[k]; k++) {
+        write_letter(f, 0, (k + 1) * SIDE, rows[k]);
+        for (int64_t i = 0; i < w; i++)
+            fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"19\" height=\"19\" fill-opacity=\"%.3f\"/>\n",
+                    (int)(i + 1) * SIDE, (int)(k + 1) * SIDE, ct_get(weights, CT_SHAPE(k, i)));
+    }
+    fputs("</svg>\n", f);
+}
+
+void example_map(example *e, const char *name, const ct_tensor *weights, const char *rows, const char *columns)
+{
+    const char *path = example_path(e, name);
+    FILE *f = ct_error_code() == CT_OK ? fopen(path, "w") : NULL;
+    if (!f)
+        return;
+    write_squares(f, weights, rows, columns);
+    fclose(f);
 }

@@ -69,6 +69,10 @@ void example_digits(const example *e, ct_dataset *part[2]);
 
 /* All of a data set as one batch, owned by the innermost scope. */
 void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
+/* The same of samples of any number of tensors. */
+void example_tensors(const ct_dataset *set, ct_tensor **tensors);
+/* The characters of tokens [n] of a text's data set, of which those that fit; returns text. */
+char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *text, size_t size);
 
 /* ---- pictures ---- */
 
@@ -91,6 +95,8 @@ bool example_note_validation(const ct_progress *progress, void *curve);
 void example_draw(example *e, const char *name, const example_curve *curves, int n, const ct_plot_options *options);
 /* Writes images [n, h, w], float, as one grey PNG of that many columns: low is black, high white. */
 void example_png(example *e, const char *name, const ct_tensor *images, int64_t columns, double low, double high);
+/* Draws weights [rows, columns] from 0 to 1 as squares in an SVG file, the darker the more, with a character for each row and column. */
+void example_map(example *e, const char *name, const ct_tensor *weights, const char *rows, const char *columns);
 
 #ifdef __cplusplus
 }
