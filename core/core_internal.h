@@ -125,7 +125,10 @@ ct_status ct__check_places(const ct_tensor *t, const char *what);
 /* Bytes of an element; dtype must be valid. */
 static inline int64_t ct__size_of(ct_dtype dtype)
 {
-    static const uint8_t size[] = {[CT_FLOAT32] = 4, [CT_FLOAT64] = 8, [CT_INT64] = 8, [CT_INT32] = 4, [CT_UINT8] = 1};
+    static const uint8_t size[] = {
+#define DTYPE(constant, type, ...) [constant] = sizeof(type),
+#include "dtypes.h"
+    };
     return size[dtype];
 }
 
@@ -133,6 +136,22 @@ static inline bool ct__dtype_is_float(ct_dtype dtype)
 {
     return dtype == CT_FLOAT32 || dtype == CT_FLOAT64;
 }
+
+/* The type whose loops do for dtype's: bool's bytes are numbers. */
+static inline ct_dtype ct__loops_of(ct_dtype dtype)
+{
+    return dtype == CT_BOOL ? CT_UINT8 : dtype;
+}
+
+/* Element i: value converted, integers towards 0 to the nearest that there is, and back. */
+void ct__store(ct_dtype dtype, void *data, int64_t i, double value);
+double ct__load(ct_dtype dtype, const void *data, int64_t i);
+void ct__fill_elements(ct_dtype dtype, void *data, int64_t n, double value);
+/* dst[i * step_dst] = src[i * step_src] for i < n, converted; integers wrap. */
+void ct__convert_row(ct_dtype to, void *dst, int64_t step_dst, ct_dtype from, const void *src, int64_t step_src,
+                     int64_t n);
+/* Bytes from elsewhere become elements of bool: 1 for what is not 0. */
+void ct__make_truths(void *data, int64_t n);
 
 /* Where the first element of t is. */
 static inline char *ct__ptr(const ct_tensor *t)

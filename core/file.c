@@ -424,6 +424,8 @@ static uint64_t widen(uint64_t value, const ct__stored *from)
 void ct__widen(void *data, int64_t n, const ct__stored *from, int to)
 {
     char *element = data, *source = element + n * (to - from->size);
+    if (from->kind == CT__TRUTH)
+        ct__make_truths(data, n);
     if (from->size == to && !from->big_endian)
         return;
     for (int64_t i = 0; i < n; i++) {

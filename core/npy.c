@@ -20,17 +20,18 @@ enum {
 };
 
 typedef struct element_type {
-    const char *code; /* behind the byte order */
+    const char *code; /* the byte order, which may be another in a file, and the type */
     int size;         /* in the file */
     ct__kind kind;
     ct_dtype dtype; /* in memory: as wide, or the next that holds it */
 } element_type;
 
 static const element_type types[] = {
-    {"f4", 4, CT__REAL, CT_FLOAT32},   {"f8", 8, CT__REAL, CT_FLOAT64},   {"i8", 8, CT__SIGNED, CT_INT64},
-    {"i4", 4, CT__SIGNED, CT_INT32},   {"u1", 1, CT__UNSIGNED, CT_UINT8}, {"b1", 1, CT__UNSIGNED, CT_UINT8},
-    {"f2", 2, CT__REAL, CT_FLOAT32},   {"i2", 2, CT__SIGNED, CT_INT32},   {"i1", 1, CT__SIGNED, CT_INT32},
-    {"u2", 2, CT__UNSIGNED, CT_INT32}, {"u4", 4, CT__UNSIGNED, CT_INT64}, {"u8", 8, CT__UNSIGNED, CT_INT64},
+/* first, in the order of ct_dtype, what is saved */
+#define DTYPE(constant, type, name, kind, safetensors, npy) {npy, sizeof(type), CT__##kind, constant},
+#include "dtypes.h"
+    {"<f2", 2, CT__REAL, CT_FLOAT32},   {"<i2", 2, CT__SIGNED, CT_INT32},   {"|i1", 1, CT__SIGNED, CT_INT32},
+    {"<u2", 2, CT__UNSIGNED, CT_INT32}, {"<u4", 4, CT__UNSIGNED, CT_INT64}, {"<u8", 8, CT__UNSIGNED, CT_INT64},
 };
 
 /* What the header says. */
@@ -77,7 +78,7 @@ static ct_status read_type(const ct__npy_source *s, const char **at, description
     d->big_endian = code[0] == '>';
     bool ordered = code[0] && strchr("<>|=", code[0]);
     for (size_t i = 0; i < sizeof types / sizeof *types && ordered; i++)
-        if (strcmp(code + 1, types[i].code) == 0)
+        if (strcmp(code + 1, types[i].code + 1) == 0)
             d->type = &types[i];
     return d->type ? CT_OK : ct__npy_error(s, "type '%s', which cotan does not have", code);
 }
@@ -309,21 +310,10 @@ ct_tensor *ct_npy_load(const char *path, const ct_npy_options *options)
 
 /* ---- saving ---- */
 
-/* "<f4", from the types that are the same in the file and in memory: the first of each dtype. */
-static const char *code_of(ct_dtype dtype)
-{
-    size_t i = 0;
-    while (types[i].dtype != dtype)
-        i++;
-    return types[i].code;
-}
-
 size_t ct__npy_header(const ct_tensor *t, char *text)
 {
-    ct_dtype dtype = ct_dtype_of(t);
     char *at = text + LENGTH_AT + 2;
-    at += sprintf(at, "{'descr': '%s%s', 'fortran_order': False, 'shape': (", dtype == CT_UINT8 ? "|" : "<",
-                  code_of(dtype));
+    at += sprintf(at, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[ct_dtype_of(t)].code);
     for (int i = 0; i < ct_rank(t); i++)
         at += sprintf(at, "%s%lld%s", i > 0 ? " " : "", (long long)ct_shape(t)[i],
                       i + 1 < ct_rank(t) || i == 0 ? "," : "");

@@ -153,6 +153,8 @@ static int64_t integer_at(const format *f, int64_t offset)
         return ((const int64_t *)data)[offset];
     case CT_INT32:
         return ((const int32_t *)data)[offset];
+    case CT_BOOL:
+        return ((const uint8_t *)data)[offset] != 0;
     default:
         return ((const uint8_t *)data)[offset];
     }
@@ -306,10 +308,17 @@ static size_t float_word(const format *f, double x, char text[WORD])
     return (size_t)(end - text);
 }
 
+static const char *truth_text(int64_t value)
+{
+    return value ? "True" : "False";
+}
+
 static size_t word_at(const format *f, int64_t offset, char text[WORD])
 {
     if (f->is_float)
         return float_word(f, float_at(f, offset), text);
+    if (f->t->dtype == CT_BOOL)
+        return (size_t)snprintf(text, WORD, "%5s", truth_text(integer_at(f, offset)));
     return (size_t)snprintf(text, WORD, "%*lld", f->width, (long long)integer_at(f, offset));
 }
 
@@ -317,6 +326,8 @@ static size_t word_at(const format *f, int64_t offset, char text[WORD])
  * exponent. */
 static size_t scalar_word(const format *f, char text[WORD])
 {
+    if (f->t->dtype == CT_BOOL)
+        return (size_t)snprintf(text, WORD, "%s", truth_text(integer_at(f, 0)));
     if (!f->is_float)
         return (size_t)snprintf(text, WORD, "%lld", (long long)integer_at(f, 0));
     double x = float_at(f, 0), magnitude = fabs(x);

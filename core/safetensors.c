@@ -15,24 +15,21 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 #define LENGTH_BYTES 8
 #define HEADER_LIMIT 100000000 /* bytes, as in the format's own reader */
 
-/* What files have, and what it is in memory. Those of one dtype begin with the one that is saved. */
+/* What files have, and what it is in memory: first, in the order of ct_dtype, what is saved. */
 static const struct stored {
     const char *code;
     ct_dtype dtype;
     ct__stored numbers;
 } stored[] = {
-    {"F32", CT_FLOAT32, {4, CT__REAL, false}},   {"F64", CT_FLOAT64, {8, CT__REAL, false}},
-    {"I64", CT_INT64, {8, CT__SIGNED, false}},   {"I32", CT_INT32, {4, CT__SIGNED, false}},
-    {"U8", CT_UINT8, {1, CT__UNSIGNED, false}},  {"F16", CT_FLOAT32, {2, CT__REAL, false}},
-    {"BF16", CT_FLOAT32, {2, CT__BRAIN, false}}, {"BOOL", CT_UINT8, {1, CT__UNSIGNED, false}},
+#define DTYPE(constant, type, name, kind, code, ...) {code, constant, {sizeof(type), CT__##kind, false}},
+#include "dtypes.h"
+    {"F16", CT_FLOAT32, {2, CT__REAL, false}},
+    {"BF16", CT_FLOAT32, {2, CT__BRAIN, false}},
 };
 
 static const char *code_of(ct_dtype dtype)
 {
-    const struct stored *s = stored;
-    while (s->dtype != dtype)
-        s++;
-    return s->code;
+    return stored[dtype].code;
 }
 
 /* ---- saving: the header ---- */

@@ -12,40 +12,6 @@ void (*ct__write_noted)(ct_tensor *t);
 void (*ct__locate_nodes)(struct ct_node *node, const char *file, int line);
 void (*ct__thread_forget)(void);
 
-/* ---- dtypes ---- */
-
-static const struct {
-    const char *name;
-    uint8_t size;
-    bool is_float;
-} dtypes[] = {
-    [CT_FLOAT32] = {.name = "float32", .size = 4, .is_float = true},
-    [CT_FLOAT64] = {.name = "float64", .size = 8, .is_float = true},
-    [CT_INT64] = {.name = "int64", .size = 8},
-    [CT_INT32] = {.name = "int32", .size = 4},
-    [CT_UINT8] = {.name = "uint8", .size = 1},
-};
-
-static bool dtype_valid(ct_dtype dtype)
-{
-    return (size_t)dtype < sizeof dtypes / sizeof *dtypes;
-}
-
-size_t ct_dtype_size(ct_dtype dtype)
-{
-    return dtype_valid(dtype) ? dtypes[dtype].size : 0;
-}
-
-const char *ct_dtype_name(ct_dtype dtype)
-{
-    return dtype_valid(dtype) ? dtypes[dtype].name : "invalid";
-}
-
-bool ct_dtype_is_float(ct_dtype dtype)
-{
-    return dtype_valid(dtype) && dtypes[dtype].is_float;
-}
-
 /* ---- shapes ---- */
 
 int64_t ct__row_major(const int64_t *shape, int rank, int64_t *strides)
@@ -97,13 +63,13 @@ char *ct__shape_text(const int64_t *shape, int rank, char *buffer)
 ct_status ct__check_shape(ct_dtype dtype, const int64_t *shape, int rank, const char *what)
 {
     char text[CT_SHAPE_TEXT];
-    if (!dtype_valid(dtype))
+    if ((size_t)dtype >= CT_DTYPES)
         return ct__error(CT_ERROR_DTYPE, "%s: %d is not a dtype", what, (int)dtype);
     if (rank < 0 || rank > CT_MAX_RANK)
         return ct__error(CT_ERROR_SHAPE, "%s: rank %d is not in 0..%d", what, rank, CT_MAX_RANK);
     if (rank > 0 && !shape)
         return ct__error(CT_ERROR_NULL, "%s: shape is NULL for rank %d", what, rank);
-    int64_t bytes = dtypes[dtype].size;
+    int64_t bytes = ct__size_of(dtype);
     for (int i = 0; i < rank; i++) {
         if (shape[i] < 0)
             return ct__error(CT_ERROR_SHAPE, "%s: negative size in %s", what, ct__shape_text(shape, rank, text));
@@ -228,7 +194,7 @@ static CT_COLD void drop_storage(ct_storage *storage, const char *made_by)
 static CT_COLD void explain_no_storage(ct_dtype dtype, const int64_t *shape, int rank, const char *made_by)
 {
     char text[CT_SHAPE_TEXT], memory[CT_MEMORY_TEXT];
-    ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s%s", made_by, dtypes[dtype].name,
+    ct__error(CT_ERROR_MEMORY, "%s: no memory for %s %s%s", made_by, ct_dtype_name(dtype),
               ct__shape_text(shape, rank, text), ct__memory_text(memory));
 }
 
@@ -462,72 +428,11 @@ static ct_tensor *make(ct_dtype dtype, const int64_t *shape, int rank, const cha
     return ct__tensor_new(dtype, shape, rank, made_by);
 }
 
-/* A double as an integer of the dtype's range; NaN is 0. */
-static int64_t to_integer(double value, ct_dtype dtype)
-{
-    if (isnan(value))
-        return 0;
-    if (dtype == CT_UINT8)
-        return value < 0 ? 0 : value > UINT8_MAX ? UINT8_MAX : (int64_t)value;
-    if (dtype == CT_INT32)
-        return value < INT32_MIN ? INT32_MIN : value > INT32_MAX ? INT32_MAX : (int64_t)value;
-    return value < -0x1p63 ? INT64_MIN : value >= 0x1p63 ? INT64_MAX : (int64_t)value;
-}
-
-static void store(ct_dtype dtype, void *data, int64_t i, double value)
-{
-    switch (dtype) {
-    case CT_FLOAT32:
-        ((float *)data)[i] = (float)value;
-        break;
-    case CT_FLOAT64:
-        ((double *)data)[i] = value;
-        break;
-    case CT_INT64:
-        ((int64_t *)data)[i] = to_integer(value, dtype);
-        break;
-    case CT_INT32:
-        ((int32_t *)data)[i] = (int32_t)to_integer(value, dtype);
-        break;
-    case CT_UINT8:
-        ((uint8_t *)data)[i] = (uint8_t)to_integer(value, dtype);
-        break;
-    }
-}
-
-static double load(ct_dtype dtype, const void *data, int64_t i)
-{
-    switch (dtype) {
-    case CT_FLOAT32:
-        return ((const float *)data)[i];
-    case CT_FLOAT64:
-        return ((const double *)data)[i];
-    case CT_INT64:
-        return (double)((const int64_t *)data)[i];
-    case CT_INT32:
-        return ((const int32_t *)data)[i];
-    case CT_UINT8:
-        return ((const uint8_t *)data)[i];
-    }
-    return NAN;
-}
-
-static void fill_data(ct_dtype dtype, void *data, int64_t n, double value)
-{
-    if (value == 0 && !signbit(value)) {
-        if (n > 0)
-            memset(data, 0, (size_t)n * dtypes[dtype].size);
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        store(dtype, data, i, value);
-}
-
 static ct_tensor *make_filled(ct_dtype dtype, double value, const int64_t *shape, int rank, const char *made_by)
 {
     ct_tensor *t = make(dtype, shape, rank, made_by);
     if (t)
-        fill_data(dtype, t->storage->data, t->numel, value);
+        ct__fill_elements(dtype, t->storage->data, t->numel, value);
     return t;
 }
 
@@ -560,7 +465,7 @@ ct_tensor *ct_arange(ct_dtype dtype, double start, double step, int64_t n)
 {
     ct_tensor *t = make(dtype, &n, 1, "arange");
     for (int64_t i = 0; t && i < n; i++)
-        store(dtype, t->storage->data, i, start + step * (double)i);
+        ct__store(dtype, t->storage->data, i, start + step * (double)i);
     return t;
 }
 
@@ -568,7 +473,7 @@ ct_tensor *ct_eye(ct_dtype dtype, int64_t n)
 {
     ct_tensor *t = make_filled(dtype, 0, (const int64_t[]){n, n}, 2, "eye");
     for (int64_t i = 0; t && i < n; i++)
-        store(dtype, t->storage->data, i * n + i, 1);
+        ct__store(dtype, t->storage->data, i * n + i, 1);
     return t;
 }
 
@@ -584,6 +489,8 @@ ct_tensor *ct_from_array(ct_dtype dtype, const void *data, const int64_t *shape,
     ct_tensor *t = ct__tensor_new(dtype, shape, rank, "from_array");
     if (t && t->numel > 0)
         memcpy(t->storage->data, data, t->storage->bytes);
+    if (t && dtype == CT_BOOL)
+        ct__make_truths(t->storage->data, t->numel);
     return t;
 }
 
@@ -604,7 +511,7 @@ ct_tensor *ct_from_values(ct_dtype dtype, const double *values, int64_t count, c
     }
     ct_tensor *t = ct__tensor_new(dtype, shape, rank, "from_values");
     for (int64_t i = 0; t && i < count; i++)
-        store(dtype, t->storage->data, i, values[i]);
+        ct__store(dtype, t->storage->data, i, values[i]);
     return t;
 }
 
@@ -686,57 +593,6 @@ int64_t ct_tensor_version(const ct_tensor *t)
 
 /* ---- elements ---- */
 
-/* One element n times: doubled up to so many bytes, which stay near, and then these again and again. */
-enum { REPEATED = 4096 };
-static void repeat(char *dst, const char *src, size_t size, int64_t n)
-{
-    size_t all = (size_t)n * size, part;
-    memcpy(dst, src, size);
-    for (size_t done = size; done < all; done += part) {
-        part = done < REPEATED ? done : REPEATED;
-        part = part < all - done ? part : all - done;
-        memcpy(dst + done, dst, part);
-    }
-}
-
-/* One row of a strided copy: n elements, whole steps in elements. */
-static void copy_row(ct_dtype to, char *dst, int64_t step_dst, ct_dtype from, const char *src, int64_t step_src,
-                     int64_t n)
-{
-    size_t size = dtypes[to].size;
-    if (to == from && step_dst == 1 && step_src == 1) {
-        memcpy(dst, src, (size_t)n * size);
-    } else if (to == from && step_dst == 1 && step_src == 0) {
-        repeat(dst, src, size, n);
-    } else if (to == from && size == 4) {
-        for (int64_t i = 0; i < n; i++)
-            ((uint32_t *)dst)[i * step_dst] = ((const uint32_t *)src)[i * step_src];
-    } else if (to == from && size == 8) {
-        for (int64_t i = 0; i < n; i++)
-            ((uint64_t *)dst)[i * step_dst] = ((const uint64_t *)src)[i * step_src];
-    } else if (to == CT_FLOAT32 && from == CT_UINT8) {
-        for (int64_t i = 0; i < n; i++)
-            ((float *)dst)[i * step_dst] = ((const uint8_t *)src)[i * step_src];
-    } else if (!dtypes[to].is_float && !dtypes[from].is_float) { /* integers wrap, as in C and NumPy */
-        for (int64_t i = 0; i < n; i++) {
-            int64_t k = i * step_src;
-            int64_t value = from == CT_INT64   ? ((const int64_t *)src)[k]
-                            : from == CT_INT32 ? ((const int32_t *)src)[k]
-                                               : ((const uint8_t *)src)[k];
-            k = i * step_dst;
-            if (to == CT_INT64)
-                ((int64_t *)dst)[k] = value;
-            else if (to == CT_INT32)
-                ((int32_t *)dst)[k] = (int32_t)value;
-            else
-                ((uint8_t *)dst)[k] = (uint8_t)value;
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++)
-            store(to, dst, i * step_dst, load(from, src, i * step_src));
-    }
-}
-
 void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides, ct_dtype src_dtype, const void *src,
                       const int64_t *src_strides, const int64_t *shape, int rank)
 {
@@ -756,12 +612,12 @@ void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides,
         to[axes - 1] = dst_strides[i];
         from[axes - 1] = src_strides[i];
     }
-    int64_t dst_bytes = dtypes[dst_dtype].size, src_bytes = dtypes[src_dtype].size;
+    int64_t dst_bytes = ct__size_of(dst_dtype), src_bytes = ct__size_of(src_dtype);
     int64_t n = axes ? size[axes - 1] : 1, step_to = axes ? to[axes - 1] : 1, step_from = axes ? from[axes - 1] : 1;
     char *d = dst;
     const char *s = src;
     for (;;) {
-        copy_row(dst_dtype, d, step_to, src_dtype, s, step_from, n);
+        ct__convert_row(dst_dtype, d, step_to, src_dtype, s, step_from, n);
         int i = axes - 2;
         for (; i >= 0; i--) {
             d += to[i] * dst_bytes;
@@ -831,7 +687,7 @@ double ct_item(const ct_tensor *t)
         ct__error(CT_ERROR_SHAPE, "item: needs one element, got shape %s", ct__shape_text(t->shape, t->rank, text));
         return NAN;
     }
-    return load((ct_dtype)t->dtype, ct__ptr(t), 0);
+    return ct__load((ct_dtype)t->dtype, ct__ptr(t), 0);
 }
 
 double ct_get(const ct_tensor *t, const int64_t *index, int rank)
@@ -858,7 +714,7 @@ double ct_get(const ct_tensor *t, const int64_t *index, int rank)
         }
         at += k * t->strides[i];
     }
-    return load((ct_dtype)t->dtype, ct__ptr(t), at);
+    return ct__load((ct_dtype)t->dtype, ct__ptr(t), at);
 }
 
 ct_status ct_fill_(ct_tensor *t, double value)
@@ -867,7 +723,7 @@ ct_status ct_fill_(ct_tensor *t, double value)
     if (status != CT_OK)
         return status;
     if (t->contiguous) {
-        fill_data((ct_dtype)t->dtype, ct__ptr(t), t->numel, value);
+        ct__fill_elements((ct_dtype)t->dtype, ct__ptr(t), t->numel, value);
     } else {
         static const int64_t still[CT_MAX_RANK] = {0};
         ct__copy_strided((ct_dtype)t->dtype, ct__ptr(t), t->strides, CT_FLOAT64, &value, still, t->shape, t->rank);

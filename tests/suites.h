@@ -45,6 +45,7 @@
     SUITE(shape) \
     SUITE(index) \
     SUITE(scatter) \
+    SUITE(types) \
     SUITE(loss) \
     SUITE(criteria) \
     SUITE(arrange) \

@@ -306,7 +306,7 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_trace(ct_zeros(F64, CT_SHAPE(3))), CT_ERROR_SHAPE, "trace: takes a matrix: [3]");
     expect_error(ct_index_select(x, 1, x), CT_ERROR_DTYPE, "index_select: the index is float64, not int64");
     expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at [1] is not in 0..2: [3]");
-    expect_error(ct_masked_select(x, x), CT_ERROR_DTYPE, "masked_select: the mask is float64, not uint8");
+    expect_error(ct_masked_select(x, x), CT_ERROR_DTYPE, "masked_select: the mask is float64, not uint8 or bool");
     expect_error(ct_dot(x, x), CT_ERROR_SHAPE, "dot: takes two vectors of one size: [2,3], [2,3]");
     expect_error(ct_index_select(x, 1, out_of_range), CT_ERROR_ARGUMENT,
                  "index_select: index 3 at [1] is not in 0..2: [2,3], [3]");

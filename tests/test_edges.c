@@ -150,8 +150,8 @@ START_TEST(a_number_along_its_axis)
     expect_tensor(ct_argmax(x, -1), CT_INT64, NULL, 0, &zero, 1);
     expect_tensor(ct_argmin(x, 0), CT_INT64, NULL, 0, &zero, 1);
     expect_tensor(ct_argsort(x, -1, true), CT_INT64, NULL, 0, &zero, 1);
-    expect_tensor(ct_any(x, CT_GIVEN(ct_reduce_options, CT_AXES(0))), CT_UINT8, NULL, 0, &one, 1);
-    expect_tensor(ct_all(x, CT_GIVEN(ct_reduce_options, CT_AXES(-1))), CT_UINT8, NULL, 0, &one, 1);
+    expect_tensor(ct_any(x, CT_GIVEN(ct_reduce_options, CT_AXES(0))), CT_BOOL, NULL, 0, &one, 1);
+    expect_tensor(ct_all(x, CT_GIVEN(ct_reduce_options, CT_AXES(-1))), CT_BOOL, NULL, 0, &one, 1);
     expect_tensor(ct_var(x, CT_GIVEN(ct_var_options, CT_AXES(0))), CT_FLOAT64, NULL, 0, &nan, 1);
     expect_tensor(ct_var(x, CT_GIVEN(ct_var_options, CT_AXES(-1), .biased = true)), CT_FLOAT64, NULL, 0, &zero, 1);
     expect_tensor(ct_softmax(x, 0), CT_FLOAT64, NULL, 0, &one, 1);

@@ -430,7 +430,8 @@ START_TEST(shapes_and_dtypes_refused)
     expect_error(ct_add(a, none), CT_ERROR_NULL, "add: input 1 is NULL (");
     expect_error(ct_lt(a, doubles), CT_ERROR_DTYPE, "lt: dtypes differ: float32 and float64 (inputs 0 and 1) (");
     expect_error(ct_eq(a, b), CT_ERROR_SHAPE, "eq: shapes do not broadcast: [2,3], [2] (");
-    expect_error(ct_where(a, a, a), CT_ERROR_DTYPE, "where: the condition is float32, not uint8; see ct_cast() (");
+    expect_error(ct_where(a, a, a), CT_ERROR_DTYPE,
+                 "where: the condition is float32, not uint8 or bool; see ct_cast() (");
     expect_error(ct_where(mask, a, doubles), CT_ERROR_DTYPE,
                  "where: dtypes differ: float32 and float64 (inputs 1 and 2) (");
     expect_error(ct_where(mask, b, a), CT_ERROR_SHAPE, "where: shapes do not broadcast: [3], [2], [2,3] (");
@@ -461,11 +462,11 @@ START_TEST(comparisons)
         int64_t n = d < 2 ? 6 : 3; /* no NaN among integers */
         ct_tensor *a = ct_from_values(dtypes[d], x, n, CT_SHAPE(n)), *b = ct_from_values(dtypes[d], y, n, CT_SHAPE(n));
         for (int c = 0; c < 6; c++)
-            expect_tensor(all[c](a, b), CT_UINT8, CT_SHAPE(n), expected[c], n);
+            expect_tensor(all[c](a, b), CT_BOOL, CT_SHAPE(n), expected[c], n);
     }
     int64_t near[] = {INT64_MAX - 1, INT64_MAX}; /* not by way of doubles */
     ct_tensor *both = ct_from_array(CT_INT64, near, CT_SHAPE(2));
-    expect_tensor(ct_lt(both, ct_select(both, 0, 1)), CT_UINT8, CT_SHAPE(2), CT_VALUES(1, 0));
+    expect_tensor(ct_lt(both, ct_select(both, 0, 1)), CT_BOOL, CT_SHAPE(2), CT_VALUES(1, 0));
 }
 END_TEST
 

@@ -390,7 +390,7 @@ START_TEST(attention_refuses)
     expect_error(ct_scaled_dot_product_attention(q, k, v, .mask = mask, .is_causal = true), CT_ERROR_ARGUMENT,
                  "scaled_dot_product_attention: takes a mask or is_causal, not both");
     expect_error(ct_scaled_dot_product_attention(q, k, v, .mask = ct_cast(mask, CT_FLOAT32)), CT_ERROR_DTYPE,
-                 "scaled_dot_product_attention: the mask is float32, not uint8 or float64");
+                 "scaled_dot_product_attention: the mask is float32, not a mask's uint8 or bool, nor float64");
     expect_error(ct_scaled_dot_product_attention(q, k, v, .dropout = 2), CT_ERROR_ARGUMENT,
                  "scaled_dot_product_attention: dropout: p = 2");
     ck_assert_ptr_null(ct_scaled_dot_product_attention(q, k, v, .mask = ct_ones(CT_UINT8, CT_SHAPE(3, 4))));

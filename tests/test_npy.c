@@ -36,7 +36,7 @@ static const struct {
     {"f2", CT_FLOAT32, halves},      {"f4", CT_FLOAT32, halves},        {"f8", CT_FLOAT64, halves},
     {"i1", CT_INT32, whole},         {"i2", CT_INT32, whole},           {"i4", CT_INT32, whole},
     {"i8", CT_INT64, whole},         {"u1", CT_UINT8, counts},          {"u2", CT_INT32, counts},
-    {"u4", CT_INT64, counts},        {"u8", CT_INT64, counts},          {"b1", CT_UINT8, odd},
+    {"u4", CT_INT64, counts},        {"u8", CT_INT64, counts},          {"b1", CT_BOOL, odd},
     {"big_f2", CT_FLOAT32, halves},  {"big_f4", CT_FLOAT32, halves},    {"big_f8", CT_FLOAT64, halves},
     {"big_i2", CT_INT32, whole},     {"big_i4", CT_INT32, whole},       {"big_i8", CT_INT64, whole},
     {"big_u4", CT_INT64, counts},    {"version_2", CT_FLOAT64, halves}, {"version_3", CT_FLOAT64, halves},
@@ -456,7 +456,7 @@ Suite *ct_suite_npy(void)
     tcase_add_test(tests, every_shape);
     tcase_add_test(tests, every_kind_of_half);
     tcase_add_loop_test(tests, what_cotan_does_not_have, 0, REFUSED);
-    tcase_add_loop_test(tests, saved_and_loaded, 0, (CT_UINT8 + 1) * LAYOUTS);
+    tcase_add_loop_test(tests, saved_and_loaded, 0, CT_DTYPES * LAYOUTS);
     tcase_add_test(tests, saved_as_numpy_does);
     tcase_add_test(tests, the_largest_header);
     tcase_add_test(tests, gzipped);

@@ -162,7 +162,7 @@ START_TEST(all_axes_are_the_default)
     expect_tensor((ct_var)(x, NULL), CT_FLOAT32, CT_SCALAR, (double[]){8}, 1);
     expect_tensor(ct_std(x), CT_FLOAT32, CT_SCALAR, (double[]){sqrt(8)}, 1);
     expect_tensor((ct_norm)(x, 2, NULL), CT_FLOAT32, CT_SCALAR, (double[]){sqrt(136)}, 1);
-    expect_tensor(ct_all(x), CT_UINT8, CT_SCALAR, (double[]){1}, 1);
+    expect_tensor(ct_all(x), CT_BOOL, CT_SCALAR, (double[]){1}, 1);
     expect_tensor(ct_sum(x, CT_AXES(0, -1), .keepdim = true), CT_FLOAT32, CT_SHAPE(1, 1), (double[]){24}, 1);
     expect_tensor(ct_sum(x, CT_AXES(-2)), CT_FLOAT32, CT_SHAPE(3), (double[]){5, 7, 12}, 3);
     ct_tensor *scalar = ct_scalar(CT_FLOAT64, 3);
@@ -185,8 +185,8 @@ START_TEST(nothing_to_reduce)
     expect_tensor(ct_argmax(x, 2), CT_INT64, CT_SHAPE(2, 0), NULL, 0);
     expect_tensor(ct_sum_to(x, CT_SHAPE(1, 3)), CT_FLOAT64, CT_SHAPE(1, 3), (double[]){0, 0, 0}, 3);
     expect_tensor(ct_prod(x, CT_AXES(1)), CT_FLOAT64, CT_SHAPE(2, 3), (double[]){1, 1, 1, 1, 1, 1}, 6);
-    expect_tensor(ct_any(x, CT_AXES(1, 2)), CT_UINT8, CT_SHAPE(2), (double[]){0, 0}, 2);
-    expect_tensor(ct_all(x, CT_AXES(1, 2)), CT_UINT8, CT_SHAPE(2), (double[]){1, 1}, 2);
+    expect_tensor(ct_any(x, CT_AXES(1, 2)), CT_BOOL, CT_SHAPE(2), (double[]){0, 0}, 2);
+    expect_tensor(ct_all(x, CT_AXES(1, 2)), CT_BOOL, CT_SHAPE(2), (double[]){1, 1}, 2);
     expect_tensor(ct_var(x), CT_FLOAT64, CT_SCALAR, (double[]){NAN}, 1);
     expect_tensor(ct_std(x, CT_AXES(1), .biased = true), CT_FLOAT64, CT_SHAPE(2, 3),
                   (double[]){NAN, NAN, NAN, NAN, NAN, NAN}, 6);
@@ -405,17 +405,17 @@ END_TEST
 START_TEST(any_and_all)
 {
     ct_tensor *x = ct_from_values(CT_FLOAT32, CT_VALUES(0, -0.0, NAN, 0, 1, 2), CT_SHAPE(3, 2));
-    expect_tensor(ct_any(x, CT_AXES(1)), CT_UINT8, CT_SHAPE(3), (double[]){0, 1, 1}, 3);
-    expect_tensor(ct_all(x, CT_AXES(-1), .keepdim = true), CT_UINT8, CT_SHAPE(3, 1), (double[]){0, 0, 1}, 3);
-    expect_tensor(ct_any(x, CT_AXES(0, 1)), CT_UINT8, CT_SCALAR, (double[]){1}, 1);
+    expect_tensor(ct_any(x, CT_AXES(1)), CT_BOOL, CT_SHAPE(3), (double[]){0, 1, 1}, 3);
+    expect_tensor(ct_all(x, CT_AXES(-1), .keepdim = true), CT_BOOL, CT_SHAPE(3, 1), (double[]){0, 0, 1}, 3);
+    expect_tensor(ct_any(x, CT_AXES(0, 1)), CT_BOOL, CT_SCALAR, (double[]){1}, 1);
     for (int dtype = CT_FLOAT32; dtype <= CT_UINT8; dtype++) {
         ct_tensor *many = ct_ones((ct_dtype)dtype, CT_SHAPE(512, 300)); /* 512 * 300 times 1 is 0 in uint8 */
-        expect_tensor(ct_all(many), CT_UINT8, CT_SCALAR, (double[]){1}, 1);
+        expect_tensor(ct_all(many), CT_BOOL, CT_SCALAR, (double[]){1}, 1);
         ck_assert_int_eq(ct_fill_(ct_select(many, 0, 511), 0), CT_OK);
-        expect_tensor(ct_all(many), CT_UINT8, CT_SCALAR, (double[]){0}, 1);
+        expect_tensor(ct_all(many), CT_BOOL, CT_SCALAR, (double[]){0}, 1);
         ck_assert_int_eq(ct_fill_(many, 0), CT_OK);
-        expect_tensor(ct_any(many), CT_UINT8, CT_SCALAR, (double[]){0}, 1);
-        expect_tensor(ct_any(ct_scalar((ct_dtype)dtype, 3)), CT_UINT8, CT_SCALAR, (double[]){1}, 1);
+        expect_tensor(ct_any(many), CT_BOOL, CT_SCALAR, (double[]){0}, 1);
+        expect_tensor(ct_any(ct_scalar((ct_dtype)dtype, 3)), CT_BOOL, CT_SCALAR, (double[]){1}, 1);
     }
 }
 END_TEST

@@ -130,10 +130,10 @@ END_TEST
 START_TEST(integers_are_finite)
 {
     ct_tensor *x = ct_from_values(CT_INT32, CT_VALUES(0, -3, 5), CT_SHAPE(3));
-    expect_tensor(ct_isnan(x), CT_UINT8, CT_SHAPE(3), CT_VALUES(0, 0, 0));
-    expect_tensor(ct_isinf(x), CT_UINT8, CT_SHAPE(3), CT_VALUES(0, 0, 0));
-    expect_tensor(ct_isfinite(x), CT_UINT8, CT_SHAPE(3), CT_VALUES(1, 1, 1));
-    expect_tensor(ct_signbit(x), CT_UINT8, CT_SHAPE(3), CT_VALUES(0, 1, 0));
+    expect_tensor(ct_isnan(x), CT_BOOL, CT_SHAPE(3), CT_VALUES(0, 0, 0));
+    expect_tensor(ct_isinf(x), CT_BOOL, CT_SHAPE(3), CT_VALUES(0, 0, 0));
+    expect_tensor(ct_isfinite(x), CT_BOOL, CT_SHAPE(3), CT_VALUES(1, 1, 1));
+    expect_tensor(ct_signbit(x), CT_BOOL, CT_SHAPE(3), CT_VALUES(0, 1, 0));
 }
 END_TEST
 

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const ct_dtype dtypes[] = {CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8};
-enum { DTYPES = 5 };
+static const ct_dtype dtypes[] = {CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8, CT_BOOL};
+enum { DTYPES = CT_DTYPES - 1 }; /* of numbers; test_types.c has what bool is */
 
 static void ok(ct_status status)
 {
@@ -57,14 +57,14 @@ static void expect_elements(const ct_tensor *t, const double *values, int64_t n)
 
 START_TEST(dtypes_by_name)
 {
-    static const char *const names[] = {"float32", "float64", "int64", "int32", "uint8"};
-    static const size_t sizes[] = {4, 8, 8, 4, 1};
-    for (int i = 0; i < DTYPES; i++) {
+    static const char *const names[] = {"float32", "float64", "int64", "int32", "uint8", "bool"};
+    static const size_t sizes[] = {4, 8, 8, 4, 1, 1};
+    for (int i = 0; i < CT_DTYPES; i++) {
         ck_assert_str_eq(ct_dtype_name(dtypes[i]), names[i]);
         ck_assert_uint_eq(ct_dtype_size(dtypes[i]), sizes[i]);
         ck_assert_int_eq(ct_dtype_is_float(dtypes[i]), i < 2);
     }
-    for (int bad = -1; bad < 6; bad += 6) {
+    for (int bad = -1; bad <= CT_DTYPES; bad += CT_DTYPES + 1) {
         ck_assert_str_eq(ct_dtype_name((ct_dtype)bad), "invalid");
         ck_assert_uint_eq(ct_dtype_size((ct_dtype)bad), 0);
         ck_assert(!ct_dtype_is_float((ct_dtype)bad));
@@ -163,7 +163,7 @@ START_TEST(bad_shapes)
     REFUSED(ct_zeros(CT_FLOAT32, nine, 9), CT_ERROR_SHAPE, "zeros: rank 9 is not in 0..8");
     REFUSED(ct_ones(CT_FLOAT32, nine, -1), CT_ERROR_SHAPE, "ones: rank -1 is not in 0..8");
     REFUSED(ct_full(CT_FLOAT32, 1, NULL, 1), CT_ERROR_NULL, "full: shape is NULL for rank 1");
-    REFUSED(ct_empty((ct_dtype)5, CT_SHAPE(2)), CT_ERROR_DTYPE, "empty: 5 is not a dtype");
+    REFUSED(ct_empty((ct_dtype)99, CT_SHAPE(2)), CT_ERROR_DTYPE, "empty: 99 is not a dtype");
     REFUSED(ct_scalar((ct_dtype)-1, 2), CT_ERROR_DTYPE, "scalar: -1 is not a dtype");
     REFUSED(ct_zeros(CT_FLOAT32, CT_SHAPE(INT64_MAX, 2)), CT_ERROR_SHAPE,
             "zeros: [9223372036854775807,2] has more than 2^63-1 bytes");

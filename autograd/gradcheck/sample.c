@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct word {
-    char kind;     /* 'f', 'i', 'u', or 'n' for null */
+    char kind;     /* 'f', 'i', 'u', 'b', or 'n' for null */
     int64_t below; /* of integers */
     double low, high;
     bool fixed; /* no gradient */
@@ -65,8 +65,9 @@ static bool read_word(const char **at, word *w)
         w->kind = 'n';
         return true;
     }
-    if (**at == 'f') {
-        (*at)++;
+    if (**at == 'f' || **at == 'b') {
+        w->kind = *(*at)++;
+        w->below = 2;
         if (*(*at)++ != ':')
             return false;
     } else if (**at == 'i' || **at == 'u') {
@@ -108,7 +109,8 @@ static ct_tensor *make_input(const word *w, ct_dtype dtype)
     if (w->kind == 'f')
         return float_input(w, dtype);
     ct_tensor *input = ct_randint(0, w->below, w->shape, w->rank);
-    return input && w->kind == 'u' ? ct__copy_as(input, CT_UINT8) : input;
+    ct_dtype wanted = w->kind == 'i' ? CT_INT64 : w->kind == 'u' ? CT_UINT8 : CT_BOOL;
+    return input && wanted != CT_INT64 ? ct__copy_as(input, wanted) : input;
 }
 
 /* False if it has no room for another axis. */

@@ -98,11 +98,10 @@ static bool read_shape(const json_t *array, int64_t *shape, int *rank, int64_t *
 
 static int read_dtype(reader *r, const json_t *object)
 {
-    enum { DTYPES = 5 };
-    const char *names[DTYPES];
-    for (int i = 0; i < DTYPES; i++)
+    const char *names[CT_DTYPES];
+    for (int i = 0; i < CT_DTYPES; i++)
         names[i] = ct_dtype_name((ct_dtype)i);
-    return one_of(r, object, "dtype", names, DTYPES);
+    return one_of(r, object, "dtype", names, CT_DTYPES);
 }
 
 /* Of a large tensor: six elements, and what describes the others. */

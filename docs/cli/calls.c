@@ -251,7 +251,7 @@ static bool read_mask(parser *p, const parameter *what, argument *a)
     int at = p->now.start;
     (void)what;
     ct_tensor *t = parse_sum(p);
-    if (!t || ct_dtype_of(t) == CT_UINT8) {
+    if (!t || ct_dtype_of(t) == CT_BOOL) {
         a->tensor = t;
         return t;
     }

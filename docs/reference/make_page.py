@@ -17,7 +17,7 @@ Made from the operations' records and the comments in the headers of `ops/includ
 
 An entry gives the function's signature and its header's comment; then, from the record, the gradient of each input as a
 formula (`g` is the cotangent, `y` the result), and the shapes of results for the shapes of the record's samples, with the
-sample's options: `3x4` is a matrix, `scalar` is 0-d, `i5:7` are seven int64 numbers in 0..4, `u2:7` the same as uint8,
+sample's options: `3x4` is a matrix, `scalar` is 0-d, `i5:7` are seven int64 numbers in 0..4, `u2:7` the same as uint8, `b:7` bools,
 `@0.2..3` is a range of values, `!` marks an input that gets no gradient, `null` one that is left out.
 
 Options are given by name behind the arguments. A member's default is 0, or what `CT_DEFAULTS_...` says below its struct

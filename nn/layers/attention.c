@@ -61,10 +61,10 @@ static ct_tensor *project(ct_module *module, ct_tensor *x, int which)
 
 /* ---- masks ---- */
 
-/* As added to the scores: uint8 is 1 where a query may not see a key. */
+/* As added to the scores: bool is true where a query may not see a key. */
 static ct_tensor *additive(ct_tensor *mask, ct_dtype dtype)
 {
-    if (!mask || ct_dtype_of(mask) != CT_UINT8)
+    if (!mask || ct_dtype_is_float(ct_dtype_of(mask)))
         return mask;
     return ct_masked_fill(ct_zeros(dtype, ct_shape(mask), ct_rank(mask)), mask, -INFINITY);
 }

@@ -87,10 +87,10 @@ typedef struct state {
     ct_tensor *h, *c;
 } state;
 
-/* Which sequences are inside at that step: uint8 [N,1]. Backwards the steps count from the end, and sequences end together. */
+/* Which sequences are inside at that step: bool [N,1]. Backwards the steps count from the end, and sequences end together. */
 static ct_tensor *inside(const lengths *l, int64_t step, bool backwards)
 {
-    ct_tensor *mask = ct_zeros(CT_UINT8, CT_SHAPE(l->count, 1));
+    ct_tensor *mask = ct_zeros(CT_BOOL, CT_SHAPE(l->count, 1));
     uint8_t *in = mask ? ct_data_mut(mask) : NULL;
     for (int64_t n = 0; in && n < l->count; n++)
         in[n] = backwards ? step >= l->steps - l->of[n] : step < l->of[n];
@@ -159,7 +159,7 @@ static ct_tensor *run_layer(ct_module *module, ct_tensor *x, int64_t layer, cons
 /* x [T,N,I], with zeros behind the end of each sequence, whatever was there. */
 static ct_tensor *without_padding(ct_tensor *x, const lengths *l)
 {
-    ct_tensor *mask = ct_zeros(CT_UINT8, CT_SHAPE(l->steps, l->count, 1));
+    ct_tensor *mask = ct_zeros(CT_BOOL, CT_SHAPE(l->steps, l->count, 1));
     uint8_t *in = mask ? ct_data_mut(mask) : NULL;
     for (int64_t i = 0; in && i < l->steps * l->count; i++)
         in[i] = i / l->count < l->of[i % l->count];

@@ -13,7 +13,7 @@ typedef struct attention_attributes {
     int64_t own_scale, is_causal, enable_gqa, window, alibi; /* own_scale 0: 1 / sqrt(E) */
 } attention_attributes;
 
-/* uint8 [queries, keys], 1 where key <= query. */
+/* bool [queries, keys], 1 where key <= query. */
 static ct_tensor *causal_mask(int64_t queries, int64_t keys)
 {
     ct_tensor *query = ct_reshape(ct_arange(CT_INT64, 0, 1, queries), (const int64_t[]){queries, 1}, 2);
@@ -185,7 +185,7 @@ const ct_op ct_op_attend = {
 
 static ct_tensor *mask_scores(ct_tensor *scores, ct_tensor *mask)
 {
-    if (ct_dtype_of(mask) != CT_UINT8)
+    if (ct_dtype_is_float(ct_dtype_of(mask)))
         return ct_add(scores, mask);
     return ct_where(mask, scores, ct_scalar(ct_dtype_of(scores), -INFINITY));
 }
@@ -252,9 +252,9 @@ static ct_status check_attention(ct_call *call)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "scale %g is not finite", a->scale);
     if (mask && a->is_causal)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "takes a mask or is_causal, not both");
-    if (mask && ct_dtype_of(mask) != CT_UINT8 && ct_dtype_of(mask) != ct_dtype_of(q))
-        return ct_call_error(call, CT_ERROR_DTYPE, "the mask is %s, not uint8 or %s", ct_dtype_name(ct_dtype_of(mask)),
-                             ct_dtype_name(ct_dtype_of(q)));
+    if (mask && ct_dtype_is_float(ct_dtype_of(mask)) && ct_dtype_of(mask) != ct_dtype_of(q))
+        return ct_call_error(call, CT_ERROR_DTYPE, "the mask is %s, not a mask's uint8 or bool, nor %s",
+                             ct_dtype_name(ct_dtype_of(mask)), ct_dtype_name(ct_dtype_of(q)));
     if (a->window < 0)
         return ct_call_error(call, CT_ERROR_ARGUMENT, "a window of %lld", (long long)a->window);
     bool heads = ct_rank(q) >= 3 && ct_rank(q) < CT_MAX_RANK && ct_rank(k) == ct_rank(q) && ct_rank(v) == ct_rank(q) &&
@@ -304,7 +304,7 @@ static const ct_sample attention_samples[] = {
 
 const ct_op ct_op_scaled_dot_product_attention = {
     .name = "scaled_dot_product_attention",
-    .takes = {CT_FLOATS, 0, 0, CT_FLOATS | CT_ONLY(CT_UINT8) | CT_MIXED},
+    .takes = {CT_FLOATS, 0, 0, CT_FLOATS | CT_MASKS},
     .roles = "q k v mask",
     .gradient = "with p the weights and d = p (g v^T - sum of p g v^T): d k scale, d^T q scale, p^T g, d",
     .min_inputs = 3,

@@ -122,7 +122,7 @@ static const ct_sample masked_fill_samples[] = {{.inputs = "3x4 u2:3x4", .attrib
                                                 {.inputs = "2x3x4 u2:4", .attributes = (const double[]){0}},
                                                 {.inputs = NULL}};
 CT_EXPRESSION(masked_fill, "g where mask is 0, else 0", 2, 2, .attributes_size = sizeof(double),
-              .attribute_names = "value:1d", .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)}, .roles = "x mask");
+              .attribute_names = "value:1d", .takes = {CT_ANY_DTYPE, CT_MASKS}, .roles = "x mask");
 
 ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value)
 {

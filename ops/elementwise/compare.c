@@ -13,45 +13,44 @@
             y[i] = a[fixed[0] ? 0 : i] op b[fixed[1] ? 0 : i];                                                 \
     }
 
-#define COMPARISON(op_name, op)                                                                        \
-    LOOP(op_name, float, op)                                                                           \
-    LOOP(op_name, double, op)                                                                          \
-    LOOP(op_name, int64_t, op)                                                                         \
-    LOOP(op_name, int32_t, op)                                                                         \
-    LOOP(op_name, uint8_t, op)                                                                         \
-    static ct_status op_name##_forward(ct_call *call)                                                  \
-    {                                                                                                  \
-        static const ct_elementwise_kernel kernels[] = {[CT_FLOAT32] = op_name##_float,                \
-                                                        [CT_FLOAT64] = op_name##_double,               \
-                                                        [CT_INT64] = op_name##_int64_t,                \
-                                                        [CT_INT32] = op_name##_int32_t,                \
-                                                        [CT_UINT8] = op_name##_uint8_t};               \
-        ct__elementwise_run(call->outputs[0], call->inputs, 2, kernels[call->inputs[0]->dtype], NULL); \
-        return CT_OK;                                                                                  \
-    }                                                                                                  \
-    const ct_op ct_op_##op_name = {.name = #op_name,                                                   \
-                                   .gradient = "none: the result is an integer",                       \
-                                   .min_inputs = 2,                                                    \
-                                   .max_inputs = 2,                                                    \
-                                   .takes = {CT_ANY_DTYPE},                                            \
-                                   .infer = infer_comparison,                                          \
-                                   .forward = op_name##_forward,                                       \
-                                   .samples = comparison_samples};                                     \
-    ct_tensor *ct_##op_name(ct_tensor *a, ct_tensor *b)                                                \
-    {                                                                                                  \
-        return ct_apply(&ct_op_##op_name, (ct_tensor *[]){a, b}, 2, NULL);                             \
+#define COMPARISON(op_name, op)                                                             \
+    LOOP(op_name, float, op)                                                                \
+    LOOP(op_name, double, op)                                                               \
+    LOOP(op_name, int64_t, op)                                                              \
+    LOOP(op_name, int32_t, op)                                                              \
+    LOOP(op_name, uint8_t, op)                                                              \
+    static ct_status op_name##_forward(ct_call *call)                                       \
+    {                                                                                       \
+        static const ct_elementwise_kernel kernels[] = {[CT_FLOAT32] = op_name##_float,     \
+                                                        [CT_FLOAT64] = op_name##_double,    \
+                                                        [CT_INT64] = op_name##_int64_t,     \
+                                                        [CT_INT32] = op_name##_int32_t,     \
+                                                        [CT_UINT8] = op_name##_uint8_t};    \
+        ct__elementwise_run(call->outputs[0], call->inputs, 2,                              \
+                            kernels[ct__loops_of((ct_dtype)call->inputs[0]->dtype)], NULL); \
+        return CT_OK;                                                                       \
+    }                                                                                       \
+    const ct_op ct_op_##op_name = {.name = #op_name,                                        \
+                                   .gradient = "none: the result is a bool",                \
+                                   .min_inputs = 2,                                         \
+                                   .max_inputs = 2,                                         \
+                                   .takes = {CT_ANY_DTYPE},                                 \
+                                   .infer = infer_comparison,                               \
+                                   .forward = op_name##_forward,                            \
+                                   .samples = comparison_samples};                          \
+    ct_tensor *ct_##op_name(ct_tensor *a, ct_tensor *b)                                     \
+    {                                                                                       \
+        return ct_apply(&ct_op_##op_name, (ct_tensor *[]){a, b}, 2, NULL);                  \
     }
 
 static ct_status infer_comparison(ct_call *call)
 {
-    return ct__infer_broadcast(call, CT_UINT8);
+    return ct__infer_broadcast(call, CT_BOOL);
 }
 
-static const ct_sample comparison_samples[] = {{.inputs = "3x4 3x4"},
-                                               {.inputs = "i3:3x4 i3:4"},
-                                               {.inputs = "u2:2x1 u2:3"},
-                                               {.inputs = "scalar 0x2"},
-                                               {.inputs = NULL}};
+static const ct_sample comparison_samples[] = {{.inputs = "3x4 3x4"},     {.inputs = "i3:3x4 i3:4"},
+                                               {.inputs = "u2:2x1 u2:3"}, {.inputs = "b:3 b:2x3"},
+                                               {.inputs = "scalar 0x2"},  {.inputs = NULL}};
 
 COMPARISON(eq, ==)
 COMPARISON(ne, !=)
@@ -76,13 +75,13 @@ static ct_tensor *logical_xor_expression(ct_call *call)
 static ct_tensor *logical_not_expression(ct_call *call)
 {
     ct_tensor *a = truth(ct_call_input(call, 0));
-    return ct_eq(a, ct_scalar(CT_UINT8, 0));
+    return ct_eq(a, ct_scalar(CT_BOOL, 0));
 }
 
 const ct_op ct_op_logical_xor = {
     .name = "logical_xor",
     .takes = {CT_ANY_DTYPE | CT_MIXED},
-    .gradient = "none: the result is an integer",
+    .gradient = "none: the result is a bool",
     .min_inputs = 2,
     .max_inputs = 2,
     .expression = logical_xor_expression,
@@ -100,7 +99,7 @@ static const ct_sample logical_not_samples[] = {
 const ct_op ct_op_logical_not = {
     .name = "logical_not",
     .takes = {CT_ANY_DTYPE},
-    .gradient = "none: the result is an integer",
+    .gradient = "none: the result is a bool",
     .min_inputs = 1,
     .max_inputs = 1,
     .expression = logical_not_expression,
@@ -156,15 +155,15 @@ static ct_status where_backward(ct_call *call)
     return status;
 }
 
-static const ct_sample where_samples[] = {{.inputs = "u2:3x4 3x4 3x4"},
-                                          {.inputs = "u2:3x1 4 2x3x4"},
-                                          {.inputs = "u2:scalar scalar scalar"},
+static const ct_sample where_samples[] = {{.inputs = "b:3x4 3x4 3x4"},
+                                          {.inputs = "b:3x1 4 2x3x4"},
+                                          {.inputs = "b:scalar scalar scalar"},
                                           {.inputs = "u2:0x3 3 1"},
                                           {.inputs = NULL}};
 
 const ct_op ct_op_where = {
     .name = "where",
-    .takes = {CT_ONLY(CT_UINT8), CT_ANY_DTYPE},
+    .takes = {CT_MASKS, CT_ANY_DTYPE},
     .roles = "condition a b",
     .gradient = "condition ? g : 0 for a, condition ? 0 : g for b",
     .min_inputs = 3,

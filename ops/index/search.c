@@ -64,8 +64,8 @@ static ct_status forward_searchsorted(ct_call *call)
     if (!elements || !wanted)
         return ct_error_code();
     for (int64_t i = 0; i < values->numel; i++)
-        y[i] = searches[sorted->dtype](elements + i / row * n * ct__size_of((ct_dtype)sorted->dtype), n, wanted, i,
-                                       how->right);
+        y[i] = searches[ct__loops_of((ct_dtype)sorted->dtype)](
+            elements + i / row * n * ct__size_of((ct_dtype)sorted->dtype), n, wanted, i, how->right);
     return CT_OK;
 }
 
@@ -135,7 +135,7 @@ static ct_tensor *unique_expression(ct_call *call)
     ct_tensor *sorted = ct_sort(ct_reshape(ct_detach(x), flat, 1), 0, false, &order);
     if (!sorted)
         return NULL;
-    ct_tensor *is_new = ct_ones(CT_UINT8, ct_shape(sorted), 1);
+    ct_tensor *is_new = ct_ones(CT_BOOL, ct_shape(sorted), 1);
     if (ct_numel(x) > 1)
         is_new = ct_pad(ct_ne(ct_slice(sorted, 0, 1, CT_END, 1), ct_slice(sorted, 0, 0, -1, 1)), one_before, 2,
                         &first_is_new);

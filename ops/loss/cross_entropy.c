@@ -582,7 +582,7 @@ static bool make_label_tensors(label_tensors *made, ct_dtype dtype, const counts
 {
     const ct_tensor *labels = c->labels;
     made->label = ct_empty(CT_INT64, labels->shape, labels->rank);
-    made->counted = ct_empty(CT_UINT8, labels->shape, labels->rank);
+    made->counted = ct_empty(CT_BOOL, labels->shape, labels->rank);
     made->weight = ct_empty(CT_FLOAT64, labels->shape, labels->rank);
     if (!made->label || !made->counted || !made->weight)
         return false;

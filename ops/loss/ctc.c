@@ -85,12 +85,12 @@ static ct_tensor *moved(ct_tensor *x, int64_t by)
                      : ct_pad(ct_slice(x, 1, 0, kept, 1), amounts, 2, &options);
 }
 
-/* uint8: where a state may be reached from the one but last: labels that differ from the label before. */
+/* bool: where a state may be reached from the one but last: labels that differ from the label before. */
 static ct_tensor *may_skip(ct_tensor *states, int64_t blank)
 {
     ct_tensor *no_blank = ct_ne(states, ct_scalar(CT_INT64, (double)blank));
     if (ct_size(states, 1) < 3)
-        return ct_zeros(CT_UINT8, ct_shape(states), 2);
+        return ct_zeros(CT_BOOL, ct_shape(states), 2);
     ct_tensor *differs = ct_ne(ct_slice(states, 1, 2, CT_END, 1), ct_slice(states, 1, 0, -2, 1));
     const int64_t amounts[] = {2, 0};
     return ct_logical_and(no_blank, ct_pad(differs, amounts, 2, NULL));

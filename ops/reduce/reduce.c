@@ -238,9 +238,9 @@ static ct_status fold(ct_reducer_kind kind, const ct_tensor *x, unsigned reduced
              .y = y,
              .size_x = ct_dtype_size(dtype),
              .size_y = size_y,
-             .fold = &kernels()->folds[kind][dtype],
+             .fold = &kernels()->folds[kind][ct__loops_of(dtype)],
              .count = count,
-             .locate = kernels()->locate[dtype],
+             .locate = kernels()->locate[ct__loops_of(dtype)],
              .index = index};
     plan(&j);
     if (j.results == 0)

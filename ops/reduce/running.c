@@ -69,7 +69,7 @@ static const ct_sample samples[] = {{"3x5", &(ct_axis_attributes){1}},    {"2x3x
                                                                                           [CT_INT64] = op##_int64_t,  \
                                                                                           [CT_INT32] = op##_int32_t,  \
                                                                                           [CT_UINT8] = op##_uint8_t}; \
-        return forward(call, kernels[ct_call_input(call, 0)->dtype]);                                                 \
+        return forward(call, kernels[ct__loops_of((ct_dtype)ct_call_input(call, 0)->dtype)]);                         \
     }                                                                                                                 \
     ct_tensor *ct_##op(ct_tensor *x, int axis, ct_tensor **indices)                                                   \
     {                                                                                                                 \

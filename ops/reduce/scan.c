@@ -104,7 +104,7 @@ static ct_status scan(ct_call *call, const void *factors, const void *terms)
                   .outer = 1,
                   .n = y->shape[axis],
                   .inner = 1,
-                  .kernel = kernels[x->dtype],
+                  .kernel = kernels[ct__loops_of((ct_dtype)x->dtype)],
                   .reverse = along->reverse};
     if (!terms)
         return ct_error_code();

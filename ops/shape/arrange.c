@@ -345,7 +345,7 @@ ct_tensor *ct_pad(ct_tensor *x, const int64_t *amounts, int n, const ct_pad_opti
 
 /* ---- tril, triu ---- */
 
-/* uint8 [rows, cols] of column - row <= k (lower) or >= k. */
+/* bool [rows, cols] of column - row <= k (lower) or >= k. */
 static ct_tensor *triangle(int64_t rows, int64_t cols, int64_t k, bool lower)
 {
     ct_tensor *row = ct_reshape(ct_arange(CT_INT64, (double)k, 1, rows), (const int64_t[]){rows, 1}, 2);
@@ -715,7 +715,7 @@ static ct_tensor *masked_select_expression(ct_call *call)
 
 const ct_op ct_op_masked_select = {
     .name = "masked_select",
-    .takes = {CT_ANY_DTYPE, CT_ONLY(CT_UINT8)},
+    .takes = {CT_ANY_DTYPE, CT_MASKS},
     .roles = "x mask",
     .gradient = "zeros with g where the mask is",
     .min_inputs = 2,

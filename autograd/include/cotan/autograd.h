@@ -20,9 +20,11 @@ extern "C" {
 /* Sets of element types, for what a record takes: CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32), say. */
 #define CT_ONLY(dtype) (1U << (dtype))
 #define CT_FLOATS (CT_ONLY(CT_FLOAT32) | CT_ONLY(CT_FLOAT64))
-#define CT_ANY_DTYPE (CT_FLOATS | CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32) | CT_ONLY(CT_UINT8))
+#define CT_INTEGERS (CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32) | CT_ONLY(CT_UINT8))
+#define CT_ANY_DTYPE (CT_FLOATS | CT_INTEGERS | CT_ONLY(CT_BOOL))
 #define CT_MIXED (1U << 15) /* in a set: the input may have another element type than the others */
-#define CT_TAKES 8          /* sets in a record */
+#define CT_MASKS (CT_ONLY(CT_BOOL) | CT_ONLY(CT_UINT8) | CT_MIXED) /* true is what is not 0 */
+#define CT_TAKES 8                                                 /* sets in a record */
 
 /* CT_TENSORS(a, b) stands for the two arguments (tensors, n). */
 #define CT_TENSORS(...) \
@@ -35,7 +37,7 @@ typedef struct ct_call ct_call;
 
 /* A sample call for the tests and the checker. inputs describes one tensor a word:
  *     word  := [kind ":"] shape ["@" low ".." high]
- *     kind  := "f" float in the dtype under test (the default) | "i" N  int64 in [0, N) | "u" N  uint8 in [0, N) | "null"
+ *     kind  := "f" float in the dtype under test (the default) | "i" N  int64 in [0, N) | "u" N  uint8 in [0, N) | "b" bool | "null"
  *     shape := "scalar" | sizes joined with "x"
  * e.g. "3x4 4@0.2..3 i5:7 null" (float inputs are uniform in [-2, 2) unless @ says otherwise; "null" stands alone for an
  * optional input left out; append "!" to a float word that must not require a gradient). attributes may be NULL. */

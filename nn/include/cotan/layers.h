@@ -244,9 +244,10 @@ CT_API void ct_attention_layer_options_init(ct_attention_layer_options *options,
 
 typedef struct CT_BY_NAME ct_attention_forward_options {
     CT_OPTIONS_HEAD;
-    ct_tensor *key_padding_mask; /* [N, S]: uint8, 1 where a key is padding; or float, added to the scores */
-    ct_tensor *attn_mask; /* [L, S] or [N heads, L, S]: uint8, 1 where a query may not see a key; or float, added */
-    bool is_causal;       /* query i sees keys 0..i; together with masks, too */
+    ct_tensor *key_padding_mask; /* [N, S]: bool or uint8, true where a key is padding; or float, added to the scores */
+    ct_tensor *
+        attn_mask; /* [L, S] or [N heads, L, S]: bool or uint8, true where a query may not see a key; or float, added */
+    bool is_causal; /* query i sees keys 0..i; together with masks, too */
     ct_tensor *
         *weights; /* gets the attention weights without dropout, averaged over the heads, [N, L, S]; may be NULL */
 } ct_attention_forward_options;

@@ -52,7 +52,7 @@ CT_API ct_tensor *ct_index_select(ct_tensor *x, int axis, ct_tensor *index);
 CT_API ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index);
 /* 1 at index, else 0, along a new last axis of that many classes. No gradient. Error (argument): an index outside 0..classes-1. */
 CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
-/* The elements of x where mask (uint8, broadcasts with x) is not 0, in row-major order: one axis. */
+/* The elements of x where mask (bool or uint8, broadcasts with x) is true, in row-major order: one axis. */
 CT_API ct_tensor *ct_masked_select(ct_tensor *x, ct_tensor *mask);
 
 /* The element at or before the place; the line between the two nearest along each axis; the cubic through the four nearest (Keys 1981,

@@ -75,7 +75,7 @@ CT_API ct_tensor *ct_log_sigmoid(ct_tensor *x);              /* log(sigmoid(x)),
 CT_API ct_tensor *ct_softplus(ct_tensor *x, double beta);    /* log(1 + exp(beta x)) / beta, beta of either sign */
 /* x > 0 ? x : weight x, weight [1] or one for each channel: [x's size along axis 1]. */
 CT_API ct_tensor *ct_prelu(ct_tensor *x, ct_tensor *weight);
-/* x where mask (uint8, broadcast) is 0, value elsewhere. */
+/* x where mask (bool or uint8, broadcast) is false, value elsewhere. */
 CT_API ct_tensor *ct_masked_fill(ct_tensor *x, ct_tensor *mask, double value);
 
 /* ---- elementwise, two and three inputs: broadcast ---- */
@@ -86,7 +86,7 @@ CT_API ct_tensor *ct_div(ct_tensor *a, ct_tensor *b);     /* a / b */
 CT_API ct_tensor *ct_pow(ct_tensor *a, ct_tensor *b);     /* a^b */
 CT_API ct_tensor *ct_maximum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
 CT_API ct_tensor *ct_minimum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
-/* Comparisons: uint8 0 or 1, no gradient; any one dtype. */
+/* Comparisons: bool, no gradient; any one dtype. */
 CT_API ct_tensor *ct_eq(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_ne(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_lt(ct_tensor *a, ct_tensor *b);
@@ -100,7 +100,7 @@ CT_API ct_tensor *ct_logical_not(ct_tensor *a);
 
 CT_API ct_tensor *ct_atan2(ct_tensor *a, ct_tensor *b); /* the angle of the point (b, a), in radians */
 CT_API ct_tensor *ct_lerp(ct_tensor *a, ct_tensor *b, ct_tensor *weight); /* a + weight (b - a) */
-/* condition (uint8) ? a : b. */
+/* condition (bool or uint8, true where not 0) ? a : b. */
 CT_API ct_tensor *ct_where(ct_tensor *condition, ct_tensor *a, ct_tensor *b);
 /* The elements converted; a gradient flows between float dtypes. */
 CT_API ct_tensor *ct_cast(ct_tensor *x, ct_dtype dtype);
@@ -121,7 +121,7 @@ CT_API ct_tensor *ct_min(ct_tensor *x, int axis, bool keepdim, ct_tensor **indic
 /* Where the largest, or the smallest, along axis is: int64, axis removed; the first of ties; no gradient. */
 CT_API ct_tensor *ct_argmax(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_argmin(ct_tensor *x, int axis);
-/* uint8: whether any, or every, element differs from 0. Any dtype; no gradient. Of nothing: 0 and 1. */
+/* bool: whether any, or every, element differs from 0. Any dtype; no gradient. Of nothing: false and true. */
 CT_API ct_tensor *ct_any(ct_tensor *x, const ct_reduce_options *options);
 CT_API ct_tensor *ct_all(ct_tensor *x, const ct_reduce_options *options);
 

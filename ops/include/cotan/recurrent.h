@@ -45,8 +45,8 @@ CT_API ct_tensor *ct_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights,
 
 typedef struct CT_BY_NAME ct_attention_options {
     CT_OPTIONS_HEAD;
-    ct_tensor
-        *mask;      /* broadcasts to [..., L, S]: uint8, 1 where a query may see a key; or float, added to the scores */
+    ct_tensor *
+        mask; /* broadcasts to [..., L, S]: bool or uint8, true where a query may see a key; or float, added to the scores */
     bool is_causal; /* query i sees keys 0..i; not together with mask */
     double scale;   /* of the scores; default CT_UNSET: 1 / sqrt(E) */
     double dropout; /* of the attention weights, in training; give 0, the default, in evaluation */

@@ -28,13 +28,13 @@ CT_API ct_tensor *ct_clamp_tensor(ct_tensor *x, ct_tensor *low, ct_tensor *high)
 /* x with NaN and the infinities replaced, there without a gradient. CT_UNSET for 0, and the largest and the lowest number. */
 CT_API ct_tensor *ct_nan_to_num(ct_tensor *x, double nan, double posinf, double neginf);
 
-/* ---- tests: uint8 0 or 1, no gradient; any dtype ---- */
+/* ---- tests: bool, no gradient; any dtype ---- */
 CT_API ct_tensor *ct_isnan(ct_tensor *x);    /* not a number */
 CT_API ct_tensor *ct_isinf(ct_tensor *x);    /* either infinity */
 CT_API ct_tensor *ct_isposinf(ct_tensor *x); /* infinity */
 CT_API ct_tensor *ct_isneginf(ct_tensor *x); /* -infinity */
 CT_API ct_tensor *ct_isfinite(ct_tensor *x); /* neither NaN nor infinite */
-CT_API ct_tensor *ct_signbit(ct_tensor *x);  /* 1 for what is negative, -0 too */
+CT_API ct_tensor *ct_signbit(ct_tensor *x);  /* true for what is negative, -0 too */
 
 /* ---- exponentials, logarithms, hyperbolic functions, angles ---- */
 CT_API ct_tensor *ct_exp2(ct_tensor *x);                    /* 2^x */
