@@ -418,18 +418,20 @@ static __attribute__((noinline)) bool dtypes_go(const ct_op *op, ct_tensor *cons
     return joint != 0;
 }
 
-static inline bool takes_floats(const ct_op *op)
+/* Whether all inputs are to choose from one set, alike; that set. */
+static inline bool takes_alike(const ct_op *op, unsigned *set)
 {
     uint64_t sets[2];
     _Static_assert(sizeof sets == sizeof op->takes, "the sets are two words");
     memcpy(sets, op->takes, sizeof sets);
-    return (sets[0] | sets[1]) == 0;
+    *set = op->takes[0] ? op->takes[0] : CT_FLOATS;
+    return (sets[0] ^ op->takes[0]) == 0 && sets[1] == 0 && !(op->takes[0] & CT_MIXED);
 }
 
 /* Checks the inputs, and tells whether one of them asks for a gradient. */
 static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, int n, bool *requires_grad)
 {
-    unsigned joint = CT_FLOATS;
+    unsigned joint = ~0U, set;
     bool any = false;
     for (int i = 0; i < n; i++) {
         const ct_tensor *input = inputs[i];
@@ -445,7 +447,7 @@ static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, 
         }
     }
     *requires_grad = any;
-    bool good = takes_floats(op) ? joint != 0 : dtypes_go(op, inputs, n);
+    bool good = takes_alike(op, &set) ? (joint & set) != 0 : dtypes_go(op, inputs, n);
     return CT_LIKELY(good) ? CT_OK : explain_dtypes(op, inputs, n);
 }
 

@@ -132,7 +132,7 @@ REASONS = [
     (r"complex|imag|polar$|view_as_|is_conj|is_neg|isreal|eig$|eigvals$|symeig", "no complex tensors"),
     (r"cudnn|miopen|mkldnn|vulkan|cudagraph|device|thread_safe|get_device", "other hardware and its libraries"),
     (r"^sym_|compile|cond$|while_loop|fork|vmap|import_ir|parse_|unify_type|merge_type|boolean_dispatch|torch_function|assert_int|Optional|classproperty|autograd|slice_inverse|script|batch_norm_|hash_tensor|is_storage|is_inference|is_distributed|get_file_path|multiprocessing|use_deterministic|deterministic|warn|is_signed|promote|can_cast|flush|interop|init_num|storage|default_tensor|dlpack|from_file|default_device|seed|typename", "Python's or the compiler's own affairs"),
-    (r"bitwise|gcd|lcm", "no arithmetic of integers yet"),
+    (r"gcd|lcm", "no request yet"),
     (r"empty_|as_strided|resize|set_", "memory is laid out by operations, not by hand"),
     (r"3d|fractional|affine_grid_gen|grid_sampler|3D", "images: fractional pools, and grids and samples in three dimensions"),
     (r"bessel|airy|polynomial|_k0|_k1", "special functions without a derivative in PyTorch either"),

@@ -209,6 +209,8 @@ static void choose_kernels(void)
 
 static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 {
+    if (CT_UNLIKELY(!ct__dtype_is_float(dtype)))
+        return ct__integer_kernels[number][dtype - CT_INT64];
     return (*ct__elementwise_kernels)[number][dtype == CT_FLOAT64];
 }
 
@@ -236,7 +238,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     if (status == CT_OK && call->needs[i]) \
     status = ct_call_set_grad(call, i, grad)
 
-#define RECORD(op_name, n, numbers, op_saves, formula, ...)                                                       \
+#define RECORD(dtypes, rule, op_name, n, numbers, op_saves, formula, ...)                                         \
     static ct_status op_name##_forward(ct_call *call)                                                             \
     {                                                                                                             \
         ct__elementwise_run(call->outputs[0], call->inputs, n,                                                    \
@@ -251,7 +253,8 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
                                    .saves = op_saves,                                                             \
                                    .attributes_size = (numbers) * sizeof(double),                                 \
                                    .attribute_names = (numbers) ? "p:" #numbers "d" : NULL,                       \
-                                   .infer = ct__elementwise_infer,                                                \
+                                   .takes = {dtypes},                                                             \
+                                   .infer = rule,                                                                 \
                                    .forward = op_name##_forward,                                                  \
                                    .backward = op_name##_backward,                                                \
                                    .samples = op_name##_samples};                                                 \
@@ -299,17 +302,17 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         .inputs = text, .attributes = (numbers) ? (const double[]){0.5, 1.5} : NULL \
     }
 
-#define OP1(name, numbers, kernel, saves, grad, formula, range)                                             \
-    static ct_status name##_backward(ct_call *call)                                                         \
-    {                                                                                                       \
-        GIVEN(saves, x, unused_b, unused_c);                                                                \
-        GRADIENT(0, grad);                                                                                  \
-        return status;                                                                                      \
-    }                                                                                                       \
-    RECORD(name, 1, numbers, saves, formula, SAMPLE(numbers, "3x4" range), SAMPLE(numbers, "scalar" range), \
-           SAMPLE(numbers, "2x0x3" range))
+#define RULE1(dtypes, rule, name, numbers, kernel, saves, grad, formula, range)          \
+    static ct_status name##_backward(ct_call *call)                                      \
+    {                                                                                    \
+        GIVEN(saves, x, unused_b, unused_c);                                             \
+        GRADIENT(0, grad);                                                               \
+        return status;                                                                   \
+    }                                                                                    \
+    RECORD(dtypes, rule, name, 1, numbers, saves, formula, SAMPLE(numbers, "3x4" range), \
+           SAMPLE(numbers, "scalar" range), SAMPLE(numbers, "2x0x3" range))
 
-#define OP2(name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)                        \
+#define RULE2(dtypes, rule, name, numbers, kernel, saves, grad_a, grad_b, formula, range_a, range_b)        \
     static ct_status name##_backward(ct_call *call)                                                         \
     {                                                                                                       \
         GIVEN(saves, a, b, unused_c);                                                                       \
@@ -317,24 +320,29 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
         GRADIENT(1, grad_b);                                                                                \
         return status;                                                                                      \
     }                                                                                                       \
-    RECORD(name, 2, numbers, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b),                 \
+    RECORD(dtypes, rule, name, 2, numbers, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b),   \
            SAMPLE(numbers, "2x1x4" range_a " 3x1" range_b), SAMPLE(numbers, "scalar" range_a " 5" range_b), \
            SAMPLE(numbers, "scalar" range_a " scalar" range_b), SAMPLE(numbers, "2x0" range_a " 1" range_b))
 
-#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c)   \
-    static ct_status name##_backward(ct_call *call)                                            \
-    {                                                                                          \
-        GIVEN(saves, a, b, c);                                                                 \
-        GRADIENT(0, grad_a);                                                                   \
-        GRADIENT(1, grad_b);                                                                   \
-        GRADIENT(2, grad_c);                                                                   \
-        return status;                                                                         \
-    }                                                                                          \
-    RECORD(name, 3, 0, saves, formula, SAMPLE(0, "3x4" range_a " 3x4" range_b " 3x4" range_c), \
-           SAMPLE(0, "3x4" range_a " 4" range_b " scalar" range_c),                            \
-           SAMPLE(0, "scalar" range_a " scalar" range_b " scalar" range_c),                    \
+#define OP3(name, kernel, saves, grad_a, grad_b, grad_c, formula, range_a, range_b, range_c) \
+    static ct_status name##_backward(ct_call *call)                                          \
+    {                                                                                        \
+        GIVEN(saves, a, b, c);                                                               \
+        GRADIENT(0, grad_a);                                                                 \
+        GRADIENT(1, grad_b);                                                                 \
+        GRADIENT(2, grad_c);                                                                 \
+        return status;                                                                       \
+    }                                                                                        \
+    RECORD(0, ct__elementwise_infer, name, 3, 0, saves, formula,                             \
+           SAMPLE(0, "3x4" range_a " 3x4" range_b " 3x4" range_c),                           \
+           SAMPLE(0, "3x4" range_a " 4" range_b " scalar" range_c),                          \
+           SAMPLE(0, "scalar" range_a " scalar" range_b " scalar" range_c),                  \
            SAMPLE(0, "2x0" range_a " 1" range_b " scalar" range_c))
 
+#define OP1(...) RULE1(0, ct__elementwise_infer, __VA_ARGS__)
+#define OP2(...) RULE2(0, ct__elementwise_infer, __VA_ARGS__)
+#define INT1(...) RULE1(CT_FLOATS | CT_INTEGERS, ct__integer_infer, __VA_ARGS__)
+#define INT2(...) RULE2(CT_FLOATS | CT_INTEGERS, ct__integer_infer, __VA_ARGS__)
 #include "elementwise_rules.h"
 
 /* ---- derivatives of slopes ---- */

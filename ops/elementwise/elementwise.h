@@ -19,6 +19,9 @@ enum {
 
 /* By kernel number, then float32 or float64. */
 typedef ct_elementwise_kernel ct_elementwise_table[CT_ELEMENTWISE_KERNELS][2];
+/* For rows that integers have too, by int64, int32, uint8; not one for each instruction set. */
+enum { CT_INTEGER_TYPES = 3 };
+extern const ct_elementwise_kernel ct__integer_kernels[CT_ELEMENTWISE_KERNELS][CT_INTEGER_TYPES];
 extern const ct_elementwise_table ct__elementwise_portable, ct__elementwise_avx2, ct__elementwise_avx512;
 /* The table in use: this CPU's, until a test takes another. */
 extern const ct_elementwise_table *ct__elementwise_kernels;
@@ -82,5 +85,7 @@ void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_ele
 /* Shape rules: shapes broadcast, to an output of the inputs' dtype or of the dtype given. */
 ct_status ct__elementwise_infer(ct_call *call);
 ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype);
+/* The first, which also refuses integers divided by 0 and numbers that an integer type does not have. */
+ct_status ct__integer_infer(ct_call *call);
 
 #endif

@@ -13,20 +13,26 @@
  * Parts of gradients are declared in elementwise.h, the others in <cotan/ops.h>. */
 /* clang-format off */
 
+/* INT1 and INT2 are OP1 and OP2 of operations that take integers too, by the kernels in integer_rules.h. */
+#ifndef INT1
+#define INT1 OP1
+#define INT2 OP2
+#endif
+
 /* ---- powers, exponentials, logarithms ---- */
 
-OP1(neg, 0, -x, NOTHING, ct_neg(g), "-g", "")
+INT1(neg, 0, -x, NOTHING, ct_neg(g), "-g", "")
 OP1(exp, 0, V_EXP(x), Y, ct_mul(g, y), "g y", "")
 OP1(log, 0, V_LOG(x), X, ct_div(g, x), "g / x", "@0.2..3")
 OP1(sqrt, 0, V_SQRT(x), Y, ct_div(ct_mul_scalar(g, 0.5), y), "g / (2 y)", "@0.2..3")
-OP1(square, 0, x * x, X, ct_square_backward(g, x), "2 g x", "")
-OP1(abs, 0, V_ABS(x), X, ct_mul(g, ct_sign(x)), "g sign(x)", "@0.1..2")
-OP1(sign, 0, V_SELECT(x > 0, V_ONE, V_SELECT(x < 0, -V_ONE, V_ZERO)), NOTHING, ct_zeros_like(g), "0", "@0.1..2")
+INT1(square, 0, x * x, X, ct_square_backward(g, x), "2 g x", "")
+INT1(abs, 0, V_ABS(x), X, ct_mul(g, ct_sign(x)), "g sign(x)", "@0.1..2")
+INT1(sign, 0, V_SELECT(x > 0, V_ONE, V_SELECT(x < 0, -V_ONE, V_ZERO)), NOTHING, ct_zeros_like(g), "0", "@0.1..2")
 OP1(tanh, 0, V_TANH(x), X, ct_tanh_backward(g, x), "g (1 - y^2)", "")
 OP1(sigmoid, 0, V_SIGMOID(x), X, ct_sigmoid_backward(g, x), "g y (1 - y)", "")
 OP1(relu, 0, V_SELECT(x < 0, V_ZERO, x), Y, ct_relu_backward(g, y), "g where x > 0, else 0", "@0.1..2")
-OP1(add_scalar, 1, x + p0, NOTHING, g, "g", "")
-OP1(mul_scalar, 1, x *p0, NOTHING, ct_mul_scalar(g, p[0]), "g s", "")
+INT1(add_scalar, 1, x + p0, NOTHING, g, "g", "")
+INT1(mul_scalar, 1, x *p0, NOTHING, ct_mul_scalar(g, p[0]), "g s", "")
 OP1(pow_scalar, 1, V_POW(x, p0), X, ct_mul(g, ct_scaled_pow(x, p[0], p[0] - 1)), "g p x^(p-1)", "@0.2..3")
 /* s x^t, a derivative of pow_scalar; 0 everywhere for s = 0. */
 OP1(scaled_pow, 2, V_TIMES_POW(p0, x, p1), X, ct_mul(g, ct_scaled_pow(x, p[0] * p[1], p[1] - 1)), "g s t x^(t-1)", "@0.2..3")
@@ -96,7 +102,7 @@ OP1(ceil, 0, V_CEIL(x), NOTHING, ct_zeros_like(g), "0", "@0.1..0.9")
 OP1(round, 0, V_ROUND(x), NOTHING, ct_zeros_like(g), "0", "@0.6..1.4")
 OP1(trunc, 0, V_TRUNC(x), NOTHING, ct_zeros_like(g), "0", "@0.1..0.9")
 OP1(frac, 0, x - V_TRUNC(x), NOTHING, g, "g", "@0.1..0.9")
-OP1(clamp, 2, V_CLAMP(x, p0, p1), X, ct_clamp_backward(g, x, p[0], p[1]), "g where low <= x <= high, else 0", "@0.6..1.4")
+INT1(clamp, 2, V_CLAMP(x, p0, p1), X, ct_clamp_backward(g, x, p[0], p[1]), "g where low <= x <= high, else 0", "@0.6..1.4")
 OP2(clamp_backward, 2, V_SELECT((b >= p0) & (b <= p1), a, V_ZERO), B, ct_clamp_backward(g, b, p[0], p[1]), ct_zeros_like(b), "g where low <= b <= high, else 0; 0", "", "@0.6..1.4")
 /* hardtanh */
 OP1(clamp_inside, 2, V_CLAMP(x, p0, p1), X, ct_clamp_inside_backward(g, x, p[0], p[1]), "g where low < x < high, else 0", "@0.6..1.4")
@@ -104,22 +110,22 @@ OP2(clamp_inside_backward, 2, V_SELECT((b > p0) & (b < p1), a, V_ZERO), B, ct_cl
 
 /* ---- two and three inputs ---- */
 
-OP2(add, 0, a + b, NOTHING, g, g, "g, g", "", "")
-OP2(sub, 0, a - b, NOTHING, g, ct_neg(g), "g, -g", "", "")
-OP2(mul, 0, a *b, A + B, ct_mul(g, b), ct_mul(g, a), "g b, g a", "", "")
+INT2(add, 0, a + b, NOTHING, g, g, "g, g", "", "")
+INT2(sub, 0, a - b, NOTHING, g, ct_neg(g), "g, -g", "", "")
+INT2(mul, 0, a *b, A + B, ct_mul(g, b), ct_mul(g, a), "g b, g a", "", "")
 OP2(div, 0, a / b, B + Y, ct_div(g, b), ct_neg(ct_div(ct_mul(g, y), b)), "g / b, -g y / b", "", "@0.2..3")
 OP2(pow, 0, V_POW(a, b), A + B, ct_mul_or_zero(g, ct_pow_slope(a, b)), ct_mul_or_zero(g, ct_pow_log(a, b)), "g b a^(b-1), g y log(a)", "@0.2..3", "")
-OP2(maximum, 0, V_SELECT((a > b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_share(a, b)), ct_mul(g, ct_greater_share(b, a)), "g to the larger, half to each at a tie", "", "")
-OP2(minimum, 0, V_SELECT((a < b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_share(b, a)), ct_mul(g, ct_greater_share(a, b)), "g to the smaller, half to each at a tie", "", "")
+INT2(maximum, 0, V_SELECT((a > b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_share(a, b)), ct_mul(g, ct_greater_share(b, a)), "g to the larger, half to each at a tie", "", "")
+INT2(minimum, 0, V_SELECT((a < b) | (a != a), a, b), A + B, ct_mul(g, ct_greater_share(b, a)), ct_mul(g, ct_greater_share(a, b)), "g to the smaller, half to each at a tie", "", "")
 OP2(atan2, 0, V_ATAN2(a, b), A + B, ct_mul(g, ct_atan2_slope(a, b)), ct_neg(ct_mul(g, ct_atan2_slope(b, a))), "g b / (a^2 + b^2), -g a / (a^2 + b^2)", "@0.2..3", "@0.2..3")
 
 OP2(hypot, 0, V_HYPOT(a, b), A + B, ct_mul(g, ct_hypot_slope(a, b)), ct_mul(g, ct_hypot_slope(b, a)), "g a / y, g b / y; 0 where y is 0", "@0.2..3", "@0.2..3")
 OP2(logaddexp, 0, V_LOGADDEXP(a, b), A + B, ct_mul(g, ct_sigmoid(ct_sub(a, b))), ct_mul(g, ct_sigmoid(ct_sub(b, a))), "g sigmoid(a - b), g sigmoid(b - a)", "", "")
 OP2(xlogy, 0, V_XLOGY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, b)), ct_mul(g, ct_div(a, b)), "g log(b), g a / b", "", "@0.2..3")
 OP2(xlog1py, 0, V_XLOG1PY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, ct_add_scalar(b, 1))), ct_mul(g, ct_div(a, ct_add_scalar(b, 1))), "g log(1 + b), g a / (1 + b)", "", "@-0.8..3")
-OP2(remainder, 0, V_REMAINDER(a, b), A + B, g, ct_neg(ct_mul(g, ct_floor_divide(a, b))), "g, -g floor(a / b)", "@0.1..0.4", "@0.5..0.9")
-OP2(fmod, 0, V_FMOD(a, b), A + B + Y, g, ct_neg(ct_mul(g, ct__multiples(a, b, y))), "g, -g trunc(a / b)", "@1.1..1.4", "@0.8..0.9")
-OP2(floor_divide, 0, V_FLOOR_DIVIDE(a, b), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "@0.1..0.4", "@0.5..0.9")
+INT2(remainder, 0, V_REMAINDER(a, b), A + B, g, ct_neg(ct_mul(g, ct_floor_divide(a, b))), "g, -g floor(a / b)", "@0.1..0.4", "@0.5..0.9")
+INT2(fmod, 0, V_FMOD(a, b), A + B + Y, g, ct_neg(ct_mul(g, ct__multiples(a, b, y))), "g, -g trunc(a / b)", "@1.1..1.4", "@0.8..0.9")
+INT2(floor_divide, 0, V_FLOOR_DIVIDE(a, b), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "@0.1..0.4", "@0.5..0.9")
 OP2(copysign, 0, V_COPYSIGN(a, b), A + B, ct_mul(g, ct_mul(ct_sign(a), ct_copysign(ct_ones_like(b), b))), ct_zeros_like(b), "g where a has b's sign, else -g; 0", "@0.1..2", "@0.1..2")
 /* Of a the derivative has no closed form. */
 OP2(igamma, 0, V_IGAMMA(a, b), A + B, ct__no_gradient("igamma", "a"), ct_mul(g, ct__gamma_density(a, b)), "g b^(a-1) exp(-b) / Gamma(a) for b; a has none", "@0.5..3!", "@0.2..4")
@@ -155,6 +161,8 @@ OP2(pow_log, 0, V_POW_LOG(a, b), A + B, ct_mul_or_zero(g, ct__pow_slope_log(a, b
 /* -b log(a) - (1 - b) log(1 - a), each logarithm at least -100. */
 OP2(log_loss, 0, -b * V_AT_LEAST(V_LOG(a), -100) - (1 - b) * V_AT_LEAST(V_LOG1P(-a), -100), A + B, ct_mul(g, ct__log_loss_slope(a, b)), ct_mul(g, ct__log_odds_against(a)), "g (a - b) / max(a (1 - a), 1e-12), g (log(1 - a) - log(a))", "@0.05..0.95", "@0..1")
 
+#undef INT1
+#undef INT2
 #undef OP1
 #undef OP2
 #undef OP3

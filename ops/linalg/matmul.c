@@ -81,14 +81,40 @@ static int64_t batch_offset(const batch *w, const operand *o, int64_t index)
     return offset;
 }
 
+/* Of integers: what does not fit wraps. */
+#define PRODUCT(T)                                                                             \
+    static void product_##T(const batch *w, const void *left, const void *right, void *result) \
+    {                                                                                          \
+        const operand *a = &w->left, *b = &w->right;                                           \
+        for (int64_t i = 0; i < a->rows; i++)                                                  \
+            for (int64_t j = 0; j < b->cols; j++) {                                            \
+                const T *x = (const T *)left + i * a->row, *y = (const T *)right + j * b->col; \
+                uint64_t sum = 0;                                                              \
+                for (int64_t l = 0; l < a->cols; l++)                                          \
+                    sum += (uint64_t)x[l * a->col] * (uint64_t)y[l * b->row];                  \
+                ((T *)result)[i * b->cols + j] = (T)sum;                                       \
+            }                                                                                  \
+    }
+PRODUCT(int64_t)
+PRODUCT(int32_t)
+PRODUCT(uint8_t)
+
+static void multiply_integers(const batch *w, const void *a, const void *b, void *c)
+{
+    (w->dtype == CT_INT64 ? product_int64_t : w->dtype == CT_INT32 ? product_int32_t : product_uint8_t)(w, a, b, c);
+}
+
 static void multiply_one(void *context, int64_t index)
 {
     batch *w = context;
     int64_t size = ct__size_of(w->dtype), m = w->left.rows, n = w->right.cols, k = w->left.cols;
-    ct_status status = ct__gemm(w->dtype, m, n, k, w->a + batch_offset(w, &w->left, index) * size, w->left.row,
-                                w->left.col, w->b + batch_offset(w, &w->right, index) * size, w->right.row,
-                                w->right.col, false, w->c + index * m * n * size, n, 1);
-    if (status != CT_OK)
+    const char *a = w->a + batch_offset(w, &w->left, index) * size;
+    const char *b = w->b + batch_offset(w, &w->right, index) * size;
+    char *c = w->c + index * m * n * size;
+    if (!ct__dtype_is_float(w->dtype))
+        multiply_integers(w, a, b, c);
+    else if (ct__gemm(w->dtype, m, n, k, a, w->left.row, w->left.col, b, w->right.row, w->right.col, false, c, n, 1) !=
+             CT_OK)
         atomic_store(&w->failed, true);
 }
 
@@ -184,6 +210,7 @@ static double product_flops(ct_call *call)
 
 const ct_op ct_op_matmul = {
     .name = "matmul",
+    .takes = {CT_FLOATS | CT_INTEGERS},
     .gradient = "g b^T, a^T g",
     .min_inputs = 2,
     .max_inputs = 2,

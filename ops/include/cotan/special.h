@@ -16,17 +16,28 @@ CT_API ct_tensor *ct_ceil(ct_tensor *x);  /* the smallest integer not below x; g
 CT_API ct_tensor *ct_round(ct_tensor *x); /* the nearest integer, of two the even one; gradient 0 */
 CT_API ct_tensor *ct_trunc(ct_tensor *x); /* the integer towards 0; gradient 0 */
 CT_API ct_tensor *ct_frac(ct_tensor *x);  /* x - trunc(x) */
-/* a - b floor(a / b), of b's sign: Python's a % b. And a - b trunc(a / b), of a's sign: C's fmod. NaN where b is 0. */
+/* a - b floor(a / b), of b's sign: Python's a % b. And a - b trunc(a / b), of a's sign: C's fmod. NaN where b is 0; integers: an error
+ * (argument) that says where. */
 CT_API ct_tensor *ct_remainder(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_fmod(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_floor_divide(ct_tensor *a, ct_tensor *b); /* floor(a / b): Python's a // b; gradient 0 */
-CT_API ct_tensor *ct_copysign(ct_tensor *a, ct_tensor *b);     /* |a| with the sign of b, which -0 has too */
+CT_API ct_tensor *ct_floor_divide(ct_tensor *a,
+                                  ct_tensor *b); /* floor(a / b): Python's a // b; integers as above; gradient 0 */
+CT_API ct_tensor *ct_copysign(ct_tensor *a, ct_tensor *b); /* |a| with the sign of b, which -0 has too */
 /* 1 for a > 0, b for a = 0, else 0; no gradient. */
 CT_API ct_tensor *ct_heaviside(ct_tensor *a, ct_tensor *b);
 /* min(max(x, low), high), low and high broadcast; either may be NULL. The gradient goes to what the result is; at a bound, to x. */
 CT_API ct_tensor *ct_clamp_tensor(ct_tensor *x, ct_tensor *low, ct_tensor *high);
 /* x with NaN and the infinities replaced, there without a gradient. CT_UNSET for 0, and the largest and the lowest number. */
 CT_API ct_tensor *ct_nan_to_num(ct_tensor *x, double nan, double posinf, double neginf);
+
+/* ---- bits of integers, and of bool where they are combined; no gradient ----
+ * Shapes broadcast. To the left zeros follow, to the right the sign; by less than 0 or by more than there are bits, all go. */
+CT_API ct_tensor *ct_bitwise_not(ct_tensor *x);
+CT_API ct_tensor *ct_bitwise_and(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_bitwise_or(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_bitwise_xor(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_bitwise_left_shift(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_bitwise_right_shift(ct_tensor *a, ct_tensor *b);
 
 /* ---- tests: bool, no gradient; any dtype ---- */
 CT_API ct_tensor *ct_isnan(ct_tensor *x);    /* not a number */
@@ -72,6 +83,12 @@ CT_API ct_tensor *ct_i1e(ct_tensor *x); /* exp(-|x|) i1(x) */
 #define ct_round(x) ct_at(CT_HERE, ct_round(x))
 #define ct_trunc(x) ct_at(CT_HERE, ct_trunc(x))
 #define ct_frac(x) ct_at(CT_HERE, ct_frac(x))
+#define ct_bitwise_not(x) ct_at(CT_HERE, ct_bitwise_not(x))
+#define ct_bitwise_and(a, b) ct_at(CT_HERE, ct_bitwise_and(a, b))
+#define ct_bitwise_or(a, b) ct_at(CT_HERE, ct_bitwise_or(a, b))
+#define ct_bitwise_xor(a, b) ct_at(CT_HERE, ct_bitwise_xor(a, b))
+#define ct_bitwise_left_shift(a, b) ct_at(CT_HERE, ct_bitwise_left_shift(a, b))
+#define ct_bitwise_right_shift(a, b) ct_at(CT_HERE, ct_bitwise_right_shift(a, b))
 #define ct_isnan(x) ct_at(CT_HERE, ct_isnan(x))
 #define ct_isinf(x) ct_at(CT_HERE, ct_isinf(x))
 #define ct_isposinf(x) ct_at(CT_HERE, ct_isposinf(x))
