@@ -58,7 +58,7 @@ static void operators_compute(ct_dtype dtype)
     EXPECT((a < 2).values() == numbers({1, 0, 0}) && (a >= b).values() == numbers({0, 0, 0}));
     EXPECT((a == 2).values() == numbers({0, 1, 0}) && (a != 2).values() == numbers({1, 0, 1}));
     EXPECT((a <= 2).values() == numbers({1, 1, 0}) && (2 < a).values() == numbers({0, 0, 1}) &&
-           (a > 2).dtype() == CT_UINT8);
+           (a > 2).dtype() == CT_BOOL);
     tensor c = a;
     c += 1, c *= a, c -= b, c /= 2;
     EXPECT(c.values() == numbers({-1, 1, 4}) && a.values() == numbers({1, 2, 3}) && c.dtype() == dtype);

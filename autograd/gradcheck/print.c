@@ -74,8 +74,8 @@ static void print_legend(FILE *stream, const ct_gradcheck_report *report)
     for (int i = 0; i < report->n_tensors; i++)
         order = report->tensors[i].order > order ? report->tensors[i].order : order;
     if (order > 1)
-        fprintf(stream, "  2nd: of the gradient, as a function of the inputs and, after these, of what comes back to "
-                        "each result\n");
+        fprintf(stream,
+                "  2nd: of the gradient, as a function of the inputs and then of what comes back to each result\n");
     if (order > 2)
         fprintf(stream, "  3rd: of the 2nd, likewise\n");
     print_samples(stream, report);

@@ -1439,6 +1439,36 @@ inline tensor nan_to_num(const tensor &x, double nan, double posinf, double negi
     return detail::made(at, ct_nan_to_num(x.get(), nan, posinf, neginf), x);
 }
 
+inline tensor bitwise_not(const tensor &x, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_not(x.get()), x);
+}
+
+inline tensor bitwise_and(const tensor &a, const tensor &b, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_and(a.get(), b.get()), a, b);
+}
+
+inline tensor bitwise_or(const tensor &a, const tensor &b, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_or(a.get(), b.get()), a, b);
+}
+
+inline tensor bitwise_xor(const tensor &a, const tensor &b, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_xor(a.get(), b.get()), a, b);
+}
+
+inline tensor bitwise_left_shift(const tensor &a, const tensor &b, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_left_shift(a.get(), b.get()), a, b);
+}
+
+inline tensor bitwise_right_shift(const tensor &a, const tensor &b, location at = location::here())
+{
+    return detail::made(at, ct_bitwise_right_shift(a.get(), b.get()), a, b);
+}
+
 inline tensor isnan(const tensor &x, location at = location::here())
 {
     return detail::made(at, ct_isnan(x.get()), x);
