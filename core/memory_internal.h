@@ -1,4 +1,4 @@
-/* What core's own files share about memory: counters and the end of a thread. */
+/* What core's own files share about memory: counters, memory of others, and the end of a thread. */
 #ifndef CT_MEMORY_INTERNAL_H
 #define CT_MEMORY_INTERNAL_H
 
@@ -16,5 +16,10 @@ void ct__account_open(void);                                                 /* 
 void ct__account_leave(void);                                                /* at its end */
 void ct__account_give_back(int32_t account, int64_t bytes, int64_t tensors); /* of another thread's */
 void ct__account_settle(void); /* takes off this thread's counts what others have given back */
+
+/* A tensor over what somebody else has, outside any block of ours; data is its first element. release(owner) is called when the last
+ * tensor over it goes. With an error (NULL) it is not. */
+ct_tensor *ct__tensor_over(ct_dtype dtype, void *data, const int64_t *shape, const int64_t *strides, int rank,
+                           void (*release)(void *), void *owner, const char *made_by);
 
 #endif

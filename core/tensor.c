@@ -120,6 +120,22 @@ static CT_HOT ct_storage *storage_new(size_t bytes, size_t more)
     return storage;
 }
 
+/* A storage whose data lies elsewhere has in its block, behind the header, whom to tell when it goes. */
+typedef struct loan {
+    void (*release)(void *owner);
+    void *owner;
+} loan;
+
+static loan *loan_of(ct_storage *storage)
+{
+    return (loan *)(void *)((char *)storage + data_offset(sizeof(loan)));
+}
+
+static bool is_lent(const ct_storage *storage)
+{
+    return (size_t)(storage->data - (const char *)storage) > storage->block;
+}
+
 static CT_HOT void storage_unref(ct__thread_state *me, ct_storage *storage)
 {
     if (--storage->refs > 0)
@@ -130,6 +146,12 @@ static CT_HOT void storage_unref(ct__thread_state *me, ct_storage *storage)
         me->live_bytes -= (int64_t)storage->bytes;
     else
         ct__account_give_back(storage->account, (int64_t)storage->bytes, 0);
+    if (CT_UNLIKELY(is_lent(storage))) {
+        const loan l = *loan_of(storage);
+        ct__free(storage, storage->block);
+        l.release(l.owner);
+        return;
+    }
     ct__free(storage, storage->block);
 }
 
@@ -262,6 +284,37 @@ ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *sh
 ct_tensor *ct__tensor_alias(const ct_tensor *t, const char *made_by)
 {
     return ct__tensor_view(t, t->offset, t->shape, t->strides, t->rank, made_by);
+}
+
+/* How far from the first element the others lie, along the strides that go up, or down. */
+static int64_t reach(const int64_t *shape, const int64_t *strides, int rank, bool up)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < rank; i++)
+        if (shape[i] > 0 && (strides[i] > 0) == up)
+            sum += (shape[i] - 1) * strides[i];
+    return sum;
+}
+
+ct_tensor *ct__tensor_over(ct_dtype dtype, void *data, const int64_t *shape, const int64_t *strides, int rank,
+                           void (*release)(void *), void *owner, const char *made_by)
+{
+    ct_storage *storage = storage_new(sizeof(loan), 0);
+    if (!storage) {
+        ct__no_memory(made_by);
+        return NULL;
+    }
+    const ct_tensor over = {.storage = storage, .dtype = (uint8_t)dtype};
+    int64_t size = (int64_t)ct__size_of(dtype), down = reach(shape, strides, rank, false);
+    ct_tensor *t = ct__tensor_view(&over, -down, shape, strides, rank, made_by);
+    if (t) {
+        *loan_of(storage) = (loan){.release = release, .owner = owner};
+        storage->data = (char *)data + down * size;
+        storage->bytes = t->numel > 0 ? (size_t)((reach(shape, strides, rank, true) - down + 1) * size) : 0;
+        ct__here()->live_bytes += (int64_t)storage->bytes - (int64_t)sizeof(loan);
+    }
+    storage_unref(ct__here(), storage); /* t has one of its own */
+    return t;
 }
 
 void ct__tensor_free(ct_tensor *t)

@@ -38,6 +38,7 @@
     SUITE(text) \
     SUITE(programs) \
     SUITE(npy) \
+    SUITE(dlpack) \
     SUITE(elementwise) \
     SUITE(accuracy) \
     SUITE(special) \

@@ -4,6 +4,7 @@
 
 #include <cotan/autograd.h>
 #include <cotan/data.h>
+#include <cotan/dlpack.h>
 #include <cotan/error.h>
 #include <cotan/events.h>
 #include <cotan/file.h>
