@@ -19,14 +19,20 @@ typedef struct parser {
     json_error_t *error;
 } parser;
 
-static json_t *wrong(const parser *p, const char *what)
+/* The words are jansson's where tests or people may know them. */
+static json_t *wrong(const parser *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static json_t *wrong(const parser *p, const char *format, ...)
 {
     if (!p->error->text[0]) {
         p->error->position = (int)p->at;
         p->error->line = 1;
         for (size_t i = 0; i < p->at; i++)
             p->error->line += p->text[i] == '\n';
-        ct__format(p->error->text, sizeof p->error->text, "%s", what);
+        va_list arguments;
+        va_start(arguments, format);
+        ct__vformat(p->error->text, sizeof p->error->text, format, arguments);
+        va_end(arguments);
     }
     return NULL;
 }
@@ -99,8 +105,20 @@ static char *read_escape(parser *p, char *to)
     }
     int c = follows(p, "u") ? escaped(p) : -1;
     if (c <= 0)
-        wrong(p, c == 0 ? "\\u0000 in a string" : "invalid escape");
+        wrong(p, "%s", c == 0 ? "NUL byte in object key or string" : "invalid escape");
     return c <= 0 ? NULL : put_character(to, c);
+}
+
+/* The string that is read ends too early, or with a byte that may not be in one. */
+static void wrong_byte(const parser *p)
+{
+    unsigned char c = (unsigned char)peek(p);
+    if (p->at == p->length)
+        wrong(p, "premature end of input");
+    else if (c < ' ')
+        wrong(p, "control character 0x%x", c);
+    else
+        wrong(p, "unable to decode byte 0x%x", c);
 }
 
 /* Behind the first quote: the string, the caller's until free(); NULL with an error. */
@@ -115,7 +133,7 @@ static char *read_text(parser *p)
         if (follows(p, "\\"))
             to = read_escape(p, to);
         else if (n == 0 || (unsigned char)peek(p) < ' ') {
-            wrong(p, p->at == p->length ? "premature end of input" : "a string with a byte that may not be in one");
+            wrong_byte(p);
             to = NULL;
         } else {
             memcpy(to, p->text + p->at, (size_t)n);
@@ -180,7 +198,9 @@ static json_t *read_number(parser *p)
     json_int_t integer = real ? 0 : strtoll(text, NULL, 10);
     bool too_large = real ? isinf(number) : errno == ERANGE;
     free(text);
-    return too_large ? wrong(p, "a number that is too large") : real ? json_real(number) : json_integer(integer);
+    return too_large ? wrong(p, "%s", real ? "real number overflow" : "too big integer")
+           : real    ? json_real(number)
+                     : json_integer(integer);
 }
 
 /* ---- values ---- */
@@ -194,7 +214,7 @@ static bool read_member(parser *p, json_t *object)
     if (key)
         skip_blanks(p);
     if (twice)
-        wrong(p, "duplicate object key");
+        wrong(p, "duplicate object key near '\"%.60s\"'", key);
     else if (key && !follows(p, ":"))
         wrong(p, "':' expected");
     json_t *value = key && !p->error->text[0] ? read_value(p) : NULL;
@@ -223,7 +243,7 @@ static json_t *read_list(parser *p, json_t *list, const char *end)
             done = read_item(p, list);
         while (done && follows(p, ","));
         if (done && !follows(p, end))
-            done = wrong(p, *end == ']' ? "']' expected" : "'}' expected") != NULL;
+            done = wrong(p, "%s expected", *end == ']' ? "']'" : "'}'") != NULL;
     }
     p->depth--;
     if (done)
