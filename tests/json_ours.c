@@ -19,9 +19,10 @@ size_t ours_packed(const char *name, double number, char *to, size_t room)
     json_t *list = json_array();
     json_array_append_new(list, json_integer(-3));
     json_error_t error;
-    json_t *value = json_pack_ex(&error, 0, "{s:i, ss* ss sb sI sf, s:{s:O, s:[I, I]}, so}", "i", 7, "left out", NULL,
-                                 "name", name, "yes", 1, "large", (json_int_t)1 << 60, "number", number, "inner",
-                                 "list", list, "two", (json_int_t)1, (json_int_t)2, "none", json_null());
+    json_t *value =
+        json_pack_ex(&error, 0, "{s:i, ss* ss* ss sb sI sf, s:{s:O, s:[I, I]}, so}", "i", 7, "left out", NULL,
+                     "left in", "here", "name", name, "yes", 1, "large", (json_int_t)1 << 60, "number", number, "inner",
+                     "list", list, "two", (json_int_t)1, (json_int_t)2, "none", json_null());
     json_decref(list);
     size_t used = json_dumpb(value, to, room, JSON_COMPACT);
     json_decref(value);

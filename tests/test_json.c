@@ -112,9 +112,9 @@ static void compare_packed(const char *name, double number)
 {
     json_t *list = json_array(), *none = json_null();
     json_array_append_new(list, json_integer(-3));
-    json_t *value = json_pack("{s:i, ss* ss sb sI sf, s:{s:O, s:[I, I]}, so}", "i", 7, "left out", NULL, "name", name,
-                              "yes", 1, "large", (json_int_t)1 << 60, "number", number, "inner", "list", list, "two",
-                              (json_int_t)1, (json_int_t)2, "none", none);
+    json_t *value = json_pack("{s:i, ss* ss* ss sb sI sf, s:{s:O, s:[I, I]}, so}", "i", 7, "left out", NULL, "left in",
+                              "here", "name", name, "yes", 1, "large", (json_int_t)1 << 60, "number", number, "inner",
+                              "list", list, "two", (json_int_t)1, (json_int_t)2, "none", none);
     json_decref(list);
     size_t n = value ? json_dumpb(value, theirs, ROOM, JSON_COMPACT) : 0;
     json_decref(value);
