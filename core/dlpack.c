@@ -13,7 +13,7 @@ static const struct {
     uint8_t code, bits;
 } types[] = {
     {CT_FLOAT32, CT_DL_FLOAT, 32}, {CT_FLOAT64, CT_DL_FLOAT, 64}, {CT_INT64, CT_DL_INT, 64},
-    {CT_INT32, CT_DL_INT, 32},     {CT_UINT8, CT_DL_UINT, 8},     {CT_UINT8, CT_DL_BOOL, 8},
+    {CT_INT32, CT_DL_INT, 32},     {CT_UINT8, CT_DL_UINT, 8},     {CT_BOOL, CT_DL_BOOL, 8},
 };
 enum { TYPES = sizeof types / sizeof *types };
 

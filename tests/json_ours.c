@@ -2,8 +2,8 @@
 #undef COTAN_USE_JANSSON
 #include "../core/json.c"
 #include "../core/json_read.c"
+#include "json_ours.h"
 
-/* The text, read and written again; 0 bytes if it is refused. */
 size_t ours_rewritten(const char *text, size_t length, size_t read_flags, size_t write_flags, char *to, size_t room)
 {
     json_error_t error;
@@ -13,7 +13,6 @@ size_t ours_rewritten(const char *text, size_t length, size_t read_flags, size_t
     return used;
 }
 
-/* Both kinds of failing: 0 if the format could not be followed. */
 size_t ours_packed(const char *name, double number, char *to, size_t room)
 {
     json_t *list = json_array();

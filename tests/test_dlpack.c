@@ -154,7 +154,7 @@ START_TEST(what_cannot_be_shared_is_copied)
     m = managed();
     m.tensor.data = flags, m.tensor.ndim = 1, m.tensor.shape = (int64_t[]){3}, m.tensor.strides = NULL;
     m.tensor.dtype = (ct_dl_dtype){.code = CT_DL_BOOL, .bits = 8, .lanes = 1};
-    expect_tensor(ct_from_dlpack(&m), CT_UINT8, CT_SHAPE(3), CT_VALUES(1, 0, 1));
+    expect_tensor(ct_from_dlpack(&m), CT_BOOL, CT_SHAPE(3), CT_VALUES(1, 0, 1));
 }
 END_TEST
 

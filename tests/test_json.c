@@ -1,13 +1,11 @@
 /* The library's own JSON beside jansson's: what one takes, the other takes, and both write the same. Ends with "N passed, N failed". */
+#include "json_ours.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-size_t ours_rewritten(const char *text, size_t length, size_t read_flags, size_t write_flags, char *to, size_t room);
-size_t ours_packed(const char *name, double number, char *to, size_t room);
 
 enum { ROOM = 1 << 23, CHANGES = 2000 };
 static char ours[ROOM], theirs[ROOM];

@@ -14,11 +14,11 @@ extern "C" {
 
 /* DLPack's numbers: kinds of devices, codes of element types, flags. */
 enum {
-    CT_DL_CPU = 1,            /* the only kind of device that is understood */
-    CT_DL_INT = 0,            /* codes of element types */
-    CT_DL_UINT = 1,           /* ... */
-    CT_DL_FLOAT = 2,          /* ... */
-    CT_DL_BOOL = 6,           /* becomes uint8 */
+    CT_DL_CPU = 1,   /* the only kind of device that is understood */
+    CT_DL_INT = 0,   /* codes of element types */
+    CT_DL_UINT = 1,  /* ... */
+    CT_DL_FLOAT = 2, /* ... */
+    CT_DL_BOOL = 6,
     CT_DL_READ_ONLY = 1 << 0, /* a flag: the elements may not be written to */
     CT_DL_COPIED = 1 << 1     /* a flag: nobody else has the elements */
 };
