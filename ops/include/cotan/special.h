@@ -30,12 +30,13 @@ CT_API ct_tensor *ct_clamp_tensor(ct_tensor *x, ct_tensor *low, ct_tensor *high)
 /* x with NaN and the infinities replaced, there without a gradient. CT_UNSET for 0, and the largest and the lowest number. */
 CT_API ct_tensor *ct_nan_to_num(ct_tensor *x, double nan, double posinf, double neginf);
 
-/* ---- bits of integers, and of bool where they are combined; no gradient ----
- * Shapes broadcast. To the left zeros follow, to the right the sign; by less than 0 or by more than there are bits, all go. */
-CT_API ct_tensor *ct_bitwise_not(ct_tensor *x);
-CT_API ct_tensor *ct_bitwise_and(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_bitwise_or(ct_tensor *a, ct_tensor *b);
-CT_API ct_tensor *ct_bitwise_xor(ct_tensor *a, ct_tensor *b);
+/* ---- bits of integers, no gradient; shapes broadcast ---- */
+CT_API ct_tensor *ct_bitwise_not(ct_tensor *x); /* every bit the other: ~x; of bool see ct_logical_not() */
+CT_API ct_tensor *ct_bitwise_and(ct_tensor *a, ct_tensor *b); /* a & b; also of bool */
+CT_API ct_tensor *ct_bitwise_or(ct_tensor *a, ct_tensor *b);  /* a | b; also of bool */
+CT_API ct_tensor *ct_bitwise_xor(ct_tensor *a, ct_tensor *b); /* a ^ b; also of bool */
+/* a << b and a >> b, where zeros follow from the right, and the sign from the left. b below 0, or no less than there are bits: 0,
+ * and to the right -1 where a is negative. */
 CT_API ct_tensor *ct_bitwise_left_shift(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_bitwise_right_shift(ct_tensor *a, ct_tensor *b);
 
