@@ -3,8 +3,9 @@
 #include <math.h>
 
 /* The update loops are compiled once for each instruction set, and the loader picks; none of them may fuse a product and a sum
- * (-ffp-contract=off), so that all give the same bits. Sanitizers cannot run the loader's choice. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+ * (-ffp-contract=off), so that all give the same bits. Sanitizers cannot run the loader's choice, and musl has none. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #define CT_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CT_CLONES
