@@ -105,7 +105,7 @@ static void build_stem(ct_module *net, const resnet *r, const ct_vision_options 
 static int64_t build_stage(ct_module *net, int i, int64_t in, const resnet *r, const ct_vision_options *o,
                            const ct_initializer *weight)
 {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "layer%d", i + 1);
     ct_module *stage = ct_sequential_new(net, name);
     block b = {.of = r, .weight = weight, .width = o->width << i};
