@@ -183,6 +183,39 @@ START_TEST(test_one_wrong_element_is_located)
 }
 END_TEST
 
+/* ---- a pair in float32 says what it can see ---- */
+
+static void exp_forward(const float *const *x, float *y, void *user)
+{
+    (void)user;
+    for (int i = 0; i < 6; i++)
+        y[i] = expf(x[0][i]);
+}
+
+/* user: by how much of itself the gradient is off. */
+static void exp_backward(const float *const *x, const float *g, float *const *gx, void *user)
+{
+    for (int i = 0; i < 6; i++)
+        gx[0][i] = (float)(g[i] * exp(x[0][i]) * (1 + *(double *)user));
+}
+
+static ct_verdict check_exp(double off, uint64_t seed)
+{
+    return ct_gradcheck_raw_float(exp_forward, exp_backward, CT_SHAPE(6), 6, NULL, &off, &report, .seed = seed);
+}
+
+START_TEST(test_resolution_in_float32)
+{
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        expect(check_exp(0, seed), CT_PASS);
+        double resolution = report.tensors[0].resolution;
+        ck_assert_msg(resolution > 1e-6 && resolution < 1e-3, "%g", resolution);
+        expect(check_exp(2 * resolution, seed), CT_FAIL);
+        expect(check_exp(resolution / 4, seed), CT_PASS);
+    }
+}
+END_TEST
+
 /* ---- budgets and progress ---- */
 
 static ct_tensor *tanh_of(ct_tensor *const *in, int n, void *user)
@@ -268,6 +301,7 @@ Suite *ct_suite_gradcheck_more(void)
     tcase_add_test(tcase, test_chance);
     tcase_add_test(tcase, test_forward_against_reverse);
     tcase_add_test(tcase, test_one_wrong_element_is_located);
+    tcase_add_test(tcase, test_resolution_in_float32);
     tcase_add_test(tcase, test_budget);
     tcase_add_test(tcase, test_budget_of_an_operation);
     tcase_add_test(tcase, test_progress);

@@ -175,7 +175,7 @@ typedef void (*ct_raw_backward_float)(const float *const *x, const float *grad_y
 
 /* Checks such a pair with n inputs at x, n arrays of values (an entry may be NULL), or, where it is NULL, at standard normal values. As
  * ct_gradcheck(), one thread at a time but for .parallel; .order above 1 is an error, since a raw backward cannot be differentiated. The
- * float pair is measured in float32, where rounding hides errors below about 1e-6: the report's resolution tells. Errors: NULL;
+ * float pair is measured in float32, where rounding hides errors below about 1e-4: the report's resolution tells where. Errors: NULL;
  * argument (n outside 1..48, order); shape (a negative size); memory. */
 CT_API ct_verdict ct_gradcheck_raw(ct_raw_forward forward, ct_raw_backward backward, const int64_t *sizes, int n,
                                    int64_t results, const double *const *x, void *user, ct_gradcheck_report *report,
