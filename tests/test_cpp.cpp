@@ -205,6 +205,12 @@ static void handles_count()
             weight = cotan::nn::linear(net, "fc", 2, 3)["weight"];
         }
         EXPECT(weight.numel() == 6);
+        const int64_t now = ct_memory_stats().live_tensors;
+        for (int i = 0; i < 10; i++) { /* functions that are made of others leave nothing of them */
+            tensor part = c["1:"], joined = cotan::stack({c, c}, 0), last = chunk(c, 2, 0)[1];
+            EXPECT(thrown_by([&] { c["0, 0"]; }) != "");
+        }
+        EXPECT(ct_memory_stats().live_tensors == now);
         cotan::scope around;
         tensor inside = exp(c);
     }
@@ -225,6 +231,10 @@ static void a_module_learns()
     double loss = 1;
     for (int step = 0; step < 300; step++)
         loss = moved.minimize(binary_cross_entropy_with_logits(net(x), y));
+    const int64_t now = ct_memory_stats().live_tensors;
+    for (int step = 0; step < 3; step++)
+        net(x);
+    EXPECT(ct_memory_stats().live_tensors == now);
     EXPECT(loss < 0.02 && net.parameters().size() == 4 && net.names()[0] == "0.weight" && moved.lr() == 0.05);
     tensor scale = net.parameter("scale", tensor({2}, {1}));
     EXPECT(scale.requires_grad() && net["scale"].same(scale) && net.numel() == 34);

@@ -92,7 +92,7 @@ if [ "$sanitizer" = none ]; then
     check "small_cnn learns" quickly small_cnn '$NF > 0.9'
     check "gates remember what a plain network forgets" quickly adding '$4 + 0 > 0.1 && $6 + 0 < 0.05 && $8 + 0 < 0.02'
     check "seq2seq writes whole words and dates" quickly seq2seq '$5 > 0.9 && $9 > 0.9'
-    check "gpt has learnt more than how frequent characters are" quickly gpt '$3 < 4.6'
+    check "gpt has learnt more than how frequent characters are" quickly gpt '$3 < 4.25'
     check "gan makes digits, of all kinds" quickly gan '$3 + 0 > 0.7 && $4 > 8 && $9 + 0 > 0.9'
     check "search finds numbers that work, finer ones better" quickly search '$3 + 0 > 0.9 && $NF < $(NF - 2) + 0'
     check "something is written by them" [ "$(ls by-one | wc -l)" -ge 15 ]
@@ -102,6 +102,8 @@ fi
 # A search whose table has an invented first row, four rows more, and half of one
 check "search runs" runs 0 "$programs/search" --quick --out searched
 cp searched/search.csv whole.csv
+check "search that had ended runs" runs 0 "$programs/search" --quick --out searched
+check "search that had ended changes nothing" cmp searched/search.csv whole.csv
 sed -e '2s/[^,]*$/0.001/' -e 6q whole.csv >searched/search.csv && printf '0.1,32,0' >>searched/search.csv
 check "search goes on" runs 0 "$programs/search" --quick --jobs 1 --out searched
 check "search keeps the rows that it has" [ "$(sed -n 2p searched/search.csv | sed 's/.*,//')" = 0.001 ]

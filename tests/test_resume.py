@@ -4,8 +4,8 @@ that was not killed: the final weights, the checkpoint and the log; the table an
 
 usage: test_resume.py PROGRAM [KILLS [SEED]]
 
-PROGRAM is docs/examples/resume or search. KILLS in all (8 in the test run, 100 for a campaign) are spread over as many runs as they need; a
-run that ends before its next kill counts, and is followed by another from the beginning. Ends with "N passed, N failed".
+PROGRAM is docs/examples/resume or search. KILLS in all (8 in the test run, 100 for a campaign) are spread over as many runs as they
+need; a run that ends before its next kill counts, and is followed by another from the beginning. Ends with "N passed, N failed".
 """
 import pathlib, random, shutil, subprocess, sys, tempfile, time
 
@@ -19,7 +19,8 @@ def finished(program, folder, process):
 
 def run_killed(program, folder, seconds):
     """Starts the program, and kills it after that time, if it still runs. Whether it was killed."""
-    process = subprocess.Popen([program, *OPTIONS[program.name], "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [program, *OPTIONS[program.name], "--out", folder]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -58,6 +58,13 @@ typedef struct search {
     FILE *table;
 } search;
 
+static bool read_row(FILE *f, trial *t)
+{
+    char line[256];
+    return fgets(line, sizeof line, f) && strchr(line, '\n') &&
+           sscanf(line, "%lf,%lf,%lf,%lld,%lf", &t->number[0], &t->number[1], &t->number[2], &t->epochs, &t->loss) == 5;
+}
+
 /* Reads the rows that are there and cuts off what is not a whole one; a table of another search is begun anew. */
 static void open_table(search *s, const char *path)
 {
@@ -65,15 +72,13 @@ static void open_table(search *s, const char *path)
     snprintf(head, sizeof head, "lr,width,decay,epochs,loss of seed %lld and %lld epochs\n", (long long)s->e->seed,
              (long long)s->e->epochs);
     FILE *f = fopen(path, "a+");
-    long good = 0;
     bool same = f && fgets(line, sizeof line, f) && strcmp(line, head) == 0;
-    for (trial *t = s->known; same && t < s->known + MOST; s->n_known++, t++) {
+    long good = same ? ftell(f) : 0;
+    while (same && s->n_known < MOST && read_row(f, &s->known[s->n_known])) {
+        s->n_known++;
         good = ftell(f);
-        if (!fgets(line, sizeof line, f) || !strchr(line, '\n') ||
-            sscanf(line, "%lf,%lf,%lf,%lld,%lf", t->number, t->number + 1, t->number + 2, &t->epochs, &t->loss) != 5)
-            break;
     }
-    s->table = f && ftruncate(fileno(f), good) == 0 ? f : NULL;
+    s->table = f && ftruncate(fileno(f), good) == 0 && fseek(f, 0, SEEK_END) == 0 ? f : NULL;
     if (s->table && good == 0)
         fputs(head, s->table);
 }

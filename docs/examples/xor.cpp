@@ -1,4 +1,4 @@
-// Learns XOR in C++: handles, operators and exceptions of cotan.hpp.
+// cotan in C++: learns XOR with handles, operators and exceptions of cotan.hpp.
 #include "example.h"
 #include <cotan/cotan.hpp>
 

@@ -119,23 +119,23 @@ class Writer:
                 lines.append(line.rstrip())
                 line = indent
             line += text
-        return "\n".join(lines + [line]) + "\n"
+        return "\n".join(lines + [line]) + "\n{\n    const detail::inside scope;\n"
 
     def text(self):
         given = "".join(f", {name}" for name in self.given)
         call, name, status = f"{self.name}({', '.join(self.passed)})", self.name[3:], self.function["result"]
         if status == "ct_module *":
-            return self.head("module", name.removesuffix("_new")) + f"{{\n    return module::made(at, {self.parameters[0][1]}, {call});\n}}\n"
+            return self.head("module", name.removesuffix("_new")) + f"    return module::made(at, {self.parameters[0][1]}, {call});\n}}\n"
         if status == "ct_tensor *" and not self.results:
-            return self.head("tensor", name) + f"{{\n    return detail::made(at, {call}{given});\n}}\n"
+            return self.head("tensor", name) + f"    return detail::made(at, {call}{given});\n}}\n"
         if "outputs" in self.results:
             return self.many(call, name, status)
         if self.results:
             return self.tuple(call, name, status, given)
         if status == "double":
-            return self.head("double", name) + f"{{\n    const double value = {call};\n    detail::check(at);\n    return value;\n}}\n"
+            return self.head("double", name) + f"    const double value = {call};\n    detail::check(at);\n    return value;\n}}\n"
         if status == "ct_status":
-            return self.head("void", name) + f"{{\n    ct_at_write(at.file, at.line, {call});\n    detail::check(at);\n}}\n"
+            return self.head("void", name) + f"    ct_at_write(at.file, at.line, {call});\n    detail::check(at);\n}}\n"
         raise ValueError(f"{self.name}: {status}")
 
     def many(self, call, name, status):
@@ -143,7 +143,7 @@ class Writer:
         body = f"    std::vector<ct_tensor *> outputs({n});\n"
         body += (f"    const int n = {call};\n    return detail::made_all(at, outputs, static_cast<std::size_t>(n > 0 ? n : 0));\n"
                  if status == "int" else f"    {call};\n    return detail::made_all(at, outputs, outputs.size());\n")
-        return self.head("std::vector<tensor>", name) + "{\n" + body + "}\n"
+        return self.head("std::vector<tensor>", name) + body + "}\n"
 
     def tuple(self, call, name, status, given):
         own = status == "ct_tensor *"
@@ -151,7 +151,7 @@ class Writer:
         body = f"    ct_tensor *{', *'.join(f'{r} = nullptr' for r in self.results)};\n"
         body += f"    ct_tensor *raw = {call};\n" if own else f"    {call};\n"
         values = [f"detail::made(at, raw{given})"] * own + [f"detail::made(at, {r}{given})" for r in self.results]
-        return self.head(f"std::tuple<{kinds}>", name) + "{\n" + body + f"    return {{{', '.join(values)}}};\n}}\n"
+        return self.head(f"std::tuple<{kinds}>", name) + body + f"    return {{{', '.join(values)}}};\n}}\n"
 
 
 def wanted(top, signatures):

@@ -149,6 +149,7 @@ template <class F>
 std::vector<tensor> jacobian(F &&f, const std::vector<tensor> &inputs, const options<ct_functional_options> &how = {},
                              location at = location::here())
 {
+    const detail::inside scope;
     detail::during<F> function(f);
     std::vector<ct_tensor *> results(inputs.size());
     ct_jacobian(function.function, &function, detail::pointers(inputs).data(), detail::count(inputs), results.data(),
@@ -162,6 +163,7 @@ template <class F>
 std::vector<tensor> hessian(F &&f, const std::vector<tensor> &inputs, const options<ct_functional_options> &how = {},
                             location at = location::here())
 {
+    const detail::inside scope;
     detail::during<F> function(f);
     std::vector<ct_tensor *> results(inputs.size() * inputs.size());
     ct_hessian(function.function, &function, detail::pointers(inputs).data(), detail::count(inputs), results.data(),
@@ -175,6 +177,7 @@ template <class F>
 std::vector<tensor> hvp(F &&f, const std::vector<tensor> &inputs, const std::vector<tensor> &vectors,
                         const options<ct_functional_options> &how = {}, location at = location::here())
 {
+    const detail::inside scope;
     detail::during<F> function(f);
     std::vector<ct_tensor *> results(inputs.size());
     std::vector<ct_tensor *> given = detail::pointers(vectors);
@@ -190,6 +193,7 @@ template <class F>
 tensor jvp(F &&f, const std::vector<tensor> &inputs, const std::vector<tensor> &vectors,
            const options<ct_functional_options> &how = {}, location at = location::here())
 {
+    const detail::inside scope;
     detail::during<F> function(f);
     std::vector<ct_tensor *> given = detail::pointers(vectors);
     given.resize(inputs.size());
@@ -204,6 +208,7 @@ template <class F>
 gradcheck_result gradcheck(F &&f, const std::vector<tensor> &inputs, const options<ct_gradcheck_options> &how = {},
                            location at = location::here())
 {
+    const detail::inside scope;
     detail::during<F> function(f);
     gradcheck_result found;
     ct_gradcheck(function.function, &function, detail::pointers(inputs).data(), detail::count(inputs), found.report(),
@@ -219,6 +224,7 @@ template <class F> tensor checkpoint(F &f, const std::vector<tensor> &inputs, lo
     const auto function = [](ct_tensor *const *in, int n, void *user) {
         return detail::call(*static_cast<F *>(user), in, n);
     };
+    const detail::inside scope;
     void *user = const_cast<void *>(static_cast<const void *>(&f));
     return detail::made(at, ct_checkpoint(function, user, detail::pointers(inputs).data(), detail::count(inputs)),
                         inputs);
@@ -229,6 +235,7 @@ template <class F> tensor checkpoint(const F &&, const std::vector<tensor> &, lo
 inline std::vector<tensor> grad(const std::vector<tensor> &outputs, const std::vector<tensor> &inputs,
                                 const options<ct_grad_options> &how = {}, location at = location::here())
 {
+    const detail::inside scope;
     std::vector<ct_tensor *> results(inputs.size());
     ct_grad(detail::pointers(outputs).data(), detail::count(outputs), detail::pointers(inputs).data(),
             detail::count(inputs), results.data(), &how);
@@ -288,6 +295,7 @@ class batches
         }
         iterator &operator++()
         {
+            const detail::inside scope;
             ct_tensor *x = nullptr, *y = nullptr;
             more_ = ct_batches_next(of_, &x, &y);
             detail::check(location::here());
@@ -329,6 +337,7 @@ class batches
 inline void fit(const module &net, optimizer &by, const dataset &on, const options<ct_fit_options> &how = {},
                 location at = location::here())
 {
+    const detail::inside scope;
     ct_fit(ct_module_forward, net.get(), by.get(), on.get(), &how);
     detail::check(at);
 }
@@ -337,6 +346,7 @@ inline void fit(const module &net, optimizer &by, const dataset &on, const optio
 inline ct_evaluation evaluate(const module &net, const dataset &on, const options<ct_evaluate_options> &how = {},
                               location at = location::here())
 {
+    const detail::inside scope;
     ct_evaluation found{};
     ct_evaluate(ct_module_forward, net.get(), on.get(), &found, &how);
     detail::check(at);

@@ -57,6 +57,7 @@ class module
     }
     tensor operator()(const tensor &x, location at = location::here()) const
     {
+        const detail::inside scope;
         return detail::made(at, ct_forward(get(), x.get()), x);
     }
     /* A parameter or buffer, "0.weight". Errors: argument (none of that name). */
@@ -91,10 +92,12 @@ class module
     /* A parameter, or buffer, of one's own: the module has a copy of t. Returns the module's. */
     tensor parameter(const std::string &name, const tensor &t, location at = location::here()) const
     {
+        const detail::inside scope;
         return added(at, ct_module_parameter(get(), name.c_str(), ct_clone(bare(t, at).get())));
     }
     tensor buffer(const std::string &name, const tensor &t, location at = location::here()) const
     {
+        const detail::inside scope;
         return added(at, ct_module_buffer(get(), name.c_str(), ct_clone(bare(t, at).get())));
     }
     void train(bool training = true, location at = location::here()) const

@@ -360,6 +360,25 @@ class tensor
 namespace detail
 {
 
+/* While it lives a scope is open for what a function makes on the way: first in each call, so that nothing of it stays. */
+class inside
+{
+  public:
+    inside() : open_(ct_scope_open() == CT_OK)
+    {
+    }
+    ~inside()
+    {
+        if (open_)
+            ct_scope_close();
+    }
+    inside(const inside &) = delete;
+    inside &operator=(const inside &) = delete;
+
+  private:
+    bool open_;
+};
+
 /* Whether an operation has handed back the very tensor of a handle that it was given (dropout in evaluation): then same is that. */
 inline void find(const ct_tensor *raw, const tensor &given, const tensor *&same)
 {
@@ -429,6 +448,7 @@ using binary = ct_tensor *(*)(ct_tensor *, ct_tensor *);
 
 inline tensor apply(binary operation, const operand &a, const operand &b)
 {
+    const inside scope;
     const tensor left = a.as(b), right = b.as(a);
     return made(a.at, operation(left.get(), right.get()), left, right);
 }
@@ -505,6 +525,7 @@ inline tensor tensor::operator[](const detail::position &index) const
 }
 inline tensor tensor::operator[](const detail::text &subscript) const
 {
+    const detail::inside scope;
     return detail::made(subscript.where, ct_subscript(get(), subscript.words.c_str()), *this);
 }
 
