@@ -1703,31 +1703,37 @@ inline tensor nan_to_num(const tensor &x, double nan, double posinf, double negi
 
 inline tensor bitwise_not(const tensor &x, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_not(x.get()), x);
 }
 
 inline tensor bitwise_and(const tensor &a, const tensor &b, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_and(a.get(), b.get()), a, b);
 }
 
 inline tensor bitwise_or(const tensor &a, const tensor &b, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_or(a.get(), b.get()), a, b);
 }
 
 inline tensor bitwise_xor(const tensor &a, const tensor &b, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_xor(a.get(), b.get()), a, b);
 }
 
 inline tensor bitwise_left_shift(const tensor &a, const tensor &b, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_left_shift(a.get(), b.get()), a, b);
 }
 
 inline tensor bitwise_right_shift(const tensor &a, const tensor &b, location at = location::here())
 {
+    const detail::inside scope;
     return detail::made(at, ct_bitwise_right_shift(a.get(), b.get()), a, b);
 }
 
