@@ -114,6 +114,7 @@ END_TEST
 START_TEST(layouts_of_others)
 {
     ct_dl_managed m = managed();
+    ct_scope_open(); /* what is lent ends before m does */
     m.tensor.strides = NULL;
     expect_tensor(ct_from_dlpack(&m), CT_FLOAT64, CT_SHAPE(2, 3), CT_VALUES(1, 2, 3, 4, 5, 6));
     m = managed();
@@ -135,6 +136,7 @@ START_TEST(layouts_of_others)
     m.tensor.shape = (int64_t[]){0, 3}, m.tensor.data = NULL;
     ck_assert_int_eq(ct_numel(ct_from_dlpack(&m)), 0);
     ck_assert_int_eq(given_back, 1);
+    ct_scope_close();
 }
 END_TEST
 
@@ -142,6 +144,7 @@ START_TEST(what_cannot_be_shared_is_copied)
 {
     char room[sizeof values + 1];
     ct_dl_versioned v = versioned(CT_DL_READ_ONLY);
+    ct_scope_open();
     ct_tensor *t = ct_from_dlpack_versioned(&v);
     ck_assert_int_eq(given_back, 1);
     ck_assert(ct_fill_(t, 0) == CT_OK && values[0] == 1);
@@ -155,6 +158,7 @@ START_TEST(what_cannot_be_shared_is_copied)
     m.tensor.data = flags, m.tensor.ndim = 1, m.tensor.shape = (int64_t[]){3}, m.tensor.strides = NULL;
     m.tensor.dtype = (ct_dl_dtype){.code = CT_DL_BOOL, .bits = 8, .lanes = 1};
     expect_tensor(ct_from_dlpack(&m), CT_BOOL, CT_SHAPE(3), CT_VALUES(1, 0, 1));
+    ct_scope_close();
 }
 END_TEST
 

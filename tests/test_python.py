@@ -147,23 +147,21 @@ def threads_have_tensors_of_their_own():
 
 def arrays_are_shared():
     for dtype in cotan.DTYPES:
-        if not hasattr(numpy, dtype):
-            continue
         a = numpy.arange(24).reshape(2, 3, 4).astype(dtype)
         for view in (a, a[:, ::2], a.transpose(2, 0, 1), a[1:, :, 1:], a[::-1, :, ::-2], numpy.broadcast_to(a[:1], (2, 3, 4)), a[:0], a[0, 0, 0:1].reshape(())):
             t = cotan.tensor(view)
             assert t.dtype == dtype and t.shape == view.shape and numpy.array_equal(t.numpy(), view), (dtype, view.shape)
         t = cotan.tensor(a.transpose(2, 0, 1))
-        a[1, 2, 3] = 77
-        assert t[3, 1, 2].item() == 77
-        t.numpy()[0, 0, 0] = 55
-        assert a[0, 0, 0] == 55
+        a[1, 2, 3] = 0
+        assert t[3, 1, 2].item() == 0
+        t.numpy()[0, 0, 0] = 1
+        assert a[0, 0, 0] == 1
     a = numpy.ones((3, 3))
     cotan.tensor(a).fill_(7)
     assert (a == 7).all()
-    back = numpy.from_dlpack(cotan.tensor(a))
-    back[...] = 8
-    assert (a == 8).all()
+    back = numpy.from_dlpack(cotan.tensor(a))  # NumPy 1 gives it read-only
+    a[...] = 8
+    assert (back == 8).all()
 
 
 def what_cannot_be_shared_is_copied():
@@ -223,18 +221,18 @@ def tensors_are_shared_with_pytorch():
     for dtype in cotan.DTYPES:
         ours = cotan.arange(dtype, 0, 1, 6).reshape([2, 3])
         theirs = torch.from_dlpack(ours)
-        theirs[1, 2] = 42
-        assert ours[1, 2].item() == 42 and theirs.dtype == getattr(torch, dtype) and theirs.shape == (2, 3)
-        ours.fill_(3)
-        assert (theirs == 3).all()
+        theirs[1, 2] = 0
+        assert ours[1, 2].item() == 0 and theirs.dtype == getattr(torch, dtype) and theirs.shape == (2, 3)
+        ours.fill_(1)
+        assert (theirs == 1).all()
         t = torch.arange(6).reshape(2, 3).to(getattr(torch, dtype)).T
         again = cotan.from_dlpack(t)
-        t[0, 1] = 9
-        again[2].fill_(7)
-        assert again.shape == (3, 2) and again[0, 1].item() == 9 and (t[2] == 7).all()
+        t[0, 1] = 0
+        again[2].fill_(1)
+        assert again.shape == (3, 2) and again[0, 1].item() == 0 and (t[2] == 1).all()
         del t
         gc.collect()
-        assert again[0, 1].item() == 9
+        assert again[0, 1].item() == 0
     x = cotan.tensor([1.0, 2.0], requires_grad=True)
     (x * x).sum().backward()
     y = torch.from_dlpack(x.detach()).clone().requires_grad_()

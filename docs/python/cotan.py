@@ -11,7 +11,7 @@
 
 Every function of the headers that takes and gives tensors is here under its name without ct_: cotan.conv2d(x, w, stride=[2]), also as
 a method where a tensor comes first. Lists stand for (pointer, number) pairs, keywords for options, further results come back in a
-tuple. NumPy arrays go in without a copy (float64, float32, int64, int32, uint8; writable; others are copied), and
+tuple. NumPy arrays go in without a copy (float64, float32, int64, int32, uint8, bool; writable; others are copied), and
 np.asarray(t) is a view of t's elements. What fails raises cotan.Error with code, file and line of the Python that called.
 
 Ownership: a Tensor keeps its elements, and goes as other Python objects do; scopes play no part. A Tensor is used by one thread at a time.
@@ -36,6 +36,7 @@ _SCALARS = {"int": c.c_int, "unsigned": c.c_uint, "bool": c.c_bool, "double": c.
             "char": c.c_char, "void": None}
 _STRUCTS, _CALLBACKS = {}, {}
 _NAMES = {k: v for enum in SIGNATURES["enums"].values() for k, v in enum.items()} | SIGNATURES["constants"]
+_KINDS = {"f": "CT_DL_FLOAT", "i": "CT_DL_INT", "u": "CT_DL_UINT", "b": "CT_DL_BOOL"}  # by NumPy's letter
 DTYPES = {name[3:].lower(): value for name, value in SIGNATURES["enums"]["ct_dtype"].items()}
 
 
@@ -195,7 +196,7 @@ class Tensor:
         loan = _Loan(managed)
         t = loan.struct.tensor
         size = t.dtype.bits // 8
-        kind = {_NAMES["CT_DL_FLOAT"]: "f", _NAMES["CT_DL_INT"]: "i", _NAMES["CT_DL_UINT"]: "u"}[t.dtype.code]
+        kind = next(kind for kind, code in _KINDS.items() if _NAMES[code] == t.dtype.code)
         return {"version": 3, "shape": self.shape, "typestr": f"{sys.byteorder[0].replace('l', '<').replace('b', '>')}{kind}{size}",
                 "strides": tuple(s * size for s in self.strides), "data": (t.data or 0, not self.is_leaf)}
 
@@ -317,8 +318,6 @@ def _from_numpy(array):
     """A tensor over an array's elements."""
     import numpy
     array = numpy.asarray(array)
-    if array.dtype.kind == "b":
-        array = array.view(numpy.uint8)
     if array.dtype.name not in DTYPES or not array.dtype.isnative:
         array = array.astype(numpy.float64 if array.dtype.kind == "f" else numpy.int64)
     struct, rank = _STRUCTS["ct_dl_versioned"](), array.ndim
@@ -330,7 +329,7 @@ def _from_numpy(array):
     struct.deleter = c.cast(_give_back, c.c_void_p)
     struct.tensor.data, struct.tensor.ndim = array.ctypes.data, rank
     struct.tensor.device.device_type = _NAMES["CT_DL_CPU"]
-    code = {"f": "CT_DL_FLOAT", "i": "CT_DL_INT", "u": "CT_DL_UINT"}[array.dtype.kind]
+    code = _KINDS[array.dtype.kind]
     struct.tensor.dtype.code, struct.tensor.dtype.bits, struct.tensor.dtype.lanes = _NAMES[code], 8 * array.itemsize, 1
     struct.tensor.shape, struct.tensor.strides = c.addressof(shape), c.addressof(strides)
     _lent[c.addressof(struct)] = struct, array, shape, strides
