@@ -17,8 +17,6 @@
 #define BLOCK 16384 /* elements of one parallel task: fixed, so that the partition knows nothing of the threads */
 #define CHUNK 256   /* words made at once */
 
-__extension__ typedef unsigned __int128 uint128;
-
 static _Thread_local ct_random_state generator; /* counter: 64-bit words drawn so far */
 
 /* ---- bits ---- */
@@ -168,18 +166,29 @@ static double standard_normal(uint64_t word)
     return word >> 63 ? -z : z;
 }
 
+/* The upper 64 bits of a b, the lower go to *low; not every machine has integers of 128. */
+static uint64_t product_of(uint64_t a, uint64_t b, uint64_t *low)
+{
+    const uint64_t half = UINT32_MAX;
+    uint64_t last = (a & half) * (b & half), left = (a >> 32) * (b & half) + (last >> 32),
+             right = (a & half) * (b >> 32);
+    uint64_t middle = (left & half) + right;
+    *low = a * b;
+    return (a >> 32) * (b >> 32) + (left >> 32) + (middle >> 32);
+}
+
 /* Number k of 0 ... range - 1, each as likely: word * range / 2^64, less the few words that would favour some (D.
  * Lemire, "Fast random integer generation in an interval", 2019). A word refused is drawn again at the same k, so
  * that no other number moves. */
 static uint64_t bounded(uint64_t seed, uint64_t k, uint64_t word, uint64_t range)
 {
-    uint128 product = (uint128)word * range;
-    if (CT_UNLIKELY((uint64_t)product < range)) {
+    uint64_t low, high = product_of(word, range, &low);
+    if (CT_UNLIKELY(low < range)) {
         uint64_t refused = -range % range;
-        for (uint32_t attempt = 1; (uint64_t)product < refused; attempt++)
-            product = (uint128)word_at(seed, k, attempt) * range;
+        for (uint32_t attempt = 1; low < refused; attempt++)
+            high = product_of(word_at(seed, k, attempt), range, &low);
     }
-    return (uint64_t)(product >> 64);
+    return high;
 }
 
 /* ---- filling tensors ---- */

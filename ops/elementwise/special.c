@@ -1,11 +1,15 @@
 /* Special functions; see special.h. Series where they converge fast, asymptotic expansions beyond (Abramowitz and Stegun, Handbook
  * of Mathematical Functions: 6.3, 6.5, 9.6, 9.7; NIST Digital Library of Mathematical Functions: 25.11). */
 #include "special.h"
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef long double real;
+
+/* To 1, so that a product does not change any more; a long double is no longer than a double on some machines. */
+#define CLOSE (LDBL_EPSILON > 0x1p-63L ? 2 * LDBL_EPSILON : 0x1p-62L)
 
 static const real pi = 3.141592653589793238462643383279502884L;
 
@@ -111,14 +115,14 @@ static real igamma_series(real a, real x)
 /* A&S 6.5.31, by Lentz's method (Numerical Recipes, 6.2); for x >= a + 1. */
 static real igammac_fraction(real a, real x)
 {
-    real b = x + 1 - a, c = 0x1p16000L, d = 1 / b, product = d;
+    real b = x + 1 - a, c = LDBL_MAX, d = 1 / b, product = d;
     for (int k = 1; k < MOST_TERMS; k++) {
         real numerator = -k * (k - a);
         b += 2;
         d = 1 / (numerator * d + b);
         c = b + numerator / c;
         product *= d * c;
-        if (fabsl(d * c - 1) < 0x1p-62L)
+        if (fabsl(d * c - 1) < CLOSE)
             return product * gamma_power(a, x) * a;
     }
     return NAN;

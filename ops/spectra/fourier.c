@@ -130,9 +130,9 @@ static void run_long(ct_fourier *plan, const ct_complex *x, ct_complex *y)
 static void make_filter(ct_fourier *plan, bool inverse)
 {
     int64_t n = plan->n, size = plan->forth->n;
-    for (int64_t j = 0; j < n; j++) {
-        uint64_t square = (uint64_t)((unsigned __int128)j * (unsigned __int128)j % (unsigned __int128)(2 * n));
-        plan->chirp[j] = root_of((int64_t)square, 2 * n, inverse);
+    int64_t square = 0; /* j^2, less multiples of 2 n */
+    for (int64_t j = 0; j < n; square = (square + 2 * j + 1) % (2 * n), j++) {
+        plan->chirp[j] = root_of(square, 2 * n, inverse);
         plan->product[j] = (ct_complex){plan->chirp[j].re / (double)size, -plan->chirp[j].im / (double)size};
         if (j > 0)
             plan->product[size - j] = plan->product[j];
