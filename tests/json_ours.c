@@ -1,5 +1,6 @@
 /* The library's own JSON, as in a build without jansson, for test_json.c, which has jansson's. */
 #undef COTAN_USE_JANSSON
+#include "json_ours.h"
 #include "../core/json.c"
 #include "../core/json_read.c"
 #include "json_ours.h"
