@@ -4,7 +4,7 @@
 # usage: test_one_file.sh TOP COMPILER C++-COMPILER CLANG ("" without). Ends with "N passed, N failed".
 set -u
 top=$1 compiler=$2 cxx=$3 clang=$4
-level=-O2
+level=-O1
 [ -z "${COTAN_TEST_QUICK:-}" ] || level=-O0
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
