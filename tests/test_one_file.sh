@@ -4,8 +4,7 @@
 # usage: test_one_file.sh TOP COMPILER C++-COMPILER CLANG ("" without). Ends with "N passed, N failed".
 set -u
 top=$1 compiler=$2 cxx=$3 clang=$4
-level=-O1
-[ -z "${COTAN_TEST_QUICK:-}" ] || level=-O0
+level=-O0 # twice as fast as -O1; docs/one_file/cross.sh has that
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 passed=0 failed=0
