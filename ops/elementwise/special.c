@@ -90,14 +90,33 @@ double ct__hurwitz_zeta(double q, double s)
     return (double)(zeta(f, s) + sign * zeta(1 - f, s) - sign * zeta(1 - (real)q, s));
 }
 
-/* x^a exp(-x) / Gamma(a + 1) */
+/* log(x / a) - (x / a - 1). Where x is near a, by the series of the logarithm in s (A&S 4.1.27), its first term taken away by hand:
+ * the difference would have lost half of its digits. */
+static real log_rest(real a, real x)
+{
+    real mu = (x - a) / a, s = mu / (2 + mu), square = s * s, series = 0;
+    if (fabsl(mu) > 0.5L)
+        return logl(x / a) - mu;
+    for (int k = 31; k >= 3; k -= 2)
+        series = 1.0L / k + square * series;
+    return 2 * s * square * series - mu * s;
+}
+
+enum { STIRLING = 32, TEMME = 1000000 /* the least a of either */ };
+
+/* x^a exp(-x) / Gamma(a + 1); for large a by Stirling's series (A&S 6.1.40), where the powers of x and a meet in one logarithm. */
 static real gamma_power(real a, real x)
 {
     int sign;
-    return expl(a * logl(x) - x - lgammal_r(a + 1, &sign));
+    if (a < STIRLING)
+        return expl(a * logl(x) - x - lgammal_r(a + 1, &sign));
+    real square = 1 / (a * a), series = 0;
+    for (int k = BERNOULLI; k > 0; k--)
+        series = square * series + bernoulli[k - 1] / (2 * k * (2 * k - 1));
+    return expl(a * log_rest(a, x) - series / a) / sqrtl(2 * pi * a);
 }
 
-enum { MOST_TERMS = 200000 };
+enum { MOST_TERMS = 20000 /* below TEMME both converge before */ };
 
 /* A&S 6.5.29; for x < a + 1. */
 static real igamma_series(real a, real x)
@@ -128,6 +147,27 @@ static real igammac_fraction(real a, real x)
     return NAN;
 }
 
+/* c_0 + c_1 eta + ... of the first two terms of Temme's expansion. */
+static const real temme[2][8] = {
+    {-1.0L / 3, 1.0L / 12, -2.0L / 135, 1.0L / 864, 1.0L / 2835, -139.0L / 777600, 1.0L / 25515, -571.0L / 261273600},
+    {-1.0L / 540, -1.0L / 288, 1.0L / 378, -77.0L / 77760}};
+
+/* Temme's uniform expansion (DLMF 8.12.3, 8.12.4, 8.12.7). From TEMME on it needs no third term, and beyond 1 a share
+ * is 0 or 1. */
+static real igamma_share_of_large(real a, real x, bool lower)
+{
+    real rest = log_rest(a, x), eta = copysignl(sqrtl(-2 * rest), x - a);
+    real side = lower ? -1 : 1;
+    if (fabsl(eta) > 1)
+        return side * eta < 0;
+    real c[2] = {0, 0};
+    for (int n = 0; n < 2; n++)
+        for (int k = 7; k >= 0; k--)
+            c[n] = c[n] * eta + temme[n][k];
+    real correction = expl(a * rest) / sqrtl(2 * pi * a) * (c[0] + c[1] / a);
+    return erfcl(side * eta * sqrtl(a / 2)) / 2 + side * correction;
+}
+
 /* The lower share if lower, else the upper. */
 static double igamma_share(double a, double x, bool lower)
 {
@@ -137,6 +177,8 @@ static double igamma_share(double a, double x, bool lower)
         return !lower;
     if (a == 0 || isinf(x))
         return lower;
+    if (a >= TEMME)
+        return (double)igamma_share_of_large(a, x, lower);
     if (x < (real)a + 1) {
         real below = igamma_series(a, x);
         return (double)(lower ? below : 1 - below);
