@@ -40,7 +40,9 @@ const char *ct_config(void)
     ct__texts *texts = ct__texts_here();
     if (!texts)
         return "cotan " CT_VERSION;
+    char blas[CT_BLAS_TEXT];
+    ct__blas_text(blas);
     snprintf(texts->config, sizeof texts->config, "cotan %s, kernels %s, %s, %d threads", CT_VERSION,
-             isa_names[ct__isa()], ct__blas_text(), ct_num_threads());
+             isa_names[ct__isa()], blas, ct_num_threads());
     return texts->config;
 }

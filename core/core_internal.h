@@ -467,8 +467,9 @@ void ct__philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]);
 /* The z >= 0 that a standard normal number exceeds with probability tail, 0 < tail <= 1/2. */
 double ct__normal_quantile(double tail);
 
-/* "BLIS <version> <the configuration that runs>", "BLIS <version> unused", or "no BLIS" in a build without it. */
-const char *ct__blas_text(void);
+/* Writes "BLIS <version> <the configuration that runs>", "BLIS <version> unused", or "no BLIS" in a build without it. */
+enum { CT_BLAS_TEXT = 64 };
+void ct__blas_text(char text[CT_BLAS_TEXT]);
 
 /* The instruction set found at run time: 0 portable, 1 AVX2 with FMA, 2 AVX-512. COTAN_ISA=portable|avx2|avx512 lowers it. */
 int ct__isa(void);

@@ -84,12 +84,10 @@ const ct_matrix_kernels *ct__matrix_blis(ct_dtype dtype)
     return atomic_load(&started) ? &tables[dtype == CT_FLOAT64] : NULL;
 }
 
-const char *ct__blas_text(void)
+void ct__blas_text(char text[CT_BLAS_TEXT])
 {
-    static _Thread_local char text[64];
     const char *running = atomic_load(&started) ? bli_arch_string(bli_arch_query_id()) : "unused";
-    snprintf(text, sizeof text, "BLIS %s %s", bli_info_get_version_str(), running);
-    return text;
+    snprintf(text, CT_BLAS_TEXT, "BLIS %s %s", bli_info_get_version_str(), running);
 }
 #else
 const ct_matrix_kernels *ct__matrix_blis(ct_dtype dtype)
@@ -98,8 +96,8 @@ const ct_matrix_kernels *ct__matrix_blis(ct_dtype dtype)
     return NULL;
 }
 
-const char *ct__blas_text(void)
+void ct__blas_text(char text[CT_BLAS_TEXT])
 {
-    return "no BLIS";
+    snprintf(text, CT_BLAS_TEXT, "no BLIS");
 }
 #endif
