@@ -156,6 +156,10 @@ static void what_is_thrown_says_where()
     EXPECT(thrown_by([&] { relu(tensor()); }) == at("null", __LINE__));
     EXPECT(thrown_by([&] { a.item(); }) == at("shape", __LINE__));
     EXPECT(thrown_by([&] { a.data<float>(); }) == at("dtype", __LINE__));
+    EXPECT(thrown_by([&] { a.data<int64_t>(); }) == at("dtype", __LINE__)); /* of the same size */
+    EXPECT(thrown_by([&] { tensor(a).data_mut<bool>(); }) == at("dtype", __LINE__));
+    EXPECT((a < 2).data<bool>()[5] && thrown_by([&] { (a < 2).data<uint8_t>(); }) == at("dtype", __LINE__));
+    EXPECT(thrown_by([&] { tensor().data<double>(); }) == at("null", __LINE__));
     EXPECT(thrown_by([&] { transpose(a, 0, 1).data<double>(); }) == at("state", __LINE__));
     EXPECT(thrown_by([&] { tensor({1, 2}, {3}); }) == at("shape", __LINE__));
     EXPECT(thrown_by([&] { a[7]; }) == at("argument", __LINE__));

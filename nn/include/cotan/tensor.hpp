@@ -96,6 +96,22 @@ inline void check(location at)
         raise(at);
 }
 
+/* The element type that a C++ type is. */
+template <class T> struct dtype_of;
+template <ct_dtype d> using dtype_is = std::integral_constant<ct_dtype, d>;
+template <> struct dtype_of<float> : dtype_is<CT_FLOAT32> {
+};
+template <> struct dtype_of<double> : dtype_is<CT_FLOAT64> {
+};
+template <> struct dtype_of<int64_t> : dtype_is<CT_INT64> {
+};
+template <> struct dtype_of<int32_t> : dtype_is<CT_INT32> {
+};
+template <> struct dtype_of<uint8_t> : dtype_is<CT_UINT8> {
+};
+template <> struct dtype_of<bool> : dtype_is<CT_BOOL> {
+};
+
 } // namespace detail
 
 /* What stands in brackets, with the line of the call; 0 is a position and no text. */
@@ -250,15 +266,22 @@ class tensor
         detail::check(at);
         return found;
     }
-    /* The elements where they are; T is of the dtype's size. Errors: state (not contiguous). */
+    /* The elements where they are; T is the dtype's type, others do not compile. Errors: dtype (T is that of another one), state (not
+     * contiguous). */
     template <class T> const T *data(location at = location::here()) const
     {
-        return static_cast<const T *>(typed(sizeof(T), ct_data(get()), at));
+        must_be(detail::dtype_of<T>::value, at);
+        const void *elements = ct_data(get());
+        detail::check(at);
+        return static_cast<const T *>(elements);
     }
     /* The same for writing: counts as a change in place. Errors: state (the result of a recorded operation). */
     template <class T> T *data_mut(location at = location::here())
     {
-        return static_cast<T *>(typed(sizeof(T), ct_data_mut(get()), at));
+        must_be(detail::dtype_of<T>::value, at);
+        void *elements = ct_data_mut(get());
+        detail::check(at);
+        return static_cast<T *>(elements);
     }
     tensor &fill_(double value, location at = location::here())
     {
@@ -343,15 +366,13 @@ class tensor
         detail::check(at);
         return *this;
     }
-    template <class P> P typed(std::size_t size, P elements, location at) const
+    void must_be(ct_dtype asked, location at) const
     {
-        detail::check(at);
-        if (size != ct_dtype_size(dtype())) {
-            ct_error_set(CT_ERROR_DTYPE, "data: elements of %zu bytes asked of a %s tensor", size,
-                         ct_dtype_name(dtype()));
-            detail::raise(at);
-        }
-        return elements;
+        if (!get() || dtype() == asked)
+            return;
+        ct_error_set(CT_ERROR_DTYPE, "data: elements of %s asked of a %s tensor", ct_dtype_name(asked),
+                     ct_dtype_name(dtype()));
+        detail::raise(at);
     }
 
     std::shared_ptr<ct_tensor> pointer_;
@@ -455,7 +476,7 @@ inline tensor apply(binary operation, const operand &a, const operand &b)
 
 } // namespace detail
 
-/* ---- operators ---- elementwise, with broadcasting; a number may stand on either side. Comparisons give uint8. */
+/* ---- operators ---- elementwise, with broadcasting; a number may stand on either side. Comparisons give bool. */
 
 inline tensor operator-(const detail::operand &x)
 {
