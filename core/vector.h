@@ -152,14 +152,20 @@ static inline vec V_JOIN(load_some_, vec)(const void *from, int64_t n)
     return V_JOIN(load_lanes_, vec)(from, 0, n);
 }
 
-/* The first n lanes; the others repeat the first, so that a function raises no floating-point exception, nor takes a slow path,
- * that the elements themselves do not ask for. */
-static inline vec V_JOIN(load_padded_, vec)(const void *from, int64_t n)
+/* True in the first n lanes. */
+static inline mask V_JOIN(first_, vec)(int64_t n)
 {
     mask lane;
     for (int64_t k = 0; k < LANES; k++)
         lane[k] = (integer)k;
-    return V_SELECT(lane < (integer)n, V_JOIN(load_some_, vec)(from, n), V_SPLAT(*(const T *)from));
+    return lane < (integer)n;
+}
+
+/* The first n lanes; the others repeat the first, so that a function raises no floating-point exception, nor takes a slow path,
+ * that the elements themselves do not ask for. */
+static inline vec V_JOIN(load_padded_, vec)(const void *from, int64_t n)
+{
+    return V_SELECT(V_JOIN(first_, vec)(n), V_JOIN(load_some_, vec)(from, n), V_SPLAT(*(const T *)from));
 }
 
 /* Whether a condition (a comparison of vectors) holds in any lane. */
@@ -268,6 +274,7 @@ static inline vec V_JOIN(within_, vec)(vec v, T bound)
 #define V_LOAD_LANES V_JOIN(load_lanes_, vec)
 #define V_LOAD_SOME V_JOIN(load_some_, vec)
 #define V_LOAD_PADDED V_JOIN(load_padded_, vec)
+#define V_FIRST V_JOIN(first_, vec)
 #define V_ANY V_JOIN(any_, vec)
 #define V_STORE_SOME V_JOIN(store_some_, vec)
 

@@ -80,6 +80,17 @@ START_TEST(softmax_of_much)
 }
 END_TEST
 
+/* Vectors of any width, groups of them and what is left over; the largest element in each place, without which exp overflows. */
+START_TEST(softmax_of_rows_of_each_length)
+{
+    for (int64_t n = 1; n <= 130; n++) {
+        check_softmax(numbers(floats[_i], &n, 1, (uint64_t)n), 0, 0);
+        ct_tensor *peaks = ct_mul_scalar(ct_eye(floats[_i], n), 1000);
+        expect_close(ct_softmax(peaks, 1), ct_eye(floats[_i], n), 0);
+    }
+}
+END_TEST
+
 START_TEST(softmax_of_nothing_and_of_one)
 {
     for (int axis = 0; axis < 2; axis++) {
@@ -892,6 +903,7 @@ Suite *ct_suite_loss(void)
     tcase_add_checked_fixture(softmax, open_test, close_test);
     tcase_add_loop_test(softmax, softmax_along_each_axis_in_each_layout, 0, LAYOUTS);
     tcase_add_loop_test(softmax, softmax_of_much, 0, 4);
+    tcase_add_loop_test(softmax, softmax_of_rows_of_each_length, 0, 2);
     tcase_add_test(softmax, softmax_of_nothing_and_of_one);
     tcase_add_test(softmax, softmax_at_extremes);
     tcase_add_test(softmax, softmax_refuses);

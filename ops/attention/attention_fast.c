@@ -34,7 +34,7 @@ typedef struct block {
     matrix q, k, v;
     int64_t index, first, rows, seen; /* seen: keys, by the last of the queries */
     char *scaled;                     /* [rows, width]: scale q */
-    char *weights, *slopes;           /* [rows, seen]; slopes is backward's */
+    char *weights, *slopes;           /* [rows, seen]; in forward there are no slopes */
 } block;
 
 static int64_t least(int64_t a, int64_t b)
@@ -134,14 +134,14 @@ static void go_back(const block *b)
 static void run_matrix(void *context, int64_t index)
 {
     attention *w = context;
-    int64_t most = least(BLOCK, w->queries), scores = most * w->keys * w->size;
-    size_t bytes = (size_t)(2 * scores + most * w->width * w->size + 1);
+    int64_t most = least(BLOCK, w->queries), scores = most * w->keys * w->size, matrices = w->y ? 1 : 2;
+    size_t bytes = (size_t)(matrices * scores + most * w->width * w->size + 1);
     char *room = ct__alloc(bytes);
     if (!room) {
         atomic_store(&w->failed, true);
         return;
     }
-    block b = {.of = w, .index = index, .weights = room, .slopes = room + scores, .scaled = room + 2 * scores};
+    block b = {.of = w, .index = index, .weights = room, .slopes = room + scores, .scaled = room + matrices * scores};
     b.q = matrix_of(w->q, index);
     b.k = matrix_of(w->k, index);
     b.v = matrix_of(w->v, index);
