@@ -705,7 +705,7 @@ ct_status ct_apply_multi(const ct_op *op, ct_tensor *const *inputs, int n, const
     outputs[0] = NULL;
     ct_status status = apply(op, inputs, n, attributes, all);
     for (int i = 0; op && i < visible_outputs(op) && i < CT_MAX_OUTPUTS; i++)
-        outputs[i] = status == CT_OK ? all[i] : NULL;
+        outputs[i] = all[i];
     return status;
 }
 

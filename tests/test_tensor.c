@@ -126,17 +126,18 @@ END_TEST
 
 START_TEST(values_on_the_way_in)
 {
-    const double values[] = {-1.75, 300, 1e20, -1e20, NAN, INFINITY};
-    const double expected[DTYPES][6] = {{-1.75, 300, (float)1e20, (float)-1e20, NAN, INFINITY},
-                                        {-1.75, 300, 1e20, -1e20, NAN, INFINITY},
-                                        {-1, 300, 0x1p63, -0x1p63, 0, 0x1p63},
-                                        {-1, 300, INT32_MAX, INT32_MIN, 0, INT32_MAX},
-                                        {0, 255, 255, 0, 0, 255}};
+    const double values[] = {-1.75, 300, 0x1p31, 0x1p63, 1e20, -1e20, NAN, INFINITY};
+    const double expected[DTYPES][8] = {{-1.75, 300, 0x1p31, 0x1p63, (float)1e20, (float)-1e20, NAN, INFINITY},
+                                        {-1.75, 300, 0x1p31, 0x1p63, 1e20, -1e20, NAN, INFINITY},
+                                        {-1, 300, 0x1p31, 0x1p63, 0x1p63, -0x1p63, 0, 0x1p63},
+                                        {-1, 300, INT32_MAX, INT32_MAX, INT32_MAX, INT32_MIN, 0, INT32_MAX},
+                                        {0, 255, 255, 255, 255, 0, 0, 255}};
     for (int d = 0; d < DTYPES; d++) {
-        expect_elements(ct_from_values(dtypes[d], values, 6, CT_SHAPE(6)), expected[d], 6);
-        for (int i = 0; i < 6; i++)
+        expect_elements(ct_from_values(dtypes[d], values, 8, CT_SHAPE(8)), expected[d], 8);
+        for (int i = 0; i < 8; i++)
             expect_elements(ct_full(dtypes[d], values[i], CT_SHAPE(1)), &expected[d][i], 1);
     }
+    ck_assert_int_eq(*(const int64_t *)ct_data(ct_scalar(CT_INT64, 0x1p63)), INT64_MAX);
     ck_assert_int_eq(*(const int64_t *)ct_data(ct_scalar(CT_INT64, 1e20)), INT64_MAX);
     ck_assert_int_eq(*(const int64_t *)ct_data(ct_scalar(CT_INT64, -1e20)), INT64_MIN);
     ck_assert(signbit(ct_item(ct_scalar(CT_FLOAT32, -0.0))) && signbit(ct_item(ct_scalar(CT_FLOAT64, -0.0))));
@@ -761,6 +762,24 @@ START_TEST(cached_bytes_are_used_again)
     }
     ct_memory_trim();
     ck_assert_int_eq(ct_memory_stats().cached_bytes, 0);
+}
+END_TEST
+#endif
+
+#if !CT_LIFETIME_CHECKS
+/* What does not fit goes back to the system. */
+START_TEST(what_is_kept_back_has_a_limit)
+{
+    enum { COUNT = 6 };
+    ct_tensor *t[COUNT];
+    ct_memory_trim();
+    for (int i = 0; i < COUNT; i++)
+        t[i] = ct_empty(CT_UINT8, CT_SHAPE(CT_CACHE_LIMIT / 4));
+    for (int i = 0; i < COUNT; i++)
+        ct_release(t[i]);
+    int64_t cached = ct_memory_stats().cached_bytes;
+    ck_assert(cached == 0 || (cached > CT_CACHE_LIMIT / 2 && cached <= CT_CACHE_LIMIT));
+    ct_memory_trim();
 }
 END_TEST
 #endif
@@ -1423,7 +1442,7 @@ Suite *ct_suite_tensor(void)
         TESTS(peak_and_live_bytes, size_classes, blocks_are_aligned, largest_scope_is_named,
               no_memory_names_scope_and_line));
 #if !CT_LIFETIME_CHECKS
-    add(suite, "cache", 1, TESTS(cached_bytes_are_used_again));
+    add(suite, "cache", 1, TESTS(cached_bytes_are_used_again, what_is_kept_back_has_a_limit));
 #endif
     add(suite, "errors", 1,
         TESTS(first_error_stays, null_gives_the_first_error_on, place_is_that_of_the_first_call, place_in_nested_calls,

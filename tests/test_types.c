@@ -108,6 +108,19 @@ START_TEST(bool_is_compared)
 }
 END_TEST
 
+START_TEST(logic_takes_one_type)
+{
+    static const struct {
+        ct_tensor *(*f)(ct_tensor *, ct_tensor *);
+        const char *message;
+    } cases[] = {{ct_logical_and, "logical_and: dtypes differ: bool and float32 (inputs 0 and 1)"},
+                 {ct_logical_or, "logical_or: dtypes differ: bool and float32 (inputs 0 and 1)"},
+                 {ct_logical_xor, "logical_xor: dtypes differ: bool and float32 (inputs 0 and 1)"}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        expect_error(cases[c].f(bools(), ct_scalar(CT_FLOAT32, 1)), CT_ERROR_DTYPE, cases[c].message);
+}
+END_TEST
+
 /* A mask of bytes says the same. */
 START_TEST(masks_of_either_type)
 {
@@ -343,6 +356,7 @@ Suite *ct_suite_types(void)
     tcase_add_test(tests, bool_is_moved);
     tcase_add_test(tests, bool_is_counted_and_ordered);
     tcase_add_test(tests, bool_is_compared);
+    tcase_add_test(tests, logic_takes_one_type);
     tcase_add_test(tests, masks_of_either_type);
     tcase_add_loop_test(tests, bool_in_files, 0, 2);
     suite_add_tcase(suite, tests);

@@ -80,7 +80,7 @@ static ct_tensor *logical_not_expression(ct_call *call)
 
 const ct_op ct_op_logical_xor = {
     .name = "logical_xor",
-    .takes = {CT_ANY_DTYPE | CT_MIXED},
+    .takes = {CT_ANY_DTYPE},
     .gradient = "none: the result is a bool",
     .min_inputs = 2,
     .max_inputs = 2,
