@@ -459,6 +459,10 @@ got = {row["name"]: row for row in json.loads(says(["info", "iris.csv", "--json"
 check("info --json of text", got["species"]["different"] == 2 and got["width"]["nan"] == 1 and got["length"]["max"] == 6.1, got)
 pathlib.Path("unnamed.csv").write_text("a,1\nb,2\n,3\n")
 says(["info", "unnamed.csv"], "column 1 [3] text - 2 different - - - 1 0", "column 2 [3] float64 24 B 1 3")
+for cut, message in {"a,b,c\n1,2\n": "line 2 has 2 fields, the first has 3", "a,b\n1,2,3\n": "line 2 has more than the 2 fields of the first",
+                     "a,b,c\n1,2,3\n4,5\n": "line 3 has 2 fields", "a,b,c\n1,x\n": "line 2 has 2 fields"}.items():
+    pathlib.Path("cut.csv").write_text(cut)
+    refuses(["info", "cut.csv"], message)
 pathlib.Path("bad.csv").write_text("a,b\n1,x,3\n")
 refuses(["info", "bad.csv"], "bad.csv")
 pathlib.Path("bad.csv").write_text("")
@@ -607,7 +611,12 @@ check("check --junit", sorted(cases) == ["bare", "half", "twice"] and [cases[n].
 orders = [json.loads(says(["check", "tanh", "--json", "--order", n]))[0]["report"]["tensors"] for n in "123"]
 check("check --order", [max(t["order"] for t in tensors) for tensors in orders] == [1, 2, 3])
 says(["check", "layer_norm", "--fast", "--order", "1", "--seed", "3"], "probes")
-says(["check", "relu", "--variations", "--order", "1"], "PASS relu")
+for budget in ("0", "-1", "x", "1s", "nan", "inf", ""):
+    refuses(["check", "relu", "--budget", budget], f"--budget {budget}: a number of seconds above 0 is needed")
+says(["check", "softmax", "--budget", "1e-9"], "INCONCLUSIVE softmax budget: the budget of seconds is spent; not looked at: sample 0", "0 of 1 operation right", status=1)
+spent = json.loads(says(["check", "softmax", "--budget", "1e-9", "--json"], status=1))[0]
+check("a spent budget in JSON", spent["verdict"] == "INCONCLUSIVE" and not spent["good"] and "sample 0" in spent["report"]["unlooked"], spent)
+says(["check", "relu", "--order", "1", "--budget", "1e6"], "PASS relu")
 refuses(["check", "relu", "--order", "4"], "--order 4: a whole number from 1 to 3 is needed")
 refuses(["check", "relu", "--seed", "1e3"], "--seed 1e3: a whole number from 0 on is needed")
 status, out, err = run("check", "relu", "--junit", "/nowhere/report.xml")

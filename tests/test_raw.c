@@ -328,6 +328,12 @@ START_TEST(reports_are_written_for_programs)
     written(text, sizeof text, &report, 0);
     ck_assert_ptr_nonnull(strstr(text, "\"computed\": null"));
     ck_assert_ptr_null(strstr(text, "\"computed\": 0.0,"));
+    report.seed = UINT64_MAX; /* JSON's integers are signed */
+    written(text, sizeof text, &report, 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"seed\": \"18446744073709551615\""));
+    report.seed = 7;
+    written(text, sizeof text, &report, 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"seed\": 7,"));
     check((wrong){.factor = 0.5});
     ct_gradcheck_report all[] = {report, {.verdict = CT_PASS, .subject = "<&\">"}, {0}};
     written(text, sizeof text, all, 3);

@@ -12,6 +12,14 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* JSON's integers end at 2^63 here: a larger seed is a string of its digits. */
+static json_t *seed_json(uint64_t seed)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)seed);
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed) : json_string(digits);
+}
+
 static json_t *sizes(const int64_t *values, int n)
 {
     json_t *array = json_array();
@@ -39,12 +47,12 @@ static json_t *report_json(const ct_gradcheck_report *r)
     for (int i = 0; rows && i < r->n_tensors; i++)
         if (json_array_append_new(rows, row_json(&r->tensors[i])) != 0)
             return json_decref(rows), NULL;
-    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf sI ss ss sI si ss* ss* si ss* sb ss sb ss so}", "subject",
+    return json_pack("{ss ss sb sI sI sI sI sI sI sI sf so ss ss sI si ss* ss* si ss* sb ss sb ss so}", "subject",
                      r->subject ? r->subject : "", "verdict", ct_verdict_name(r->verdict), "good",
                      ct_verdict_good(r->verdict), "elements", (json_int_t)r->elements, "bad", (json_int_t)r->bad,
                      "kinks", (json_int_t)r->kinks, "inconclusive", (json_int_t)r->inconclusive, "evaluations",
                      (json_int_t)r->evaluations, "structural", (json_int_t)r->structural, "nodes", (json_int_t)r->nodes,
-                     "seconds", r->seconds, "seed", (json_int_t)r->seed, "check", r->check ? r->check : "", "op",
+                     "seconds", r->seconds, "seed", seed_json(r->seed), "check", r->check ? r->check : "", "op",
                      r->op ? r->op : "", "node", (json_int_t)r->node, "argument", r->argument, "parameter",
                      r->parameter, "file", r->file, "line", r->line, "region", r->region, "engine", r->engine, "cause",
                      r->cause, "unexplained", r->unexplained, "unlooked", r->unlooked, "tensors", rows);

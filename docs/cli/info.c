@@ -288,27 +288,37 @@ static bool list_fields(const char *path, const char *separator, listing *l)
     return added;
 }
 
-/* Each column by itself: with the names of the first line, if that is none of numbers. */
-static bool list_csv(const char *path, listing *l)
+static bool add_columns(listing *l, ct_tensor *t, const char *const *names, int64_t n)
 {
     char numbered[64];
-    int64_t n = 0;
-    ct_csv *csv = NULL;
-    const char *separator = separator_of(path);
-    ct_tensor *t = ct_csv_load(path, .separator = separator);
-    if (!t && ct_error_code() == CT_ERROR_FORMAT) {
-        ct_error_clear();
-        t = ct_csv_load(path, .separator = separator, .skip_lines = 1);
-        if (!t && ct_error_code() == CT_ERROR_FORMAT) {
-            ct_error_clear();
-            return list_fields(path, separator, l);
-        }
-        csv = t ? ct_csv_open(path, .separator = separator) : NULL;
-    }
-    const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
-    bool added = t && ct_error_code() == CT_OK;
+    bool added = true;
     for (int64_t i = 0; added && i < ct_size(t, 1); i++)
         added = add(l, heading(names, n, i, numbered, sizeof numbered), ct_select(t, 1, i));
+    return added;
+}
+
+/* NULL, without an error, if not all is a number behind so many lines. */
+static ct_tensor *load_numbers(const char *path, const char *separator, int64_t skip)
+{
+    ct_tensor *t = ct_csv_load(path, .separator = separator, .skip_lines = skip);
+    if (!t && ct_error_code() == CT_ERROR_FORMAT)
+        ct_error_clear();
+    return t;
+}
+
+/* Each column by itself: with the names of the first line, if that is none of numbers and has as many fields as the others. */
+static bool list_csv(const char *path, listing *l)
+{
+    int64_t n = 0;
+    const char *separator = separator_of(path);
+    ct_tensor *t = load_numbers(path, separator, 0);
+    if (t || ct_error_code() != CT_OK)
+        return t && add_columns(l, t, NULL, 0);
+    t = load_numbers(path, separator, 1);
+    ct_csv *csv = t ? ct_csv_open(path, .separator = separator) : NULL;
+    const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
+    bool numbers = names && n == ct_size(t, 1);
+    bool added = ct_error_code() == CT_OK && (numbers ? add_columns(l, t, names, n) : list_fields(path, separator, l));
     ct_csv_close(csv);
     return added;
 }
