@@ -17,6 +17,7 @@
     SUITE(observe) \
     SUITE(trace) \
     SUITE(updates) \
+    SUITE(origins) \
     SUITE(graph) \
     SUITE(anomaly) \
     SUITE(profile) \

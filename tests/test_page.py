@@ -515,6 +515,23 @@ def a_broadcast_is_told(b, folder):
         assert words in told and sum(words in step for step in b.run("steps.map(stepText)")) == 1, (words, told)
 
 
+def a_failure_is_drawn(b, folder):
+    """Of an expression whose shapes do not go together: what was calculated, what failed, and where the sizes come from."""
+    path = folder / "failed.html"
+    words = ["explain", "h = X @ W; sum(h + v)", "X=[[1,2],[3,4]]", "W=[[1,0,1],[0,1,2]]", "v=[1,2]", "--html", path]
+    assert subprocess.run([sys.argv[2], *words], stderr=subprocess.DEVNULL).returncode == 2
+    b.open(path)
+    assert b.run("nodes[state.chosen].op") == "add"
+    details = b.run("$('details').textContent")
+    assert "add: shapes do not broadcast: [2,3], [2]" in details, details
+    assert "h is [2,3]: 2 is axis 0 of X, 3 is axis 1 of W; v is [2], its own" in details, details
+    assert b.run("forwardText(nodes[state.chosen])") == "t1 = add(h, v) failed: add: shapes do not broadcast: [2,3], [2]"
+    assert b.run("document.querySelectorAll('svg .x').length") == 1
+    assert "add failed" in b.run("$('leaves').textContent")
+    b.run("choose(nodes.findIndex(n => n.label === 'h'), true)")
+    assert b.run("$('born').textContent") == "[2,3]: 2 is axis 0 of X, 3 is axis 1 of W"
+
+
 def nothing_breaks_out(b, folder):
     b.open(folder / "nasty.html", "#t=99999&n=0")
     assert b.run("document.title") != "broken"
@@ -554,7 +571,8 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, nothing_breaks_out, contrast]
+         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, a_failure_is_drawn, nothing_breaks_out,
+         contrast]
 
 
 def main():

@@ -255,7 +255,7 @@ static void tell_operation(story *s, const ct_trace_node *node)
     if (used < sizeof call)
         snprintf(call + used, sizeof call - used, "%s", attributes(s, node));
     add_line(s, node->op, s->labels[node->id], text(s, "%.*s)", TEXT - 2, call),
-             text(s, "= %s", value(s, node->value)));
+             node->failed ? text(s, "failed: %s", node->failed) : text(s, "= %s", value(s, node->value)));
 }
 
 /* Whether a constant is called by its value, as those of an expression are: "2", "[1,2]". */

@@ -83,6 +83,7 @@ ct_status ct__tell(ct_event *event)
     ct_pending_error before, veto;
     ct_scope scope;
     ct__error_take(&before);
+    event->message = before.code != CT_OK ? before.message : "";
     ct_random_state random = ct_random_get();
     int depth = ct__no_grad_depth(1);
     ct__scope_push(&scope);

@@ -108,26 +108,32 @@ ct_status ct__trace_grow(void **array, int64_t count, int64_t *room, size_t size
 
 /* ---- nodes ---- */
 
+ct_trace_node *ct__trace_append(ct_trace_log *trace, ct_trace_node what)
+{
+    if (ct__trace_grow((void **)&trace->nodes, trace->n_nodes, &trace->room_nodes, sizeof *trace->nodes) != CT_OK)
+        return NULL;
+    what.id = trace->n_nodes;
+    what.freed = -1;
+    trace->nodes[trace->n_nodes] = what;
+    return &trace->nodes[trace->n_nodes++];
+}
+
 ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int output, const ct_tensor *t,
                              ct_trace_node what)
 {
     ct_tracing *g = trace->tracing;
-    if (!what.value || grow_table(g) != CT_OK ||
-        ct__trace_grow((void **)&trace->nodes, trace->n_nodes, &trace->room_nodes, sizeof *trace->nodes) != CT_OK)
+    what.recorded = made_by != NULL;
+    if (!what.value || grow_table(g) != CT_OK || !ct__trace_append(trace, what))
         return NULL;
+    ct_trace_node *node = &trace->nodes[trace->n_nodes - 1];
     key k = made_by ? (key){made_by, output} : key_of(t);
-    *place_of(g, k) =
-        (entry){.key = k, .id = trace->n_nodes, .node = made_by, .tensor = made_by ? NULL : (ct_tensor *)t};
+    *place_of(g, k) = (entry){.key = k, .id = node->id, .node = made_by, .tensor = made_by ? NULL : (ct_tensor *)t};
     g->n_entries++;
     if (made_by)
         made_by->refs++;
     else
         ct__tensor_ref((ct_tensor *)t);
-    what.id = trace->n_nodes;
-    what.freed = -1;
-    what.recorded = made_by != NULL;
-    trace->nodes[trace->n_nodes] = what;
-    return &trace->nodes[trace->n_nodes++];
+    return node;
 }
 
 static ct_trace_node *add_node(ct_trace_log *trace, const ct_tensor *t)
@@ -192,10 +198,13 @@ static ct_status note_kept(ct_trace_log *trace, const struct ct_node *node, cons
 static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64_t *inputs)
 {
     const char *attributes = ct__attributes_text(&trace->arena, e->op, e->attributes);
-    for (int i = 0; i < e->n_outputs; i++) {
+    uint8_t *axes[CT_MAX_OUTPUTS];
+    ct_status status = ct__axis_origins(&trace->arena, e, axes);
+    for (int i = 0; status == CT_OK && i < e->n_outputs; i++) {
         ct_trace_node *node = add_node(trace, e->outputs[i]);
         if (!node)
             return CT_ERROR_MEMORY;
+        node->axes = axes[i];
         node->kind = CT_TRACE_RESULT;
         node->op = e->op->name;
         node->formula = e->op->gradient;
@@ -205,27 +214,35 @@ static ct_status add_results(ct_trace_log *trace, const ct_event *e, const int64
         node->n_inputs = e->n_inputs;
         node->inputs = inputs;
         node->backward = trace->tracing->depth > 0;
-        if (note_kept(trace, e->node, inputs, node->id) != CT_OK)
-            return CT_ERROR_MEMORY;
+        status = note_kept(trace, e->node, inputs, node->id);
     }
-    return CT_OK;
+    return status;
+}
+
+/* The ids of what an operation was given; NULL with an error (memory). */
+static const int64_t *meet_inputs(ct_trace_log *trace, const ct_event *e)
+{
+    int64_t *inputs = ct__arena_alloc(&trace->arena, (size_t)e->n_inputs * sizeof *inputs);
+    for (int i = 0; inputs && i < e->n_inputs; i++) {
+        inputs[i] = e->inputs[i] ? ct__trace_meet(trace, e->inputs[i]) : -1;
+        if (e->inputs[i] && inputs[i] < 0)
+            return NULL;
+    }
+    return inputs;
 }
 
 /* An operation is over. An expression's operations have been met one by one; those in which a backward is written are
  * shown by its step. */
 static ct_status see_operation(ct_trace_log *trace, const ct_event *e)
 {
-    if (e->status != CT_OK || ct__is_expression(e->op) || (trace->tracing->depth > 0 && !e->node))
+    bool failed = e->status != CT_OK;
+    bool within = trace->tracing->depth > 0 && !e->node;
+    if (within || (failed ? ct__trace_has_told(trace, e) : ct__is_expression(e->op)))
         return CT_OK;
-    int64_t *inputs = ct__arena_alloc(&trace->arena, (size_t)e->n_inputs * sizeof *inputs);
+    const int64_t *inputs = meet_inputs(trace, e);
     if (!inputs)
         return CT_ERROR_MEMORY;
-    for (int i = 0; i < e->n_inputs; i++) {
-        inputs[i] = e->inputs[i] ? ct__trace_meet(trace, e->inputs[i]) : -1;
-        if (e->inputs[i] && inputs[i] < 0)
-            return CT_ERROR_MEMORY;
-    }
-    return add_results(trace, e, inputs);
+    return failed ? ct__trace_add_failed(trace, e, inputs) : add_results(trace, e, inputs);
 }
 
 /* ---- gradients ---- */
@@ -486,6 +503,7 @@ ct_status ct_trace_note(const ct_tensor *leaf, int64_t element, const char *arit
 static void update(ct_trace_log *trace)
 {
     const ct_tracing *g = trace->tracing;
+    ct__trace_locate_failure(trace);
     for (int64_t i = 0; i < g->room; i++) {
         const entry *e = &g->entries[i];
         ct_trace_node *node = e->node || e->tensor ? &trace->nodes[e->id] : NULL;

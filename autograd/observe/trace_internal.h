@@ -29,6 +29,12 @@ const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const 
  * whether incoming x local = contribution, element by element. */
 ct_status ct__local_derivatives(ct_arena *arena, const ct_event *e, const ct_snapshot **locals, bool *elementwise);
 
+/* Of a forward that has ended: for each of its outputs what ct_trace_node.axes has. Error: memory. */
+ct_status ct__axis_origins(ct_arena *arena, const ct_event *e, uint8_t **axes);
+/* "'relu' in encoder.0 (net.c:41)"; returns buffer, of CT_OPERATION_TEXT bytes. */
+char *ct__operation_text(const ct_trace_node *node, char *buffer);
+#define CT_OPERATION_TEXT 328
+
 /* A value in at most size bytes, "0" for NULL: a number, the elements of a vector of at most most, or "[2,3] -1..2", shape and range. */
 char *ct__snapshot_text(const ct_snapshot *s, int most, char *buffer, size_t size);
 
@@ -92,6 +98,14 @@ int64_t ct__trace_id(const ct_trace_log *trace, const ct_tensor *t);
  * with an error (memory), also without a value. */
 ct_trace_node *ct__trace_add(ct_trace_log *trace, struct ct_node *made_by, int output, const ct_tensor *t,
                              ct_trace_node what);
+/* The same of what is no tensor: an operation that failed. */
+ct_trace_node *ct__trace_append(ct_trace_log *trace, ct_trace_node what);
+/* Whether the error of a forward is told already, as that of an operation of which this one consists. */
+bool ct__trace_has_told(const ct_trace_log *trace, const ct_event *e);
+/* Adds the node of a forward that failed. Error: memory. */
+ct_status ct__trace_add_failed(ct_trace_log *trace, const ct_event *e, const int64_t *inputs);
+/* The pending error got its line behind the operation: what failed last is told with it. */
+void ct__trace_locate_failure(ct_trace_log *trace);
 /* The id of t; adds a node if it has not been met. -1 with an error (memory). */
 int64_t ct__trace_meet(ct_trace_log *trace, const ct_tensor *t);
 /* The id of what node has made as that output; -1 if it has not been met. */

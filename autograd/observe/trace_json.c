@@ -110,6 +110,27 @@ static json_t *gradient(const ct_trace_node *node)
     return object;
 }
 
+/* Which axes of which inputs axis k of the value grows with, as [input, axis]. */
+static json_t *origins_of(const ct_trace_node *node, int k)
+{
+    json_t *pairs = json_array();
+    for (int i = 0; i < node->n_inputs; i++)
+        for (int axis = 0; axis < CT_MAX_RANK; axis++)
+            if (node->axes[k * node->n_inputs + i] >> axis & 1)
+                append(&pairs, integers((int64_t[]){i, axis}, 2));
+    return pairs;
+}
+
+static json_t *origins(const ct_trace_node *node)
+{
+    if (!node->axes)
+        return json_null();
+    json_t *array = json_array();
+    for (int k = 0; k < node->value->rank; k++)
+        append(&array, origins_of(node, k));
+    return array;
+}
+
 static json_t *node_object(const ct_trace_node *node)
 {
     static const char *const kinds[] = {"leaf", "constant", "result"};
@@ -127,6 +148,8 @@ static json_t *node_object(const ct_trace_node *node)
     set(&object, "recorded", json_boolean(node->recorded));
     set(&object, "backward", json_boolean(node->backward));
     set(&object, "inputs", integers(node->inputs, node->n_inputs));
+    set(&object, "axes", origins(node));
+    set(&object, "failed", text(node->failed));
     set(&object, "kept", integers(node->kept, node->n_kept));
     set(&object, "kept_bytes", json_integer(node->kept_bytes));
     set(&object, "freed", node->freed < 0 ? json_null() : json_integer(node->freed));

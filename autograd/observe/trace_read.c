@@ -182,6 +182,36 @@ static void read_gradient(reader *r, const json_t *object, ct_trace_node *node)
         refuse(r, "gradient");
 }
 
+/* One [input, axis] of axis k of the value. */
+static void read_origin(reader *r, const json_t *pair, const ct_trace_node *node, uint8_t *row)
+{
+    json_int_t input = json_integer_value(json_array_get(pair, 0)), axis = json_integer_value(json_array_get(pair, 1));
+    bool known = json_array_size(pair) == 2 && input >= 0 && input < node->n_inputs && node->inputs[input] >= 0;
+    const ct_snapshot *from = known && !r->wrong ? r->trace->nodes[node->inputs[input]].value : NULL;
+    if (!from || axis < 0 || axis >= from->rank)
+        refuse(r, "axes");
+    else
+        row[input] |= (uint8_t)(1U << axis);
+}
+
+/* NULL for null, and for what an older trace has not. */
+static const uint8_t *origins(reader *r, const json_t *array, const ct_trace_node *node)
+{
+    if (!array || json_is_null(array) || r->wrong)
+        return NULL;
+    size_t rank = (size_t)node->value->rank, row = (size_t)node->n_inputs;
+    uint8_t *axes = ct__arena_alloc(&r->trace->arena, rank * row + 1);
+    if (!axes || json_array_size(array) != rank)
+        return refuse(r, axes ? "axes" : "memory");
+    memset(axes, 0, rank * row);
+    for (size_t k = 0; k < rank; k++) {
+        const json_t *pairs = json_array_get(array, k);
+        for (size_t i = 0; i < json_array_size(pairs); i++)
+            read_origin(r, json_array_get(pairs, i), node, axes + k * row);
+    }
+    return axes;
+}
+
 static void read_node(reader *r, const json_t *object, int64_t id)
 {
     static const char *const kinds[] = {"leaf", "constant", "result"};
@@ -204,6 +234,8 @@ static void read_node(reader *r, const json_t *object, int64_t id)
                             .freed = json_is_integer(freed) ? json_integer_value(freed) : -1,
                             .value = needed(r, object, "value")};
     node->inputs = ids(r, json_object_get(object, "inputs"), id, &node->n_inputs);
+    node->axes = origins(r, json_object_get(object, "axes"), node);
+    node->failed = text(r, object, "failed");
     node->kept = ids(r, json_object_get(object, "kept"), id + 1, &node->n_kept);
     node->region = node->region ? node->region : "";
     read_gradient(r, json_object_get(object, "gradient"), node);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VALUE = 80, WHERE = 328 };
+enum { VALUE = 80, WHERE = CT_OPERATION_TEXT };
 
 static double size_of(const ct_snapshot *s)
 {
@@ -21,8 +21,7 @@ static bool is_bad(const ct_snapshot *s)
     return s && s->nans + s->infinities > 0;
 }
 
-/* "'relu' in encoder.0 (net.c:41)" */
-static const char *operation(const ct_trace_node *node, char *buffer)
+char *ct__operation_text(const ct_trace_node *node, char *buffer)
 {
     char at[CT_PLACE_TEXT] = "";
     if (node->file)
@@ -98,7 +97,7 @@ static const char *cancels(const ct_trace_log *trace, const ct_trace_node *node,
     ct__snapshot_text(last->old, 4, a, sizeof a);
     ct__snapshot_text(last->contribution, 4, b, sizeof b);
     return ct__say("%s and %s cancel at the fork of %s", a, b,
-                   node->name ? node->name : operation(&trace->nodes[node->id], where));
+                   node->name ? node->name : ct__operation_text(&trace->nodes[node->id], where));
 }
 
 static const char *stops(const ct_trace_log *trace, const ct_trace_step *s)
@@ -106,7 +105,7 @@ static const char *stops(const ct_trace_log *trace, const ct_trace_step *s)
     char where[WHERE], value[WHERE], incoming[VALUE];
     const ct_trace_node *from = &trace->nodes[s->from];
     ct__snapshot_text(s->incoming, 4, incoming, sizeof incoming);
-    return ct__say("%s turns a gradient of %s into 0%s", operation(from, where), incoming,
+    return ct__say("%s turns a gradient of %s into 0%s", ct__operation_text(from, where), incoming,
                    input_values(trace, from, value));
 }
 
@@ -117,7 +116,7 @@ static const char *why_zero(const way_back *w, const ct_trace_node *node)
         char where[WHERE];
         if (!last)
             return ct__say("the backward of what uses %s leaves it out, which counts as zero",
-                           node->name ? node->name : operation(node, where));
+                           node->name ? node->name : ct__operation_text(node, where));
         if (!is_zero(s->contribution))
             return cancels(w->trace, node, last);
         if (s->action == CT_STEP_SEED)
@@ -151,9 +150,9 @@ static const char *bad_value(const ct_trace_log *trace, const ct_trace_node *nod
     char where[WHERE], value[WHERE], result[VALUE];
     ct__snapshot_text(node->value, 4, result, sizeof result);
     if (node->kind != CT_TRACE_RESULT)
-        return ct__say("%s came in as %s: see where it is from", node->name ? node->name : operation(node, where),
-                       result);
-    return ct__say("in the forward pass %s gives %s%s", operation(node, where), result,
+        return ct__say("%s came in as %s: see where it is from",
+                       node->name ? node->name : ct__operation_text(node, where), result);
+    return ct__say("in the forward pass %s gives %s%s", ct__operation_text(node, where), result,
                    input_values(trace, node, value));
 }
 
@@ -173,8 +172,9 @@ static const char *why_bad(const ct_trace_log *trace)
         if (s->action == CT_STEP_SEED || s->from < 0 || !s->incoming)
             return ct__say("the backward began with a gradient of %s", bad);
         ct__snapshot_text(s->incoming, 4, incoming, sizeof incoming);
-        return ct__say("the backward of %s turns a gradient of %s into %s%s", operation(&trace->nodes[s->from], where),
-                       incoming, bad, input_values(trace, &trace->nodes[s->from], value));
+        return ct__say("the backward of %s turns a gradient of %s into %s%s",
+                       ct__operation_text(&trace->nodes[s->from], where), incoming, bad,
+                       input_values(trace, &trace->nodes[s->from], value));
     }
     return ct__say("it was not finite before the trace began");
 }
@@ -222,7 +222,7 @@ static const char *why_number(const way_back *back, const ct_trace_node *node)
     ct_number_text(pow(w.product, 1 / (double)w.operations), mean);
     return ct__say("at most %s: from the root %lld operation%s, x %s each in the mean; it %s most at %s: x %s%s", size,
                    (long long)w.operations, w.operations == 1 ? "" : "s", mean, shrinks ? "shrinks" : "grows",
-                   operation(&trace->nodes[s->from], where), factor,
+                   ct__operation_text(&trace->nodes[s->from], where), factor,
                    input_values(trace, &trace->nodes[s->from], value));
 }
 

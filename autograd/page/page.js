@@ -67,7 +67,7 @@ const NOT_COMPUTED = 0, NONE = 1, ZERO = 2, NUMBER = 3;
 
 const nodes = data.nodes.map((n, id) => ({id, kind: n[0], label: n[1], named: n[2], op: text(n[3]), formula: text(n[4]), file: text(n[5]),
   line: n[6], source: text(n[7]), inputs: n[8], value: value(n[9]), state: n[10], why: text(n[11]), box: n[12], w: n[13], h: n[14],
-  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), keeps: n[21], bytes: n[22], freed: n[23], trace: n[24], users: [], came: []}));
+  wire: n[15], recorded: n[16], kept: value(n[17]), output: n[18], attributes: text(n[19]), reason: text(n[20]), keeps: n[21], bytes: n[22], freed: n[23], trace: n[24], failed: text(n[25]), born: text(n[26]), users: [], came: []}));
 const N = nodes.length;
 for (const n of nodes)
   for (const i of new Set(n.inputs)) if (i >= 0) nodes[i].users.push(n.id);
@@ -167,7 +167,7 @@ function equals(a, b, result, combine) {
 
 function forwardText(n) {
   const inputs = n.inputs.map(i => i < 0 ? '-' : clip(nodes[i].label, 40));
-  return `${clip(n.label, 40)} = ${n.op}(${inputs.join(', ')}) = ${briefly(n.value)}`;
+  return `${clip(n.label, 40)} = ${n.op}(${inputs.join(', ')}) ${n.failed ? 'failed: ' + n.failed : '= ' + briefly(n.value)}`;
 }
 function productText(s) {
   if (!s.elementwise || !s.incoming || !s.local) return briefly(s.contribution);
@@ -344,10 +344,10 @@ const lines = {}; /* of each node that is seen: its texts, to be changed by time
 function drawNode(n) {
   const p = place[n.id], y = center(n.id), width = n.w - n.wire;
   const title = clip(n.label, 18) + (n.kind === RESULT ? ' = ' + clip(n.op, 18) : '');
-  const type = n.value ? (n.value.shape.length ? shapeText(n.value) + ' ' : '') + n.value.dtype : '';
+  const type = n.failed ? 'failed' : n.value ? (n.value.shape.length ? shapeText(n.value) + ' ' : '') + n.value.dtype : '';
   const place_ = n.file ? clip(n.file.slice(n.file.lastIndexOf('/') + 1), 24) + ':' + n.line : '';
   const g = make('g', {tabindex: 0, role: 'button', 'data-tile': n.id},
-    make('rect', {class: 'lcb'[n.kind], x: p.x, y: y - 23, width, height: 46, rx: n.kind === RESULT ? 12 : 3}),
+    make('rect', {class: n.failed ? 'x' : 'lcb'[n.kind], x: p.x, y: y - 23, width, height: 46, rx: n.kind === RESULT ? 12 : 3}),
     label('t', p.x + 9, y - 6, title), label('s', p.x + 9, y + 7, type), label('s', p.x + 9, y + 18, place_),
     ...drawWire(n, p.x + width, y));
   lines[n.id].g = g;
@@ -382,7 +382,7 @@ function updateNode(n) {
   l.words[0].setAttribute('y', l.y - (more ? 18 : 5));
   l.words[0].textContent = made ? shortText(now) : '';
   l.words[1].textContent = made ? more : '';
-  l.words[2].textContent = '\u2202 ' + gradientText(n, gradient);
+  l.words[2].textContent = n.failed ? '' : '\u2202 ' + gradientText(n, gradient);
   l.words[2].setAttribute('class', gradient.state === NUMBER || gradient.state === ZERO ? 'g' : 'n');
   l.words[3].textContent = number ? moreText(gradient.value) : '';
   l.bins.forEach(b => b.remove());
@@ -390,7 +390,8 @@ function updateNode(n) {
   if (made && now && now.stats) l.bins.push(binsPath(now.stats.bins, l.x, l.y - 30));
   if (number && gradient.value.stats) l.bins.push(binsPath(gradient.value.stats.bins, l.x, l.y + 45));
   l.g.append(...l.bins);
-  const words = `${l.part}${n.label}, ${n.op || ''}, value ${made ? briefly(now) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
+  const words = n.failed ? `${n.label}, ${n.op}, failed` :
+    `${l.part}${n.label}, ${n.op || ''}, value ${made ? briefly(now) : 'not computed'}, gradient ${gradientText(n, gradient)}`;
   l.g.setAttribute('aria-label', words);
 }
 
@@ -647,13 +648,19 @@ function showDetails() {
   const kind = ['asks for a gradient', 'data: asks for no gradient', 'result of ' + esc(n.op)][n.kind];
   const where = n.file ? `<dt>where</dt><dd>${esc(n.file)}:${n.line}${n.source === null ? '' : `<code class="source">${esc(n.source)}</code>`}</dd>` : '';
   const made = madeAt[n.id] <= state.t;
+  if (n.failed) {
+    $('details').innerHTML = `<h2>${esc(n.label)}</h2><p>${esc(n.failed)}</p><dl><dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>${bornHtml(n)}${optionsHtml(n)}${where}</dl>`;
+    return;
+  }
   $('details').innerHTML = `<h2>${esc(n.label)}</h2><p class="state">${kind}${n.value ? ', ' + esc(shapeText(n.value)) + ' ' + n.value.dtype : ''}</p>
 <h3>Value</h3><div id="value">${made ? tableOf(valueNow(n)) : '<span class="state">not computed yet</span>'}</div>
 <h3>Gradient ${esc(partial(n))}</h3>${gradientHtml(n)}${sumHtml(n)}${updateHtml(n)}
 <dl>${n.inputs.length ? `<dt>takes</dt><dd>${n.inputs.map(link).join(', ')}</dd>` : ''}${n.users.length ? `<dt>used by</dt><dd>${n.users.slice(0, 20).map(link).join(', ')}</dd>` : ''}
 ${n.formula ? `<dt>rule</dt><dd><code>${esc(n.formula)}</code> <span class="state">(g: the incoming gradient)</span></dd>` : ''}${optionsHtml(n)}${state.quiz ? '' : localHtml(n) + measuredHtml(n) + reasonHtml(n)}
-${keepsHtml(n)}${pathOf(n)}${where}</dl>`;
+${keepsHtml(n)}${bornHtml(n)}${pathOf(n)}${where}</dl>`;
 }
+/* Where its sizes come from; of an operation that failed, those of its inputs. */
+const bornHtml = n => n.born ? `<dt>sizes</dt><dd id="born">${esc(n.born)}</dd>` : '';
 function optionsHtml(n) {
   const words = (n.attributes || '').split(' ').filter(Boolean);
   return words.length ? `<dt>options</dt><dd id="options">${words.map(w => esc(w.replace(/,/g, ', '))).join('<br>')}</dd>` : '';
@@ -742,7 +749,7 @@ function readHash() {
   const parts = new URLSearchParams(location.hash.slice(1));
   const t = parts.get('t'), n = parts.get('n'), open = parts.get('open');
   state.t = t === null || !(+t >= 0) ? (data.at ? forwardEvents.length + data.at : events.length) : Math.min(events.length, Math.floor(+t));
-  state.chosen = n !== null && nodes[+n] ? +n : -1;
+  state.chosen = n !== null && nodes[+n] ? +n : nodes[data.root].failed ? data.root : -1;
   if (open !== null) {
     const set = new Set(open.split('.').filter(Boolean).map(Number));
     boxes.forEach((b, k) => { b.open = k === 0 || set.has(k); });
@@ -1067,6 +1074,8 @@ const agree = (a, b, dtype = a.dtype) => a.v.length === b.v.length && a.v.every(
 
 /* Why the inputs of this graph cannot be moved, or null. */
 function whyFixed() {
+  const failed = nodes.find(n => n.failed);
+  if (failed) return `${failed.op} failed`;
   const unknown = [...new Set(nodes.filter(n => !known(n)).map(n => n.op))];
   if (unknown.length) return `this page does not know how to compute ${unknown.slice(0, 5).join(', ')}`;
   if (nodes.some(n => n.op === 'detach')) return 'it has a detached copy, which would stay as it is';

@@ -4,7 +4,8 @@
  *   at      step of the backward at which the page opens; 0: at the end
  *   texts   [text, ...]                what the numbers op, formula, file, source, why and flow stand for; -1: none
  *   nodes   [kind, label, named, op, formula, file, line, source, [input, ...], value, state, why, box, w, h, label_w, recorded, gradient,
- *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1, id in the trace]
+ *            output, attributes, reason, [kept node, ...], bytes kept, steps after which it was freed or -1, id in the trace, why it failed or -1,
+ *            where its sizes come from]
  *   boxes   [name, box around, open, tensors in it, [[tile, ...] a column, ...], times, flow, node that it gives, is a region]
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise and twice the axes summed over, now, incoming]; now and incoming only where they cannot be found
@@ -184,6 +185,8 @@ static bool same(const ct_snapshot *a, const ct_snapshot *b)
 
 /* ---- nodes, boxes, lanes ---- */
 
+enum { MOST_ASKED = 300 }; /* nodes that are asked for a reason: each asks for a walk over all */
+
 static long long tile_of(const writer *w, int64_t id)
 {
     return id < 0 ? -1 : w->p->tile_of[id];
@@ -214,7 +217,7 @@ static void put_node(writer *w, int64_t k)
             (long long)(tile->parent - w->p->n_nodes), tile->w, tile->h, tile->label_w, node->recorded);
     bool told = node->state == CT_GRADIENT_NUMBER && w->came[node->id];
     put_value(w->stream, told ? NULL : node->gradient);
-    bool few = w->p->n_nodes <= 300 && w->p->run > 0; /* each asks for a walk over all steps */
+    bool few = w->p->n_nodes <= MOST_ASKED && w->p->run > 0;
     const char *reason = few && node->state >= CT_GRADIENT_ZERO
                              ? ct__arena_text(&w->p->arena, ct_trace_why(w->p->trace, node->id))
                              : NULL;
@@ -222,8 +225,13 @@ static void put_node(writer *w, int64_t k)
             (long long)number_of(w, reason));
     for (int i = 0; i < node->n_kept; i++)
         fprintf(w->stream, "%s%lld", i ? "," : "", tile_of(w, node->kept[i]));
-    fprintf(w->stream, "],%lld,%lld,%lld]", (long long)node->kept_bytes,
-            (long long)(node->freed < 0 ? -1 : w->told[node->freed]), (long long)node->id);
+    bool known = node->failed || (node->value->rank > 0 && (node->axes || node->kind != CT_TRACE_RESULT));
+    const char *born = w->p->n_nodes <= MOST_ASKED && known
+                           ? ct__arena_text(&w->p->arena, ct_trace_shape(w->p->trace, node->id))
+                           : NULL;
+    fprintf(w->stream, "],%lld,%lld,%lld,%lld,%lld]", (long long)node->kept_bytes,
+            (long long)(node->freed < 0 ? -1 : w->told[node->freed]), (long long)node->id,
+            (long long)number_of(w, node->failed), (long long)number_of(w, born));
 }
 
 static void put_box(writer *w, int64_t b)

@@ -23,6 +23,11 @@ static const char style[] =
 /* Of the step that a picture is of, and its words. */
 static const char step_style[] = "<style>.m{stroke:#0b57d0;stroke-width:4}.q{font-size:14px}</style>\n";
 
+/* Of an operation that failed, which is the last. */
+static const char failed_style[] =
+    "<style>.x{stroke:#9a1b1b;stroke-width:2.4;stroke-dasharray:6 3}\n"
+    "@media (prefers-color-scheme:dark){.x{stroke:#ff9d94}}@media print{.x{stroke:#000}}</style>\n";
+
 static void put_escaped(FILE *stream, const char *text)
 {
     for (; *text; text++)
@@ -92,15 +97,16 @@ static void put_node(FILE *stream, const ct_picture *p, int64_t k)
     double y = tile->y + tile->h / 2, width = tile->w - tile->label_w;
     fputs("<g><title>", stream);
     put_escaped(stream, l.title);
-    if (node->formula) {
-        char formula[400];
-        fputs(", gradient: ", stream);
-        put_escaped(stream, ct__clean(node->formula, 300, formula, sizeof formula));
+    const char *said = node->failed ? node->failed : node->formula;
+    if (said) {
+        char text[400];
+        fputs(node->failed ? ", failed: " : ", gradient: ", stream);
+        put_escaped(stream, ct__clean(said, 300, text, sizeof text));
     }
     bool bins = !p->step && !p->options->blanks;
     fprintf(stream, "</title><rect class=\"%s%s\" x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"46\" rx=\"%d\"/>\n",
-            classes[node->kind], p->step && p->step->to == node->id ? " m" : "", tile->x, y - 23, width,
-            node->kind == CT_TRACE_RESULT ? 12 : 3);
+            node->failed ? "b x" : classes[node->kind], p->step && p->step->to == node->id ? " m" : "", tile->x, y - 23,
+            width, node->kind == CT_TRACE_RESULT ? 12 : 3);
     put_text(stream, "t", tile->x + 9, y - 6, l.title);
     put_text(stream, "s", tile->x + 9, y + 7, l.type);
     put_text(stream, "s", tile->x + 9, y + 18, l.place);
@@ -270,7 +276,8 @@ ct_status ct__write_svg(FILE *stream, void *picture)
             "role=\"img\">\n<title>",
             p->width, height, p->width, height);
     put_escaped(stream, title_of(p, title, sizeof title));
-    fprintf(stream, "</title>\n%s%s", style, p->step ? step_style : "");
+    fprintf(stream, "</title>\n%s%s%s", style, p->step ? step_style : "",
+            p->trace->nodes[p->root].failed ? failed_style : "");
     put_text(stream, "t", 14, 20, title);
     for (int64_t b = 0; b < p->n_boxes; b++)
         if (ct__visible(p, p->n_nodes + b) == p->n_nodes + b)

@@ -142,7 +142,9 @@ void ct__label_node(const ct_picture *p, int64_t tile, ct_labels *l)
     char shape[CT_SHAPE_TEXT], file[CT_LABEL_TEXT];
     *l = (ct_labels){0};
     label_title(p, node, l->title);
-    if (node->value)
+    if (node->failed)
+        strcpy(l->type, "failed");
+    else if (node->value)
         snprintf(l->type, sizeof l->type, "%.60s%s%s",
                  node->value->rank ? ct__shape_text(node->value->shape, node->value->rank, shape) : "",
                  node->value->rank ? " " : "", ct_dtype_name(node->value->dtype));
@@ -150,6 +152,8 @@ void ct__label_node(const ct_picture *p, int64_t tile, ct_labels *l)
         snprintf(l->place, sizeof l->place, "%.80s:%d", ct__clean(base(node->file), 24, file, sizeof file), node->line);
     label_value(node->value, l->value, l->value_more);
     bool none = node->state == CT_GRADIENT_NONE;
+    if (node->failed)
+        return;
     if (p->step && !none)
         label_so_far(p->so_far[node->id], l);
     else

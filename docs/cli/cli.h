@@ -15,7 +15,7 @@
 enum { FINE = 0, DIFFERS = 1, WRONG_USE = 2 };
 
 /* ---- subcommands ---- */
-#define MAX_OPTIONS 16
+#define MAX_OPTIONS 24
 
 /* An option begins with two dashes: what begins with one may be an expression. */
 typedef struct option {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TO, REGION, AROUND, SEED, STEP, OPS, CHECK, QUIZ, WHY, JSON, HTML, SVG, DOT, FRAMES, HANDOUT, STUDENT };
+enum { TO, REGION, AROUND, SEED, STEP, OPS, CHECK, QUIZ, WHY, SHAPE, JSON, HTML, SVG, DOT, FRAMES, HANDOUT, STUDENT };
 static const option options[] = {
     {"to", "NAME", "tell only what is on the way from the result to this name"},
     {"region", "NAME", "of a large graph, which is told and drawn folded, open this region: encoder.0"},
@@ -20,6 +20,7 @@ static const option options[] = {
     {"check", NULL, "measure every gradient with finite differences too, and compare"},
     {"quiz", NULL, "ask for one gradient after another, and say what is wrong with an answer"},
     {"why", "NAME", "why the gradient of this name is zero, tiny, huge or not a number"},
+    {"shape", "NAME", "where each size of this name's shape comes from"},
     {"json", NULL, "write every value and every step as JSON (docs/trace.md)"},
     {"html", "FILE", "write a page to step through, in one file for a browser"},
     {"svg", "FILE", "draw the graph, values above the wires and gradients below"},
@@ -176,6 +177,17 @@ static int write_why(session *s, const ct_trace_log *trace)
     return FINE;
 }
 
+static int write_shape(session *s, const ct_trace_log *trace)
+{
+    char text[1024];
+    int64_t id = find(s, trace, s->given->values[SHAPE]);
+    if (id < 0)
+        return WRONG_USE;
+    snprintf(text, sizeof text, "%s is %s", s->given->values[SHAPE], ct_trace_shape(trace, id));
+    write_wrapped(stdout, text, 0, screen_width());
+    return FINE;
+}
+
 static int write_json(session *s, const ct_trace_log *trace)
 {
     (void)s;
@@ -247,9 +259,9 @@ static int write_handout(session *s, const ct_trace_log *trace)
 static const struct mode {
     int option;
     int (*write)(session *s, const ct_trace_log *trace);
-} modes[] = {{CHECK, write_check}, {QUIZ, play_quiz},      {WHY, write_why},
-             {JSON, write_json},   {HTML, write_picture},  {SVG, write_picture},
-             {DOT, write_picture}, {FRAMES, write_frames}, {HANDOUT, write_handout}};
+} modes[] = {{CHECK, write_check},   {QUIZ, play_quiz},       {WHY, write_why},     {SHAPE, write_shape},
+             {JSON, write_json},     {HTML, write_picture},   {SVG, write_picture}, {DOT, write_picture},
+             {FRAMES, write_frames}, {HANDOUT, write_handout}};
 
 /* The mode that is given, the story without one; NULL after complaining of two. */
 static const struct mode *mode_of(const arguments *given)
@@ -269,13 +281,19 @@ static const struct mode *mode_of(const arguments *given)
     return mode;
 }
 
-/* After shapes did not go together: the picture that was asked for, of what was calculated until then. */
-static void draw_until_then(session *s, const struct mode *mode, const ct_trace_log *trace)
+/* After shapes did not go together: where they come from, and the picture that was asked for, of what was calculated until then. */
+static void tell_failure(session *s, const struct mode *mode, const ct_trace_log *trace)
 {
-    int64_t id = ct_trace_nodes(trace) - 1;
-    while (id >= 0 && ct_trace_node_at(trace, id)->kind != CT_TRACE_RESULT)
-        id--;
-    if (id >= 0 && s->e.mistake.of_shapes && mode->write == write_picture && write_picture(s, trace) == FINE)
+    const ct_trace_node *last = ct_trace_node_at(trace, ct_trace_nodes(trace) - 1);
+    if (!last || !last->failed || !s->e.mistake.of_shapes)
+        return;
+    bool made = false;
+    for (int i = 0; i < last->n_inputs; i++)
+        made |= last->inputs[i] >= 0 && ct_trace_node_at(trace, last->inputs[i])->kind == CT_TRACE_RESULT;
+    fputs(made ? "  " : "", stderr);
+    if (made)
+        write_wrapped(stderr, ct_trace_shape(trace, last->id), 2, screen_width());
+    if (mode->write == write_picture && write_picture(s, trace) == FINE)
         fprintf(stderr, "  the picture shows what was calculated until then\n");
 }
 
@@ -303,7 +321,7 @@ static int explain(session *s, const struct mode *mode)
     else if (begun)
         complain_of_error("explain");
     else
-        draw_until_then(s, mode, trace);
+        tell_failure(s, mode, trace);
     ct_error_clear(); /* after a complaint there may have been no trace to end */
     ct_trace_free(trace);
     return status;

@@ -52,6 +52,7 @@ typedef struct ct_event {
     const ct_tensor *to_leaf;
     const ct_tensor *gradient; /* summed to the tensor's shape */
     const ct_tensor *sum;
+    const char *message; /* with a status: the error */
 } ct_event;
 
 /* Returns CT_OK, or a status after recording an error, with which what it was told of then fails: an operation returns NULL, a

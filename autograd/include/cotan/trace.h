@@ -64,6 +64,10 @@ typedef struct ct_trace_node {
     int64_t freed; /* and when that was given back: after so many steps of the trace; -1: not yet */
     int n_inputs;
     const int64_t *inputs; /* ids; -1: an optional one left out */
+    /* Where the sizes of the value come from: bit a of axes[k * n_inputs + i] says that its axis k grows with axis a of input i. No bit
+     * for an axis: the operation made it. NULL: not known. */
+    const uint8_t *axes;
+    const char *failed; /* the operation failed: its error; it has made nothing, and value has no shape. Else NULL */
     const ct_snapshot *value;
     ct_gradient_state state;
     const char *why; /* CT_GRADIENT_NONE: a sentence */
@@ -192,6 +196,10 @@ CT_API const char *ct_why_no_grad(const ct_tensor *t);
 /* Why the gradient of a tensor of the trace is what it is after the last run: walks from it towards the root and stops at the
  * operation that made it zero, tiny, huge, NaN or infinite. */
 CT_API const char *ct_trace_why(const ct_trace_log *trace, int64_t id);
+
+/* Where each size of a tensor of the trace was born, as a sentence: "[2,3]: 2 is axis 0 of X (net.c:9), 3 is axis 1 of W (net.c:10)", or
+ * what the operation that made a new size made it of. For an operation that failed, that of each of its inputs. Lasts as above. */
+CT_API const char *ct_trace_shape(const ct_trace_log *trace, int64_t id);
 
 /* ---- numbers ---- */
 
