@@ -462,7 +462,7 @@ static CT_HOT ct_status record(ct_call *call)
         return CT_ERROR_MEMORY;
     for (int i = 0; i < call->n_outputs; i++) {
         ct_tensor *output = call->outputs[i];
-        if (!ct__dtype_is_float((ct_dtype)output->dtype))
+        if (!ct__has_gradient((ct_dtype)output->dtype))
             continue;
         output->node = node;
         output->output = i;
@@ -564,7 +564,7 @@ static CT_COLD ct_status check_cut(ct_call *call)
 {
     bool floats = false;
     for (int i = 0; i < call->n_outputs; i++)
-        floats |= ct__dtype_is_float((ct_dtype)call->outputs[i]->dtype);
+        floats |= ct__has_gradient((ct_dtype)call->outputs[i]->dtype);
     if (!floats || ct__has_no_gradient(call->op))
         return CT_OK;
     return ct_call_error(call, CT_ERROR_STATE,

@@ -106,7 +106,7 @@ typedef struct ct_saved {
 
 typedef struct ct_output_info {
     int64_t *shape; /* rank sizes, in the node's block */
-    uint8_t rank, dtype;
+    uint8_t rank, dtype; /* of the gradient */
 } ct_output_info;
 
 typedef struct ct_hook_entry {
@@ -217,7 +217,7 @@ static inline bool ct__has_no_gradient(const ct_op *op)
 /* Sets how many no-grad sections are open; returns how many were. */
 int ct__no_grad_depth(int depth);
 
-/* Shape and dtype of what input i was, for an input that wants a gradient. */
+/* Shape and dtype of the gradient of input i, for an input that wants a gradient. */
 static inline void ct__node_input_info(const struct ct_node *node, int i, const int64_t **shape, int *rank,
                                        ct_dtype *dtype)
 {

@@ -45,7 +45,7 @@ static ct_status check_same_kind(const ct_call *call, const ct_tensor *y)
     const ct_output_info *before = &call->node->output_info[0];
     char now[CT_SHAPE_TEXT], then[CT_SHAPE_TEXT];
     ct_tensor like = {.rank = before->rank, .shape = before->shape};
-    if (y->dtype == before->dtype && ct__same_shape(y, &like) && y->requires_grad)
+    if (ct__gradient_of((ct_dtype)y->dtype) == before->dtype && ct__same_shape(y, &like) && y->requires_grad)
         return CT_OK;
     return ct__error(CT_ERROR_STATE,
                      "checkpoint: run again, the function has given %s %s%s, where it gave %s %s before",

@@ -666,8 +666,9 @@ static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, co
         return ct__error(CT_ERROR_STATE,
                          "%s: a root of shape %s needs a gradient given with it; only one of one element does not",
                          what, shape);
-    if (gradient && (!ct__same_shape(root, gradient) || root->dtype != gradient->dtype))
-        return ct__error(gradient->dtype == root->dtype ? CT_ERROR_SHAPE : CT_ERROR_DTYPE,
+    ct_dtype dtype = ct__gradient_of((ct_dtype)root->dtype);
+    if (gradient && (!ct__same_shape(root, gradient) || dtype != gradient->dtype))
+        return ct__error(gradient->dtype == dtype ? CT_ERROR_SHAPE : CT_ERROR_DTYPE,
                          "%s: gradient is %s %s, the root is %s %s", what, ct_dtype_name((ct_dtype)gradient->dtype),
                          ct__shape_text(gradient->shape, gradient->rank, other), ct_dtype_name((ct_dtype)root->dtype),
                          shape);
@@ -677,7 +678,7 @@ static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, co
 static ct_status seed(ct_run *run, ct_tensor *root, ct_tensor *gradient)
 {
     if (!gradient)
-        gradient = ct_ones_like(root);
+        gradient = ct_ones(ct__gradient_of((ct_dtype)root->dtype), root->shape, root->rank);
     if (!gradient)
         return ct_error_code();
     ct_edge edge = {.node = root->node, .leaf = root->node ? NULL : root, .output = root->output};

@@ -83,7 +83,8 @@ static inline struct ct_node *new_block(const ct_call *call)
     for (int i = 0; i < call->n_outputs; i++) {
         const ct_tensor *output = call->outputs[i];
         node->grads[i] = NULL;
-        node->output_info[i] = (ct_output_info){.shape = shape, .rank = output->rank, .dtype = output->dtype};
+        ct_dtype dtype = ct__gradient_of((ct_dtype)output->dtype);
+        node->output_info[i] = (ct_output_info){.shape = shape, .rank = output->rank, .dtype = (uint8_t)dtype};
         for (int axis = 0; axis < output->rank; axis++)
             *shape++ = output->shape[axis];
     }
@@ -286,7 +287,7 @@ ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
 ct_tensor *ct__node_saved_output(struct ct_node *node, int i)
 {
     ct_tensor *saved = check_saved(node, &node->saved[node->n_inputs + i], "output", i);
-    if (!saved || !ct_grad_enabled() || !ct_dtype_is_float((ct_dtype)saved->dtype))
+    if (!saved || !ct_grad_enabled() || !ct__has_gradient((ct_dtype)saved->dtype))
         return saved;
     /* To be differentiated through again, it must be known as this node's output. */
     ct_tensor *output = ct__tensor_alias(saved, node->op->name);

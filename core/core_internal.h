@@ -137,6 +137,18 @@ static inline bool ct__dtype_is_float(ct_dtype dtype)
     return dtype == CT_FLOAT32 || dtype == CT_FLOAT64;
 }
 
+/* Floats, those too that are only stored. */
+static inline bool ct__has_gradient(ct_dtype dtype)
+{
+    return ct__dtype_is_float(dtype) || dtype == CT_FLOAT16 || dtype == CT_BFLOAT16;
+}
+
+/* The type of a gradient of dtype's: of what is only stored it is float32, in which it can be added up. */
+static inline ct_dtype ct__gradient_of(ct_dtype dtype)
+{
+    return ct__dtype_is_float(dtype) ? dtype : CT_FLOAT32;
+}
+
 /* The type whose loops do for dtype's: bool's bytes are numbers. */
 static inline ct_dtype ct__loops_of(ct_dtype dtype)
 {

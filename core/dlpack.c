@@ -12,8 +12,9 @@ static const struct {
     ct_dtype dtype;
     uint8_t code, bits;
 } types[] = {
-    {CT_FLOAT32, CT_DL_FLOAT, 32}, {CT_FLOAT64, CT_DL_FLOAT, 64}, {CT_INT64, CT_DL_INT, 64},
-    {CT_INT32, CT_DL_INT, 32},     {CT_UINT8, CT_DL_UINT, 8},     {CT_BOOL, CT_DL_BOOL, 8},
+    {CT_FLOAT32, CT_DL_FLOAT, 32}, {CT_FLOAT64, CT_DL_FLOAT, 64},  {CT_INT64, CT_DL_INT, 64},
+    {CT_INT32, CT_DL_INT, 32},     {CT_UINT8, CT_DL_UINT, 8},      {CT_BOOL, CT_DL_BOOL, 8},
+    {CT_FLOAT16, CT_DL_FLOAT, 16}, {CT_BFLOAT16, CT_DL_BRAIN, 16},
 };
 enum { TYPES = sizeof types / sizeof *types };
 

@@ -2,6 +2,7 @@
  *
  * Invariant: an element of bool that was made here is 0 or 1. */
 #include "core_internal.h"
+#include "half.h"
 #include <math.h>
 #include <string.h>
 
@@ -48,6 +49,16 @@ static uint8_t to_unsigned(double value, size_t size)
 #define AS_SIGNED(type, value) ((type)to_signed(value, sizeof(type)))
 #define AS_UNSIGNED(type, value) ((type)to_unsigned(value, sizeof(type)))
 #define AS_TRUTH(type, value) ((type)((value) != 0))
+#define AS_HALF(type, value) ct__narrow(value, CT_FLOAT16)
+#define AS_BRAIN(type, value) ct__narrow(value, CT_BFLOAT16)
+
+#define FROM_NUMBER(value) ((double)(value))
+#define FROM_REAL FROM_NUMBER
+#define FROM_SIGNED FROM_NUMBER
+#define FROM_UNSIGNED FROM_NUMBER
+#define FROM_TRUTH FROM_NUMBER
+#define FROM_HALF(value) ((double)ct__widen_half(value))
+#define FROM_BRAIN(value) ((double)ct__widen_brain(value))
 
 void ct__store(ct_dtype dtype, void *data, int64_t i, double value)
 {
@@ -63,9 +74,9 @@ void ct__store(ct_dtype dtype, void *data, int64_t i, double value)
 double ct__load(ct_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
-#define DTYPE(constant, type, ...) \
-    case constant:                 \
-        return (double)((const type *)data)[i];
+#define DTYPE(constant, type, name, kind, ...) \
+    case constant:                             \
+        return FROM_##kind(((const type *)data)[i]);
 #include "dtypes.h"
     }
     return NAN;
@@ -104,6 +115,11 @@ static void repeat(char *dst, const char *src, size_t size, int64_t n)
     }
 }
 
+static bool is_integer(ct_dtype dtype)
+{
+    return !ct__has_gradient(dtype);
+}
+
 static int64_t load_integer(ct_dtype dtype, const void *data, int64_t i)
 {
     return dtype == CT_INT64   ? ((const int64_t *)data)[i]
@@ -136,6 +152,8 @@ static void copy_elements(size_t size, void *dst, int64_t step_dst, const void *
         STEP_ROW(uint64_t);
     else if (size == 4)
         STEP_ROW(uint32_t);
+    else if (size == 2)
+        STEP_ROW(uint16_t);
     else
         STEP_ROW(uint8_t);
 }
@@ -148,7 +166,16 @@ void ct__convert_row(ct_dtype to, void *dst, int64_t step_dst, ct_dtype from, co
     else if (to == CT_FLOAT32 && from == CT_UINT8)
         for (int64_t i = 0; i < n; i++)
             ((float *)dst)[i * step_dst] = ((const uint8_t *)src)[i * step_src];
-    else if (!ct__dtype_is_float(to) && !ct__dtype_is_float(from))
+    else if (to == CT_FLOAT32 && from == CT_BFLOAT16)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)dst)[i * step_dst] = ct__widen_brain(((const uint16_t *)src)[i * step_src]);
+    else if (to == CT_BFLOAT16 && from == CT_FLOAT32)
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)dst)[i * step_dst] = ct__brain_of(((const float *)src)[i * step_src]);
+    else if (to == CT_FLOAT32 && from == CT_FLOAT16)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)dst)[i * step_dst] = ct__widen_half(((const uint16_t *)src)[i * step_src]);
+    else if (is_integer(to) && is_integer(from))
         for (int64_t i = 0; i < n; i++)
             store_integer(to, dst, i * step_dst, load_integer(from, src, i * step_src));
     else

@@ -399,25 +399,12 @@ uint64_t ct__integer_at(const void *bytes, int n, bool big_endian)
     return value;
 }
 
-/* The bits of a float32 of the value of an IEEE half. */
-static uint32_t widen_half(uint32_t half)
-{
-    float value = (float)(half & 0x3ff) * 0x1p-24f; /* of a subnormal one */
-    uint32_t bits, exponent = half >> 10 & 31;
-    memcpy(&bits, &value, sizeof bits);
-    if (exponent > 0)
-        bits = (exponent == 31 ? 255 : exponent + 112) << 23 | (half & 0x3ff) << 13;
-    return bits | (half & 0x8000) << 16;
-}
-
 static uint64_t widen(uint64_t value, const ct__stored *from)
 {
     const uint64_t sign = UINT64_C(1) << (8 * from->size - 1);
     if (from->kind == CT__SIGNED)
         return (value ^ sign) - sign; /* the sign, copied to the left */
-    if (from->kind == CT__BRAIN)
-        return value << 16;
-    return from->kind == CT__REAL && from->size == 2 ? widen_half((uint32_t)value) : value;
+    return value;
 }
 
 /* The i-th is read before anything is written over it, since an element is at least as wide as it was in the file. */

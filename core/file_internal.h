@@ -44,9 +44,9 @@ bool ct__count_bytes(const int64_t *shape, int rank, int64_t element, int64_t *b
 uint64_t ct__integer_at(const void *bytes, int n, bool big_endian);
 
 /* Numbers as a file has them. */
-typedef enum ct__kind { CT__UNSIGNED, CT__SIGNED, CT__REAL, CT__BRAIN, CT__TRUTH } ct__kind;
+typedef enum ct__kind { CT__UNSIGNED, CT__SIGNED, CT__REAL, CT__HALF, CT__BRAIN, CT__TRUTH } ct__kind;
 typedef struct ct__stored {
-    int size; /* bytes; a real of 2 is an IEEE half, a brain the upper half of a float32, a truth any byte */
+    int size; /* bytes; a truth is any byte */
     ct__kind kind;
     bool big_endian;
 } ct__stored;

@@ -27,11 +27,11 @@ typedef struct element_type {
 } element_type;
 
 static const element_type types[] = {
-/* first, in the order of ct_dtype, what is saved */
+/* first, in the order of ct_dtype, what is saved, where NumPy has it */
 #define DTYPE(constant, type, name, kind, safetensors, npy) {npy, sizeof(type), CT__##kind, constant},
 #include "dtypes.h"
-    {"<f2", 2, CT__REAL, CT_FLOAT32},   {"<i2", 2, CT__SIGNED, CT_INT32},   {"|i1", 1, CT__SIGNED, CT_INT32},
-    {"<u2", 2, CT__UNSIGNED, CT_INT32}, {"<u4", 4, CT__UNSIGNED, CT_INT64}, {"<u8", 8, CT__UNSIGNED, CT_INT64},
+    {"<i2", 2, CT__SIGNED, CT_INT32},   {"|i1", 1, CT__SIGNED, CT_INT32},   {"<u2", 2, CT__UNSIGNED, CT_INT32},
+    {"<u4", 4, CT__UNSIGNED, CT_INT64}, {"<u8", 8, CT__UNSIGNED, CT_INT64},
 };
 
 /* What the header says. */
@@ -78,7 +78,7 @@ static ct_status read_type(const ct__npy_source *s, const char **at, description
     d->big_endian = code[0] == '>';
     bool ordered = code[0] && strchr("<>|=", code[0]);
     for (size_t i = 0; i < sizeof types / sizeof *types && ordered; i++)
-        if (strcmp(code + 1, types[i].code + 1) == 0)
+        if (types[i].code && strcmp(code + 1, types[i].code + 1) == 0)
             d->type = &types[i];
     return d->type ? CT_OK : ct__npy_error(s, "type '%s', which cotan does not have", code);
 }
@@ -310,6 +310,13 @@ ct_tensor *ct_npy_load(const char *path, const ct_npy_options *options)
 
 /* ---- saving ---- */
 
+ct_status ct__npy_can_save(const ct_tensor *t, const char *what)
+{
+    return types[ct_dtype_of(t)].code
+               ? CT_OK
+               : ct__error(CT_ERROR_DTYPE, "%s: NumPy has no %s; ct_cast() it", what, ct_dtype_name(ct_dtype_of(t)));
+}
+
 size_t ct__npy_header(const ct_tensor *t, char *text)
 {
     char *at = text + LENGTH_AT + 2;
@@ -345,5 +352,7 @@ static ct_status write_content(FILE *stream, void *context)
 ct_status ct_npy_save(const char *path, const ct_tensor *t)
 {
     ct_status status = path ? ct__check_tensor(t, "npy_save") : ct__error(CT_ERROR_NULL, "npy_save: path is NULL");
+    if (status == CT_OK)
+        status = ct__npy_can_save(t, "npy_save");
     return status == CT_OK ? ct_file_write("npy_save", path, write_content, &(content){path, t}) : status;
 }

@@ -18,6 +18,8 @@ ct_tensor *ct__npy_read(const ct__npy_source *s);
 /* An error (format) about what s holds. */
 ct_status ct__npy_error(const ct__npy_source *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* CT_OK, or an error (dtype) if NumPy lacks t's element type. */
+ct_status ct__npy_can_save(const ct_tensor *t, const char *what);
 /* Writes what stands before t's elements into text, and returns its bytes. */
 #define CT_NPY_HEADER 320 /* bytes at most */
 size_t ct__npy_header(const ct_tensor *t, char *text);

@@ -299,6 +299,8 @@ ct_status ct_npz_save(const char *path, const char *const *names, ct_tensor *con
     ct_status status = o ? ct__check_named("npz_save", path, names, tensors, n) : ct_error_code();
     if (status == CT_OK && n == 0)
         return ct__error(CT_ERROR_ARGUMENT, "npz_save: no arrays");
+    for (int64_t i = 0; status == CT_OK && i < n; i++)
+        status = ct__npy_can_save(tensors[i], "npz_save");
     size_t bytes = (size_t)n * sizeof(array);
     array *arrays = status == CT_OK ? ct__alloc(bytes) : NULL;
     if (!arrays)

@@ -59,11 +59,15 @@ static decimal decimal_rounded(double x, int after)
     return d;
 }
 
-static bool reads_back(const decimal *d, double x, bool single)
+static bool reads_back(const decimal *d, double x, ct_dtype dtype)
 {
     char text[WORD]; /* digits without a point, so that no locale matters */
     snprintf(text, sizeof text, "%.*se%d", d->count, d->digits, d->exponent - d->count + 1);
-    return single ? strtof(text, NULL) == (float)fabs(x) : strtod(text, NULL) == fabs(x);
+    if (dtype == CT_FLOAT32)
+        return strtof(text, NULL) == (float)fabs(x);
+    double back;
+    ct__store(dtype, &back, 0, strtod(text, NULL));
+    return ct__load(dtype, &back, 0) == fabs(x);
 }
 
 /* The next decimal of as many digits. */
@@ -80,22 +84,22 @@ static void increment(decimal *d)
     }
 }
 
-/* The shortest decimal that reads back as x in its dtype (single: float32), and of those the nearest; or x rounded
+/* The shortest decimal that reads back as x in its dtype, and of those the nearest; or x rounded
  * to most digits after the first, if that is shorter. */
-static decimal decimal_shortest(double x, bool single, int most)
+static decimal decimal_shortest(double x, ct_dtype dtype, int most)
 {
     int unused;
     bool power_of_two = frexp(fabs(x), &unused) == 0.5;
     decimal d = {.count = 0};
     for (int after = 0; after <= most; after++) {
         d = decimal_rounded(x, after);
-        if (reads_back(&d, x, single))
+        if (reads_back(&d, x, dtype))
             break;
         /* What reads back as a power of two reaches twice as far above it as below: the nearest decimal may lie
          * outside below, and the next one inside above. */
         decimal above = d;
         increment(&above);
-        if (power_of_two && reads_back(&above, x, single)) {
+        if (power_of_two && reads_back(&above, x, dtype)) {
             d = above;
             break;
         }
@@ -128,8 +132,8 @@ static char *write_digits(char *text, const decimal *d, int from, int n)
 
 typedef struct format {
     const ct_tensor *t;
-    bool is_float, single; /* single: float32 */
-    bool elided;
+    ct_dtype dtype;
+    bool is_float, elided;
     /* integers */
     int64_t least, most;
     int width;
@@ -142,7 +146,7 @@ typedef struct format {
 
 static double float_at(const format *f, int64_t offset)
 {
-    return f->single ? (double)((const float *)ct__ptr(f->t))[offset] : ((const double *)ct__ptr(f->t))[offset];
+    return ct__load(f->dtype, ct__ptr(f->t), offset);
 }
 
 static int64_t integer_at(const format *f, int64_t offset)
@@ -209,13 +213,13 @@ static decimal decimal_at_least(decimal d, double x, int after)
 /* after: digits after the first at least. */
 static decimal decimal_scientific(const format *f, double x, int after)
 {
-    return decimal_at_least(decimal_shortest(x, f->single, PRECISION), x, after);
+    return decimal_at_least(decimal_shortest(x, f->dtype, PRECISION), x, after);
 }
 
 /* Down to the units at least, even if fewer digits would tell: 91019128, not 91019130. */
 static decimal decimal_positional(const format *f, double x)
 {
-    decimal d = decimal_shortest(x, f->single, PRECISION + decimal_rounded(x, ALL_DIGITS + 1).exponent);
+    decimal d = decimal_shortest(x, f->dtype, PRECISION + decimal_rounded(x, ALL_DIGITS + 1).exponent);
     return decimal_at_least(d, x, d.exponent);
 }
 
@@ -246,7 +250,7 @@ static void measure_floats(format *f)
 {
     f->smallest = HUGE_VAL;
     visit_shown(f, 0, 0, note_float);
-    double ratio = f->single ? (double)((float)f->largest / (float)f->smallest) : f->largest / f->smallest;
+    double ratio = f->dtype ? (double)((float)f->largest / (float)f->smallest) : f->largest / f->smallest;
     f->scientific = f->largest > 0 && (f->largest >= 1e8 || f->smallest < 1e-4 || ratio > 1e3);
     visit_shown(f, 0, 0, note_width);
     if (f->not_finite) /* "nan", "inf" and "-inf" must fit, too */
@@ -333,7 +337,7 @@ static size_t scalar_word(const format *f, char text[WORD])
     double x = float_at(f, 0), magnitude = fabs(x);
     if (!isfinite(x))
         return (size_t)snprintf(text, WORD, "%s", not_finite_text(x));
-    decimal d = decimal_shortest(x, f->single, ALL_DIGITS);
+    decimal d = decimal_shortest(x, f->dtype, ALL_DIGITS);
     char *end;
     if (magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e16)) {
         end = write_positional(text, &d, 0, larger(1, digits_after_point(&d)));
@@ -416,8 +420,8 @@ static void write_axis(const format *f, int axis, int64_t offset, sink *out)
 static void write_tensor(const ct_tensor *t, sink *out)
 {
     format f = {.t = t,
-                .is_float = ct_dtype_is_float((ct_dtype)t->dtype),
-                .single = t->dtype == CT_FLOAT32,
+                .dtype = (ct_dtype)t->dtype,
+                .is_float = ct__has_gradient((ct_dtype)t->dtype),
                 .elided = t->numel > THRESHOLD};
     char text[WORD];
     if (t->rank == 0) {

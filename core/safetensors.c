@@ -15,29 +15,18 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 #define LENGTH_BYTES 8
 #define HEADER_LIMIT 100000000 /* bytes, as in the format's own reader */
 
-/* What files have, and what it is in memory: first, in the order of ct_dtype, what is saved. */
-static const struct stored {
-    const char *code;
-    ct_dtype dtype;
-    ct__stored numbers;
-} stored[] = {
-#define DTYPE(constant, type, name, kind, code, ...) {code, constant, {sizeof(type), CT__##kind, false}},
+/* What files call the element types. */
+static const char *const codes[] = {
+#define DTYPE(constant, type, name, kind, code, ...) [constant] = code,
 #include "dtypes.h"
-    {"F16", CT_FLOAT32, {2, CT__REAL, false}},
-    {"BF16", CT_FLOAT32, {2, CT__BRAIN, false}},
 };
-
-static const char *code_of(ct_dtype dtype)
-{
-    return stored[dtype].code;
-}
 
 /* ---- saving: the header ---- */
 
 /* Adds {name: {dtype, shape, data_offsets}} for tensor i, whose bytes end at *end. */
 static ct_status describe(json_t *header, const char *name, const ct_tensor *t, size_t *end)
 {
-    const char *code = code_of(ct_dtype_of(t));
+    const char *code = codes[ct_dtype_of(t)];
     size_t begin = *end;
     *end += (size_t)ct_numel(t) * ct_dtype_size(ct_dtype_of(t));
     if (json_object_get(header, name) || strcmp(name, "__metadata__") == 0)
@@ -239,7 +228,7 @@ static ct_status read_header(reader *r, json_t **header)
 /* Where one tensor lies, as the header says. */
 typedef struct span {
     const char *name; /* belongs to the header */
-    const struct stored *stored;
+    ct_dtype dtype;
     int rank;
     int64_t shape[CT_MAX_RANK];
     uint64_t begin, end; /* bytes after the header */
@@ -249,11 +238,9 @@ typedef struct span {
 static ct_status read_dtype(const reader *r, const json_t *value, span *s)
 {
     const char *code = json_string_value(value);
-    for (size_t i = 0; code && i < sizeof stored / sizeof *stored; i++)
-        if (strcmp(code, stored[i].code) == 0) {
-            s->stored = &stored[i];
+    for (s->dtype = 0; code && s->dtype < CT_DTYPES; s->dtype++)
+        if (strcmp(code, codes[s->dtype]) == 0)
             return CT_OK;
-        }
     return code ? format_error(r, "tensor '%.100s' has dtype %.20s, which cotan does not have", s->name, code)
                 : format_error(r, "tensor '%.100s' has no dtype", s->name);
 }
@@ -274,7 +261,7 @@ static ct_status read_shape(const reader *r, const json_t *value, span *s, uint6
         if (!json_is_integer(size) || s->shape[i] < 0)
             return format_error(r, "tensor '%.100s' has a size that is no count, axis %d", s->name, i);
     }
-    if (!ct__count_bytes(s->shape, s->rank, s->stored->numbers.size, &counted))
+    if (!ct__count_bytes(s->shape, s->rank, ct__size_of(s->dtype), &counted))
         return format_error(r, "tensor '%.100s' has more bytes than can be counted", s->name);
     *bytes = (uint64_t)counted;
     return CT_OK;
@@ -331,18 +318,16 @@ static ct_status read_spans(const reader *r, json_t *header, span *spans, int64_
     }
     if (n > 0)
         qsort(spans, (size_t)n, sizeof *spans, by_place);
-    uint64_t end = 0, wider = r->bytes; /* wider: in memory */
+    uint64_t end = 0;
     for (i = 0; i < n; i++) {
         if (spans[i].begin != end)
             return format_error(r, "tensor '%.100s' begins at byte %llu; the one before ends at %llu", spans[i].name,
                                 (unsigned long long)spans[i].begin, (unsigned long long)end);
         end = spans[i].end;
-        wider +=
-            spans[i].stored->numbers.size < (int64_t)ct_dtype_size(spans[i].stored->dtype) ? end - spans[i].begin : 0;
     }
-    if (wider > r->most)
+    if (r->bytes > r->most)
         return format_error(r, "%llu bytes in memory, %llu are allowed; .max_bytes allows more",
-                            (unsigned long long)wider, (unsigned long long)r->most);
+                            (unsigned long long)r->bytes, (unsigned long long)r->most);
     return end == r->bytes ? CT_OK
                            : format_error(r, "the tensors have %llu bytes, the file has %llu for them",
                                           (unsigned long long)end, (unsigned long long)r->bytes);
@@ -368,11 +353,9 @@ static ct_tensor_file *new_file(const span *spans, int64_t n)
 /* Reads the tensor's bytes into t. */
 static ct_status read_tensor(const reader *r, const span *s, ct_tensor *t)
 {
-    const ct__stored *from = &s->stored->numbers;
-    int to = (int)ct__size_of(s->stored->dtype);
-    ct_status status = read_at(r, r->data + s->begin, ct__ptr(t) + ct_numel(t) * (to - from->size), s->end - s->begin);
-    if (status == CT_OK)
-        ct__widen(ct__ptr(t), ct_numel(t), from, to);
+    ct_status status = read_at(r, r->data + s->begin, ct__ptr(t), s->end - s->begin);
+    if (status == CT_OK && s->dtype == CT_BOOL)
+        ct__make_truths(ct__ptr(t), ct_numel(t));
     return status;
 }
 
@@ -380,7 +363,7 @@ static ct_status read_tensors(const reader *r, const span *spans, ct_tensor_file
 {
     for (int64_t i = 0; i < file->count; i++) {
         const span *s = &spans[i];
-        ct_tensor *t = ct_keep(ct__tensor_new(s->stored->dtype, s->shape, s->rank, "safetensors_load"));
+        ct_tensor *t = ct_keep(ct__tensor_new(s->dtype, s->shape, s->rank, "safetensors_load"));
         if (!t)
             return CT_ERROR_MEMORY;
         file->entries[i].tensor = t;

@@ -171,6 +171,12 @@ static bool same_elements(const ct_tensor *a, const ct_tensor *b)
     return a == b || memcmp(ct_data(a), ct_data(b), (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a))) == 0;
 }
 
+/* The element type that one in a file stands for. */
+static ct_dtype counts_as(ct_dtype dtype)
+{
+    return dtype == CT_FLOAT16 || dtype == CT_BFLOAT16 ? CT_FLOAT32 : dtype;
+}
+
 /* Error unless the file's tensor at index, if it has one, has the shape and dtype of the module's, and agrees with what it has under
  * names that are tied to this one. */
 static ct_status check_tensor(const load *l, int64_t index)
@@ -180,8 +186,9 @@ static ct_status check_tensor(const load *l, int64_t index)
     const ct_tensor *own = ct_module_tensor(l->module, index), *t = l->found[l->module->entries[index]->index];
     if (!t)
         return CT_OK;
-    bool floats = ct_dtype_is_float(ct_dtype_of(t)) && ct_dtype_is_float(ct_dtype_of(own));
-    if (ct_dtype_of(t) != ct_dtype_of(own) && !(l->options->cast && floats))
+    ct_dtype from = counts_as(ct_dtype_of(t)), to = ct_dtype_of(own);
+    bool floats = ct_dtype_is_float(from) && ct_dtype_is_float(to);
+    if (from != to && !(l->options->cast && floats))
         return ct_error_set(CT_ERROR_DTYPE, "module_load: \"%s\" is %s in %s, but %s in the module", name,
                             ct_dtype_name(ct_dtype_of(t)), l->path, ct_dtype_name(ct_dtype_of(own)));
     if (strcmp(ct__nn_shape_text(t, have), ct__nn_shape_text(own, want)) != 0)

@@ -48,6 +48,7 @@
     SUITE(index) \
     SUITE(scatter) \
     SUITE(types) \
+    SUITE(halves) \
     SUITE(loss) \
     SUITE(criteria) \
     SUITE(arrange) \

@@ -33,11 +33,11 @@ static const struct {
     ct_dtype dtype;
     const double *values;
 } samples[] = {
-    {"f2", CT_FLOAT32, halves},      {"f4", CT_FLOAT32, halves},        {"f8", CT_FLOAT64, halves},
+    {"f2", CT_FLOAT16, halves},      {"f4", CT_FLOAT32, halves},        {"f8", CT_FLOAT64, halves},
     {"i1", CT_INT32, whole},         {"i2", CT_INT32, whole},           {"i4", CT_INT32, whole},
     {"i8", CT_INT64, whole},         {"u1", CT_UINT8, counts},          {"u2", CT_INT32, counts},
     {"u4", CT_INT64, counts},        {"u8", CT_INT64, counts},          {"b1", CT_BOOL, odd},
-    {"big_f2", CT_FLOAT32, halves},  {"big_f4", CT_FLOAT32, halves},    {"big_f8", CT_FLOAT64, halves},
+    {"big_f2", CT_FLOAT16, halves},  {"big_f4", CT_FLOAT32, halves},    {"big_f8", CT_FLOAT64, halves},
     {"big_i2", CT_INT32, whole},     {"big_i4", CT_INT32, whole},       {"big_i8", CT_INT64, whole},
     {"big_u4", CT_INT64, counts},    {"version_2", CT_FLOAT64, halves}, {"version_3", CT_FLOAT64, halves},
     {"columns", CT_FLOAT64, halves},
@@ -64,8 +64,8 @@ START_TEST(every_kind_of_half)
 {
     const double values[] = {0, -0.0, 0x1p-24, 0x1p-14 - 0x1p-24, 0x1p-14, 0x1.554p-2, 65504, INFINITY, -INFINITY, NAN};
     ct_tensor *t = load_sample("halves");
-    expect_tensor(t, CT_FLOAT32, CT_SHAPE(10), values, 10);
-    ck_assert(signbit(((const float *)ct_data(t))[1]));
+    expect_tensor(t, CT_FLOAT16, CT_SHAPE(10), values, 10);
+    ck_assert_int_eq(((const uint16_t *)ct_data(t))[1], 0x8000);
 }
 END_TEST
 
@@ -93,7 +93,7 @@ START_TEST(saved_and_loaded)
     static const int64_t shapes[][3] = {{2, 3, 4}, {5, 1, 1}, {3, 0, 2}};
     ct_dtype dtype = (ct_dtype)(_i / LAYOUTS);
     for (int i = 0; i < 3; i++)
-        for (int rank = 0; rank <= 3; rank++) {
+        for (int rank = 0; rank <= 3 && dtype != CT_BFLOAT16; rank++) { /* NumPy lacks it */
             ct_tensor *t = in_layout(numbers(dtype, shapes[i], rank, 3), _i % LAYOUTS);
             ck_assert_int_eq(ct_npy_save(path, t), CT_OK);
             expect_close(ct_npy_load(path, NULL), t, 0);

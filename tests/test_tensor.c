@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const ct_dtype dtypes[] = {CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8, CT_BOOL};
-enum { DTYPES = CT_DTYPES - 1 }; /* of numbers; test_types.c has what bool is */
+static const ct_dtype dtypes[] = {CT_FLOAT32, CT_FLOAT64, CT_INT64,   CT_INT32,
+                                  CT_UINT8,   CT_BOOL,    CT_FLOAT16, CT_BFLOAT16};
+enum { DTYPES = CT_BOOL }; /* of numbers; test_types.c has what bool is, test_halves.c the floats of 16 bits */
 
 static void ok(ct_status status)
 {
@@ -57,8 +58,8 @@ static void expect_elements(const ct_tensor *t, const double *values, int64_t n)
 
 START_TEST(dtypes_by_name)
 {
-    static const char *const names[] = {"float32", "float64", "int64", "int32", "uint8", "bool"};
-    static const size_t sizes[] = {4, 8, 8, 4, 1, 1};
+    static const char *const names[] = {"float32", "float64", "int64", "int32", "uint8", "bool", "float16", "bfloat16"};
+    static const size_t sizes[] = {4, 8, 8, 4, 1, 1, 2, 2};
     for (int i = 0; i < CT_DTYPES; i++) {
         ck_assert_str_eq(ct_dtype_name(dtypes[i]), names[i]);
         ck_assert_uint_eq(ct_dtype_size(dtypes[i]), sizes[i]);

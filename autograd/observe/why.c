@@ -58,7 +58,7 @@ static const char *who(const ct_tensor *t, char *buffer)
 const char *ct__why_none(const ct_tensor *t)
 {
     char name[WHO], at[CT_PLACE_TEXT];
-    if (!ct__dtype_is_float((ct_dtype)t->dtype))
+    if (!ct__has_gradient((ct_dtype)t->dtype))
         return ct__say("%s is %s: integers have no gradient", who(t, name), ct_dtype_name((ct_dtype)t->dtype));
     if (t->requires_grad)
         return NULL;

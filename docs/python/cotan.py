@@ -196,7 +196,9 @@ class Tensor:
         loan = _Loan(managed)
         t = loan.struct.tensor
         size = t.dtype.bits // 8
-        kind = next(kind for kind, code in _KINDS.items() if _NAMES[code] == t.dtype.code)
+        kind = next((kind for kind, code in _KINDS.items() if _NAMES[code] == t.dtype.code), None)
+        if kind is None:
+            raise TypeError(f"NumPy has no {self.dtype}: ct.cast(t, 'float32') it")
         return {"version": 3, "shape": self.shape, "typestr": f"{sys.byteorder[0].replace('l', '<').replace('b', '>')}{kind}{size}",
                 "strides": tuple(s * size for s in self.strides), "data": (t.data or 0, not self.is_leaf)}
 

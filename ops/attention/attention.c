@@ -429,7 +429,7 @@ static const ct_sample dropout_samples[] = {
 
 const ct_op ct_op_dropout = {
     .name = "dropout",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g / (1 - p) where the element was kept, else 0",
     .min_inputs = 1,
     .max_inputs = 1,

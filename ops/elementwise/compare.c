@@ -34,7 +34,7 @@
                                    .gradient = "none: the result is a bool",                \
                                    .min_inputs = 2,                                         \
                                    .max_inputs = 2,                                         \
-                                   .takes = {CT_ANY_DTYPE},                                 \
+                                   .takes = {CT_COMPUTED},                                  \
                                    .infer = infer_comparison,                               \
                                    .forward = op_name##_forward,                            \
                                    .samples = comparison_samples};                          \
@@ -80,7 +80,7 @@ static ct_tensor *logical_not_expression(ct_call *call)
 
 const ct_op ct_op_logical_xor = {
     .name = "logical_xor",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: the result is a bool",
     .min_inputs = 2,
     .max_inputs = 2,
@@ -98,7 +98,7 @@ static const ct_sample logical_not_samples[] = {
 
 const ct_op ct_op_logical_not = {
     .name = "logical_not",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: the result is a bool",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -125,6 +125,7 @@ ct_tensor *ct_logical_not(ct_tensor *a)
     }
 WHERE(uint64_t)
 WHERE(uint32_t)
+WHERE(uint16_t)
 WHERE(uint8_t)
 
 static ct_status where_infer(ct_call *call)
@@ -138,6 +139,7 @@ static ct_status where_forward(ct_call *call)
     ct__elementwise_run(call->outputs[0], call->inputs, 3,
                         size == 8   ? where_uint64_t
                         : size == 4 ? where_uint32_t
+                        : size == 2 ? where_uint16_t
                                     : where_uint8_t,
                         NULL);
     return CT_OK;

@@ -34,7 +34,7 @@ static void run_strided_row(const walk *w, int64_t n, char *out, const char *con
         int64_t count = n - i < BLOCK ? n - i : BLOCK;
         for (int k = 0; k < w->n_inputs; k++) {
             int64_t step = w->step[k][w->axes - 1], size = w->in_size[k];
-            ct_dtype same_size = size == 8 ? CT_INT64 : size == 4 ? CT_INT32 : CT_UINT8;
+            ct_dtype same_size = size == 8 ? CT_INT64 : size == 4 ? CT_INT32 : size == 2 ? CT_FLOAT16 : CT_UINT8;
             from[k] = in[k] + i * step * size;
             fixed[k] = step == 0;
             if (step == 0 || step == 1)

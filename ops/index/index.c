@@ -83,6 +83,11 @@ static void gather_8_bytes(const ct__row *r)
     CT_EACH_INDEXED(uint64_t, uint64_t, *dense = *indexed)
 }
 
+static void gather_2_bytes(const ct__row *r)
+{
+    CT_EACH_INDEXED(uint16_t, uint16_t, *dense = *indexed)
+}
+
 static void gather_bytes(const ct__row *r)
 {
     CT_EACH_INDEXED(uint8_t, uint8_t, *dense = *indexed)
@@ -156,6 +161,7 @@ static ct_status forward_gather(ct_call *call)
     walk(elements_of(x, ct__axis((int)along->axis, x->rank)), ct_call_input(call, 1), ct_call_output(call, 0),
          size == 8   ? gather_8_bytes
          : size == 4 ? gather_4_bytes
+         : size == 2 ? gather_2_bytes
                      : gather_bytes);
     return CT_OK;
 }

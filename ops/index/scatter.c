@@ -17,6 +17,11 @@ static void put_8_bytes(const ct__row *r)
     CT_EACH_INDEXED(uint64_t, uint64_t, *indexed = *dense)
 }
 
+static void put_2_bytes(const ct__row *r)
+{
+    CT_EACH_INDEXED(uint16_t, uint16_t, *indexed = *dense)
+}
+
 static void put_bytes(const ct__row *r)
 {
     CT_EACH_INDEXED(uint8_t, uint8_t, *indexed = *dense)
@@ -25,7 +30,10 @@ static void put_bytes(const ct__row *r)
 static ct_status forward_scatter(ct_call *call)
 {
     size_t size = ct_dtype_size((ct_dtype)ct_call_output(call, 0)->dtype);
-    return ct__scatter_run(call, size == 8 ? put_8_bytes : size == 4 ? put_4_bytes : put_bytes);
+    return ct__scatter_run(call, size == 8   ? put_8_bytes
+                                 : size == 4 ? put_4_bytes
+                                 : size == 2 ? put_2_bytes
+                                             : put_bytes);
 }
 
 /* As dtype, 1 for each element of the source that was written, else 0: the place that its number was written to still has it. */

@@ -76,7 +76,7 @@ ct_tensor *ct_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right)
 
 const ct_op ct_op_searchsorted = {
     .name = "searchsorted",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: the result is an integer",
     .roles = "sorted values",
     .min_inputs = 2,
@@ -122,7 +122,7 @@ ct_tensor *ct_nonzero(ct_tensor *x)
 }
 
 static const ct_sample nonzero_samples[] = {{"3x4", NULL}, {"u2:2x3x2", NULL}, {"i3:scalar", NULL}, {"0x3", NULL}, {0}};
-CT_EXPRESSION(nonzero, "none: the result is an integer", 1, 1, .takes = {CT_ANY_DTYPE});
+CT_EXPRESSION(nonzero, "none: the result is an integer", 1, 1, .takes = {CT_COMPUTED});
 
 /* ---- unique ---- */
 
@@ -164,7 +164,7 @@ ct_tensor *ct_unique(ct_tensor *x, ct_tensor **inverse, ct_tensor **counts)
 }
 
 static const ct_sample unique_samples[] = {{"i3:2x5", NULL}, {"u2:7", NULL}, {"i3:0", NULL}, {"i9:scalar", NULL}, {0}};
-CT_EXPRESSION(unique, "none: how many elements there are depends on x", 1, 1, .takes = {CT_ANY_DTYPE}, .outputs = 3);
+CT_EXPRESSION(unique, "none: how many elements there are depends on x", 1, 1, .takes = {CT_COMPUTED}, .outputs = 3);
 
 /* ---- repeat_interleave ---- */
 

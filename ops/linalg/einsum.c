@@ -337,7 +337,7 @@ static ct_tensor *einsum_expression(ct_call *call)
 
 const ct_op ct_op_einsum = {
     .name = "einsum",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "for each operand: einsum of g and the other operands",
     .min_inputs = 1,
     .max_inputs = CT_MAX_INPUTS,

@@ -95,7 +95,7 @@ static const ct_sample kthvalue_samples[] = {
     {"3x5", BY(.axis = 1, .k = 2)}, {"2x3x4", BY(.axis = -2, .keepdim = 1, .k = 3)},
     {"5", BY(.axis = 0, .k = 5)},   {"scalar", BY(.axis = 0, .k = 1)},
     {"0x3", BY(.axis = 1, .k = 1)}, {0}};
-CT_EXPRESSION(kthvalue, "g at the element chosen, else 0", 1, 1, .takes = {CT_ANY_DTYPE}, .outputs = 2,
+CT_EXPRESSION(kthvalue, "g at the element chosen, else 0", 1, 1, .takes = {CT_COMPUTED}, .outputs = 2,
               .attributes_size = sizeof(order_attributes), .attribute_names = ORDER_NAMES);
 
 /* ---- median: of an even number the lower of the two in the middle ---- */
@@ -133,7 +133,7 @@ static const ct_sample median_samples[] = {{"3x5", BY(.axis = 1)},
                                            {"scalar", BY(.axis = 0)},
                                            {"0x3", BY(.axis = 1)},
                                            {0}};
-CT_EXPRESSION(median, "g at the element chosen, else 0", 1, 1, .takes = {CT_ANY_DTYPE}, .outputs = 2,
+CT_EXPRESSION(median, "g at the element chosen, else 0", 1, 1, .takes = {CT_COMPUTED}, .outputs = 2,
               .attributes_size = sizeof(order_attributes), .attribute_names = ORDER_NAMES);
 
 /* ---- mode: of equally frequent ones the smallest ---- */
@@ -168,7 +168,7 @@ ct_tensor *ct_mode(ct_tensor *x, int axis, bool keepdim, ct_tensor **indices)
 static const ct_sample mode_samples[] = {{"3x5", BY(.axis = 1)},    {"2x3x4", BY(.axis = -2, .keepdim = 1)},
                                          {"i3:4x7", BY(.axis = 1)}, {"scalar", BY(.axis = 0)},
                                          {"0x3", BY(.axis = 1)},    {0}};
-CT_EXPRESSION(mode, "g at the element chosen, else 0", 1, 1, .takes = {CT_ANY_DTYPE}, .outputs = 2,
+CT_EXPRESSION(mode, "g at the element chosen, else 0", 1, 1, .takes = {CT_COMPUTED}, .outputs = 2,
               .attributes_size = sizeof(order_attributes), .attribute_names = ORDER_NAMES);
 
 /* ---- quantile ---- */

@@ -432,7 +432,7 @@ ct_tensor *ct_sum(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_sum = {
     .name = "sum",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g broadcast over the reduced axes",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -559,7 +559,7 @@ ct_tensor *ct_prod(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_prod = {
     .name = "prod",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g times the product of the other elements",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -613,7 +613,7 @@ ct_tensor *ct_amin(ct_tensor *x, const ct_reduce_options *options)
 
 const ct_op ct_op_amax = {
     .name = "amax",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g where x is the largest, shared equally between ties",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -628,7 +628,7 @@ const ct_op ct_op_amax = {
 
 const ct_op ct_op_amin = {
     .name = "amin",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g where x is the smallest, shared equally between ties",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -717,7 +717,7 @@ static const ct_sample place_samples[] = {{"3x5", OVER(ALONG(1))},    {"2x3x4", 
 
 const ct_op ct_op_max = {
     .name = "max",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g at the first of the largest",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -733,7 +733,7 @@ const ct_op ct_op_max = {
 
 const ct_op ct_op_min = {
     .name = "min",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g at the first of the smallest",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -791,7 +791,7 @@ ct_tensor *ct_argmin(ct_tensor *x, int axis)
 
 const ct_op ct_op_argmax = {
     .name = "argmax",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -804,7 +804,7 @@ const ct_op ct_op_argmax = {
 
 const ct_op ct_op_argmin = {
     .name = "argmin",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,

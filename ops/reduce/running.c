@@ -77,7 +77,7 @@ static const ct_sample samples[] = {{"3x5", &(ct_axis_attributes){1}},    {"2x3x
     }                                                                                                                 \
     const ct_op ct_op_##op = {                                                                                        \
         .name = #op,                                                                                                  \
-        .takes = {CT_ANY_DTYPE},                                                                                      \
+        .takes = {CT_COMPUTED},                                                                                       \
         .gradient = "the sum of g where the " words " is this element",                                               \
         .min_inputs = 1,                                                                                              \
         .max_inputs = 1,                                                                                              \

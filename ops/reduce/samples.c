@@ -31,7 +31,7 @@ static const ct_sample count_nonzero_samples[] = {{"3x4", NULL},
                                                   {"i2:3x2", OVER(ALONG(1))},
                                                   {"0x3", OVER(ALONG(0))},
                                                   {0}};
-CT_EXPRESSION(count_nonzero, "none: the result is an integer", 1, 1, .takes = {CT_ANY_DTYPE},
+CT_EXPRESSION(count_nonzero, "none: the result is an integer", 1, 1, .takes = {CT_COMPUTED},
               .attributes_size = sizeof(ct_reduce_attributes), .attribute_names = CT_REDUCE_NAMES);
 
 /* ---- diff ---- */

@@ -157,7 +157,7 @@ static const ct_sample cumsum_samples[] = {{"3x5", &(scan_attributes){1, 0}}, {"
 
 const ct_op ct_op_cumsum = {
     .name = "cumsum",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "the sum of g from the end down to each element",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -265,7 +265,7 @@ ct_tensor *ct_cumprod(ct_tensor *x, int axis)
 
 const ct_op ct_op_cumprod = {
     .name = "cumprod",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "the sum over all later y of g times that product's other factors",
     .min_inputs = 1,
     .max_inputs = 1,

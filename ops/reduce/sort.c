@@ -227,7 +227,7 @@ ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices)
 
 const ct_op ct_op_sort = {
     .name = "sort",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g, each element back where it came from",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -269,7 +269,7 @@ ct_tensor *ct_topk(ct_tensor *x, int64_t k, int axis, bool largest, ct_tensor **
 
 const ct_op ct_op_topk = {
     .name = "topk",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "g at the k elements chosen, else 0",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -307,7 +307,7 @@ ct_tensor *ct_argsort(ct_tensor *x, int axis, bool descending)
 
 const ct_op ct_op_argsort = {
     .name = "argsort",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: a position does not change with x",
     .min_inputs = 1,
     .max_inputs = 1,

@@ -111,7 +111,7 @@ static const ct_sample truth_samples[] = {{"3x4", NULL},
 
 const ct_op ct_op_any = {
     .name = "any",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: the result is a bool",
     .min_inputs = 1,
     .max_inputs = 1,
@@ -123,7 +123,7 @@ const ct_op ct_op_any = {
 
 const ct_op ct_op_all = {
     .name = "all",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "none: the result is a bool",
     .min_inputs = 1,
     .max_inputs = 1,

@@ -557,7 +557,7 @@ static ct_tensor *trace_expression(ct_call *call)
 
 const ct_op ct_op_trace = {
     .name = "trace",
-    .takes = {CT_ANY_DTYPE},
+    .takes = {CT_COMPUTED},
     .gradient = "zeros with g on the diagonal",
     .min_inputs = 1,
     .max_inputs = 1,

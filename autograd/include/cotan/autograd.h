@@ -21,7 +21,8 @@ extern "C" {
 #define CT_ONLY(dtype) (1U << (dtype))
 #define CT_FLOATS (CT_ONLY(CT_FLOAT32) | CT_ONLY(CT_FLOAT64))
 #define CT_INTEGERS (CT_ONLY(CT_INT64) | CT_ONLY(CT_INT32) | CT_ONLY(CT_UINT8))
-#define CT_ANY_DTYPE (CT_FLOATS | CT_INTEGERS | CT_ONLY(CT_BOOL))
+#define CT_COMPUTED (CT_FLOATS | CT_INTEGERS | CT_ONLY(CT_BOOL))                /* what there is arithmetic for */
+#define CT_ANY_DTYPE (CT_COMPUTED | CT_ONLY(CT_FLOAT16) | CT_ONLY(CT_BFLOAT16)) /* what can be moved */
 #define CT_MIXED (1U << 15) /* in a set: the input may have another element type than the others */
 #define CT_MASKS (CT_ONLY(CT_BOOL) | CT_ONLY(CT_UINT8) | CT_MIXED) /* true is what is not 0 */
 #define CT_TAKES 8                                                 /* sets in a record */

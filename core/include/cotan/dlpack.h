@@ -18,6 +18,7 @@ enum {
     CT_DL_INT = 0,   /* codes of element types */
     CT_DL_UINT = 1,  /* ... */
     CT_DL_FLOAT = 2, /* ... */
+    CT_DL_BRAIN = 4, /* bfloat16 */
     CT_DL_BOOL = 6,
     CT_DL_READ_ONLY = 1 << 0, /* a flag: the elements may not be written to */
     CT_DL_COPIED = 1 << 1     /* a flag: nobody else has the elements */

@@ -51,7 +51,7 @@ CT_API void ct_safetensors_options_init(ct_safetensors_options *options, size_t 
 
 /* Reads a whole .safetensors file; its "__metadata__" is skipped. The result is the caller's until
  * ct_tensor_file_free(). NULL with an error: NULL, argument, io, memory, format (truncated, header not JSON, a name given
- * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have (F16 and BF16 become float32), more than max_bytes). options may
+ * twice, offsets that overlap, leave gaps or leave the file, a dtype that cotan does not have, more than max_bytes). options may
  * be NULL. */
 CT_API ct_tensor_file *ct_safetensors_load(const char *path, const ct_safetensors_options *options);
 /* Tensors in the file; their indices are in the order of their bytes, which is that in which they were saved. */
@@ -73,7 +73,7 @@ typedef struct CT_BY_NAME ct_npy_options {
 CT_API void ct_npy_options_init(ct_npy_options *options, size_t size);
 
 /* Reads an array from a .npy file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), gzipped or not:
- * versions 1 to 3, rows or columns first, either byte order. float16 becomes float32; int8, int16 and uint16
+ * versions 1 to 3, rows or columns first, either byte order. int8, int16 and uint16
  * int32; uint32 and uint64 int64. Owned by the innermost scope. NULL with an error: NULL, argument, io, memory, format
  * (truncated, longer than its header says, header not as NumPy writes it, a type that cotan does not have or a number that
  * int64 does not hold, more than max_bytes). options may be NULL. */

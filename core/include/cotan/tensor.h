@@ -15,9 +15,19 @@ extern "C" {
 #define CT_MAX_RANK 8 /* axes of one tensor */
 
 /* Element types. Floats have gradients; integers are for labels, indices and counts; bool, a byte that is 0 or 1, is what comparisons give
- * and masks are. Nothing is converted behind your back: operations take tensors of one type, ct_cast() makes another of it. */
-typedef enum ct_dtype { CT_FLOAT32, CT_FLOAT64, CT_INT64, CT_INT32, CT_UINT8, CT_BOOL } ct_dtype;
-#define CT_DTYPES 6 /* how many there are */
+ * and masks are. float16 and bfloat16, floats of two bytes, are only stored: made, cast, moved, saved and loaded; operations that compute
+ * refuse them. Nothing is converted behind your back: operations take tensors of one type, ct_cast() makes another of it. */
+typedef enum ct_dtype {
+    CT_FLOAT32,
+    CT_FLOAT64,
+    CT_INT64,
+    CT_INT32,
+    CT_UINT8,
+    CT_BOOL,
+    CT_FLOAT16,
+    CT_BFLOAT16
+} ct_dtype;
+#define CT_DTYPES 8 /* how many there are */
 
 /* A tensor: element type, shape, strides, and a storage that it may share with others. */
 typedef struct ct_tensor ct_tensor;
@@ -33,7 +43,7 @@ typedef struct ct_tensor ct_tensor;
 
 CT_API size_t ct_dtype_size(ct_dtype dtype);      /* bytes of one element; 0 if dtype is none of these */
 CT_API const char *ct_dtype_name(ct_dtype dtype); /* "float32"; "invalid" if dtype is none of these */
-CT_API bool ct_dtype_is_float(ct_dtype dtype);    /* float32 or float64 */
+CT_API bool ct_dtype_is_float(ct_dtype dtype);    /* float32 or float64: what gradients are computed in */
 
 /* ---- making tensors ----
  * All return a contiguous tensor owned by the innermost scope, or NULL with an error (shape: a negative size, rank
@@ -50,8 +60,8 @@ CT_API ct_tensor *ct_scalar(ct_dtype dtype, double value);
 CT_API ct_tensor *ct_arange(ct_dtype dtype, double start, double step, int64_t n);
 /* n x n, ones on the diagonal. */
 CT_API ct_tensor *ct_eye(ct_dtype dtype, int64_t n);
-/* A copy of data: elements of the given dtype in row-major order; those of bool are bytes, true where they are not 0. data may be NULL
- * only for zero elements. */
+/* A copy of data: elements of the given dtype in row-major order; those of bool are bytes, true where they are not 0, those of float16
+ * and bfloat16 their bits as uint16_t. data may be NULL only for zero elements. */
 CT_API ct_tensor *ct_from_array(ct_dtype dtype, const void *data, const int64_t *shape, int rank);
 /* A copy of count doubles, converted; count must be the shape's number of elements. */
 CT_API ct_tensor *ct_from_values(ct_dtype dtype, const double *values, int64_t count, const int64_t *shape, int rank);

@@ -144,7 +144,7 @@ CT_API void ct_load_options_init(ct_load_options *options, size_t size);
         __VA_ARGS__, NULL, NULL     \
     }
 
-/* Reads one back, PyTorch's too; float16 and bfloat16 in the file are float32. Names, shapes and dtypes must be the module's, but that
+/* Reads one back, PyTorch's too; float16 and bfloat16 in the file count as float32. Names, shapes and dtypes must be the module's, but that
  * of names tied to each other one is enough, and those that are there must agree; the num_batches_tracked of PyTorch's batch norms is
  * skipped. On any error nothing has changed. Errors: NULL, io, format (not safetensors; missing or unexpected names unless partial),
  * shape, dtype, memory. options may be NULL. */
