@@ -94,6 +94,29 @@ static void read_idx(void)
     look_at(ct_idx_load(input));
 }
 
+/* The text that the windows add up to has the same tokens again. */
+static void read_text(void)
+{
+    ct_dataset *text = ct_dataset_from_text_file(input, .length = 1);
+    require((text != NULL) == (ct_error_code() == CT_OK), "a text and an error, or neither");
+    for (int64_t i = 0; i < ct_dataset_count(text); i++) {
+        ct_tensor *token, *next;
+        ct_scope_open();
+        require(ct_dataset_batch(text, &i, 1, &token, &next) == CT_OK, "a window");
+        const char *character = ct_dataset_class_name(text, (int64_t)ct_item(token));
+        require(character && same_bits(ct_text_tokens(text, character), ct_reshape(token, CT_SHAPE(1))), "a character");
+        ct_scope_close();
+    }
+    ct_dataset_free(text);
+}
+
+static void seed_text(const char *folder)
+{
+    FILE *f = fopen(in(folder, "text"), "w");
+    fputs("Na\xc3\xafve \xe2\x82\xac 5, \xf0\x9f\x90\x9f\n", f);
+    fclose(f);
+}
+
 static void seed_idx(const char *folder)
 {
     static const unsigned char bytes[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6},
@@ -337,6 +360,7 @@ static const struct {
     {"npz", read_npz, NULL},
     {"csv", read_csv, seed_csv},
     {"idx", read_idx, seed_idx},
+    {"text", read_text, seed_text},
     {"safetensors", read_safetensors, seed_training},
     {"weights", read_weights, seed_training},
     {"optimizer", read_optimizer, seed_training},
