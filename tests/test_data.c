@@ -563,6 +563,34 @@ START_TEST(names_go_along)
 }
 END_TEST
 
+/* Fitted to one tensor of three and applied to it: the others stay. */
+START_TEST(any_tensor_is_fitted)
+{
+    ct_tensor *a = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3), CT_SHAPE(3)), *t[3];
+    ct_tensor *b = ct_from_values(CT_FLOAT64, CT_VALUES(0, 10, 20, 0, 4, 8), CT_SHAPE(3, 2));
+    ct_tensor *y = ct_from_values(CT_FLOAT64, CT_VALUES(5, 5, 9), CT_SHAPE(3));
+    ct_dataset *d = ct_dataset_from_tensors(CT_TENSORS(a, b, y), .dtype = CT_FLOAT64);
+    ct_module *m = ct_module_new(CT_FLOAT64);
+    ct_module *inputs = ct_min_max_scaler_new(m, NULL, d, .tensor = 1);
+    ct_module *targets = ct_standard_scaler_new(m, NULL, d, .tensor = 2);
+    ck_assert_int_eq(ct_size(ct_module_get(ct_pca_new(m, "pca", d, 1, .tensor = 1), "components"), 1), 2);
+    ct_dataset *once = ct_dataset_map(d, ct_module_forward, inputs, .tensor = 1);
+    ct_dataset *twice = ct_dataset_map(once, ct_module_forward, targets, .tensor = 2);
+    ck_assert_int_eq(ct_dataset_batch_tensors(twice, (int64_t[]){2, 1}, 2, t), CT_OK);
+    expect_numbers(t[0], CT_VALUES(3, 2));
+    expect_numbers(t[1], CT_VALUES(0.2, 0.8, 1, 0));
+    expect_numbers(t[2], CT_VALUES(sqrt(2), -sqrt(0.5)));
+    ck_assert_ptr_null(ct_dataset_map(d, ct_module_forward, inputs, .tensor = 3));
+    expect_failure(CT_ERROR_ARGUMENT, "dataset_map: no tensor 3 in samples of 3");
+    ck_assert_ptr_null(ct_standard_scaler_new(m, NULL, d, .tensor = -1));
+    expect_failure(CT_ERROR_ARGUMENT, "standard_scaler: no tensor -1 in samples of 3");
+    ct_module_free(m);
+    ct_dataset_free(twice);
+    ct_dataset_free(once);
+    ct_dataset_free(d);
+}
+END_TEST
+
 START_TEST(fitting_is_refused)
 {
     ct_dataset *d = numbered(10, 2), *none = numbered(0, 2);
@@ -657,6 +685,7 @@ Suite *ct_suite_data(void)
     tcase_add_test(t, mapping_takes_little_memory);
     tcase_add_test(t, mapping_is_evaluation);
     tcase_add_test(t, names_go_along);
+    tcase_add_test(t, any_tensor_is_fitted);
     tcase_add_test(t, fitting_is_refused);
     suite_add_tcase(suite, t);
     t = case_without_error("shipped");

@@ -369,6 +369,94 @@ START_TEST(batches_are_transformed_alike)
 }
 END_TEST
 
+/* Samples of an image, the same once more, and the same as a target. */
+static ct_dataset *triples(int64_t n)
+{
+    ct_tensor *x = images(CT_FLOAT32, n, 1, 5, 5);
+    return ct_dataset_from_tensors(CT_TENSORS(x, x, x));
+}
+
+static bool same(ct_tensor *a, ct_tensor *b)
+{
+    return ct_item(ct_amax(ct_abs(ct_sub(a, b)))) == 0;
+}
+
+/* Each changes the tensor that it names alone; _i: threads that make batches ahead. */
+START_TEST(transforms_name_their_tensor)
+{
+    ct_dataset *d = triples(20);
+    ct_tensor *t[3], *x = images(CT_FLOAT32, 20, 1, 5, 5);
+    ct_batches *batches =
+        ct_batches_new(d, .workers = _i,
+                       .transforms = {CT_RANDOM_VERTICAL_FLIP(1, .tensor = 2), CT_GAUSSIAN_NOISE(7, 0, .tensor = 1)});
+    ck_assert(ct_batches_next_tensors(batches, t));
+    ck_assert(same(t[0], x) && same(t[1], ct_add_scalar(x, 7)) && same(t[2], ct_flip(x, CT_SHAPE(2))));
+    ct_batches_free(batches);
+    ct_dataset_free(d);
+}
+END_TEST
+
+/* Image and mask are moved alike, each with a fill of its own; what comes after draws anew. */
+START_TEST(transforms_draw_as_before)
+{
+    ct_dataset *d = triples(20);
+    ct_tensor *t[3], *background = ct_scalar(CT_FLOAT32, 0);
+    ct_batches *batches = ct_batches_new(d, .transforms = {CT_RANDOM_CROP(5, 5, 2),
+                                                           CT_RANDOM_CROP(5, 5, 2, .tensor = 2, .as_before = true),
+                                                           CT_RANDOM_CROP(5, 5, 2, .tensor = 1)});
+    ck_assert(ct_batches_next_tensors(batches, t));
+    ck_assert(same(t[0], t[2]) && !same(t[0], t[1]));
+    ct_batches_free(batches);
+    batches = ct_batches_new(d, .transforms = {CT_RANDOM_CROP(5, 5, 2, .fill = -1),
+                                               CT_RANDOM_CROP(5, 5, 2, .fill = -9, .tensor = 1, .as_before = true),
+                                               CT_GAUSSIAN_NOISE(0, 1, .tensor = 2),
+                                               CT_GAUSSIAN_NOISE(0, 1, .tensor = 2, .as_before = true)});
+    ck_assert(ct_batches_next_tensors(batches, t));
+    ck_assert(same(ct_maximum(t[0], background), ct_maximum(t[1], background)));
+    ck_assert(ct_item(ct_amin(t[0])) == -1 && ct_item(ct_amin(t[1])) == -9);
+    ct_tensor *added = ct_sub(t[2], images(CT_FLOAT32, 20, 1, 5, 5)); /* the same twice: of deviation 2, not sqrt(2) */
+    ck_assert_double_eq_tol(sqrt(ct_item(ct_mean(ct_square(added)))), 2, 0.3);
+    ct_batches_free(batches);
+    ct_dataset_free(d);
+}
+END_TEST
+
+/* One that draws as before, for however small a tensor, changes nothing of what those after it draw. */
+START_TEST(drawing_as_before_takes_nothing)
+{
+    ct_dataset *d = ct_dataset_new(images(CT_FLOAT32, 6, 1, 5, 5), ct_zeros(CT_FLOAT32, CT_SHAPE(6)));
+    const ct_transform *first = CT_GAUSSIAN_NOISE(0, 1),
+                       *same_drawn = CT_GAUSSIAN_NOISE(0, 1, .tensor = 1, .as_before = true);
+    ct_batches *with = ct_batches_new(d, .transforms = {first, same_drawn, first});
+    ct_batches *without = ct_batches_new(d, .transforms = {first, first});
+    ct_tensor *x, *z, *y;
+    ck_assert(ct_batches_next(with, &x, &y) && ct_batches_next(without, &z, &y));
+    ck_assert(same(x, z));
+    ct_batches_free(with);
+    ct_batches_free(without);
+    ct_dataset_free(d);
+}
+END_TEST
+
+START_TEST(transforms_of_no_tensor)
+{
+    const struct {
+        const ct_transform *transform;
+        const char *words;
+    } cases[] = {
+        {CT_GAUSSIAN_NOISE(0, 1, .tensor = 3), "gaussian_noise: no tensor 3 in samples of 3"},
+        {CT_GAUSSIAN_NOISE(0, 1, .tensor = -1), "gaussian_noise: no tensor -1 in samples of 3"},
+        {CT_CUTOUT(1, .as_before = true), "batches: cutout draws as the transform before it, and is the first"},
+    };
+    ct_dataset *d = triples(2);
+    for (int i = 0; i < LENGTH(cases); i++) {
+        ck_assert_ptr_null(ct_batches_new(d, .transforms = {cases[i].transform}));
+        expect_failure(CT_ERROR_ARGUMENT, cases[i].words);
+    }
+    ct_dataset_free(d);
+}
+END_TEST
+
 /* Transforms of one's own. */
 static ct_tensor *times_number(ct_tensor *x, const ct_transform *self)
 {
@@ -474,6 +562,10 @@ Suite *ct_suite_transforms(void)
     suite_add_tcase(suite, t);
     t = case_without_error("together");
     tcase_add_test(t, batches_are_transformed_alike);
+    tcase_add_loop_test(t, transforms_name_their_tensor, 0, 2);
+    tcase_add_test(t, transforms_draw_as_before);
+    tcase_add_test(t, drawing_as_before_takes_nothing);
+    tcase_add_test(t, transforms_of_no_tensor);
     tcase_add_test(t, transforms_of_ones_own);
     tcase_add_test(t, validation_is_not_transformed);
     suite_add_tcase(suite, t);

@@ -63,13 +63,22 @@ static ct_status take_weights(ct_batches *b, const ct_tensor *weights)
     return CT_OK;
 }
 
+static ct_status check_transform(const ct_batches *b, int number, const ct_transform *t)
+{
+    if (!t->name || !t->apply)
+        return ct_error_set(CT_ERROR_NULL, "batches: transform %d has no %s", number, t->name ? "apply" : "name");
+    if (number == 0 && t->as_before)
+        return ct_error_set(CT_ERROR_ARGUMENT, "batches: %s draws as the transform before it, and is the first",
+                            t->name);
+    return ct__samples_check_tensor(b->samples_of, t->tensor, t->name);
+}
+
 static ct_status take_transforms(ct_batches *b, const ct_transform *const *transforms)
 {
     while (b->n_transforms < CT_TRANSFORMS && transforms[b->n_transforms]) {
         const ct_transform *t = transforms[b->n_transforms];
-        if (!t->name || !t->apply)
-            return ct_error_set(CT_ERROR_NULL, "batches: transform %d has no %s", b->n_transforms,
-                                t->name ? "apply" : "name");
+        if (check_transform(b, b->n_transforms, t) != CT_OK)
+            return ct_error_code();
         b->transforms[b->n_transforms++] = *t;
     }
     return CT_OK;
@@ -273,6 +282,22 @@ static ct_tensor *apply(const ct_transform *t, ct_tensor *x)
     return ct_error_code() == CT_OK ? y : NULL;
 }
 
+/* Each draws behind those before it; with .as_before, from where the last without it began. */
+static ct_status transform(const ct_batches *b, ct_tensor **tensors)
+{
+    ct_random_state begin = ct_random_get(), end = begin;
+    for (int i = 0; i < b->n_transforms; i++) {
+        const ct_transform *t = &b->transforms[i];
+        begin = t->as_before ? begin : end;
+        ct_random_set(begin);
+        if (!(tensors[t->tensor] = apply(t, tensors[t->tensor])))
+            return ct_error_code();
+        ct_random_state now = ct_random_get();
+        end = now.counter > end.counter ? now : end;
+    }
+    return CT_OK;
+}
+
 /* The batch of that number in the epoch, made with nothing but what batches are made of: it may be on another thread. The thread's generator
  * goes on where it was. */
 static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **tensors)
@@ -282,10 +307,8 @@ static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **ten
     ct_random_set(generator_of(b, b->epoch, number + 1));
     ct_no_grad_begin();
     ct_status status = ct__samples_batch(b->samples_of, b->order + first, left < b->size ? left : b->size, tensors);
-    for (int i = 0; i < b->n_transforms && status == CT_OK; i++) {
-        tensors[0] = apply(&b->transforms[i], tensors[0]);
-        status = ct_error_code();
-    }
+    if (status == CT_OK)
+        status = transform(b, tensors);
     ct_no_grad_end();
     ct_random_set(before);
     return status;

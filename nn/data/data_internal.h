@@ -29,6 +29,8 @@ ct__samples *ct__samples_keep(ct__samples *samples); /* one reference more; retu
 void ct__samples_release(ct__samples *samples);      /* one less; NULL is fine */
 /* The samples at n indices, which are known to be good: tensors [n, ...], owned by the innermost scope; all NULL on an error. */
 ct_status ct__samples_batch(const ct__samples *samples, const int64_t *indices, int64_t n, ct_tensor **tensors);
+/* Whether samples have a tensor of that number; otherwise an error of who asks. */
+ct_status ct__samples_check_tensor(const ct__samples *samples, int tensor, const char *who);
 /* Those at n good indices as samples of their own: copied tensors, or a source that looks into this one. */
 ct__samples *ct__samples_part(ct__samples *samples, const int64_t *indices, int64_t n);
 

@@ -35,6 +35,13 @@ void ct__samples_release(ct__samples *samples)
         end(samples);
 }
 
+ct_status ct__samples_check_tensor(const ct__samples *samples, int tensor, const char *who)
+{
+    if (tensor >= 0 && tensor < samples->tensors)
+        return CT_OK;
+    return ct_error_set(CT_ERROR_ARGUMENT, "%s: no tensor %d in samples of %d", who, tensor, samples->tensors);
+}
+
 /* ---- batches of tensors ---- */
 
 /* A new tensor of dtype with the shape of n samples. */

@@ -6,22 +6,24 @@
 
 CT_OPTIONS_INIT(ct_scaler_options)
 CT_OPTIONS_INIT(ct_pca_options)
+CT_OPTIONS_INIT(ct_dataset_map_options)
 
-/* All samples as float64 [n, ...], owned by the innermost scope; NULL with an error. */
-static ct_tensor *all_samples(const ct_dataset *dataset, const char *what)
+/* That tensor of all samples as float64 [n, ...], owned by the innermost scope; NULL with an error. */
+static ct_tensor *all_samples(const ct_dataset *dataset, int tensor, const char *what)
 {
-    if (ct_object_check(dataset, "data set", what) != CT_OK)
+    if (ct_object_check(dataset, "data set", what) != CT_OK ||
+        ct__samples_check_tensor(dataset->samples, tensor, what) != CT_OK)
         return NULL;
     int64_t n = ct_dataset_count(dataset), *all = ct__nn_alloc(what, n, sizeof *all);
-    ct_tensor *x = NULL, *y;
+    ct_tensor *tensors[CT_SAMPLE_TENSORS] = {NULL};
     for (int64_t i = 0; all && i < n; i++)
         all[i] = i;
     if (all && n < 1)
         ct_error_set(CT_ERROR_ARGUMENT, "%s: the data set is empty", what);
     else if (all)
-        ct_dataset_batch(dataset, all, n, &x, &y);
+        ct_dataset_batch_tensors(dataset, all, n, tensors);
     free(all);
-    return ct_cast(x, CT_FLOAT64);
+    return ct_cast(tensors[tensor], CT_FLOAT64);
 }
 
 /* A buffer of the module that is being built, with t's elements. */
@@ -106,7 +108,7 @@ static ct_module *scaler_new(ct_module *module, const char *name, const ct_layer
     if (ct_scope_open() != CT_OK)
         return NULL;
     ct_no_grad_begin();
-    ct_tensor *x = all_samples(train, layer->name);
+    ct_tensor *x = all_samples(train, o->tensor, layer->name);
     if (x && o->channels && ct_rank(x) < 2)
         ct_error_set(CT_ERROR_SHAPE, "%s: samples of no axes have no channels", layer->name);
     scaler s = x && ct_error_code() == CT_OK ? fit(x, o) : (scaler){NULL, NULL};
@@ -190,7 +192,7 @@ ct_module *ct_pca_new(ct_module *module, const char *name, const ct_dataset *tra
         return NULL;
     ct_no_grad_begin();
     pca p = {.whiten = o->whiten};
-    ct_tensor *x = all_samples(train, "pca");
+    ct_tensor *x = all_samples(train, o->tensor, "pca");
     if (x)
         x = ct_rank(x) == 1 ? ct_unsqueeze(x, 1) : ct_flatten(x, 1, -1);
     ct_module *made = x ? fit_pca(module, name, x, components, &p) : NULL;
@@ -218,58 +220,80 @@ static ct_status put_rows(ct_tensor **all, int64_t count, int64_t first, ct_tens
     return ct_copy_(ct_slice(*all, 0, first, first + n, 1), part);
 }
 
-/* The samples of a data set after forward, and their targets, kept, [count, ...]; NULL before the first batch. */
-typedef struct mapped {
-    ct_tensor *samples, *targets;
-} mapped;
+/* What a data set is made into: its tensors, kept, [count, ...], one of them after forward; all NULL before the first batch. */
+typedef struct mapping {
+    const ct_dataset *of;
+    ct_model forward;
+    void *model;
+    int which;
+    ct_tensor *tensor[CT_SAMPLE_TENSORS];
+} mapping;
 
 /* What a batch makes on the way goes with it. */
-static void map_batches(mapped *m, const ct_dataset *dataset, ct_model forward, void *model)
+static ct_status map_batch(mapping *m, ct_batches *batches, int64_t done)
+{
+    ct_tensor *part[CT_SAMPLE_TENSORS];
+    if (ct_scope_open() != CT_OK)
+        return ct_error_code();
+    if (ct_batches_next_tensors(batches, part)) {
+        int64_t n = ct_size(part[0], 0);
+        part[m->which] = m->forward(m->model, part[m->which]);
+        for (int i = 0; i < ct_dataset_tensors(m->of) && ct_error_code() == CT_OK; i++)
+            put_rows(&m->tensor[i], ct_dataset_count(m->of), done, part[i], n);
+    }
+    return ct__nn_scope_close();
+}
+
+static void map_batches(mapping *m)
 {
     enum { AT_ONCE = 256 };
     CT_OPTIONS(ct_batches_options, order, .size = AT_ONCE);
-    ct_batches *batches = ct_batches_new(dataset, &order);
-    int64_t count = ct_dataset_count(dataset), done = 0;
-    CT_EACH_BATCH (batches, x, y) {
-        int64_t n = ct_size(x, 0);
-        if (put_rows(&m->samples, count, done, forward(model, x), n) == CT_OK)
-            put_rows(&m->targets, count, done, y, n);
-        done += n;
-    }
+    ct_batches *batches = ct_batches_new(m->of, &order);
+    for (int64_t i = 0; batches && i < ct_batches_count(batches) && ct_error_code() == CT_OK; i++)
+        map_batch(m, batches, i * AT_ONCE);
     ct_batches_free(batches);
 }
 
-static ct_dataset *map(const ct_dataset *dataset, ct_model forward, void *model)
+static ct_dataset *map(mapping *m)
 {
-    mapped m = {NULL, NULL};
-    const ct__samples *s = dataset->samples;
+    const ct__samples *s = m->of->samples;
     CT_OPTIONS(ct_dataset_options, o, .dtype = s->dtype);
     if (s->count > 0)
-        map_batches(&m, dataset, forward, model);
+        map_batches(m);
     else if (s->source.get)
         ct_error_set(CT_ERROR_ARGUMENT, "dataset_map: no samples of %s, whose shapes are not known then",
                      s->source.name);
-    ct_dataset *made = ct_error_code() != CT_OK ? NULL
-                       : s->count > 0           ? ct_dataset_new(m.samples, m.targets, &o)
-                                                : ct_dataset_new(s->tensor[0], s->tensor[1], &o);
-    ct_release(m.samples);
-    ct_release(m.targets);
+    ct_dataset *made =
+        ct_error_code() == CT_OK ? ct_dataset_from_tensors(s->count > 0 ? m->tensor : s->tensor, s->tensors, &o) : NULL;
+    for (int i = 0; i < s->tensors; i++)
+        ct_release(m->tensor[i]);
     return made;
 }
 
-ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model)
+/* Named as those of the data set, unless it was the labels that were changed. */
+static void name_classes(ct_dataset *made, const mapping *m)
 {
-    if (ct_object_check(dataset, "data set", "dataset_map") != CT_OK)
+    const ct_dataset *of = m->of;
+    if (made && of->names && m->which != of->samples->tensors - 1)
+        ct__dataset_name_classes(made, (const char *const *)of->names, of->classes);
+}
+
+ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model,
+                           const ct_dataset_map_options *options)
+{
+    CT_READ_OPTIONS(ct_dataset_map_options, o, options, "dataset_map");
+    if (!o || ct_object_check(dataset, "data set", "dataset_map") != CT_OK)
         return NULL;
     if (!forward)
         ct_error_set(CT_ERROR_NULL, "dataset_map: the model is NULL");
-    if (ct_error_code() != CT_OK || ct__dataset_check_pair(dataset) != CT_OK || ct_scope_open() != CT_OK)
+    if (ct_error_code() != CT_OK || ct__samples_check_tensor(dataset->samples, o->tensor, "dataset_map") != CT_OK ||
+        ct_scope_open() != CT_OK)
         return NULL;
     ct_no_grad_begin();
     ct__evaluation_begin();
-    ct_dataset *result = map(dataset, forward, model);
-    if (result && dataset->names)
-        ct__dataset_name_classes(result, (const char *const *)dataset->names, dataset->classes);
+    mapping m = {.of = dataset, .forward = forward, .model = model, .which = o->tensor};
+    ct_dataset *result = map(&m);
+    name_classes(result, &m);
     ct__evaluation_end();
     ct_no_grad_end();
     if (ct__nn_scope_close() == CT_OK)

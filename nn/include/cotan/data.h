@@ -150,14 +150,24 @@ CT_API ct_status ct_random_split(const ct_dataset *dataset, const double *shares
 
 /* ---- fitted to one set, applied to others ---- */
 
-/* The data set with forward(model, x) for its samples, batch by batch, without recording and in evaluation: one row for each sample.
- * The model of a layer is the layer: ct_dataset_map(test, ct_module_forward, scaler). Errors: NULL, shape, those of forward. */
-CT_API ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model);
+typedef struct CT_BY_NAME ct_dataset_map_options {
+    CT_OPTIONS_HEAD;
+    int tensor; /* of a sample's, the one that is changed: 0, the default, to its last, the target */
+} ct_dataset_map_options;
+#define CT_DEFAULTS_ct_dataset_map_options
+CT_API void ct_dataset_map_options_init(ct_dataset_map_options *options, size_t size);
+
+/* The data set with forward(model, x) for one tensor of its samples, batch by batch, without recording and in evaluation: one row for each
+ * sample. The model of a layer is the layer: ct_dataset_map(test, ct_module_forward, scaler). Errors: NULL, argument (no such tensor), shape,
+ * those of forward. */
+CT_API ct_dataset *ct_dataset_map(const ct_dataset *dataset, ct_model forward, void *model,
+                                  const ct_dataset_map_options *options);
 
 typedef struct CT_BY_NAME ct_scaler_options {
     CT_OPTIONS_HEAD;
     bool channels;    /* one number for each channel, axis 1; default: for each element of a sample */
     double low, high; /* min_max: the ends, default 0 and 1 */
+    int tensor;       /* of a sample's, the one that it is fitted to, as in ct_dataset_map_options */
 } ct_scaler_options;
 #define CT_DEFAULTS_ct_scaler_options .high = 1,
 CT_API void ct_scaler_options_init(ct_scaler_options *options, size_t size);
@@ -174,6 +184,7 @@ CT_API ct_module *ct_min_max_scaler_new(ct_module *module, const char *name, con
 typedef struct CT_BY_NAME ct_pca_options {
     CT_OPTIONS_HEAD;
     bool whiten; /* each component is divided by its deviation in the training set */
+    int tensor;  /* as in ct_scaler_options */
 } ct_pca_options;
 #define CT_DEFAULTS_ct_pca_options
 CT_API void ct_pca_options_init(ct_pca_options *options, size_t size);
@@ -202,8 +213,8 @@ typedef struct CT_BY_NAME ct_batches_options {
     ct_tensor *weights;
     bool without_replacement; /* no sample twice in an epoch; as many must have a weight above 0 as are drawn */
     int64_t draws;            /* by weight, in an epoch; default CT_UNSET_INT: as many as there are samples */
-    /* Done to the samples x of each batch, one after the other, up to the first NULL (transforms.h). The records are copied. What they
-     * draw depends on seed, epoch and the batch's number alone; the thread's generator goes on where it was. */
+    /* Done to the samples of each batch, each to the tensor that it names, one after the other, up to the first NULL (transforms.h). The
+     * records are copied. What they draw depends on seed, epoch and the batch's number alone; the thread's generator goes on where it was. */
     const ct_transform *transforms[CT_TRANSFORMS];
     /* Threads that make batches ahead, one each, at most CT_WORKERS; 0, the default: the caller makes them. The batches, their order and
      * their errors are the same. */
@@ -222,7 +233,7 @@ CT_API int64_t ct_batches_samples(const ct_batches *batches); /* samples in thes
 CT_API ct_status ct_batches_start(ct_batches *batches, int64_t epoch);
 /* The next batch as ct_dataset_batch() gives it. False at the end of the epoch, and on an error (see ct_error_code()). */
 CT_API bool ct_batches_next(ct_batches *batches, ct_tensor **x, ct_tensor **y);
-/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]. Transforms change the first. */
+/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]. */
 CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
@@ -244,7 +255,7 @@ CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_random_split(...) ct_at_status(CT_HERE, CT_WITH4(ct_random_split, ct_split_options, __VA_ARGS__, ))
-#define ct_dataset_map(...) ct_at_object(CT_HERE, ct_dataset_map(__VA_ARGS__))
+#define ct_dataset_map(...) ct_at_object(CT_HERE, CT_WITH3(ct_dataset_map, ct_dataset_map_options, __VA_ARGS__, ))
 #define ct_standard_scaler_new(...) \
     ct_at_object(CT_HERE, CT_WITH3(ct_standard_scaler_new, ct_scaler_options, __VA_ARGS__, ))
 #define ct_min_max_scaler_new(...) \

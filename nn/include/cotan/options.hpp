@@ -192,6 +192,11 @@ inline void init(ct_split_options &o)
     ct_split_options_init(&o, sizeof o);
 }
 
+inline void init(ct_dataset_map_options &o)
+{
+    ct_dataset_map_options_init(&o, sizeof o);
+}
+
 inline void init(ct_scaler_options &o)
 {
     ct_scaler_options_init(&o, sizeof o);

@@ -2,7 +2,10 @@
  *
  *     ct_fit(forward, net, adam, train, .transforms = {CT_RANDOM_CROP(32, 32, 4), CT_RANDOM_HORIZONTAL_FLIP(0.5)});
  *
- * A transform is a record: one of your own goes where the library's go. Named as torchvision's. */
+ * A transform is a record: one of your own goes where the library's go. Named as torchvision's. It changes the first tensor of a sample, or
+ * the one that it names; images and the masks that are their targets are turned over together by
+ *
+ *     .transforms = {CT_RANDOM_HORIZONTAL_FLIP(0.5), CT_RANDOM_HORIZONTAL_FLIP(0.5, .tensor = 1, .as_before = true)} */
 #ifndef COTAN_TRANSFORMS_H
 #define COTAN_TRANSFORMS_H
 
@@ -22,9 +25,11 @@ typedef struct ct_transform {
      * draws comes from the thread's generator, which stands where seed, epoch and number of the batch say. Nothing is recorded. */
     ct_tensor *(*apply)(ct_tensor *x, const struct ct_transform *self);
     double p[CT_TRANSFORM_PARAMETERS];
-    double fill;   /* of pixels that come from outside the image or are erased */
-    bool bilinear; /* of what is turned, moved and scaled: the mean of the four pixels around, otherwise the nearest */
-    void *user;    /* for a function of one's own */
+    double fill;    /* of pixels that come from outside the image or are erased */
+    bool bilinear;  /* of what is turned, moved and scaled: the mean of the four pixels around, otherwise the nearest */
+    void *user;     /* for a function of one's own */
+    int tensor;     /* of a sample's, the one that is changed: 0, the first, to its last, the target */
+    bool as_before; /* draws the numbers of the transform before it: so a mask is turned as its image was */
 } ct_transform;
 
 /* The library's, with the parameters p of the macros below at the values that the comments there give. Each sample has its own draw.
