@@ -1,13 +1,13 @@
-/* A record's shortcut, its forward and backward, against its definition, the expression beside them: results, gradients, and the
- * gradients of those.
+/* A record's shortcut, its forward and backward, against its definition, the expression beside them: results and gradients. The
+ * gradient's gradient is the definition's own, since a recorded backward is always that.
  *
  * Invariant: both ways get the same inputs and cotangents; what they may differ by is rounding, and neither is measured. */
 #include "structure.h"
 
 enum { SAFETY = 16 }; /* of the noise seen in results */
 
-/* Units of rounding that results, gradients, and gradients of gradients may be apart, of their largest element. */
-static const double units[] = {128, 1024, 8192};
+/* Units of rounding that results and gradients may be apart, of their largest element. */
+enum { VALUE_UNITS = 128, GRADIENT_UNITS = 1024 };
 
 /* ---- results ---- */
 
@@ -60,7 +60,7 @@ static ct_status compare_values(ct__check *check, ct__check *other)
             continue;
         }
         ct__difference d = ct__compare_gradients(r.h[i], 1, r.g[i], 0, NULL);
-        if (d.worst <= units[0] * check->unit * d.size)
+        if (d.worst <= VALUE_UNITS * check->unit * d.size)
             continue;
         if (!known)
             status = noise_of_values(other, r.g, noise);
@@ -77,10 +77,9 @@ static void blame_gradient(ct__check *check, int i, const ct_tensor *is, const c
 {
     int64_t worst = ct__furthest(is, said);
     ct__report_fault(check->report, "definition", i,
-                     "element %lld of the %s is %.9g, that of the definition %.9g: the backward is not that of the "
-                     "expression beside it",
-                     (long long)worst, check->order > 1 ? "gradient's gradient" : "gradient", ct__doubles(is)[worst],
-                     ct__doubles(said)[worst]);
+                     "element %lld of the gradient is %.9g, that of the definition %.9g: the backward is not that of "
+                     "the expression beside it",
+                     (long long)worst, ct__doubles(is)[worst], ct__doubles(said)[worst]);
 }
 
 static ct_status compare_gradients(ct__check *check, ct__check *other)
@@ -95,30 +94,11 @@ static ct_status compare_gradients(ct__check *check, ct__check *other)
         if (!check->wanted[i])
             continue;
         ct__difference d = ct__compare_gradients(r.grads[i], 1, r.other[i], 0, NULL);
-        if (!ct__is_rounding(check, i, &d, units[check->order > 1 ? 2 : 1] * check->unit))
+        if (!ct__is_rounding(check, i, &d, GRADIENT_UNITS * check->unit))
             blame_gradient(check, i, r.grads[i], r.other[i]);
         status = ct_error_code();
     }
     return ct__room_close(&r, status);
-}
-
-static ct_status compare_second(const ct__check *check, const ct__check *other)
-{
-    ct__subject subject = ct__subject_gradient(check->subject, check->wanted, check->cotangents),
-                defined = ct__subject_gradient(other->subject, check->wanted, check->cotangents);
-    ct__check next;
-    ct_scope scope;
-    ct__scope_push(&scope);
-    ct_status status = ct__check_open_gradient(&next, &subject, check);
-    ct__check second = next;
-    second.subject = &defined;
-    if (status == CT_OK)
-        status = ct__check_gradient(&next);
-    if (status == CT_OK)
-        status = compare_gradients(&next, &second);
-    ct__check_close(&next);
-    ct__scope_pop(&scope);
-    return status;
 }
 
 ct_status ct__check_definition(ct__check *check)
@@ -131,9 +111,5 @@ ct_status ct__check_definition(ct__check *check)
     subject.op = &definition;
     other.subject = &subject;
     ct_status status = compare_values(check, &other);
-    if (status == CT_OK)
-        status = compare_gradients(check, &other);
-    if (status == CT_OK && check->options->order > 1)
-        status = compare_second(check, &other);
-    return status;
+    return status == CT_OK ? compare_gradients(check, &other) : status;
 }
