@@ -74,7 +74,9 @@
     SUITE(fit) \
     SUITE(objects) \
     SUITE(gradcheck) \
-    SUITE(gradcheck_more) \
+    SUITE(gradcheck_kinks) \
+    SUITE(gradcheck_report) \
+    SUITE(gradcheck_limits) \
     SUITE(ops) \
     SUITE(graph_depth) \
     SUITE(traps)

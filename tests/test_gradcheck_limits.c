@@ -1,38 +1,12 @@
-/* What the checker finds besides wrong values: chance, a second order that is wrong by less than differences see, one wrong element
- * among many. */
+/* The limits of the gradient checker: chance, a second order that is wrong by less than differences see, one wrong element among many,
+ * what float32 leaves to see, and budgets. */
 #include <cotan/cotan.h>
 
+#include "gradcheck_checks.h"
 #include "suites.h"
-#include "tensor_checks.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static ct_gradcheck_report report;
-
-static void open_check(void)
-{
-    open_test();
-    report = (ct_gradcheck_report){0};
-}
-
-static void close_check(void)
-{
-    ct_gradcheck_report_free(&report);
-    close_test();
-}
-
-static void expect(ct_verdict got, ct_verdict want)
-{
-    if (got != want)
-        ct_gradcheck_print(&report, stderr);
-    ck_assert_msg(got == want, "%s instead of %s: %s", ct_verdict_name(got), ct_verdict_name(want), ct_error_message());
-}
-
-static ct_tensor *f64(const int64_t *shape, int rank, uint64_t seed)
-{
-    return numbers(CT_FLOAT64, shape, rank, seed);
-}
 
 /* ---- chance ---- */
 
@@ -60,11 +34,6 @@ START_TEST(test_chance)
 END_TEST
 
 /* ---- the second order is wrong by less than differences see ---- */
-
-static ct_status same_infer(ct_call *call)
-{
-    return ct_call_output_like(call, 0, ct_call_input(call, 0));
-}
 
 static ct_status sine_backward_forward(ct_call *call)
 {
@@ -218,12 +187,6 @@ END_TEST
 
 /* ---- budgets and progress ---- */
 
-static ct_tensor *tanh_of(ct_tensor *const *in, int n, void *user)
-{
-    (void)n, (void)user;
-    return ct_tanh(in[0]);
-}
-
 START_TEST(test_budget)
 {
     ct_tensor *x = f64(CT_SHAPE(40, 50), 1);
@@ -293,10 +256,10 @@ START_TEST(test_progress)
 }
 END_TEST
 
-Suite *ct_suite_gradcheck_more(void)
+Suite *ct_suite_gradcheck_limits(void)
 {
-    Suite *suite = suite_create("gradcheck_more");
-    TCase *tcase = tcase_create("gradcheck_more");
+    Suite *suite = suite_create("gradcheck_limits");
+    TCase *tcase = tcase_create("gradcheck_limits");
     tcase_add_checked_fixture(tcase, open_check, close_check);
     tcase_add_test(tcase, test_chance);
     tcase_add_test(tcase, test_forward_against_reverse);
