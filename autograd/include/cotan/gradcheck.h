@@ -28,7 +28,7 @@ CT_API bool ct_verdict_good(ct_verdict verdict);        /* CT_PASS or CT_KINK */
 /* How much is measured. */
 typedef enum ct_gradcheck_mode {
     CT_FULL, /* every element of every input */
-    CT_FAST  /* every input along a few random directions of +1 and -1 (Rademacher probes) */
+    CT_FAST  /* every input along a few random directions */
 } ct_gradcheck_mode;
 
 /* What is checked besides the value of the gradient, which always is. */
