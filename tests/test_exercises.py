@@ -250,6 +250,23 @@ def check_ladder():
     check("it names the element", "gradient of x, element [" in printed and "expected" in printed and "ratio" in printed)
 
 
+def check_hints():
+    """The first two rungs are as long as teachers like them best, no line number goes stale in them, and the last one is the solution."""
+    text = (course / "grader" / "hints.c").read_text()
+    strings = [[json.loads(f'"{s}"') for s in re.findall(r'"((?:[^"\\]|\\.)*)"', rung)]
+               for block in re.findall(r"^    \{(.*?)\},$", text, re.M | re.S) for rung in re.split(r'(?<="),\n', block)]
+    rungs = ["".join(parts) for parts in strings]
+    check("three rungs each", len(rungs) == 3 * len(MISTAKES) + 3, len(rungs))
+    for k, rung in enumerate(rungs):
+        words, number = len(rung.split()), k // 3 + 1
+        if k % 3 < 2:
+            check(f"{number}: hint {k % 3 + 1} has 80 to 160 words", 80 <= words <= 160, f"{words}: {rung}")
+            check(f"{number}: hint {k % 3 + 1} names no line", not re.search(r"\bline \d", rung), rung)
+        elif number > 1:
+            code = " ".join(rung.split(":\n", 1)[1].split())
+            check(f"{number}: hint 3 is the solution", code in " ".join(solution(number).read_text().split()), code)
+
+
 def check_sample():
     page, file = (course / "exercises.md").read_text(), folder / "05_matmul.c"
     file.write_text((folder / "mistake_5_0.c").read_text())
@@ -380,6 +397,7 @@ with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
     list(pool.map(check_mistake, [(number, i, row) for number, rows in MISTAKES.items() for i, row in enumerate(rows)]))
     list(pool.map(check_bad_end, BAD_ENDS))
 check_ladder()
+check_hints()
 check_sample()
 check_json()
 check_show()

@@ -51,7 +51,7 @@ failed()
     finish 1
 }
 
-if ! compiled "$file" grade.c exercises.c formula.c record.c; then
+if ! compiled "$file" grade.c exercises.c hints.c formula.c record.c; then
     grep -E '(error|warning|undefined reference)' "$work/messages" | head -n 8 >&2
     failed compiles "the compiler says why above"
 fi

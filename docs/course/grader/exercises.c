@@ -1,4 +1,4 @@
-/* The exercises: a function each, the inputs that it is tried on, the mistakes that are known, and the hints. Invariant: within an
+/* The exercises: a function each, the inputs that it is tried on, and the mistakes that are known. Invariant: within an
  * exercise no two wrong rules give the same gradient on the first inputs, so that a mistake is called by its own name. */
 #include "exercises.h"
 #include <math.h>
@@ -249,9 +249,6 @@ const exercise exercises[EXERCISES] = {
         .wrong = {{0, square_keeps_power, "it is g x^2: the power is still there, but the derivative of x^2 is 2 x"},
                   {0, square_times_x, "it is 2 g x^2: a factor x too much"},
                   {0, square_no_x, "it is 2 g: the slope of x^2 is not the same at every x"}},
-        .hints = {"Take one element: x = 3, and g = 1. If x grows by 0.001, by how much does x^2 grow? And if g is 5?",
-                  "What goes on is what arrives times the local derivative: g times 2 x, for each element.",
-                  "return ct_call_set_grad(call, 0, ct_mul(g, ct_mul_scalar(x, 2)));"},
         .passed = "What goes on is what arrives times the local derivative. The other eleven are this, with shapes.",
     },
     {
@@ -268,10 +265,6 @@ const exercise exercises[EXERCISES] = {
                   {1, product_as_sum, "it is g alone: that is the rule of a sum"},
                   {0, product_whole, "it is g a b: the product itself is no derivative of it"},
                   {1, product_whole, "it is g a b: the product itself is no derivative of it"}},
-        .hints = {"Take a = 2, b = 5, g = 1. If a grows by 0.001, by how much does a b grow? By 5 times that. Which of "
-                  "the two is 5?",
-                  "dy/da is b and dy/db is a: each input's slope is the other one's value. Both are multiplied by g.",
-                  "status = ct_call_set_grad(call, 0, ct_mul(g, b)); and for input 1 the same with a."},
         .passed = "A product passes what arrives to each input, times the other one.",
     },
     {
@@ -289,11 +282,6 @@ const exercise exercises[EXERCISES] = {
                   {0, fork_one_only, "it is g x: only one of three branches; the others were overwritten, not added"},
                   {0, fork_mean, "it is a third of the right one: branches are added, not averaged"},
                   {0, fork_product, "it is g x x: the branches were multiplied, not added"}},
-        .hints = {"Take x = 3, g = 1. Let only the left x of x x grow, then only the right one, then only the one in "
-                  "the sum. What does each do to y?",
-                  "The left x gets g times the right one, g x. The right one gets g x, too. The x in the sum gets g. "
-                  "Where a wire branches the gradients of its branches are added.",
-                  "return ct_call_set_grad(call, 0, ct_add(ct_add(ct_mul(g, x), ct_mul(g, x)), g));"},
         .passed = "Where a wire branches, gradients are added: 2 x + 1, times what arrives.",
     },
     {
@@ -312,12 +300,6 @@ const exercise exercises[EXERCISES] = {
                    "it is the sum of all of g in every element: only the axes along which b was repeated are summed"},
                   {1, broadcast_mean,
                    "it is the mean over the rows: a broadcast is a fork, and branches are added, not averaged"}},
-        .hints = {"Take g = [[1, 2], [10, 20]] and b [2]. b[0] is used in both rows of the first column. What comes "
-                  "back to it?",
-                  "Shapes are lined up at their last axis. For every axis of g: if t does not have it, or has 1 there, "
-                  "sum along it. Then reshape to t's shape.",
-                  "if (axis < ct_rank(g) - ct_rank(t) || ct_size(t, axis - (ct_rank(g) - ct_rank(t))) == 1) g = "
-                  "ct_sum(g, CT_AXES(axis), .keepdim = true);"},
         .passed = "What was repeated on the way forward is summed on the way back. The library's engine does it for "
                   "every operation.",
     },
@@ -338,12 +320,6 @@ const exercise exercises[EXERCISES] = {
                   {1, matmul_elements_w,
                    "it is g times x element by element: the rule of exercise 2, but this is another product"},
                   {0, matmul_result_turned, "it is w @ g^T: that is the right gradient, transposed"}},
-        .hints = {"Take x [2,3], w [3,4], g [2,4], and look for the shapes: what gives [2,3] from g and w? What gives "
-                  "[3,4] from x and g?",
-                  "x[i][k] is used once for each column j, times w[k][j]; so its gradient is the sum over j of g[i][j] "
-                  "w[k][j], which is g @ w^T. In the same way w gets x^T @ g.",
-                  "status = ct_call_set_grad(call, 0, ct_matmul(g, ct_transpose(w, 0, 1))); and for input 1 "
-                  "ct_matmul(ct_transpose(x, 0, 1), g)."},
         .passed = "g @ w^T and x^T @ g: the shapes remember it, the sum over uses proves it.",
     },
     {
@@ -364,12 +340,6 @@ const exercise exercises[EXERCISES] = {
                   {0, variance_no_n, "it is n times too large: the 1/n of the mean is missing"},
                   {0, variance_no_two, "it is half of the right one: the square's 2 is missing"},
                   {0, variance_unbiased, "it has n - 1 where the forward has n"}},
-        .hints =
-            {"Take one row x = [1, 3] and g = 1: the mean is 2, the variance 1. Move only x[1], by 0.001. By how much "
-             "does the variance move?",
-             "dy/dx[j] = 2/n (x[j] - mean). The way through the mean adds nothing, since the differences from the mean "
-             "sum to 0. Each row is multiplied by its own g.",
-             "return ct_call_set_grad(call, 0, ct_mul(ct_unsqueeze(g, 1), ct_mul_scalar(ct_sub(x, mean), 2.0 / n)));"},
         .passed = "The 1/n of a mean stays, and moving the mean does not change a variance.",
     },
     {
@@ -384,10 +354,6 @@ const exercise exercises[EXERCISES] = {
                   {0, sigmoid_as_tanh, "it is g (1 - y^2): that is the rule of tanh"},
                   {0, sigmoid_as_exp, "it is g y: that is the rule of exp"},
                   {0, sigmoid_no_y, "it is g (1 - y): a factor y is missing"}},
-        .hints = {"At x = 0 y is 0.5, and the sigmoid is at its steepest: its slope is 0.25. What product of y and 1 - "
-                  "y gives that?",
-                  "dy/dx = y (1 - y). y is what ct_call_output gives; no exp is needed.",
-                  "return ct_call_set_grad(call, 0, ct_mul(g, ct_mul(y, ct_add_scalar(ct_neg(y), 1))));"},
         .passed = "y (1 - y) is 0.25 at most: a chain of sigmoids makes gradients vanish, see chapter 8.",
     },
     {
@@ -411,12 +377,6 @@ const exercise exercises[EXERCISES] = {
                   {0, softmax_mean, "it has the mean of g y in place of its sum"},
                   {0, softmax_plain_sum, "it has the sum of g in place of the sum of g y"},
                   {0, softmax_no_y, "it is g - sum of g y: the factor y before it is missing"}},
-        .hints = {"Take two equal scores: y = [0.5, 0.5]. If x[0] grows, y[0] grows and y[1] shrinks by as much. What "
-                  "comes back to x[0] if g = [1, 1]? And if g = [1, 0]?",
-                  "Sum over i of g[i] y[i] ((i == j) - y[j]) = y[j] (g[j] - sum over i of g[i] y[i]); the sum is over "
-                  "the row.",
-                  "return ct_call_set_grad(call, 0, ct_mul(y, ct_sub(g, ct_sum(ct_mul(g, y), CT_AXES(-1), .keepdim = "
-                  "true))));"},
         .passed = "Of what arrives only the difference from its weighted mean goes on: adding the same to all scores "
                   "changes nothing.",
     },
@@ -442,11 +402,6 @@ const exercise exercises[EXERCISES] = {
                   {0, entropy_axis, "the softmax goes down the columns: each row is one sample"},
                   {0, entropy_no_n, "it is n times too large: the 1/n of the mean over the rows is missing"},
                   {0, entropy_all, "it is divided by the number of scores: the mean is over the n rows only"}},
-        .hints = {"Take one row with probabilities p = [0.2, 0.8] and label 0. Which score must grow for the loss to "
-                  "fall? Which must shrink, and do both matter?",
-                  "-log p[label] = log(sum of exp(x)) - x[label]. The first part's slope is p, the second's -1 at the "
-                  "label. Then 1/n for the mean, and g.",
-                  "return ct_call_set_grad(call, 0, ct_mul(g, ct_mul_scalar(ct_sub(p, hot), 1.0 / n)));"},
         .passed = "(p - one-hot)/n: the gradient of the most used loss is what was said less what was right.",
     },
     {
@@ -470,11 +425,6 @@ const exercise exercises[EXERCISES] = {
                   {0, norm_not_divided, "the 1/s is missing"},
                   {0, norm_sums, "it has sums where means belong: the 1/n of mean and variance is missing"},
                   {0, norm_times_x, "it has x times the mean of g y; it must be y, which is centred and scaled"}},
-        .hints = {"Add 0.001 to all of a row: y does not change, so a row's gradients must sum to 0. Do yours?",
-                  "(g - mean(g) - y mean(g y)) / s, with means along the row: the direct way, the way through the "
-                  "mean, the way through s.",
-                  "ct_mul(one_over_s, ct_sub(ct_sub(g, ct_mean(g, ...)), ct_mul(y, ct_mean(ct_mul(g, y), ...)))), both "
-                  "means with CT_AXES(-1), .keepdim = true"},
         .passed = "Three ways back, added. Two of them only take away what a shift or a stretch of the row would undo.",
     },
     {
@@ -493,11 +443,6 @@ const exercise exercises[EXERCISES] = {
                   {0, conv_late, "it is early by one: the zeros at the two ends of g are not as many"},
                   {1, conv_w_turned, "the gradient of w is turned around: w[k] meets x[t+k], forwards"},
                   {1, conv_g_turned, "g is turned around: w[0] meets x[t] in y[t], so x[t] and g[t] go together"}},
-        .hints = {"Take x of 3 and w of 2 elements, and write y[0] and y[1] out. Where does x[1] stand, and times "
-                  "what? Where does w[0] stand, and times what?",
-                  "w[k] gets the sum over t of g[t] x[t+k]: slide g over x. x[s] gets the sum over k of g[s-k] w[k]: "
-                  "slide w, turned around, over g with k-1 zeros at both ends.",
-                  "slide(ct_pad(g, CT_SHAPE(k - 1, k - 1)), ct_flip(w, CT_SHAPE(0))) for x, and slide(x, g) for w"},
         .passed = "A convolution's gradients are convolutions: with the kernel turned around for x, with g as the "
                   "kernel for w.",
     },
@@ -529,11 +474,6 @@ const exercise exercises[EXERCISES] = {
               "the softmax's sum is missing: exercise 8 subtracts the weighted mean of what arrives"},
              {0, attention_no_softmax, "the way back skips the softmax: what arrives at a is not what arrives at s"},
              {1, attention_k_turned, "what arrives at s is not transposed on the way to k"}},
-        .hints = {"Write the four nodes down: s = q @ k^T / sqrt(d), a = softmax(s), y = a @ v. Which gradients does "
-                  "the last one give? Test v first: it needs no softmax.",
-                  "v gets a^T @ g. a gets g @ v^T =: h. s gets a (h - sum of h a along the row) =: r. q gets r @ k / "
-                  "sqrt(d), k gets r^T @ q / sqrt(d).",
-                  "ct_mul(a, ct_sub(h, ct_sum(ct_mul(h, a), CT_AXES(-1), .keepdim = true))) is what arrives at s"},
         .passed = "Attention is two matrix products with a softmax between; its gradient is theirs, one after another.",
     },
 };

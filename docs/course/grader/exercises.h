@@ -3,6 +3,7 @@
 #define COURSE_EXERCISES_H
 
 #include "exercise.h"
+#include <stdio.h>
 
 enum { EXERCISES = 12, INPUTS = 3, WRONG_RULES = 16, RUNGS = 3 };
 
@@ -21,10 +22,12 @@ typedef struct exercise {
     /* Inputs in the words of ct_sample: the first one, square where that hides a wrong order; other shapes; sizes of 1. */
     const char *plain, *shapes[5], *single[3];
     wrong_rule wrong[WRONG_RULES];
-    const char *hints[RUNGS]; /* where to look; the rule; the line */
-    const char *passed;       /* what to take along */
+    const char *passed; /* what to take along */
 } exercise;
 
 extern const exercise exercises[EXERCISES]; /* exercise N is exercises[N - 1] */
+/* Likewise: where to look; the rule; the lines. A line that begins with four blanks is code. */
+extern const char *const hints[EXERCISES][RUNGS];
+void print_hint(int exercise, int rung, FILE *to); /* exercise from 0 */
 
 #endif

@@ -420,8 +420,10 @@ static void print_finding(int number, const finding *found, int tries, FILE *to)
     if (found->located)
         print_element(found, to);
     fprintf(to, "\n  %s\n", found->cause);
-    for (int i = 0; i < tries && i < RUNGS; i++)
-        fprintf(to, "\nhint %d of %d: %s\n", i + 1, RUNGS, current->hints[i]);
+    for (int i = 0; i < tries && i < RUNGS; i++) {
+        fprintf(to, "\n");
+        print_hint(number - 1, i, to);
+    }
 }
 
 static void print_text(int number, const finding *found, int tries, FILE *to)
@@ -494,7 +496,7 @@ static void print_json(int number, const finding *found, int tries, FILE *to)
         fprintf(to, ", \"written\": %s, \"hints\": [", found->unwritten ? "false" : "true");
         for (int i = 0; !found->unwritten && i < tries && i < RUNGS; i++) {
             fprintf(to, i ? ", " : "");
-            json_string(current->hints[i], to);
+            json_string(hints[number - 1][i], to);
         }
         fprintf(to, "]");
     }
