@@ -610,6 +610,8 @@ says(["explain", "sum(twice(x)^2)", "x=[1,2]", "--ops", "./good.so"], "∂result
 refuses(["explain", "twise(x)", "x=1", "--ops", "./good.so"], "the nearest is 'twice'", lines=3)
 refuses(["explain", "twice(x, x)", "x=1", "--ops", "./good.so"], "too many arguments: twice takes 1", lines=3)
 refuses(["explain", "x", "x=1", "--ops", "./absent.so"], "./absent.so: cannot open")
+out = says(["explain", "x", "x=nan", "--check"], "FAIL: 0 gradients compared", "the result is not finite", status=1)
+check("nothing is blamed where nothing was compared", "to blame" not in out and "verdict" not in out, out)
 says(["explain", "half(x)", "x=2", "--ops", "./wrong.so", "--check"], "x 2 1.5 3 WRONG", "FAIL", "to blame: half, at column 1", status=1)
 verdicts = {v["op"]: v for v in json.loads(says(["check", "./wrong.so", "--json"], status=1))}
 check("check --json", [verdicts[n]["verdict"] for n in ("half", "twice")] == ["FAIL", "PASS"] and verdicts["half"]["argument"] == 0, verdicts)

@@ -256,7 +256,7 @@ def check_hints():
     strings = [[json.loads(f'"{s}"') for s in re.findall(r'"((?:[^"\\]|\\.)*)"', rung)]
                for block in re.findall(r"^    \{(.*?)\},$", text, re.M | re.S) for rung in re.split(r'(?<="),\n', block)]
     rungs = ["".join(parts) for parts in strings]
-    check("three rungs each", len(rungs) == 3 * len(MISTAKES) + 3, len(rungs))
+    check("three rungs each", len(rungs) == 3 * len(MISTAKES), len(rungs))
     for k, rung in enumerate(rungs):
         words, number = len(rung.split()), k // 3 + 1
         if k % 3 < 2:

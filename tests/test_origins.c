@@ -101,6 +101,10 @@ START_TEST(sizes_are_made)
     EXPECT_TOLD(
         ct_conv1d(X(1, 2, 9), W(4, 2, 3), NULL),
         "[1,4,7]: 1 is axis 0 of x, 4 is axis 0 of w, 7 is made by 'conv1d' of 9 (axis 2 of x) and 3 (axis 2 of w)");
+    EXPECT_TOLD(
+        ct_max_pool2d(X(1, 2, 28, 27), 2),
+        "[1,2,14,13]: 1 is axis 0 of x, 2 is axis 1 of x, 14 is made by 'max_pool2d' of 28 (axis 2 of x), 13 is "
+        "made by 'max_pool2d' of 27 (axis 3 of x)");
     EXPECT_TOLD(ct_exp(ct_slice(X(9), 0, 2, 5, 1)), "[3]: 3 is made by 'slice'");
     EXPECT_TOLD(ct_exp(ct_flatten(X(5, 2, 3), 1, 2)),
                 "[5,6]: 5 is axis 0 of x, 6 is made by 'flatten' of 2 (axis 1 of x) and 3 (axis 2 of x)");

@@ -15,7 +15,8 @@ typedef struct probing {
     const ct_event *e;
     place places[CT_MAX_INPUTS * CT_MAX_RANK];
     int n_places;
-    bool grows[CT_MAX_INPUTS * CT_MAX_RANK]; /* the places that are one longer */
+    bool grows[CT_MAX_INPUTS * CT_MAX_RANK]; /* the places that are longer, */
+    bool twice;                              /* twice as long, not by one */
     uint8_t *const *axes;
 } probing;
 
@@ -42,7 +43,7 @@ static ct_tensor *grown(const probing *p, int i)
     memcpy(shape, like->shape, sizeof *shape * like->rank);
     for (int k = 0; k < p->n_places; k++)
         if (p->places[k].input == i && p->grows[k])
-            shape[p->places[k].axis]++;
+            shape[p->places[k].axis] += p->twice ? p->places[k].size : 1;
     return ct__tensor_view(one, 0, shape, still, like->rank, like->made_by);
 }
 
@@ -63,27 +64,41 @@ static bool goes_on(const probing *p, ct_tensor **outputs)
     return e->op->infer(&call) == CT_OK;
 }
 
-/* Notes which axes of output o are longer now, for place k. */
-static void note(const probing *p, int k, int o, const ct_tensor *output)
+/* Notes which axes of output o are longer now, for place k; whether one is. */
+static bool note(const probing *p, int k, int o, const ct_tensor *output)
 {
     const ct_tensor *before = p->e->outputs[o];
+    bool any = false;
     for (int axis = 0; output && output->rank == before->rank && axis < output->rank; axis++)
-        if (output->shape[axis] != before->shape[axis])
+        if (output->shape[axis] != before->shape[axis]) {
+            any = true;
             p->axes[o][axis * p->e->n_inputs + p->places[k].input] |= (uint8_t)(1U << p->places[k].axis);
+        }
+    return any;
 }
 
-/* Grows what is chosen, for place k; false if the rule refuses. */
-static bool grow(const probing *p, int k)
+/* Grows what is chosen by one, or to twice its size, for place k; false if the rule refuses. */
+static bool grow_so(probing *p, int k, bool twice, bool *noted)
 {
     ct_tensor *outputs[CT_MAX_OUTPUTS] = {NULL};
     ct_scope scope;
+    p->twice = twice;
     ct__scope_push(&scope);
     bool good = goes_on(p, outputs);
     for (int o = 0; good && o < p->e->n_outputs; o++)
-        note(p, k, o, outputs[o]);
+        *noted |= note(p, k, o, outputs[o]);
     ct__scope_pop(&scope);
     if (ct_error_code() != CT_ERROR_MEMORY)
         ct_error_clear();
+    return good;
+}
+
+/* Both, where one alone changes nothing: a stride leaves out what is too little for another step. */
+static bool grow(probing *p, int k)
+{
+    bool noted = false, good = grow_so(p, k, false, &noted);
+    if (good && !noted)
+        grow_so(p, k, true, &noted);
     return good;
 }
 

@@ -160,5 +160,5 @@ const char *ct_trace_shape(const ct_trace_log *trace, int64_t id)
     else
         add_shape(&s, id, reached);
     ct__free(reached, (size_t)id + 1);
-    return ct__say("%s", s.text);
+    return ct__say("%s%s", s.text, s.used < sizeof s.text ? "" : "...");
 }

@@ -136,7 +136,7 @@ static bool write_report(session *s, ct_tensor *const *leaves, const ct_gradchec
     for (int i = 0; i < report->n_tensors; i++)
         add_leaf(s, &t, leaves, &report->tensors[i]);
     add_without_gradient(s, &t, leaves);
-    bool any = t.n_cells > 0, written = table_write(&t, stdout);
+    bool any = t.n_cells > 0, written = !any || table_write(&t, stdout);
     printf(any ? "\n" : "");
     if (any)
         write_wrapped(
@@ -152,8 +152,10 @@ static void write_verdict(const ct_gradcheck_report *report, ct_gradcheck_mode m
     printf("%s%s%s: %lld %s compared; %lld operation%s each checked alone\n", bold(stdout),
            ct_verdict_name(report->verdict), plain(stdout), (long long)report->elements,
            mode == CT_FAST ? "directions" : "gradients", (long long)report->nodes, report->nodes == 1 ? "" : "s");
-    if (report->verdict == CT_FAIL)
+    if (report->verdict == CT_FAIL && report->op && *report->op)
         printf("the operation to blame: %s, at column %d: %s\n", report->op, report->line, report->cause);
+    else if (!ct_verdict_good(report->verdict) && *report->cause)
+        printf("%s\n", report->cause);
 }
 
 /* The leaves, of which those with a gradient are to be measured; and how. */
