@@ -113,91 +113,77 @@ END_TEST
 
 /* ---- GPT-2 ---- */
 
-enum { TOKENS = 11, POSITIONS = 7, WIDTH = 8, HEADS = 2 };
-
-/* A linear layer whose weight is [in, out]. */
-typedef struct conv1d {
-    int64_t in, out;
-} conv1d;
-
-static void build_conv1d(ct_module *m)
+static ct_module *small_gpt2(ct_module *root)
 {
-    const conv1d *c = ct_module_self(m);
-    ct_module_add(m, "weight", CT_INIT_NORMAL(0.02), CT_SHAPE(c->in, c->out));
-    ct_module_add(m, "bias", &ct_init_zeros, CT_SHAPE(c->out));
+    return ct_gpt2_new(root, "gpt", 11, .context = 7, .width = 8, .heads = 2, .blocks = 2);
 }
-
-static ct_tensor *conv1d_forward(ct_module *m, ct_tensor *x)
-{
-    return ct_add(ct_matmul(x, ct_module_get(m, "weight")), ct_module_get(m, "bias"));
-}
-
-static const ct_layer conv1d_layer = {"conv1d", sizeof(conv1d), build_conv1d, conv1d_forward};
-#define conv1d_new(module, name, ...) ct_layer_new(module, name, &conv1d_layer, &(conv1d){__VA_ARGS__})
-
-typedef struct gpt_block {
-    ct_module *ln_1, *c_attn, *c_proj, *ln_2, *c_fc, *mlp_proj;
-} gpt_block;
-
-static void build_gpt_block(ct_module *m)
-{
-    gpt_block *b = ct_module_self(m);
-    b->ln_1 = ct_layer_norm_new(m, "ln_1", CT_SHAPE(WIDTH));
-    ct_module_push(m, "attn");
-    b->c_attn = conv1d_new(m, "c_attn", WIDTH, 3 * WIDTH);
-    b->c_proj = conv1d_new(m, "c_proj", WIDTH, WIDTH);
-    ct_module_pop(m);
-    b->ln_2 = ct_layer_norm_new(m, "ln_2", CT_SHAPE(WIDTH));
-    ct_module_push(m, "mlp");
-    b->c_fc = conv1d_new(m, "c_fc", WIDTH, 4 * WIDTH);
-    b->mlp_proj = conv1d_new(m, "c_proj", 4 * WIDTH, WIDTH);
-    ct_module_pop(m);
-}
-
-static ct_tensor *gpt_block_forward(ct_module *m, ct_tensor *x)
-{
-    gpt_block *b = ct_module_self(m);
-    int64_t n = ct_size(x, 0), steps = ct_size(x, 1);
-    ct_tensor *qkv[3], *all = ct_forward(b->c_attn, ct_forward(b->ln_1, x));
-    if (ct_chunk(all, 3, 2, qkv) != 3)
-        return NULL;
-    for (int i = 0; i < 3; i++)
-        qkv[i] = ct_transpose(ct_reshape(qkv[i], CT_SHAPE(n, steps, HEADS, WIDTH / HEADS)), 1, 2);
-    ct_tensor *y = ct_scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], .is_causal = true);
-    x = ct_add(x, ct_forward(b->c_proj, ct_reshape(ct_transpose(y, 1, 2), CT_SHAPE(n, steps, WIDTH))));
-    return ct_add(x, ct_forward(b->mlp_proj, ct_gelu_tanh(ct_forward(b->c_fc, ct_forward(b->ln_2, x)))));
-}
-
-static const ct_layer gpt_block_layer = {"gpt_block", sizeof(gpt_block), build_gpt_block, gpt_block_forward};
-
-static void build_gpt(ct_module *m)
-{
-    ct_embedding_new(m, "wte", TOKENS, WIDTH);
-    ct_embedding_new(m, "wpe", POSITIONS, WIDTH);
-    ct_module *h = ct_sequential_new(m, "h");
-    ct_layer_new(h, NULL, &gpt_block_layer, NULL);
-    ct_layer_new(h, NULL, &gpt_block_layer, NULL);
-    ct_layer_norm_new(m, "ln_f", CT_SHAPE(WIDTH));
-}
-
-static ct_tensor *gpt_forward(ct_module *m, ct_tensor *index)
-{
-    ct_tensor *positions = ct_arange(CT_INT64, 0, 1, ct_size(index, 1));
-    ct_tensor *x = ct_add(ct_forward(ct_module_find(m, "wte"), index), ct_forward(ct_module_find(m, "wpe"), positions));
-    x = ct_forward(ct_module_find(m, "ln_f"), ct_forward(ct_module_find(m, "h"), x));
-    return ct_matmul(x, ct_transpose(ct_module_get(m, "wte.weight"), 0, 1));
-}
-
-static const ct_layer gpt_layer = {"gpt2", 0, build_gpt, gpt_forward};
 
 START_TEST(gpt2_of_pytorch_gives_the_same_logits)
 {
     static const char path[] = TEST_DATA "/gpt2.safetensors"; /* bfloat16 */
-    ct_module *root = ct_module_new(CT_FLOAT32), *gpt = ct_layer_new(root, "gpt", &gpt_layer, NULL);
+    ct_module *root = ct_module_new(CT_FLOAT32), *gpt = small_gpt2(root);
+    ct_module_train(root, false);
     expect_no_error();
     ck_assert_int_eq(ct_module_load(gpt, path, .partial = true, CT_RENAME("transformer.*", "*")), CT_OK);
     ck_assert_str_eq(ct_module_load_report(gpt), "unexpected input\nunexpected logits\n");
     expect_close(ct_forward(gpt, from_file(path, "input")), from_file(path, "logits"), 1e-5);
+    ct_module_free(root);
+}
+END_TEST
+
+/* As published; no element is drawn, so that the memory is never touched. */
+START_TEST(gpt2_has_its_parameters)
+{
+    ct_module *root = ct_module_new(CT_FLOAT32);
+    ct_gpt2_new(root, "gpt", 50257, .weight = &ct_init_empty);
+    expect_no_error();
+    ck_assert_int_eq(ct_module_numel(root), 124439808);
+    ct_module_free(root);
+}
+END_TEST
+
+static ct_tensor *next_loss(ct_tensor *logits, ct_tensor *next)
+{
+    return ct_cross_entropy(ct_flatten(logits, 0, 1), ct_flatten(next, 0, 1));
+}
+
+/* What follows a token has no part in what is said of it; dropout is there in training alone; gradients are right. */
+START_TEST(gpt2_sees_what_came_before)
+{
+    ct_module *root = ct_module_new(CT_FLOAT32), *gpt = small_gpt2(root);
+    ct_tensor *tokens = ct_randint(0, 10, CT_SHAPE(2, 7));
+    ct_tensor *changed = ct_clone(tokens), *last = ct_slice(changed, 1, 5, CT_END, 1);
+    ct_copy_(last, ct_add(last, ct_scalar(CT_INT64, 1)));
+    ct_tensor *noisy = ct_forward(gpt, tokens);
+    ct_module_train(root, false);
+    ct_tensor *a = ct_forward(gpt, tokens), *b = ct_forward(gpt, changed), *difference = ct_abs(ct_sub(a, b));
+    expect_no_error();
+    ck_assert_double_eq(ct_item(ct_amax(ct_slice(difference, 1, 0, 5, 1))), 0);
+    ck_assert(ct_item(ct_amin(ct_amax(ct_slice(difference, 1, 5, 7, 1), CT_AXES(2)))) > 0);
+    ck_assert(ct_item(ct_amax(ct_abs(ct_sub(a, noisy)))) > 1e-4);
+    ck_assert_int_eq(
+        ct_gradcheck_model(ct_module_forward, gpt, root, tokens, changed, next_loss, NULL, .mode = CT_FAST), CT_PASS);
+    ct_module_free(root);
+}
+END_TEST
+
+START_TEST(gpt2_refuses)
+{
+    ct_module *root = ct_module_new(CT_FLOAT32), *gpt = small_gpt2(root);
+    ck_assert_ptr_null(ct_forward(gpt, ct_zeros(CT_INT64, CT_SHAPE(1, 8))));
+    expect_failure(CT_ERROR_SHAPE, "gpt2: takes tokens [n,t], t up to 7, not [1,8]");
+    ck_assert_ptr_null(ct_forward(gpt, ct_zeros(CT_INT64, CT_SHAPE(8))));
+    expect_failure(CT_ERROR_SHAPE, "not [8]");
+    ck_assert_ptr_null(ct_forward(gpt, NULL));
+    ct_error_clear();
+    ck_assert_ptr_null(ct_gpt2_new(root, "odd", 11, .width = 9, .heads = 2));
+    expect_failure(CT_ERROR_ARGUMENT, "2 heads for a width of 9");
+    ck_assert_ptr_null(ct_gpt2_new(root, "none", 0));
+    expect_failure(CT_ERROR_ARGUMENT, "gpt2_new: 0 tokens, a context of 1024, 12 blocks");
+    ck_assert_ptr_null(ct_gpt2_new(NULL, "nowhere", 11));
+    expect_failure(CT_ERROR_NULL, "");
+    ck_assert_int_eq(ct_size(ct_forward(gpt, ct_zeros(CT_INT64, CT_SHAPE(0, 3))), 0), 0);
+    expect_no_error();
     ct_module_free(root);
 }
 END_TEST
@@ -508,6 +494,9 @@ Suite *ct_suite_models(void)
     tcase_add_test(tcase, resnet18_of_pytorch_gives_the_same_logits);
     tcase_add_test(tcase, what_is_saved_is_what_pytorch_had);
     tcase_add_test(tcase, gpt2_of_pytorch_gives_the_same_logits);
+    tcase_add_test(tcase, gpt2_has_its_parameters);
+    tcase_add_test(tcase, gpt2_sees_what_came_before);
+    tcase_add_test(tcase, gpt2_refuses);
     tcase_add_test(tcase, loads_say_what_did_not_fit);
     tcase_add_test(tcase, what_is_frozen_stays);
     tcase_add_test(tcase, summaries_are_tables);

@@ -62,6 +62,24 @@ CT_API ct_module *ct_resnet56_new(ct_module *module, const char *name, const ct_
 CT_API ct_module *ct_plain20_new(ct_module *module, const char *name, const ct_vision_options *options);
 CT_API ct_module *ct_plain56_new(ct_module *module, const char *name, const ct_vision_options *options);
 
+/* ---- models for text ---- */
+
+typedef struct CT_BY_NAME ct_gpt2_options {
+    CT_OPTIONS_HEAD;
+    int64_t context, width, heads, blocks; /* default 1024, 768, 12, 12: the smallest that was published */
+    double dropout;                        /* in training; default 0.1 */
+    /* Of all weights; NULL: normal with a deviation of 0.02, and of 0.02 / sqrt(2 blocks) where a block adds to what goes past it. */
+    const ct_initializer *weight;
+} ct_gpt2_options;
+#define CT_DEFAULTS_ct_gpt2_options .context = 1024, .width = 768, .heads = 12, .blocks = 12, .dropout = 0.1,
+CT_API void ct_gpt2_options_init(ct_gpt2_options *options, size_t size);
+
+/* GPT-2 (Radford, Wu, Child, Luan, Amodei, Sutskever, "Language models are unsupervised multitask learners", 2019): int64 tokens [n, t], t up
+ * to the context, to logits of what follows each of them [n, t, tokens]. Names and shapes are those of the published weights, whose first
+ * axis is a layer's input: load them with CT_RENAME("transformer.*", "*"). 124,439,808 parameters for 50,257 tokens. Errors as above, and
+ * of the forward pass: shape. */
+CT_API ct_module *ct_gpt2_new(ct_module *module, const char *name, int64_t tokens, const ct_gpt2_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_lenet5_forward(...) ct_at(CT_HERE, ct_lenet5_forward(__VA_ARGS__))
 #define ct_lenet5_new(module) ct_at_object(CT_HERE, ct_lenet5_new(module))
@@ -78,6 +96,7 @@ CT_API ct_module *ct_plain56_new(ct_module *module, const char *name, const ct_v
 #define ct_resnet56_new(...) CT_MODEL_(ct_resnet56_new, __VA_ARGS__)
 #define ct_plain20_new(...) CT_MODEL_(ct_plain20_new, __VA_ARGS__)
 #define ct_plain56_new(...) CT_MODEL_(ct_plain56_new, __VA_ARGS__)
+#define ct_gpt2_new(...) ct_at_object(CT_HERE, CT_WITH3(ct_gpt2_new, ct_gpt2_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus

@@ -2659,6 +2659,13 @@ inline module plain56(const module &module, const char *name, const options<ct_v
     return module::made(at, module, ct_plain56_new(module.get(), name, &options));
 }
 
+inline module gpt2(const module &module, const char *name, int64_t tokens, const options<ct_gpt2_options> &options = {},
+                   location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_gpt2_new(module.get(), name, tokens, &options));
+}
+
 } // namespace nn
 
 } // namespace cotan

@@ -277,6 +277,11 @@ inline void init(ct_vision_options &o)
     ct_vision_options_init(&o, sizeof o);
 }
 
+inline void init(ct_gpt2_options &o)
+{
+    ct_gpt2_options_init(&o, sizeof o);
+}
+
 inline void init(ct_add_options &o)
 {
     ct_add_options_init(&o, sizeof o);
