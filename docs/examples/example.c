@@ -270,6 +270,21 @@ void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
     *x = both[0], *y = both[1];
 }
 
+char *example_read(const char *folder, const char *const *names)
+{
+    enum { MOST_BYTES = 1 << 20 };
+    char path[1024], *text = calloc(MOST_BYTES, 1);
+    size_t n = 0;
+    for (; text && *names; names++) {
+        snprintf(path, sizeof path, "%s/%s", folder, *names);
+        FILE *file = fopen(path, "r");
+        n += file ? fread(text + n, 1, MOST_BYTES - 1 - n, file) : 0;
+        if (file)
+            fclose(file);
+    }
+    return text;
+}
+
 char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *text, size_t size)
 {
     size_t used = 0;
@@ -281,6 +296,51 @@ char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *
             memcpy(text + used, character, length + 1), used += length;
     }
     return text;
+}
+
+/* Tokens [1,t] and one more. */
+static ct_tensor *drawn_on(ct_module *net, ct_tensor *tokens, int64_t seen, double boldness)
+{
+    ct_tensor *last = ct_size(tokens, 1) > seen ? ct_slice(tokens, 1, -seen, CT_END, 1) : tokens;
+    ct_tensor *logits = ct_select(ct_forward(net, last), 1, -1);
+    ct_tensor *both[] = {tokens, ct_multinomial(ct_softmax(ct_mul_scalar(logits, boldness), 1), 1, true)};
+    return ct_concat(both, 2, 1);
+}
+
+void example_write_on(ct_module *net, const ct_dataset *characters, int64_t seen, double boldness, char *text,
+                      size_t size)
+{
+    ct_module_train(net, false);
+    ct_no_grad_begin();
+    ct_tensor *tokens = ct_unsqueeze(ct_text_tokens(characters, text), 0);
+    while (ct_size(tokens, 1) + 1 < (int64_t)size && ct_error_code() == CT_OK) {
+        ct_scope_open();
+        tokens = ct_scope_return(drawn_on(net, tokens, seen, boldness));
+        ct_scope_close();
+    }
+    ct_no_grad_end();
+    example_text(characters, ct_select(tokens, 0, 0), text, size);
+}
+
+/* ---- for ct_fit() ---- */
+
+ct_tensor *example_next_loss(ct_tensor *logits, ct_tensor *next)
+{
+    return ct_cross_entropy(ct_flatten(logits, 0, 1), ct_flatten(next, 0, 1));
+}
+
+ct_tensor *example_own_loss(ct_tensor *loss, ct_tensor *target)
+{
+    (void)target;
+    return loss;
+}
+
+bool example_tell_bits(const ct_progress *progress, void *e)
+{
+    bool validated = !isnan(progress->validation_loss);
+    double loss = validated ? progress->validation_loss : progress->epoch_loss;
+    example_progress(e, progress->epoch, "bits per character", loss / log(2));
+    return true;
 }
 
 /* ---- pictures ---- */

@@ -71,8 +71,23 @@ void example_digits(const example *e, ct_dataset *part[2]);
 void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
 /* The same of samples of any number of tensors. */
 void example_tensors(const ct_dataset *set, ct_tensor **tensors);
+/* Texts: the files of a folder, up to the first NULL, those that are there, one behind the other; for free(). */
+char *example_read(const char *folder, const char *const *names);
 /* The characters of tokens [n] of a text's data set, of which those that fit; returns text. */
 char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *text, size_t size);
+
+/* Goes on behind text, until size bytes are full: each character is drawn by what the network, which has seen so many before it, thinks of
+ * it; all the likelier the larger boldness is, with 1 as the network says. */
+void example_write_on(ct_module *net, const ct_dataset *characters, int64_t seen, double boldness, char *text,
+                      size_t size);
+
+/* ---- for ct_fit() ---- */
+
+/* The loss of logits [n, t, classes] of what comes next [n, t]; of a model that gives its loss itself. */
+ct_tensor *example_next_loss(ct_tensor *logits, ct_tensor *next);
+ct_tensor *example_own_loss(ct_tensor *loss, ct_tensor *target);
+/* For .epoch_end, with the program's example as .user: the progress in bits for a character, of the validation if there is one. */
+bool example_tell_bits(const ct_progress *progress, void *e);
 
 /* ---- pictures ---- */
 

@@ -18,51 +18,41 @@ static ct_module *network(int64_t in, int64_t hidden, int64_t out, double dropou
     return net;
 }
 
-/* [n,PIXELS], from -1 to 1 */
-static ct_tensor *make(ct_module *generator, int64_t n)
-{
-    return ct_tanh(ct_forward(generator, ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(n, NOISE))));
-}
-
-/* How far the critic's opinion of x is from "written" (1) or "made" (0). */
-static ct_tensor *judged(ct_module *critic, ct_tensor *x, double as)
-{
-    ct_tensor *target = ct_full(CT_FLOAT32, as, CT_SHAPE(ct_size(x, 0), 1));
-    return ct_binary_cross_entropy_with_logits(ct_forward(critic, x), target);
-}
-
 typedef struct gan {
     ct_module *generator, *critic;
     ct_optimizer *of_generator, *of_critic;
 } gan;
 
-/* The critic's loss, in the mean over an epoch. Written ones count as 0.9: a critic that is all too sure teaches nothing. */
-static double train(gan *g, ct_batches *batches)
+/* [n,PIXELS], from -1 to 1 */
+static ct_tensor *make(const gan *g, int64_t n)
 {
-    double sum = 0;
-    CT_EACH_BATCH (batches, x, labels) {
-        ct_optimizer_zero_grad(g->of_critic);
-        ct_tensor *made = ct_detach(make(g->generator, ct_size(x, 0)));
-        ct_tensor *loss = ct_add(judged(g->critic, x, 0.9), judged(g->critic, made, 0));
-        ct_backward(loss);
-        ct_optimizer_step(g->of_critic);
-        ct_optimizer_zero_grad(g->of_generator);
-        ct_backward(judged(g->critic, make(g->generator, BATCH), 1)); /* its critic's are cleared above */
-        ct_optimizer_step(g->of_generator);
-        sum += ct_item(loss);
-    }
-    return sum / (double)ct_batches_count(batches);
+    return ct_tanh(ct_forward(g->generator, ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(n, NOISE))));
 }
 
-static ct_module *train_classifier(const example *e, const ct_dataset *digits)
+/* How far the critic's opinion of x is from "written" (1) or "made" (0). */
+static ct_tensor *judged(const gan *g, ct_tensor *x, double as)
 {
-    ct_module *net = network(PIXELS, 64, 10, 0.2);
-    ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
-    ct_fit(ct_module_forward, net, adam, digits, .epochs = 10, .batch_size = BATCH, .seed = (uint64_t)e->seed,
-           .output = NULL);
-    ct_optimizer_free(adam);
-    ct_module_train(net, false);
-    return net;
+    ct_tensor *target = ct_full(CT_FLOAT32, as, CT_SHAPE(ct_size(x, 0), 1));
+    return ct_binary_cross_entropy_with_logits(ct_forward(g->critic, x), target);
+}
+
+/* The critic's. Written ones count as 0.9: a critic that is all too sure teaches nothing. */
+static ct_tensor *critic_loss(void *g, ct_tensor *x)
+{
+    return ct_add(judged(g, x, 0.9), judged(g, ct_detach(make(g, ct_size(x, 0))), 0));
+}
+
+/* After each step of the critic, one of the generator; the critic learns nothing from it. */
+static bool teach_generator(const ct_progress *progress, void *user)
+{
+    const gan *g = user;
+    ct_scope_open();
+    ct_optimizer_zero_grad(g->of_generator);
+    ct_backward(judged(g, make(g, BATCH), 1));
+    ct_optimizer_step(g->of_generator);
+    ct_optimizer_zero_grad(g->of_critic);
+    ct_scope_close();
+    return progress->step > 0;
 }
 
 /* The mean of its largest probability, and e to the entropy of what it says in the mean. */
@@ -79,21 +69,23 @@ int main(int argc, char **argv)
     if (!example_begin(&e, argc, argv))
         return e.status;
     ct_dataset *digits = ct_load_digits(.scale = 1. / 8, .offset = -1, .shape = {PIXELS});
-    ct_module *classifier = train_classifier(&e, digits);
+    ct_module *classifier = network(PIXELS, 64, 10, 0.2);
+    ct_optimizer *adam = ct_optimizer_new(classifier, &ct_rule_adam, .lr = 3e-3);
+    ct_fit(ct_module_forward, classifier, adam, digits, .epochs = 10, .seed = (uint64_t)e.seed, .output = NULL);
+    ct_module_train(classifier, false);
     gan g = {.generator = network(NOISE, 128, PIXELS, 0), .critic = network(PIXELS, 128, 1, 0.3)};
     g.of_generator = ct_optimizer_new(g.generator, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
     g.of_critic = ct_optimizer_new(g.critic, &ct_rule_adam, .lr = 1e-3, .beta1 = 0.5);
-    ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = (uint64_t)e.seed);
-    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++)
-        example_progress(&e, epoch, "critic", train(&g, batches));
-    ct_tensor *written, *labels, *made = ct_detach(make(g.generator, JUDGED));
+    ct_fit(critic_loss, &g, g.of_critic, digits, .epochs = e.epochs, .batch_size = BATCH, .seed = (uint64_t)e.seed,
+           .loss = example_own_loss, .progress = teach_generator, .user = &g, .log = example_path(&e, "gan.csv"));
+    ct_tensor *written, *labels, *made = ct_detach(make(&g, JUDGED));
     double sure, different, sure_of_written, all_different;
     example_all(digits, &written, &labels);
     ask(classifier, made, &sure, &different);
     ask(classifier, written, &sure_of_written, &all_different);
     example_png(&e, "gan.png", ct_reshape(ct_slice(made, 0, 0, SHOWN, 1), CT_SHAPE(SHOWN, 8, 8)), 20, -1, 1);
-    ct_batches_free(batches);
     ct_dataset_free(digits);
+    ct_optimizer_free(adam);
     ct_optimizer_free(g.of_generator);
     ct_optimizer_free(g.of_critic);
     ct_module_free(g.generator);

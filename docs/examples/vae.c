@@ -2,23 +2,24 @@
  * the bound of their equation 10: how well a digit is told from its hidden numbers, less how far those are from standard ones. */
 #include "example.h"
 
-enum { PIXELS = 64, HIDDEN = 2, BATCH = 64 };
+enum { PIXELS = 64, HIDDEN = 2 };
 
 typedef struct vae {
     ct_module *encoder, *decoder;
 } vae;
 
+static ct_module *network(ct_module *m, const char *name, int64_t in, int64_t out)
+{
+    ct_module *net = ct_sequential_new(m, name);
+    ct_linear_new(net, NULL, in, 64);
+    ct_tanh_new(net, NULL);
+    ct_linear_new(net, NULL, 64, out);
+    return net;
+}
+
 static void build(ct_module *m)
 {
-    vae *v = ct_module_self(m);
-    v->encoder = ct_sequential_new(m, "encoder");
-    ct_linear_new(v->encoder, NULL, PIXELS, 64);
-    ct_tanh_new(v->encoder, NULL);
-    ct_linear_new(v->encoder, NULL, 64, 2 * HIDDEN);
-    v->decoder = ct_sequential_new(m, "decoder");
-    ct_linear_new(v->decoder, NULL, HIDDEN, 64);
-    ct_tanh_new(v->decoder, NULL);
-    ct_linear_new(v->decoder, NULL, 64, PIXELS);
+    *(vae *)ct_module_self(m) = (vae){network(m, "encoder", PIXELS, 2 * HIDDEN), network(m, "decoder", HIDDEN, PIXELS)};
 }
 
 /* The negative bound of a batch [n, PIXELS], for each sample. */
@@ -36,19 +37,6 @@ static ct_tensor *forward(ct_module *m, ct_tensor *x)
 
 static const ct_layer vae_layer = {"vae", sizeof(vae), build, forward};
 
-static double learn_epoch(ct_module *model, ct_optimizer *adam, ct_batches *batches)
-{
-    double sum = 0;
-    CT_EACH_BATCH (batches, x, labels) {
-        ct_optimizer_zero_grad(adam);
-        ct_tensor *loss = ct_forward(model, x);
-        ct_backward(loss);
-        ct_optimizer_step(adam);
-        sum += ct_item(loss);
-    }
-    return sum / (double)ct_batches_count(batches);
-}
-
 int main(int argc, char **argv)
 {
     example e = {.epochs = 30, .quick_epochs = 2, .seed = 1};
@@ -56,16 +44,13 @@ int main(int argc, char **argv)
         return e.status;
     ct_module *root = ct_module_new(CT_FLOAT32), *model = ct_layer_new(root, "vae", &vae_layer, NULL);
     ct_optimizer *adam = ct_optimizer_new(root, &ct_rule_adam, .lr = 3e-3);
-    ct_dataset *digits = ct_load_digits(.shape = {64});
-    ct_batches *batches = ct_batches_new(digits, .size = BATCH, .shuffle = true, .seed = (uint64_t)e.seed);
-    double bound = 0;
-    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++) {
-        bound = learn_epoch(model, adam, batches);
-        example_progress(&e, epoch, "negative bound", bound);
-    }
-    ct_batches_free(batches);
+    ct_dataset *digits = ct_load_digits(.shape = {PIXELS});
+    ct_evaluation bound = {0};
+    ct_fit(ct_module_forward, model, adam, digits, .epochs = e.epochs, .seed = (uint64_t)e.seed,
+           .loss = example_own_loss, .log = example_path(&e, "vae.csv"));
+    ct_evaluate(ct_module_forward, model, digits, &bound, .loss = example_own_loss);
     ct_dataset_free(digits);
     ct_optimizer_free(adam);
     ct_module_free(root);
-    return example_end(&e, "negative bound of a digit: %.2f nats", bound);
+    return example_end(&e, "negative bound of a digit: %.2f nats", bound.loss);
 }
