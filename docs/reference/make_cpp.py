@@ -43,6 +43,7 @@ HEAD = """/* The operations and layers for C++, made by docs/reference/make_cpp.
  * Invariant: a function for each of the headers' functions that returns tensors or modules; what fails throws. */
 #ifndef COTAN_OPERATIONS_HPP
 #define COTAN_OPERATIONS_HPP
+/* clang-format off */
 
 #include <cotan/module.hpp>
 

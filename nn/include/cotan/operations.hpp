@@ -4,6 +4,7 @@
  * Invariant: a function for each of the headers' functions that returns tensors or modules; what fails throws. */
 #ifndef COTAN_OPERATIONS_HPP
 #define COTAN_OPERATIONS_HPP
+/* clang-format off */
 
 #include <cotan/module.hpp>
 
