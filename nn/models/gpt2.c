@@ -14,25 +14,27 @@ typedef struct gpt2 {
 
 /* ---- linear layers ---- */
 
-typedef struct conv1d {
+typedef struct gpt2_linear {
     int64_t in, out;
     ct_initializer weight;
-} conv1d;
+} gpt2_linear;
 
-static void build_conv1d(ct_module *module)
+static void build_gpt2_linear(ct_module *module)
 {
-    const conv1d *c = ct_module_self(module);
+    const gpt2_linear *c = ct_module_self(module);
     ct_module_add(module, "weight", &c->weight, CT_SHAPE(c->in, c->out), NULL);
     ct_module_add(module, "bias", &ct_init_zeros, CT_SHAPE(c->out), NULL);
 }
 
-static ct_tensor *conv1d_forward(ct_module *module, ct_tensor *x)
+static ct_tensor *gpt2_linear_forward(ct_module *module, ct_tensor *x)
 {
     return ct_linear(x, ct_transpose(ct_module_get(module, "weight"), 0, 1), ct_module_get(module, "bias"));
 }
 
-static const ct_layer conv1d_layer = {
-    .name = "conv1d", .self_size = sizeof(conv1d), .build = build_conv1d, .forward = conv1d_forward};
+static const ct_layer gpt2_linear_layer = {.name = "gpt2_linear",
+                                           .self_size = sizeof(gpt2_linear),
+                                           .build = build_gpt2_linear,
+                                           .forward = gpt2_linear_forward};
 
 /* ---- a block is two parts, each added to what goes past it ---- */
 
@@ -48,8 +50,8 @@ static void build_part(ct_module *module, const char *in, int64_t inner, int64_t
     const ct_gpt2_options *o = &p->of->options;
     const ct_initializer *first = o->weight ? o->weight : CT_INIT_NORMAL(0.02),
                          *last = o->weight ? o->weight : CT_INIT_NORMAL(0.02 / sqrt(2 * (double)o->blocks));
-    p->in = ct_layer_new(module, in, &conv1d_layer, &(conv1d){o->width, inner, *first});
-    p->out = ct_layer_new(module, "c_proj", &conv1d_layer, &(conv1d){outer, o->width, *last});
+    p->in = ct_layer_new(module, in, &gpt2_linear_layer, &(gpt2_linear){o->width, inner, *first});
+    p->out = ct_layer_new(module, "c_proj", &gpt2_linear_layer, &(gpt2_linear){outer, o->width, *last});
     p->dropout = ct_dropout_new(module, dropout, o->dropout);
 }
 
