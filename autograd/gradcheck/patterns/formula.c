@@ -16,25 +16,26 @@ static void sort_by_x(const ct__wrong *w, int *order, int n)
     }
 }
 
-/* How often the ratio of a to d, as an angle, turns from rising to falling or back in that order. */
-static int turns(const ct__wrong *w, const int *order, int n)
+/* How much the ratio of a to d changes from one x to the next in that order, as an angle: beyond infinity it comes back below. */
+static double step_at(const ct__wrong *w, const int *order, int i)
 {
-    int count = 0;
-    double before = 0;
-    for (int i = 1; i < n; i++) {
-        double step = atan(w->a[order[i]] / w->d[order[i]]) - atan(w->a[order[i - 1]] / w->d[order[i - 1]]);
-        count += step * before < 0;
-        before = step != 0 ? step : before;
-    }
-    return count;
+    double step = atan(w->a[order[i]] / w->d[order[i]]) - atan(w->a[order[i - 1]] / w->d[order[i - 1]]);
+    return step - M_PI * rint(step / M_PI);
 }
 
-/* Then it follows a curve from one x to the next; what has nothing to do with x turns at two of three elements. */
+/* Then it follows a curve from one x to the next. What has nothing to do with x turns at every other element, and by pi / 4. */
 bool ct__depends_on_x(ct__wrong *w)
 {
-    int order[MOST_SORTED], n = (int)(w->n < MOST_SORTED ? w->n : MOST_SORTED);
+    int order[MOST_SORTED], n = (int)(w->n < MOST_SORTED ? w->n : MOST_SORTED), turns = 0;
+    double before = 0, way = 0;
     sort_by_x(w, order, n);
-    return n >= FEWEST && w->outputs == w->n && turns(w, order, n) <= 1 + n / 10;
+    for (int i = 1; i < n; i++) {
+        double step = step_at(w, order, i);
+        turns += step * before < 0;
+        way += fabs(step);
+        before = step != 0 ? step : before;
+    }
+    return n >= FEWEST && w->outputs == w->n && turns <= 1 + n / 10 && way <= n * M_PI / 8;
 }
 
 bool ct__broadcast(ct__wrong *w)

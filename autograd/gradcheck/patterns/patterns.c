@@ -34,6 +34,9 @@ static const struct {
      "the gradient is summed along axis %d from the wrong side: that of a running sum runs the other way"},
     {ct__reversed, WITH_AXIS, "the gradient is the measured one in reverse along axis %d: an index runs the wrong way"},
     {ct__transposed, PLAIN, "the gradient is the transpose of the measured one"},
+    {ct__untransposed, PLAIN,
+     "the gradient is the product with another input where the measured one is that with its transpose: a transpose is "
+     "missing, or one too much"},
     {ct__shifted, WITH_AXIS,
      "the gradient is shifted by one element along axis %d: an offset, stride or padding is off by one"},
     {ct__times_x, PLAIN, "the gradient is the measured one times the input: a factor x too much"},
@@ -82,7 +85,7 @@ static const struct {
 };
 
 void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_tensor *numeric, const uint8_t *verdicts,
-                       int64_t outputs, int64_t every, char *text, size_t size)
+                       int64_t outputs, int64_t every, const ct__beside *beside, char *text, size_t size)
 {
     ct__wrong w = {.x = ct__doubles(x),
                    .a = ct__doubles(analytic),
@@ -92,7 +95,8 @@ void ct__guess_pattern(const ct_tensor *x, const ct_tensor *analytic, const ct_t
                    .rank = x->rank,
                    .shape = x->shape,
                    .outputs = outputs,
-                   .every = every};
+                   .every = every,
+                   .beside = beside};
     ct__row_major(x->shape, x->rank, w.strides);
     for (int64_t k = 0; k < w.n; k++) {
         w.size = fmax(w.size, fmax(fabs(w.a[k]), fabs(w.d[k])));

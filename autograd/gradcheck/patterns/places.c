@@ -18,6 +18,44 @@ bool ct__transposed(ct__wrong *w)
     return true;
 }
 
+/* n x n numbers; a transpose has its strides exchanged. */
+typedef struct square {
+    const double *at;
+    int64_t row, column;
+} square;
+
+static bool is_product(const ct__wrong *w, const double *to, square p, square q)
+{
+    int64_t n = w->shape[0];
+    for (int64_t k = 0; k < n * n; k++) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += p.at[k / n * p.row + i * p.column] * q.at[i * q.row + k % n * q.column];
+        if (!ct__wrong_alike(w, to[k], sum))
+            return false;
+    }
+    return true;
+}
+
+/* Of a product of square matrices: d is what came back times the other one's transpose, and a that times the other one itself. */
+bool ct__untransposed(ct__wrong *w)
+{
+    int64_t n = w->rank == 2 && w->shape[0] == w->shape[1] ? w->shape[0] : 0;
+    const ct__beside *beside = w->beside;
+    if (n < 2 || !beside->g || beside->g->numel != n * n)
+        return false;
+    for (int i = 0; i < beside->n; i++) {
+        const ct_tensor *other = beside->inputs[i];
+        if (!ct__is_float(other) || other->numel != n * n)
+            continue;
+        square g = {ct__doubles(beside->g), n, 1}, b = {ct__doubles(other), n, 1}, turned = {b.at, 1, n};
+        if ((is_product(w, w->d, g, turned) && is_product(w, w->a, g, b)) ||
+            (is_product(w, w->d, turned, g) && is_product(w, w->a, b, g)))
+            return true;
+    }
+    return false;
+}
+
 /* How many of the first few computed elements differ from all before. */
 static int count_values(const ct__wrong *w)
 {

@@ -4,7 +4,7 @@
 #ifndef CT_GRADCHECK_WRONG_H
 #define CT_GRADCHECK_WRONG_H
 
-#include "../small.h"
+#include "../pattern.h"
 #include <cotan/gradcheck.h>
 
 typedef struct ct__wrong {
@@ -21,6 +21,7 @@ typedef struct ct__wrong {
     int axis;
     int64_t at;
     int64_t every; /* element of the input is here; with more than 1, there are no axes */
+    const ct__beside *beside;
 } ct__wrong;
 
 /* Whether u and v are the same number as far as a pattern goes: in measured gradients that are far better, and coincidences far worse. */
@@ -46,6 +47,7 @@ bool ct__times_x(ct__wrong *w);
 bool ct__lacks_x(ct__wrong *w);
 /* places.c */
 bool ct__transposed(ct__wrong *w);
+bool ct__untransposed(ct__wrong *w);
 bool ct__shifted(ct__wrong *w);
 bool ct__reversed(ct__wrong *w);
 bool ct__same_sum(ct__wrong *w);
