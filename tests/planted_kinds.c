@@ -359,9 +359,10 @@ static void running_forward(args *a)
 
 static void running_backward(args *a)
 {
-    for (int64_t k = 0; k < a->n; k++) /* from the element on, or, wrong, up to it */
-        for (int64_t j = k / a->columns * a->columns; j < (k / a->columns + 1) * a->columns; j++)
-            a->gx[k] += (a->wrong ? j <= k : j >= k) ? a->g[j] : 0;
+    for (int64_t i = 0; i < a->n; i++) { /* from the last on, or, wrong, from the first */
+        int64_t k = a->wrong ? i : a->n - 1 - i, before = a->wrong ? k - 1 : k + 1, end = a->wrong ? 0 : a->columns - 1;
+        a->gx[k] = a->g[k] + (k % a->columns == end ? 0 : a->gx[before]);
+    }
 }
 
 static const kernels running_sum = {LIKE, running_forward, running_backward};

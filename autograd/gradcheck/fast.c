@@ -7,8 +7,11 @@
 #include <math.h>
 
 enum {
-    KINK_ELEMENTS = 512,    /* that are looked at one by one to say where a kink is */
-    VARIED_ELEMENTS = 128,  /* ... of inputs that are the checker's own, to say what the mistake looks like */
+    KINK_ELEMENTS = 512, /* that are looked at one by one to say where a kink is */
+    VARIED_ELEMENTS =
+        128,            /* ... of inputs that are the checker's own, or of many, to say what the mistake looks like, */
+    FEWEST_VARIED = 24, /* or so many of */
+    VARIED_WORK = 1 << 20,  /* inputs that are large: each is measured by evaluations of all of it */
     LOCATE_ELEMENTS = 2048, /* so many are all looked at one by one, to locate a mismatch that a probe has found */
     BISECTIONS = 3,         /* of more, directions that are tried to find one */
 };
@@ -42,6 +45,14 @@ static ct_status row_bisect(ct__check *check, int input, ct_gradcheck_tensor *ro
     return w.status;
 }
 
+/* So many elements are looked at one by one, to say where a mismatch is and what it looks like. */
+static int64_t look_at(const ct__check *check, int64_t numel)
+{
+    if (!check->subject->lenient)
+        return numel > LOCATE_ELEMENTS ? VARIED_ELEMENTS : LOCATE_ELEMENTS;
+    return (int64_t)fmin(VARIED_ELEMENTS, fmax(FEWEST_VARIED, VARIED_WORK / (double)numel));
+}
+
 /* What is wrong looks like this: where one of a few elements is, like them; else like one among many. */
 static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *row)
 {
@@ -50,7 +61,7 @@ static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *ro
     if (many && row_bisect(check, input, row) != CT_OK)
         return ct_error_code();
     ct_gradcheck_tensor found = *row;
-    if (!ct__sweep_open(&s, check, input, many || check->subject->lenient ? VARIED_ELEMENTS : LOCATE_ELEMENTS))
+    if (!ct__sweep_open(&s, check, input, look_at(check, check->x[input]->numel)))
         return CT_ERROR_MEMORY;
     if (ct__sweep_run(&s) != CT_OK)
         return ct_error_code();
