@@ -4,6 +4,7 @@
  * (tensorflow/core/lib/io/record_writer.h). Fields have the numbers of event.proto, summary.proto and tensor.proto in tensorboard/compat/proto.
  *
  * Invariant: a message is complete before the first byte of its record is written. */
+#include "message.h"
 #include "png.h"
 #include <cotan/events.h>
 #include <errno.h>
@@ -18,81 +19,6 @@ struct ct_events {
     FILE *stream;
     char *path;
 };
-
-/* ---- messages: bytes that grow ---- */
-
-typedef ct__bytes message;
-
-static void put_varint(message *m, uint64_t number)
-{
-    for (; number > 127; number >>= 7)
-        ct__put_number(m, number | 128, 1, false);
-    ct__put_number(m, number, 1, false);
-}
-
-/* How a field's value is written. */
-enum { VARINT = 0, EIGHT_BYTES = 1, COUNTED = 2, FOUR_BYTES = 5 };
-
-static void put_key(message *m, int field, int kind)
-{
-    put_varint(m, (uint64_t)(field << 3 | kind));
-}
-
-static void put_integer(message *m, int field, int64_t value)
-{
-    put_key(m, field, VARINT);
-    put_varint(m, (uint64_t)value);
-}
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static void put_double(message *m, int field, double value)
-{
-    put_key(m, field, EIGHT_BYTES);
-    ct__put_number(m, bits_of(value), 8, false);
-}
-
-static void put_float(message *m, int field, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_key(m, field, FOUR_BYTES);
-    ct__put_number(m, bits, 4, false);
-}
-
-static void put_counted(message *m, int field, const void *bytes, size_t n)
-{
-    put_key(m, field, COUNTED);
-    put_varint(m, n);
-    ct__put_bytes(m, bytes, n);
-}
-
-static void put_text(message *m, int field, const char *text)
-{
-    put_counted(m, field, text, strlen(text));
-}
-
-static void put_doubles(message *m, int field, const double *values, int n)
-{
-    put_key(m, field, COUNTED);
-    put_varint(m, 8 * (uint64_t)n);
-    for (int i = 0; i < n; i++)
-        ct__put_number(m, bits_of(values[i]), 8, false);
-}
-
-/* Puts inner in, and frees it. */
-static void put_message(message *m, int field, message *inner)
-{
-    put_counted(m, field, inner->bytes, inner->count);
-    m->failed = m->failed || inner->failed;
-    free(inner->bytes);
-    *inner = (message){0};
-}
 
 /* ---- records ---- */
 
@@ -114,9 +40,9 @@ static ct_status io_error(const char *what, const char *path)
     return ct_error_set(CT_ERROR_IO, "%s: %s: cannot write: %s", what, path, strerror(errno));
 }
 
-static ct_status write_record(ct_events *events, const char *what, const message *m)
+static ct_status write_record(ct_events *events, const char *what, const ct__message *m)
 {
-    message record = {0};
+    ct__message record = {0};
     ct__put_number(&record, m->count, 8, false);
     ct__put_number(&record, record.failed ? 0 : masked_crc(record.bytes, 8), 4, false);
     ct__put_bytes(&record, m->bytes, m->count);
@@ -131,14 +57,14 @@ static ct_status write_record(ct_events *events, const char *what, const message
 }
 
 /* Writes an event with the time of now, that step, and what in the field of that number; frees what. */
-static ct_status write_event(ct_events *events, const char *what, int64_t step, int field, message *content)
+static ct_status write_event(ct_events *events, const char *what, int64_t step, int field, ct__message *content)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    message event = {0};
-    put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
-    put_integer(&event, 2, step);
-    put_message(&event, field, content);
+    ct__message event = {0};
+    ct__put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    ct__put_integer(&event, 2, step);
+    ct__put_message(&event, field, content);
     ct_status status = write_record(events, what, &event);
     free(event.bytes);
     return status;
@@ -147,11 +73,11 @@ static ct_status write_event(ct_events *events, const char *what, int64_t step, 
 enum { FILE_VERSION = 3, SUMMARY = 5, SESSION = 7 }; /* fields of an event */
 
 /* Writes value, which has all but its tag, and frees it. */
-static ct_status write_value(ct_events *events, const char *what, const char *tag, int64_t step, message *value)
+static ct_status write_value(ct_events *events, const char *what, const char *tag, int64_t step, ct__message *value)
 {
-    message summary = {0};
-    put_text(value, 1, tag);
-    put_message(&summary, 1, value);
+    ct__message summary = {0};
+    ct__put_text(value, 1, tag);
+    ct__put_message(&summary, 1, value);
     return write_event(events, what, step, SUMMARY, &summary);
 }
 
@@ -185,12 +111,12 @@ static char *new_path(const char *folder)
 
 static ct_status write_beginning(ct_events *events, const ct_events_options *o)
 {
-    message version = {.failed = false}, session = {0};
+    ct__message version = {.failed = false}, session = {0};
     ct__put_bytes(&version, "brain.Event:2", 13);
     ct_status status = write_event(events, "events_open", 0, FILE_VERSION, &version);
     if (status != CT_OK || o->purge_step == CT_UNSET_INT)
         return status;
-    put_integer(&session, 1, 1); /* status: START */
+    ct__put_integer(&session, 1, 1); /* status: START */
     return write_event(events, "events_open", o->purge_step, SESSION, &session);
 }
 
@@ -256,10 +182,10 @@ static bool can_write(const ct_events *events, const char *what, const char *tag
 
 ct_status ct_events_scalar(ct_events *events, const char *tag, double value, int64_t step)
 {
-    message scalar = {0};
+    ct__message scalar = {0};
     if (!can_write(events, "events_scalar", tag, &value))
         return ct_error_code();
-    put_float(&scalar, 2, (float)value);
+    ct__put_float(&scalar, 2, (float)value);
     return write_value(events, "events_scalar", tag, step, &scalar);
 }
 
@@ -267,18 +193,18 @@ ct_status ct_events_scalar(ct_events *events, const char *tag, double value, int
 ct_status ct_events_text(ct_events *events, const char *tag, const char *text, int64_t step)
 {
     enum { DT_STRING = 7 };
-    message axis = {0}, shape = {0}, tensor = {0}, plugin = {0}, metadata = {0}, value = {0};
+    ct__message axis = {0}, shape = {0}, tensor = {0}, plugin = {0}, metadata = {0}, value = {0};
     if (!can_write(events, "events_text", tag, text))
         return ct_error_code();
-    put_integer(&axis, 1, 1);
-    put_message(&shape, 2, &axis);
-    put_integer(&tensor, 1, DT_STRING);
-    put_message(&tensor, 2, &shape);
-    put_text(&tensor, 8, text);
-    put_text(&plugin, 1, "text");
-    put_message(&metadata, 1, &plugin);
-    put_message(&value, 8, &tensor);
-    put_message(&value, 9, &metadata);
+    ct__put_integer(&axis, 1, 1);
+    ct__put_message(&shape, 2, &axis);
+    ct__put_integer(&tensor, 1, DT_STRING);
+    ct__put_message(&tensor, 2, &shape);
+    ct__put_text(&tensor, 8, text);
+    ct__put_text(&plugin, 1, "text");
+    ct__put_message(&metadata, 1, &plugin);
+    ct__put_message(&value, 8, &tensor);
+    ct__put_message(&value, 9, &metadata);
     return write_value(events, "events_text", tag, step, &value);
 }
 
@@ -319,13 +245,13 @@ static void fill_bins(histogram *h, const double *x, int64_t n)
 
 static ct_status write_histogram(ct_events *events, const char *tag, const histogram *h, int64_t step)
 {
-    message histo = {0}, value = {0};
+    ct__message histo = {0}, value = {0};
     const double numbers[] = {h->least, h->most, h->count, h->sum, h->squares};
     for (int i = 0; i < (int)CT_LENGTH(numbers); i++)
-        put_double(&histo, 1 + i, numbers[i]);
-    put_doubles(&histo, 6, h->limits, BINS);
-    put_doubles(&histo, 7, h->bins, BINS);
-    put_message(&value, 5, &histo);
+        ct__put_double(&histo, 1 + i, numbers[i]);
+    ct__put_doubles(&histo, 6, h->limits, BINS);
+    ct__put_doubles(&histo, 7, h->bins, BINS);
+    ct__put_message(&value, 5, &histo);
     return write_value(events, "events_histogram", tag, step, &value);
 }
 
@@ -359,13 +285,13 @@ ct_status ct_events_histogram(ct_events *events, const char *tag, const ct_tenso
 
 static ct_status write_picture(ct_events *events, const char *tag, const ct__picture *p, int64_t step)
 {
-    message png = {0}, image = {0}, value = {0};
-    put_integer(&image, 1, p->height);
-    put_integer(&image, 2, p->width);
-    put_integer(&image, 3, p->channels);
+    ct__message png = {0}, image = {0}, value = {0};
+    ct__put_integer(&image, 1, p->height);
+    ct__put_integer(&image, 2, p->width);
+    ct__put_integer(&image, 3, p->channels);
     ct__put_png(&png, p);
-    put_message(&image, 4, &png);
-    put_message(&value, 4, &image);
+    ct__put_message(&image, 4, &png);
+    ct__put_message(&value, 4, &image);
     return write_value(events, "events_image", tag, step, &value);
 }
 

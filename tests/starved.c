@@ -357,6 +357,22 @@ static bool trace_and_profile(void *unused)
     return good && ct_error_code() == CT_OK;
 }
 
+static ct_tensor *forward(ct_tensor *const *x, int n, void *module)
+{
+    return n == 1 ? ct_forward(module, x[0]) : NULL;
+}
+
+static bool write_onnx(void *unused)
+{
+    (void)unused;
+    ct_module *module = ct_module_new(CT_FLOAT32);
+    ct_linear_new(module, "fc", 3, 2);
+    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(4, 3));
+    bool good = ct_onnx_write(forward, module, &x, 1, path("m.onnx")) == CT_OK;
+    ct_module_free(module);
+    return good && ct_error_code() == CT_OK;
+}
+
 /* Layers, their files, and a whole fit. */
 static bool fit_a_layer(void *unused)
 {
@@ -393,7 +409,7 @@ static void write_files(void)
 static void remove_files(void)
 {
     static const char *const names[] = {"x.gz",  "y.gz",   "t.csv.gz", "t.safetensors", "m.safetensors", "g.dot",
-                                        "g.svg", "g.html", "g.json",   "p.svg",         "output"};
+                                        "g.svg", "g.html", "g.json",   "p.svg",         "m.onnx",        "output"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unlink(path(names[i]));
     rmdir(folder);
@@ -418,6 +434,7 @@ static const job jobs[] = {
     {"drawing", NULL, draw, 400},
     {"pictures", NULL, draw_graphs, 400},
     {"trace", NULL, trace_and_profile, 400},
+    {"onnx", NULL, write_onnx, 400},
     {"fit", NULL, fit_a_layer, 400},
 };
 

@@ -65,6 +65,7 @@
     SUITE(matmul) \
     SUITE(linalg) \
     SUITE(nn) \
+    SUITE(onnx) \
     SUITE(metrics) \
     SUITE(layers) \
     SUITE(models) \

@@ -1,4 +1,4 @@
-/* The attributes of a call as text, by the names that its record gives them. Invariant: what is read lies within the attributes,
+/* The attributes of a call, and as text, by the names that its record gives them. Invariant: what is read lies within the attributes,
  * whatever a record says. */
 #include "trace_internal.h"
 #include <stdlib.h>
@@ -70,6 +70,43 @@ static int64_t shown(const attribute *a, const ct_op *op, const void *attributes
         return a->count;
     int64_t count = integer_at(attributes, behind);
     return count < 0 ? 0 : count < a->count ? count : a->count;
+}
+
+/* The attribute of that name; NULL if there is none. */
+static const attribute *find_attribute(const ct_op *op, const void *attributes, const char *name, attribute *a)
+{
+    *a = (attribute){.kind = 'i'};
+    const char *names = op && attributes && name ? op->attribute_names : NULL;
+    for (attribute before = *a; names && (names = read_word(names, &before, a)); before = *a)
+        if ((size_t)a->length == strlen(name) && memcmp(a->name, name, (size_t)a->length) == 0)
+            return a;
+    return NULL;
+}
+
+int64_t ct_attribute_integers(const ct_op *op, const void *attributes, const char *name, int64_t *values, int64_t room)
+{
+    attribute a;
+    if (!find_attribute(op, attributes, name, &a) || a.kind == 'd' || a.kind == 's')
+        return -1;
+    int64_t count = shown(&a, op, attributes);
+    for (int64_t i = 0; values && i < count && i < room; i++) {
+        const char *place = (const char *)attributes + a.at + (size_t)i * size_of(a.kind);
+        int32_t word;
+        memcpy(&word, place, sizeof word);
+        values[i] = a.kind == 'w' ? word : integer_at(place, 0);
+    }
+    return count;
+}
+
+int64_t ct_attribute_numbers(const ct_op *op, const void *attributes, const char *name, double *values, int64_t room)
+{
+    attribute a;
+    if (!find_attribute(op, attributes, name, &a) || a.kind != 'd')
+        return -1;
+    int64_t count = shown(&a, op, attributes);
+    if (values && count > 0)
+        memcpy(values, (const char *)attributes + a.at, (size_t)(count < room ? count : room) * sizeof *values);
+    return count;
 }
 
 static size_t put(char *text, const attribute *a, const ct_op *op, const void *attributes)

@@ -100,6 +100,13 @@ typedef struct ct_op {
 /* Whether the record says in .gradient that it has none ("none: why"). False for NULL. */
 CT_API bool ct_has_no_gradient(const ct_op *op);
 
+/* The attribute of that name in attributes (attributes_size bytes, as .attribute_names describes them): how many numbers it has, of
+ * which at most room are written to values (NULL: none). -1 if the record has none of that name and kind, or something is NULL. */
+CT_API int64_t ct_attribute_integers(const ct_op *op, const void *attributes, const char *name, int64_t *values,
+                                     int64_t room); /* a ct_dtype too */
+CT_API int64_t ct_attribute_numbers(const ct_op *op, const void *attributes, const char *name, double *values,
+                                    int64_t room);
+
 /* ---- the call, from inside an operation's functions ---- */
 
 CT_API int ct_call_inputs(const ct_call *call); /* number given, optional ones included */

@@ -17,6 +17,7 @@
 #include <cotan/observe.h>
 #include <cotan/ops.h>
 #include <cotan/random.h>
+#include <cotan/onnx.h>
 #include <cotan/optimizer.h>
 #include <cotan/tensor.h>
 #include <cotan/trace.h>

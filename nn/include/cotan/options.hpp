@@ -302,6 +302,11 @@ inline void init(ct_plot_options &o)
     ct_plot_options_init(&o, sizeof o);
 }
 
+inline void init(ct_onnx_options &o)
+{
+    ct_onnx_options_init(&o, sizeof o);
+}
+
 inline void init(ct_optimizer_options &o)
 {
     ct_optimizer_options_init(&o, sizeof o);
