@@ -180,6 +180,8 @@ START_TEST(gpt2_refuses)
     expect_failure(CT_ERROR_ARGUMENT, "2 heads for a width of 9");
     ck_assert_ptr_null(ct_gpt2_new(root, "none", 0));
     expect_failure(CT_ERROR_ARGUMENT, "gpt2_new: 0 tokens, a context of 1024, 12 blocks");
+    ck_assert_ptr_null(ct_gpt2_new(root, "high", 11, .blocks = INT64_MAX));
+    expect_failure(CT_ERROR_ARGUMENT, "9223372036854775807 blocks");
     ck_assert_ptr_null(ct_gpt2_new(NULL, "nowhere", 11));
     expect_failure(CT_ERROR_NULL, "");
     ck_assert_int_eq(ct_size(ct_forward(gpt, ct_zeros(CT_INT64, CT_SHAPE(0, 3))), 0), 0);

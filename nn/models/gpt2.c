@@ -156,13 +156,15 @@ static ct_tensor *forward(ct_module *module, ct_tensor *tokens)
 
 static const ct_layer gpt2_layer = {.name = "gpt2", .self_size = sizeof(gpt2), .build = build, .forward = forward};
 
+enum { MOST_BLOCKS = 1000 }; /* what is meant, and not a slip that fills the memory */
+
 ct_module *ct_gpt2_new(ct_module *module, const char *name, int64_t tokens, const ct_gpt2_options *options)
 {
     CT_READ_OPTIONS(ct_gpt2_options, o, options, "gpt2_new");
     if (!o)
         return NULL;
-    bool good = tokens >= 1 && o->context >= 1 && o->heads >= 1 && o->blocks >= 1 && o->width >= 1 &&
-                o->width <= INT32_MAX && o->width % o->heads == 0;
+    bool good = tokens >= 1 && o->context >= 1 && o->heads >= 1 && o->blocks >= 1 && o->blocks <= MOST_BLOCKS &&
+                o->width >= 1 && o->width <= INT32_MAX && o->width % o->heads == 0;
     if (good)
         return ct_layer_new(module, name, &gpt2_layer, &(gpt2){.tokens = tokens, .options = *o});
     ct_error_set(

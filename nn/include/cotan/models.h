@@ -66,8 +66,9 @@ CT_API ct_module *ct_plain56_new(ct_module *module, const char *name, const ct_v
 
 typedef struct CT_BY_NAME ct_gpt2_options {
     CT_OPTIONS_HEAD;
-    int64_t context, width, heads, blocks; /* default 1024, 768, 12, 12: the smallest that was published */
-    double dropout;                        /* in training; default 0.1 */
+    /* Default 1024, 768, 12, 12: the smallest that was published; up to 1000 blocks. */
+    int64_t context, width, heads, blocks;
+    double dropout; /* in training; default 0.1 */
     /* Of all weights; NULL: normal with a deviation of 0.02, and of 0.02 / sqrt(2 blocks) where a block adds to what goes past it. */
     const ct_initializer *weight;
 } ct_gpt2_options;
