@@ -188,6 +188,13 @@ CASES = {
     "glu": (lambda: nn.GLU(1), image),
     "sequential": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(),
                                          nn.Sequential(nn.Linear(6 * 4 * 3, 5), nn.Tanh())), image),
+    "max_pool3d": (lambda: nn.MaxPool3d(2, padding=1), lambda: normal(2, 2, 3, 4, 3)),
+    "avg_pool3d": (lambda: nn.AvgPool3d(2, stride=(1, 2, 1)), lambda: normal(2, 2, 3, 4, 3)),
+    "adaptive_avg_pool1d": (lambda: nn.AdaptiveAvgPool1d(4), lambda: normal(2, 4, 9)),
+    "adaptive_avg_pool3d": (lambda: nn.AdaptiveAvgPool3d((2, 1, 3)), lambda: normal(2, 2, 3, 4, 3)),
+    "adaptive_max_pool1d": (lambda: nn.AdaptiveMaxPool1d(4), lambda: normal(2, 4, 9)),
+    "adaptive_max_pool2d": (lambda: nn.AdaptiveMaxPool2d((4, 2)), image),
+    "adaptive_max_pool3d": (lambda: nn.AdaptiveMaxPool3d((2, 1, 3)), lambda: normal(2, 2, 3, 4, 3)),
 }
 
 

@@ -45,8 +45,15 @@ static ct_module *sequential(ct_module *m)
     CASE(conv_transpose3d, ct_conv_transpose3d_new(m, NULL, 2, 3, 2, .dilation = 2))                                 \
     CASE(max_pool1d, ct_max_pool1d_new(m, NULL, 3, .stride = 2, .padding = 1))                                       \
     CASE(max_pool2d, ct_max_pool2d_new(m, NULL, 3, .stride = 2, .ceil_mode = true))                                  \
+    CASE(max_pool3d, ct_max_pool3d_new(m, NULL, 2, .padding = 1))                                                    \
     CASE(avg_pool1d, ct_avg_pool1d_new(m, NULL, 3))                                                                  \
     CASE(avg_pool2d, ct_avg_pool2d_new(m, NULL, 3, .stride = 2, .padding = 1, .exclude_pad = true))                  \
+    CASE(avg_pool3d, ct_avg_pool3d_new(m, NULL, 2, .stride = {1, 2, 1}))                                             \
+    CASE(adaptive_avg_pool1d, ct_adaptive_avg_pool1d_new(m, NULL, 4))                                                \
+    CASE(adaptive_avg_pool3d, ct_adaptive_avg_pool3d_new(m, NULL, 2, 1, 3))                                          \
+    CASE(adaptive_max_pool1d, ct_adaptive_max_pool1d_new(m, NULL, 4))                                                \
+    CASE(adaptive_max_pool2d, ct_adaptive_max_pool2d_new(m, NULL, 4, 2))                                             \
+    CASE(adaptive_max_pool3d, ct_adaptive_max_pool3d_new(m, NULL, 2, 1, 3))                                          \
     CASE(adaptive_avg_pool2d, ct_adaptive_avg_pool2d_new(m, NULL, 3, 4))                                             \
     CASE(unflatten, ct_unflatten_new(m, NULL, 1, CT_SHAPE(2, -1)))                                                   \
     CASE(pixel_shuffle, ct_pixel_shuffle_new(m, NULL, 2))                                                            \
@@ -617,7 +624,10 @@ START_TEST(layers_refuse)
     REFUSED(ct_dropout_new(m, "a", NAN), CT_ERROR_ARGUMENT, "0..1")
     REFUSED(ct_max_pool2d_new(m, "a", 0), CT_ERROR_ARGUMENT, "max_pool2d_new: a kernel of 0")
     REFUSED(ct_max_pool2d_new(m, "a", 2, .indices = &(ct_tensor *){NULL}), CT_ERROR_ARGUMENT, "no place for indices")
-    REFUSED(ct_adaptive_avg_pool2d_new(m, "a", 1, 0), CT_ERROR_ARGUMENT, "at least 1: 1, 0")
+    REFUSED(ct_adaptive_avg_pool2d_new(m, "a", 1, 0), CT_ERROR_ARGUMENT,
+            "adaptive_avg_pool2d_new: sizes must be at least 1: 0")
+    REFUSED(ct_adaptive_max_pool3d_new(m, "a", -2, 1, 1), CT_ERROR_ARGUMENT,
+            "adaptive_max_pool3d_new: sizes must be at least 1: -2")
     REFUSED(ct_pixel_shuffle_new(m, "a", 0), CT_ERROR_ARGUMENT, "pixel_shuffle_new: a factor of 0")
     REFUSED(ct_unflatten_new(m, "a", 1, NULL, 1), CT_ERROR_NULL, "unflatten_new: the shape is NULL")
     REFUSED(ct_unflatten_new(m, "a", 1, &two, 99), CT_ERROR_ARGUMENT, "or of too many")

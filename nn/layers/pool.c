@@ -42,28 +42,48 @@ static ct_module *pool_new(ct_module *module, const char *name, const ct_layer *
 
 POOL(max_pool1d)
 POOL(max_pool2d)
+POOL(max_pool3d)
 POOL(avg_pool1d)
 POOL(avg_pool2d)
+POOL(avg_pool3d)
 
 /* ---- to a size ---- */
 
-typedef struct size {
-    int64_t height, width;
-} size;
+enum { MOST_AXES = 3 };
 
-static ct_tensor *adaptive_forward(ct_module *module, ct_tensor *x)
+static ct_module *adaptive_new(ct_module *module, const char *name, const ct_layer *layer, const int64_t *sizes,
+                               int axes)
 {
-    const size *s = ct_module_self(module);
-    return ct_adaptive_avg_pool2d(x, s->height, s->width);
+    int64_t own[MOST_AXES] = {0};
+    for (int i = 0; i < axes; i++) {
+        own[i] = sizes[i];
+        if (own[i] < 1) {
+            ct_error_set(CT_ERROR_ARGUMENT, "%s_new: sizes must be at least 1: %lld", layer->name, (long long)own[i]);
+            return NULL;
+        }
+    }
+    return ct_layer_new(module, name, layer, own);
 }
 
-ct_module *ct_adaptive_avg_pool2d_new(ct_module *module, const char *name, int64_t height, int64_t width)
-{
-    static const ct_layer layer = {
-        .name = "adaptive_avg_pool2d", .self_size = sizeof(size), .forward = adaptive_forward};
-    if (height >= 1 && width >= 1)
-        return ct_layer_new(module, name, &layer, &(size){height, width});
-    ct_error_set(CT_ERROR_ARGUMENT, "adaptive_avg_pool2d_new: sizes must be at least 1: %lld, %lld", (long long)height,
-                 (long long)width);
-    return NULL;
-}
+/* The sizes, what the operation is called with, and the parameters that the sizes are. */
+#define ADAPTIVE(operation, sizes, arguments, ...)                                                        \
+    static ct_tensor *operation##_forward(ct_module *module, ct_tensor *x)                                \
+    {                                                                                                     \
+        const int64_t *size = ct_module_self(module);                                                     \
+        return ct_##operation arguments;                                                                  \
+    }                                                                                                     \
+    ct_module *ct_##operation##_new(ct_module *module, const char *name, __VA_ARGS__)                     \
+    {                                                                                                     \
+        static const ct_layer layer = {                                                                   \
+            .name = #operation, .self_size = sizeof(int64_t[MOST_AXES]), .forward = operation##_forward}; \
+        return adaptive_new(module, name, &layer, sizes);                                                 \
+    }
+
+ADAPTIVE(adaptive_avg_pool1d, CT_SHAPE(length), (x, size[0]), int64_t length)
+ADAPTIVE(adaptive_avg_pool2d, CT_SHAPE(height, width), (x, size[0], size[1]), int64_t height, int64_t width)
+ADAPTIVE(adaptive_avg_pool3d, CT_SHAPE(depth, height, width), (x, size[0], size[1], size[2]), int64_t depth,
+         int64_t height, int64_t width)
+ADAPTIVE(adaptive_max_pool1d, CT_SHAPE(length), (x, size[0], NULL), int64_t length)
+ADAPTIVE(adaptive_max_pool2d, CT_SHAPE(height, width), (x, size[0], size[1], NULL), int64_t height, int64_t width)
+ADAPTIVE(adaptive_max_pool3d, CT_SHAPE(depth, height, width), (x, size[0], size[1], size[2], NULL), int64_t depth,
+         int64_t height, int64_t width)

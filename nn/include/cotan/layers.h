@@ -72,11 +72,22 @@ CT_API ct_module *ct_max_pool1d_new(ct_module *module, const char *name, int64_t
                                     const ct_pool_options *options);
 CT_API ct_module *ct_max_pool2d_new(ct_module *module, const char *name, int64_t kernel,
                                     const ct_pool_options *options);
+CT_API ct_module *ct_max_pool3d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
 CT_API ct_module *ct_avg_pool1d_new(ct_module *module, const char *name, int64_t kernel,
                                     const ct_pool_options *options);
 CT_API ct_module *ct_avg_pool2d_new(ct_module *module, const char *name, int64_t kernel,
                                     const ct_pool_options *options);
+CT_API ct_module *ct_avg_pool3d_new(ct_module *module, const char *name, int64_t kernel,
+                                    const ct_pool_options *options);
+CT_API ct_module *ct_adaptive_avg_pool1d_new(ct_module *module, const char *name, int64_t length);
 CT_API ct_module *ct_adaptive_avg_pool2d_new(ct_module *module, const char *name, int64_t height, int64_t width);
+CT_API ct_module *ct_adaptive_avg_pool3d_new(ct_module *module, const char *name, int64_t depth, int64_t height,
+                                             int64_t width);
+CT_API ct_module *ct_adaptive_max_pool1d_new(ct_module *module, const char *name, int64_t length);
+CT_API ct_module *ct_adaptive_max_pool2d_new(ct_module *module, const char *name, int64_t height, int64_t width);
+CT_API ct_module *ct_adaptive_max_pool3d_new(ct_module *module, const char *name, int64_t depth, int64_t height,
+                                             int64_t width);
 /* Axes start..end become one; PyTorch's Flatten is 1, -1. */
 CT_API ct_module *ct_flatten_new(ct_module *module, const char *name, int start, int end);
 /* Axis becomes axes of that shape, of which one may be -1, the rest: ct_unflatten_new(net, NULL, 1, CT_SHAPE(3, -1)). */
@@ -314,9 +325,16 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_conv_transpose3d_new(...) CT_LAYER5_(ct_conv_transpose3d_new, ct_conv_layer_options, __VA_ARGS__)
 #define ct_max_pool1d_new(...) CT_LAYER3_(ct_max_pool1d_new, ct_pool_options, __VA_ARGS__)
 #define ct_max_pool2d_new(...) CT_LAYER3_(ct_max_pool2d_new, ct_pool_options, __VA_ARGS__)
+#define ct_max_pool3d_new(...) CT_LAYER3_(ct_max_pool3d_new, ct_pool_options, __VA_ARGS__)
 #define ct_avg_pool1d_new(...) CT_LAYER3_(ct_avg_pool1d_new, ct_pool_options, __VA_ARGS__)
 #define ct_avg_pool2d_new(...) CT_LAYER3_(ct_avg_pool2d_new, ct_pool_options, __VA_ARGS__)
+#define ct_avg_pool3d_new(...) CT_LAYER3_(ct_avg_pool3d_new, ct_pool_options, __VA_ARGS__)
+#define ct_adaptive_avg_pool1d_new(...) ct_at_object(CT_HERE, ct_adaptive_avg_pool1d_new(__VA_ARGS__))
 #define ct_adaptive_avg_pool2d_new(...) ct_at_object(CT_HERE, ct_adaptive_avg_pool2d_new(__VA_ARGS__))
+#define ct_adaptive_avg_pool3d_new(...) ct_at_object(CT_HERE, ct_adaptive_avg_pool3d_new(__VA_ARGS__))
+#define ct_adaptive_max_pool1d_new(...) ct_at_object(CT_HERE, ct_adaptive_max_pool1d_new(__VA_ARGS__))
+#define ct_adaptive_max_pool2d_new(...) ct_at_object(CT_HERE, ct_adaptive_max_pool2d_new(__VA_ARGS__))
+#define ct_adaptive_max_pool3d_new(...) ct_at_object(CT_HERE, ct_adaptive_max_pool3d_new(__VA_ARGS__))
 #define ct_unflatten_new(...) ct_at_object(CT_HERE, ct_unflatten_new(__VA_ARGS__))
 #define ct_pixel_shuffle_new(...) ct_at_object(CT_HERE, ct_pixel_shuffle_new(__VA_ARGS__))
 #define ct_pixel_unshuffle_new(...) ct_at_object(CT_HERE, ct_pixel_unshuffle_new(__VA_ARGS__))
