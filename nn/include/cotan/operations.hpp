@@ -2222,6 +2222,13 @@ inline module max_pool2d(const module &module, const char *name, int64_t kernel,
     return module::made(at, module, ct_max_pool2d_new(module.get(), name, kernel, &options));
 }
 
+inline module max_pool3d(const module &module, const char *name, int64_t kernel,
+                         const options<ct_pool_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_max_pool3d_new(module.get(), name, kernel, &options));
+}
+
 inline module avg_pool1d(const module &module, const char *name, int64_t kernel,
                          const options<ct_pool_options> &options = {}, location at = location::here())
 {
@@ -2236,11 +2243,53 @@ inline module avg_pool2d(const module &module, const char *name, int64_t kernel,
     return module::made(at, module, ct_avg_pool2d_new(module.get(), name, kernel, &options));
 }
 
+inline module avg_pool3d(const module &module, const char *name, int64_t kernel,
+                         const options<ct_pool_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_avg_pool3d_new(module.get(), name, kernel, &options));
+}
+
+inline module adaptive_avg_pool1d(const module &module, const char *name, int64_t length,
+                                  location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_adaptive_avg_pool1d_new(module.get(), name, length));
+}
+
 inline module adaptive_avg_pool2d(const module &module, const char *name, int64_t height, int64_t width,
                                   location at = location::here())
 {
     const detail::inside scope;
     return module::made(at, module, ct_adaptive_avg_pool2d_new(module.get(), name, height, width));
+}
+
+inline module adaptive_avg_pool3d(const module &module, const char *name, int64_t depth, int64_t height, int64_t width,
+                                  location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_adaptive_avg_pool3d_new(module.get(), name, depth, height, width));
+}
+
+inline module adaptive_max_pool1d(const module &module, const char *name, int64_t length,
+                                  location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_adaptive_max_pool1d_new(module.get(), name, length));
+}
+
+inline module adaptive_max_pool2d(const module &module, const char *name, int64_t height, int64_t width,
+                                  location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_adaptive_max_pool2d_new(module.get(), name, height, width));
+}
+
+inline module adaptive_max_pool3d(const module &module, const char *name, int64_t depth, int64_t height, int64_t width,
+                                  location at = location::here())
+{
+    const detail::inside scope;
+    return module::made(at, module, ct_adaptive_max_pool3d_new(module.get(), name, depth, height, width));
 }
 
 inline module flatten(const module &module, const char *name, int start, int end, location at = location::here())
