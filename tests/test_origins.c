@@ -171,6 +171,24 @@ START_TEST(a_failure_is_part_of_the_trace)
 }
 END_TEST
 
+/* The story goes up to what failed, though no backward has run. */
+START_TEST(a_failure_is_told_in_the_story)
+{
+    char text[4000] = "";
+    ck_assert_int_eq(ct_trace_begin(), CT_OK);
+    ck_assert_ptr_null(ct_add(ct_name(ct_exp(X(2, 3)), "h"), W(2)));
+    ct_error_clear();
+    ct_trace_log *trace = end_trace();
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    ck_assert_int_eq(ct_trace_explain(trace, stream, .unicode = CT_NO, .color = CT_NO, .width = 120), CT_OK);
+    fclose(stream);
+    ck_assert_msg(strstr(text, "exp  h  = exp(x)") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, "failed: add: shapes do not broadcast: [2,3], [2]") != NULL, "%s", text);
+    ck_assert_ptr_null(strstr(text, "backward"));
+    ct_trace_free(trace);
+}
+END_TEST
+
 /* An expression fails because an operation inside does: that one is told, once. Without an error nothing has failed. */
 START_TEST(a_failure_is_told_once)
 {
@@ -259,6 +277,7 @@ Suite *ct_suite_origins(void)
     tcase_add_test(tests, lines_are_told);
     tcase_add_test(tests, a_graph_older_than_the_trace);
     tcase_add_test(tests, a_failure_is_part_of_the_trace);
+    tcase_add_test(tests, a_failure_is_told_in_the_story);
     tcase_add_test(tests, a_failure_is_told_once);
     tcase_add_test(tests, what_is_written_is_read);
     tcase_add_test(tests, axes_that_cannot_be);

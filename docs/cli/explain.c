@@ -414,7 +414,7 @@ const command explain_command = {
              "and nan are numbers.\n"
              "In its place may stand a run of a program, as ct_trace_write_json() has recorded it: RUN.json.",
     .options = options,
-    .examples = "  cotan explain 'f = (a + b) * c' a=-2 b=5 c=-4\n"
+    .examples = "  cotan explain 'f = (a + b) * (b + 1)' a=2 b=1\n"
                 "  cotan explain 'f = 1/(1+exp(-(w0*x0 + w1*x1 + w2)))' w0=2 x0=-1 w1=-3 x1=-2 w2=-3\n"
                 "  cotan explain 'loss = mean((W @ x - y)^2)' W='[[1,2],[3,4]]' x='[1,-1]' y='[0,1]' --check\n"
                 "  cotan explain run.json --region encoder.0\n",

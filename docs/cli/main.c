@@ -44,7 +44,7 @@ static int help(void)
         printf("  %s%-8s%s  ", bold(stdout), commands[i]->name, plain(stdout));
         write_wrapped(stdout, commands[i]->summary, 12, screen_width());
     }
-    printf("\n%sstart here:%s\n  cotan explain 'f = (a + b) * c' a=-2 b=5 c=-4\n\n", bold(stdout), plain(stdout));
+    printf("\n%sstart here:%s\n  cotan explain 'f = (a + b) * (b + 1)' a=2 b=1\n\n", bold(stdout), plain(stdout));
     write_wrapped(
         stdout,
         "cotan COMMAND --help says more of each. The exit status is 0 when all is well, 1 when a check failed or "
