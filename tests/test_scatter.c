@@ -39,7 +39,7 @@ START_TEST(of_integers)
         ct_tensor *values = row(integers[i], CT_VALUES(1, 2));
         expect_tensor(ct_scatter(x, 0, index, values), integers[i], CT_SHAPE(3), CT_VALUES(2, 8, 1));
         expect_tensor(ct_index_put(x, &index, 1, values, false), integers[i], CT_SHAPE(3), CT_VALUES(2, 8, 1));
-        expect_error(ct_index_put(x, &index, 1, values, true), CT_ERROR_DTYPE, "index_put: adds up floats, not ");
+        expect_tensor(ct_index_put(x, &index, 1, values, true), integers[i], CT_SHAPE(3), CT_VALUES(11, 8, 8));
         expect_tensor(ct_index(x, &index, 1), integers[i], CT_SHAPE(2), CT_VALUES(7, 9));
         ct_tensor *several = row(integers[i], CT_VALUES(4, 2, 4, 4));
         expect_tensor(ct_unique(several, &inverse, &counts), integers[i], CT_SHAPE(2), CT_VALUES(2, 4));
@@ -50,6 +50,49 @@ START_TEST(of_integers)
         ct_tensor *rest = ct_nonzero(row(integers[i], CT_VALUES(0, 3, 0, 1)));
         expect_tensor(rest, CT_INT64, CT_SHAPE(2, 1), CT_VALUES(1, 3));
     }
+}
+END_TEST
+
+/* What does not fit wraps, and a mean is rounded down; the smallest of all is not lost in the order turned around. */
+START_TEST(integers_wrap)
+{
+    static const struct {
+        ct_dtype dtype;
+        double least, most;
+    } types[] = {
+        {CT_INT64, (double)INT64_MIN, (double)INT64_MAX}, {CT_INT32, INT32_MIN, INT32_MAX}, {CT_UINT8, 0, UINT8_MAX}};
+    for (int i = 0; i < 3; i++) {
+        ct_dtype dtype = types[i].dtype;
+        ct_tensor *index = row(CT_INT64, CT_VALUES(0, 0)), *two = row(dtype, CT_VALUES(2)),
+                  *ends = row(dtype, (const double[]){types[i].most, types[i].least}, 2),
+                  *most = row(dtype, (const double[]){types[i].most, types[i].most}, 2);
+        expect_tensor(ct_scatter_add(two, 0, index, most), dtype, CT_SHAPE(1), CT_VALUES(0));
+        expect_tensor(ct_index_add(two, 0, index, most), dtype, CT_SHAPE(1), CT_VALUES(0));
+        expect_tensor(ct_scatter_reduce(two, 0, index, most, CT_SCATTER_PROD, false), dtype, CT_SHAPE(1), CT_VALUES(1));
+        expect_tensor(ct_scatter_reduce(two, 0, index, ends, CT_SCATTER_AMIN, true), dtype, CT_SHAPE(1),
+                      &types[i].least, 1);
+        expect_close(ct_scatter_reduce(two, 0, index, ends, CT_SCATTER_AMAX, true), ct_slice(most, 0, 0, 1, 1), 0);
+    }
+    ct_tensor *below = ct_scatter_reduce(row(CT_INT32, CT_VALUES(-3)), 0, row(CT_INT64, CT_VALUES(0)),
+                                         row(CT_INT32, CT_VALUES(-4)), CT_SCATTER_MEAN, true);
+    expect_tensor(below, CT_INT32, CT_SHAPE(1), CT_VALUES(-4));
+    ct_tensor *truth = ct_ones(CT_BOOL, CT_SHAPE(1));
+    expect_error(ct_index_add(truth, 0, row(CT_INT64, CT_VALUES(0)), truth), CT_ERROR_DTYPE,
+                 "index_add: the x is bool, not float32, float64, int64, int32 or uint8; see ct_cast()");
+}
+END_TEST
+
+/* With one 0 that alone has a gradient, the product of the others; with two nobody has. */
+START_TEST(products_of_zeros)
+{
+    ct_tensor *x = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(2, 0, 0)), true);
+    ct_tensor *source = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(3, 5, 4, 0)), true), *grads[2];
+    ct_tensor *y = ct_scatter_reduce(x, 0, row(CT_INT64, CT_VALUES(0, 0, 1, 2)), source, CT_SCATTER_PROD, true);
+    expect_tensor(y, CT_FLOAT64, CT_SHAPE(3), CT_VALUES(30, 0, 0));
+    ct_tensor *inputs[] = {x, source}, *sum = ct_sum(y);
+    ck_assert_int_eq(ct_grad(&sum, 1, inputs, 2, grads), CT_OK);
+    expect_tensor(grads[0], CT_FLOAT64, CT_SHAPE(3), CT_VALUES(15, 4, 0));
+    expect_tensor(grads[1], CT_FLOAT64, CT_SHAPE(4), CT_VALUES(10, 6, 0, 0));
 }
 END_TEST
 
@@ -149,6 +192,8 @@ Suite *ct_suite_scatter(void)
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, of_several_the_last);
     tcase_add_test(tests, of_integers);
+    tcase_add_test(tests, integers_wrap);
+    tcase_add_test(tests, products_of_zeros);
     tcase_add_test(tests, nan_and_extremes);
     tcase_add_test(tests, ties_and_means);
     tcase_add_test(tests, nothing_at_all);

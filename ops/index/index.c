@@ -103,6 +103,22 @@ static void add_float64(const ct__row *r)
     CT_EACH_INDEXED(double, double, *indexed += *dense)
 }
 
+/* Sums of integers wrap, which C says of those without a sign. */
+static void add_int64(const ct__row *r)
+{
+    CT_EACH_INDEXED(uint64_t, uint64_t, *indexed += *dense)
+}
+
+static void add_int32(const ct__row *r)
+{
+    CT_EACH_INDEXED(uint32_t, uint32_t, *indexed += *dense)
+}
+
+static void add_uint8(const ct__row *r)
+{
+    CT_EACH_INDEXED(uint8_t, uint8_t, *indexed = (uint8_t)(*indexed + *dense))
+}
+
 static void add_float32_to_float64(const ct__row *r)
 {
     CT_EACH_INDEXED(float, double, *indexed += *dense)
@@ -240,6 +256,12 @@ static ct_status add_in_double(ct_tensor *y, const ct_tensor *x, int axis, const
     return CT_OK;
 }
 
+static void (*const adders[])(const ct__row *r) = {[CT_FLOAT32] = add_float32,
+                                                   [CT_FLOAT64] = add_float64,
+                                                   [CT_INT64] = add_int64,
+                                                   [CT_INT32] = add_int32,
+                                                   [CT_UINT8] = add_uint8};
+
 static ct_status forward_scatter_add(ct_call *call)
 {
     const ct_index_attributes *along = ct_call_attributes(call);
@@ -248,7 +270,7 @@ static ct_status forward_scatter_add(ct_call *call)
     int axis = ct__axis((int)along->axis, y->rank);
     if (y->dtype == CT_FLOAT32 && index->shape[axis] > MANY_TERMS)
         return add_in_double(y, x, axis, index, source);
-    return ct__scatter_run(call, y->dtype == CT_FLOAT32 ? add_float32 : add_float64);
+    return ct__scatter_run(call, adders[y->dtype]);
 }
 
 ct_status ct__scatter_run(ct_call *call, void (*do_row)(const ct__row *r))
@@ -279,7 +301,7 @@ ct_tensor *ct_scatter_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *s
 
 const ct_op ct_op_scatter_add = {
     .name = "scatter_add",
-    .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+    .takes = {CT_FLOATS | CT_INTEGERS, CT_ONLY(CT_INT64), CT_FLOATS | CT_INTEGERS},
     .roles = "x index source",
     .gradient = "x: g; source: gather(g, index)",
     .min_inputs = 3,

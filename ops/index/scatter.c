@@ -1,4 +1,4 @@
-/* Writing where an index says: scatter and its maximum, and what is made of them and of gather.
+/* Writing where an index says: scatter, its maximum and product, and what is made of them and of gather.
  *
  * Invariant: of several elements for one place the last in row-major order is written, and it alone gets a gradient. */
 #include "expression.h"
@@ -87,22 +87,41 @@ const ct_op ct_op_scatter = {
     .samples = scatter_samples,
 };
 
-/* ---- scatter_max ---- */
+/* ---- scatter_max, scatter_prod ---- */
 
-static void max_float(const ct__row *r)
-{
-    CT_EACH_INDEXED(float, float, *indexed = *dense > *indexed || *dense != *dense ? *dense : *indexed)
-}
+#define ROWS(name, type, value)                          \
+    static void name##_##type(const ct__row *r)          \
+    {                                                    \
+        CT_EACH_INDEXED(type, type, *indexed = (value)); \
+    }
+#define KERNELS(name, float32, float64, int64, int32, uint8)                          \
+    static void (*const name[])(const ct__row *r) = {[CT_FLOAT32] = name##_##float32, \
+                                                     [CT_FLOAT64] = name##_##float64, \
+                                                     [CT_INT64] = name##_##int64,     \
+                                                     [CT_INT32] = name##_##int32,     \
+                                                     [CT_UINT8] = name##_##uint8};    \
+    static ct_status forward_scatter_##name(ct_call *call)                            \
+    {                                                                                 \
+        return ct__scatter_run(call, name[ct_call_output(call, 0)->dtype]);           \
+    }
 
-static void max_double(const ct__row *r)
-{
-    CT_EACH_INDEXED(double, double, *indexed = *dense > *indexed || *dense != *dense ? *dense : *indexed)
-}
+/* NaN counts as the largest. */
+#define MAX_OF(type) ROWS(max, type, *dense > *indexed || *dense != *dense ? *dense : *indexed)
+MAX_OF(float)
+MAX_OF(double)
+MAX_OF(int64_t)
+MAX_OF(int32_t)
+MAX_OF(uint8_t)
+KERNELS(max, float, double, int64_t, int32_t, uint8_t)
 
-static ct_status forward_scatter_max(ct_call *call)
-{
-    return ct__scatter_run(call, ct_call_output(call, 0)->dtype == CT_FLOAT32 ? max_float : max_double);
-}
+/* Products of integers wrap, which C says of those without a sign. */
+#define PROD_OF(type) ROWS(prod, type, (type)(*indexed * *dense))
+PROD_OF(float)
+PROD_OF(double)
+PROD_OF(uint64_t)
+PROD_OF(uint32_t)
+PROD_OF(uint8_t)
+KERNELS(prod, float, double, uint64_t, uint32_t, uint8_t)
 
 /* g at all that are as large as the result, shared equally. */
 static ct_status backward_scatter_max(ct_call *call)
@@ -123,9 +142,14 @@ static ct_tensor *scatter_max(ct_tensor *x, int axis, ct_tensor *index, ct_tenso
     return (ct_apply)(&ct_op_scatter_max, (ct_tensor *[]){x, index, source}, 3, &(ct_index_attributes){axis});
 }
 
+static ct_tensor *scatter_prod(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source)
+{
+    return (ct_apply)(&ct_op_scatter_prod, (ct_tensor *[]){x, index, source}, 3, &(ct_index_attributes){axis});
+}
+
 const ct_op ct_op_scatter_max = {
     .name = "scatter_max",
-    .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},
+    .takes = {CT_FLOATS | CT_INTEGERS, CT_ONLY(CT_INT64), CT_FLOATS | CT_INTEGERS},
     .roles = "x index source",
     .gradient = "g at the largest, shared equally between ties",
     .min_inputs = 3,
@@ -136,6 +160,51 @@ const ct_op ct_op_scatter_max = {
     .infer = ct__scatter_infer,
     .forward = forward_scatter_max,
     .backward = backward_scatter_max,
+    .samples = scatter_samples,
+};
+
+/* As x's type, 1 where x is 0, else 0. */
+static ct_tensor *zeros_of(ct_tensor *x)
+{
+    return ct_cast(ct_eq(x, ct_scalar(ct_dtype_of(x), 0)), ct_dtype_of(x));
+}
+
+/* g times the product of the others, of which left are 0: product leaves out all zeros, x's own among them. */
+static ct_tensor *by_others(ct_tensor *g, ct_tensor *product, ct_tensor *nonzero, ct_tensor *left)
+{
+    return ct_mul(ct_mul(g, ct_div(product, nonzero)), zeros_of(left));
+}
+
+static ct_status backward_scatter_prod(ct_call *call)
+{
+    const ct_index_attributes *along = ct_call_attributes(call);
+    ct_tensor *g = ct_call_grad_output(call, 0), *x = ct_call_input(call, 0), *index = ct_call_input(call, 1);
+    ct_tensor *source = ct_call_input(call, 2), *zero_x = zeros_of(x), *zero_source = zeros_of(source);
+    int axis = (int)along->axis;
+    ct_tensor *nonzero_x = ct_add(x, zero_x), *nonzero_source = ct_add(source, zero_source);
+    ct_tensor *product = scatter_prod(nonzero_x, axis, index, nonzero_source);
+    ct_tensor *zeros = ct_scatter_add(zero_x, axis, index, zero_source);
+    ct_status status = ct_call_set_grad(call, 0, by_others(g, product, nonzero_x, ct_sub(zeros, zero_x)));
+    if (status != CT_OK)
+        return status;
+    ct_tensor *left = ct_sub(ct_gather(zeros, axis, index), zero_source);
+    product = ct_gather(product, axis, index);
+    return ct_call_set_grad(call, 2, by_others(ct_gather(g, axis, index), product, nonzero_source, left));
+}
+
+const ct_op ct_op_scatter_prod = {
+    .name = "scatter_prod",
+    .takes = {CT_FLOATS | CT_INTEGERS, CT_ONLY(CT_INT64), CT_FLOATS | CT_INTEGERS},
+    .roles = "x index source",
+    .gradient = "g times the product of the others",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .saves = CT_SAVE_INPUTS,
+    .attributes_size = sizeof(ct_index_attributes),
+    .attribute_names = "axis",
+    .infer = ct__scatter_infer,
+    .forward = forward_scatter_prod,
+    .backward = backward_scatter_prod,
     .samples = scatter_samples,
 };
 
@@ -171,7 +240,18 @@ static ct_tensor *counts(ct_call *call)
     const reduce_attributes *by = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *index = ct_call_input(call, 1), *source = ct_call_input(call, 2);
     ct_tensor *from = filled(x, by->exclude_self ? 0 : 1);
-    return ct_clamp(ct_scatter_add(from, (int)by->axis, index, filled(source, 1)), 1, INFINITY);
+    return ct_maximum(ct_scatter_add(from, (int)by->axis, index, filled(source, 1)), filled(x, 1));
+}
+
+/* Exact, and in the opposite order. */
+static ct_tensor *opposite(ct_tensor *x)
+{
+    return ct_dtype_is_float(ct_dtype_of(x)) ? ct_neg(x) : ct_bitwise_not(x);
+}
+
+static ct_tensor *quotient(ct_tensor *a, ct_tensor *b)
+{
+    return ct_dtype_is_float(ct_dtype_of(a)) ? ct_div(a, b) : ct_floor_divide(a, b);
 }
 
 static ct_tensor *scatter_reduce_expression(ct_call *call)
@@ -183,11 +263,13 @@ static ct_tensor *scatter_reduce_expression(ct_call *call)
     case CT_SCATTER_SUM:
         return ct_scatter_add(base(call, 0), axis, index, source);
     case CT_SCATTER_MEAN:
-        return ct_div(ct_scatter_add(base(call, 0), axis, index, source), counts(call));
+        return quotient(ct_scatter_add(base(call, 0), axis, index, source), counts(call));
     case CT_SCATTER_AMAX:
         return scatter_max(base(call, -INFINITY), axis, index, source);
     case CT_SCATTER_AMIN:
-        return ct_neg(scatter_max(ct_neg(base(call, INFINITY)), axis, index, ct_neg(source)));
+        return opposite(scatter_max(opposite(base(call, INFINITY)), axis, index, opposite(source)));
+    case CT_SCATTER_PROD:
+        return scatter_prod(base(call, 1), axis, index, source);
     default:
         ct_call_error(call, CT_ERROR_ARGUMENT, "there is no reduction %lld", (long long)by->how);
         return NULL;
@@ -207,10 +289,15 @@ static const ct_sample scatter_reduce_samples[] = {
     {"4 i4:9 9", BY(.axis = 0, .how = CT_SCATTER_MEAN, .exclude_self = 1)},
     {"2x3x4 i3:2x5x2 2x5x2", BY(.axis = -2, .how = CT_SCATTER_AMAX)},
     {"3x4 i4:3x7 3x7", BY(.axis = 1, .how = CT_SCATTER_AMIN, .exclude_self = 1)},
+    {"3x4 i4:3x7 3x7", BY(.axis = 1, .how = CT_SCATTER_PROD)},
+    {"5 i5:4 4", BY(.axis = 0, .how = CT_SCATTER_PROD, .exclude_self = 1)},
     {0}};
-CT_EXPRESSION(scatter_reduce, "sum: that of scatter_add; mean: over the count; amax, amin: g at the extreme, shared", 3,
-              3, .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS}, .attributes_size = sizeof(reduce_attributes),
-              .attribute_names = "axis how exclude_self", .roles = "x index source");
+CT_EXPRESSION(
+    scatter_reduce,
+    "sum: that of scatter_add; mean: over the count; amax, amin: g at the extreme, shared; prod: g times the others", 3,
+    3, .takes = {CT_FLOATS | CT_INTEGERS, CT_ONLY(CT_INT64), CT_FLOATS | CT_INTEGERS},
+    .attributes_size = sizeof(reduce_attributes), .attribute_names = "axis how exclude_self",
+    .roles = "x index source");
 
 /* ---- index_add, index_copy, index_fill: an index of one axis ---- */
 
@@ -254,7 +341,7 @@ static const ct_sample index_add_samples[] = {{"3x5 i5:4 3x4", &(ct_index_attrib
                                               {"3x5 i5:0 3x0", &(ct_index_attributes){1}},
                                               {0}};
 #define index_copy_samples index_add_samples
-INDEXED(index_add, ct_scatter_add, "x: g; source: g at the index", CT_FLOATS)
+INDEXED(index_add, ct_scatter_add, "x: g; source: g at the index", CT_FLOATS | CT_INTEGERS)
 INDEXED(index_copy, ct_scatter, "x: g where nothing was written; source: g where it was", CT_ANY_DTYPE)
 
 /* ---- take_along_dim: gather with an index that broadcasts ---- */
@@ -390,10 +477,6 @@ static ct_tensor *index_put_expression(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0), *source = ct_call_input(call, 1), *at = places(call, 2, shape, &rank);
     if (!at || !append_rest(call, x, n, shape, &rank))
         return NULL;
-    if (how->accumulate && !ct_dtype_is_float(ct_dtype_of(x))) {
-        ct_call_error(call, CT_ERROR_DTYPE, "adds up floats, not %s", ct_dtype_name(ct_dtype_of(x)));
-        return NULL;
-    }
     ct_tensor *flat = joined(x, n);
     for (int i = 0; flat && i < ct_rank(flat); i++)
         rows[i] = i == 0 ? ct_numel(at) : ct_size(flat, i);

@@ -17,9 +17,11 @@ typedef enum ct_scatter_reduction {
     CT_SCATTER_SUM,
     CT_SCATTER_MEAN,
     CT_SCATTER_AMAX,
-    CT_SCATTER_AMIN
+    CT_SCATTER_AMIN,
+    CT_SCATTER_PROD
 } ct_scatter_reduction;
-/* The same with the sum, mean, largest or smallest of them, and of x's element too if include_self; float. */
+/* The same with the sum, mean, largest, smallest or product of them, and of x's element too if include_self; of integers sums and products
+ * wrap, and means are rounded down. */
 CT_API ct_tensor *ct_scatter_reduce(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source,
                                     ct_scatter_reduction how, bool include_self);
 /* Slice i of source along axis is added to, or replaces, slice index[i] of x: index [n], source of x's shape but n along axis. */
