@@ -68,6 +68,47 @@ START_TEST(frames)
 }
 END_TEST
 
+/* The signal that the spectra are of, whatever window and hop; what is asked for beyond it is 0. */
+START_TEST(frames_and_back)
+{
+    for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++)
+        for (int how = 0; how < 16; how++) {
+            ct_tensor *x = numbers((ct_dtype)dtype, CT_SHAPE(2, 26), 1);
+            ct_tensor *window = how & 1 ? ct_rand((ct_dtype)dtype, 0.5, 1.5, CT_SHAPE(7)) : NULL;
+            ct_tensor *y = ct_stft(x, 8, .hop = 3, .window = window, .no_centre = how & 2, .normalized = how & 4,
+                                   .two_sided = how & 8);
+            for (int layout = 0; layout < LAYOUTS; layout++) {
+                ct_tensor *back = ct_istft(in_layout(y, layout), 8, .hop = 3, .window = window, .normalized = how & 4,
+                                           .two_sided = how & 8, .no_centre = how & 2);
+                if ((how & 3) == 3) /* the last element is outside of all windows */
+                    expect_error(back, CT_ERROR_ARGUMENT, "istft: no window reaches some of the elements: [2,");
+                else
+                    expect_close(back, ct_slice(x, 1, 0, ct_size(back, 1), 1), dtype == CT_FLOAT32 ? 1e-6 : 1e-14);
+            }
+        }
+    ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(24), 1), *y = ct_stft(x, 8), *longer = ct_istft(y, 8, .length = 31);
+    expect_close(ct_slice(longer, 0, 0, 24, 1), x, 1e-14);
+    expect_close(ct_slice(longer, 0, 28, 31, 1), ct_zeros(CT_FLOAT64, CT_SHAPE(3)), 0);
+    expect_close(ct_istft(y, 8, .length = 5), ct_slice(x, 0, 0, 5, 1), 1e-14);
+    ck_assert_int_eq(ct_numel(ct_istft(y, 8, .length = 0)), 0);
+    ck_assert_int_eq(ct_size(ct_istft(ct_zeros(CT_FLOAT64, CT_SHAPE(0, 5, 3, 2)), 8), 0), 0);
+}
+END_TEST
+
+START_TEST(spectra_refused)
+{
+    ct_tensor *y = ct_ones(CT_FLOAT64, CT_SHAPE(5, 3, 2));
+    expect_error(ct_istft(y, 6), CT_ERROR_SHAPE, "istft: takes x [frequencies, frames, 2] or that with N");
+    expect_error(ct_istft(y, 8, .two_sided = true), CT_ERROR_SHAPE, "istft: takes x [frequencies, frames, 2]");
+    expect_error(ct_istft(y, 8, .hop = 9), CT_ERROR_SHAPE, "istft: takes x [frequencies, frames, 2]");
+    expect_error(ct_istft(y, 8, .window = ct_ones(CT_FLOAT64, CT_SHAPE(9))), CT_ERROR_SHAPE, "istft: takes x");
+    expect_error(ct_istft(y, 8, .length = -2), CT_ERROR_ARGUMENT, "istft: a length of -2");
+    expect_error(ct_istft(y, 8, .hop = 8, .window = ct_zeros(CT_FLOAT64, CT_SHAPE(8))), CT_ERROR_ARGUMENT,
+                 "istft: no window reaches some of the elements: [5,3,2], [8]");
+    expect_error(ct_istft(NULL, 8), CT_ERROR_NULL, "istft: input 0 is NULL");
+}
+END_TEST
+
 START_TEST(refused)
 {
     ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(3, 2)), *flat = ct_ones(CT_FLOAT64, CT_SHAPE(3));
@@ -106,6 +147,8 @@ Suite *ct_suite_spectra(void)
     tcase_add_test(tests, there_and_back);
     tcase_add_test(tests, layouts_and_axes);
     tcase_add_test(tests, frames);
+    tcase_add_test(tests, frames_and_back);
+    tcase_add_test(tests, spectra_refused);
     tcase_add_test(tests, refused);
     tcase_add_test(tests, no_memory);
     suite_add_tcase(suite, tests);

@@ -260,14 +260,27 @@ static ct_tensor *middle(ct_tensor *window, int64_t n)
     return missing ? ct_pad(window, amounts, 2, &zeros) : window;
 }
 
+/* Where the elements of count frames of n lie, hop apart: one axis. */
+static ct_tensor *places_of(int64_t count, int64_t n, int64_t hop)
+{
+    ct_tensor *start = ct_reshape(ct_arange(CT_INT64, 0, (double)hop, count), (const int64_t[]){count, 1}, 2);
+    return ct_reshape(ct_add(start, ct_arange(CT_INT64, 0, 1, n)), (const int64_t[]){-1}, 1);
+}
+
 /* [N, frames, n] of a signal [N, time], hop apart. */
 static ct_tensor *frames_of(ct_tensor *x, int64_t n, int64_t hop)
 {
     int64_t count = (ct_size(x, 1) - n) / hop + 1;
-    ct_tensor *start = ct_reshape(ct_arange(CT_FLOAT64, 0, (double)hop, count), (const int64_t[]){count, 1}, 2);
-    ct_tensor *place = ct_cast(ct_add(start, ct_arange(CT_FLOAT64, 0, 1, n)), CT_INT64);
-    return ct_reshape(ct_index_select(x, 1, ct_reshape(place, (const int64_t[]){-1}, 1)),
-                      (const int64_t[]){ct_size(x, 0), count, n}, 3);
+    return ct_reshape(ct_index_select(x, 1, places_of(count, n, hop)), (const int64_t[]){ct_size(x, 0), count, n}, 3);
+}
+
+/* The signal [N, time] of frames [N, frames, n], which are added up where they overlap. */
+static ct_tensor *overlapped(ct_tensor *frames, int64_t hop)
+{
+    int64_t count = ct_size(frames, 1), n = ct_size(frames, 2);
+    const int64_t flat[] = {ct_size(frames, 0), count * n}, time[] = {ct_size(frames, 0), n + (count - 1) * hop};
+    ct_tensor *silence = ct_zeros(ct_dtype_of(frames), time, 2);
+    return ct_index_add(silence, 1, places_of(count, n, hop), ct_reshape(frames, flat, 2));
 }
 
 /* Whether the attributes and inputs fit; otherwise the error says what does not. */
@@ -326,3 +339,93 @@ static const ct_sample stft_samples[] = {{"2x11 4", &(stft_attributes){5, 2, 0, 
 CT_EXPRESSION(stft, "x: each frame's g, back and times the window, added up where the frames lie", 1, 2,
               .attributes_size = sizeof(stft_attributes), .roles = "x window",
               .attribute_names = "n_fft hop no_centre pad_mode normalized two_sided", .source = "PyTorch's stft");
+
+/* ---- istft ---- */
+
+typedef struct istft_attributes {
+    int64_t n_fft, hop, no_centre, normalized, two_sided, length; /* length -1: all that there is */
+} istft_attributes;
+
+/* Whether the attributes and inputs fit; otherwise the error says what does not. */
+static bool can_join(ct_call *call)
+{
+    const istft_attributes *a = ct_call_attributes(call);
+    const ct_tensor *x = ct_call_input(call, 0), *window = ct_call_input(call, 1);
+    bool fits = a->n_fft >= 1 && a->hop >= 1 && a->hop <= a->n_fft && (ct_rank(x) == 3 || ct_rank(x) == 4) &&
+                (!window || (ct_rank(window) == 1 && ct_numel(window) <= a->n_fft));
+    fits = fits && a->n_fft < INT64_MAX / 64 && ct_size(x, -1) == 2 && ct_size(x, -2) >= 1 &&
+           ct_size(x, -3) == (a->two_sided ? a->n_fft : a->n_fft / 2 + 1);
+    if (!fits)
+        ct_call_error(call, CT_ERROR_SHAPE,
+                      "takes x [frequencies, frames, 2] or that with N, of frames of %lld, a hop of 1 to that, and a "
+                      "window no longer: %s",
+                      (long long)a->n_fft, ct_call_shapes(call));
+    return fits;
+}
+
+/* t [N, time] from first on, length elements, or, for -1, all but the last first; what it has not is 0. */
+static ct_tensor *part_of(ct_tensor *t, int64_t first, int64_t length)
+{
+    int64_t size = ct_size(t, 1) - first;
+    ct_tensor *rest = ct_slice(t, 1, first, CT_END, 1);
+    return fit(rest, 1, length >= 0 ? length : size > first ? size - first : 0);
+}
+
+/* 1 over the sum of the squared windows on each element, where the signal is; NULL with an error where no window reaches. */
+static ct_tensor *correction(ct_call *call, ct_tensor *window, int64_t count, int64_t first, int64_t length)
+{
+    const istft_attributes *a = ct_call_attributes(call);
+    const int64_t shape[] = {1, count, a->n_fft};
+    ct_tensor *sums = part_of(overlapped(ct_expand(ct_square(window), shape, 3), a->hop), first, length);
+    int64_t reached = a->n_fft + (count - 1) * a->hop - first;
+    ct_tensor *inside = ct_slice(sums, 1, 0, reached, 1);
+    if (inside && ct_numel(inside) > 0 && ct_item(ct_amin(ct_abs(ct_detach(inside)), NULL)) < 1e-11) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "no window reaches some of the elements: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    return sums ? ct_where(ct_eq(sums, ct_scalar(ct_dtype_of(sums), 0)), ct_ones_like(sums), sums) : NULL;
+}
+
+static ct_tensor *istft_expression(ct_call *call)
+{
+    const istft_attributes *a = ct_call_attributes(call);
+    ct_tensor *x = ct_call_input(call, 0), *window = ct_call_input(call, 1);
+    if (!can_join(call))
+        return NULL;
+    bool single = ct_rank(x) == 3;
+    x = single ? ct_unsqueeze(x, 0) : x;
+    window = window ? middle(window, a->n_fft) : ct_ones(ct_dtype_of(x), &a->n_fft, 1);
+    ct_tensor *half = ct_transpose(ct_slice(x, 1, 0, a->n_fft / 2 + 1, 1), 1, 2);
+    ct_fft_options back = {CT_DEFAULTS(ct_fft_options)};
+    back.n = a->n_fft;
+    back.norm = a->normalized ? CT_FFT_ORTHO : CT_FFT_BACKWARD;
+    int64_t first = a->no_centre ? 0 : a->n_fft / 2;
+    ct_tensor *y = part_of(overlapped(ct_mul(ct_irfft(half, &back), window), a->hop), first, a->length);
+    y = ct_div(y, correction(call, window, ct_size(x, 2), first, a->length));
+    return single ? ct_clone(ct_squeeze(y, 0)) : y;
+}
+
+CT_OPTIONS_INIT(ct_istft_options)
+
+ct_tensor *ct_istft(ct_tensor *x, int64_t n_fft, const ct_istft_options *options)
+{
+    CT_READ_OPTIONS(ct_istft_options, o, options, "istft");
+    if (!o)
+        return NULL;
+    if (o->length < 0 && o->length != CT_UNSET_INT) {
+        ct__error(CT_ERROR_ARGUMENT, "istft: a length of %lld", (long long)o->length);
+        return NULL;
+    }
+    int64_t hop = o->hop == CT_UNSET_INT ? n_fft / 4 : o->hop, length = o->length == CT_UNSET_INT ? -1 : o->length;
+    istft_attributes a = {n_fft, hop, o->no_centre, o->normalized, o->two_sided, length};
+    return (ct_apply)(&ct_op_istft, (ct_tensor *[]){x, o->window}, 2, &a);
+}
+
+static const ct_sample istft_samples[] = {{"2x3x4x2 4@0.5..1.5", &(istft_attributes){5, 2, 0, 0, 0, -1}},
+                                          {"6x3x2 5@0.5..1.5!", &(istft_attributes){6, 2, 0, 1, 1, 6}},
+                                          {"3x4x2 null", &(istft_attributes){4, 2, 1, 0, 0, -1}},
+                                          {"3x2x2 null", &(istft_attributes){4, 2, 0, 0, 0, 7}},
+                                          {0}};
+CT_EXPRESSION(istft, "x: the spectra of g's frames, times the window, over the windows' sum", 1, 2,
+              .attributes_size = sizeof(istft_attributes), .roles = "x window",
+              .attribute_names = "n_fft hop no_centre normalized two_sided length", .source = "PyTorch's istft");

@@ -46,12 +46,28 @@ CT_API void ct_stft_options_init(ct_stft_options *options, size_t size);
 /* The spectra of frames of n_fft elements of a signal x [time] or [N, time]: [frequencies, frames, 2] or that with N. */
 CT_API ct_tensor *ct_stft(ct_tensor *x, int64_t n_fft, const ct_stft_options *options);
 
+typedef struct CT_BY_NAME ct_istft_options {
+    CT_OPTIONS_HEAD;
+    int64_t hop;                           /* from frame to frame; default CT_UNSET_INT: n_fft / 4 */
+    ct_tensor *window;                     /* as in ct_stft() */
+    bool no_centre, normalized, two_sided; /* as in ct_stft() */
+    int64_t
+        length; /* of the signal, which is cut, or goes on with zeros; default CT_UNSET_INT: what the frames' middles span, or all */
+} ct_istft_options;
+#define CT_DEFAULTS_ct_istft_options .hop = CT_UNSET_INT, .length = CT_UNSET_INT,
+CT_API void ct_istft_options_init(ct_istft_options *options, size_t size);
+/* The signal [time], or [N, time], whose spectra x [frequencies, frames, 2], or that with N, are: frames that come back are added up, over
+ * the sum of the squared windows. Spectra that no signal has give the one that is nearest to them (Griffin and Lim 1984). Of two-sided
+ * ones the first half counts. Errors: shape, argument (no window reaches some element). */
+CT_API ct_tensor *ct_istft(ct_tensor *x, int64_t n_fft, const ct_istft_options *options);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_fft(...) ct_at(CT_HERE, CT_WITH1(ct_fft, ct_fft_options, __VA_ARGS__, ))
 #define ct_ifft(...) ct_at(CT_HERE, CT_WITH1(ct_ifft, ct_fft_options, __VA_ARGS__, ))
 #define ct_rfft(...) ct_at(CT_HERE, CT_WITH1(ct_rfft, ct_fft_options, __VA_ARGS__, ))
 #define ct_irfft(...) ct_at(CT_HERE, CT_WITH1(ct_irfft, ct_fft_options, __VA_ARGS__, ))
 #define ct_stft(...) ct_at(CT_HERE, CT_WITH2(ct_stft, ct_stft_options, __VA_ARGS__, ))
+#define ct_istft(...) ct_at(CT_HERE, CT_WITH2(ct_istft, ct_istft_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus
