@@ -36,6 +36,28 @@ START_TEST(identity)
 }
 END_TEST
 
+/* With depth, z is the grid's third: the middle of eight pixels is their mean, and the corners are where -1 and 1 say. */
+START_TEST(in_three_dimensions)
+{
+    ct_tensor *x = ct_reshape(ct_arange(CT_FLOAT64, 0, 1, 8), CT_SHAPE(1, 1, 2, 2, 2)),
+              *corners = ct_empty(CT_FLOAT64, CT_SHAPE(1, 2, 2, 2, 3));
+    double *at = ct_data_mut(corners);
+    for (int i = 0; i < 24; i++)
+        at[i] = i / 3 >> i % 3 & 1 ? 1 : -1;
+    for (int layout = 0; layout < LAYOUTS; layout++)
+        for (int nearest = 0; nearest < 2; nearest++)
+            expect_close(ct_grid_sample(in_layout(x, layout), in_layout(corners, layout), .align_corners = true,
+                                        .nearest = nearest),
+                         x, 0);
+    ct_tensor *middle = ct_zeros(CT_FLOAT64, CT_SHAPE(1, 1, 1, 1, 3));
+    expect_tensor(ct_grid_sample(x, middle), CT_FLOAT64, CT_SHAPE(1, 1, 1, 1, 1), CT_VALUES(3.5));
+    expect_error(ct_grid_sample(x, ct_zeros(CT_FLOAT64, CT_SHAPE(1, 1, 1, 1, 2))), CT_ERROR_SHAPE,
+                 "grid_sample: takes x [N, C, H, W], with pixels, and a grid");
+    expect_error(ct_grid_sample(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 1, 0, 2, 2)), middle), CT_ERROR_SHAPE,
+                 "grid_sample: takes x [N, C, H, W], with pixels, and a grid");
+}
+END_TEST
+
 START_TEST(outside)
 {
     ct_tensor *x = ct_full(CT_FLOAT64, 2, CT_SHAPE(1, 1, 2, 2));
@@ -46,7 +68,8 @@ START_TEST(outside)
     expect_tensor(ct_grid_sample(x, ct_slice(far, 2, 1, 2, 1), .nearest = true), CT_FLOAT64, CT_SHAPE(1, 1, 1, 1),
                   CT_VALUES(0));
     expect_error(ct_grid_sample(x, ct_zeros(CT_FLOAT64, CT_SHAPE(2, 1, 1, 2))), CT_ERROR_SHAPE,
-                 "grid_sample: takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2]: [1,1,2,2], [2,1,1,2]");
+                 "grid_sample: takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2], or both with depth, and 3: "
+                 "[1,1,2,2], [2,1,1,2]");
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(2, 3)), 1, 1, false), CT_ERROR_SHAPE,
                  "affine_grid: takes theta [N, 2, 3]: [2,3]");
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 2, 3)), 0, 1, false), CT_ERROR_ARGUMENT,
@@ -169,6 +192,7 @@ Suite *ct_suite_images(void)
     tcase_add_test(tests, shuffled_back);
     tcase_add_test(tests, identity);
     tcase_add_test(tests, outside);
+    tcase_add_test(tests, in_three_dimensions);
     tcase_add_test(tests, resized);
     tcase_add_test(tests, boxes_kept);
     tcase_add_test(tests, boxes_shown);

@@ -101,10 +101,11 @@ static ct_tensor *read_part(const deform *d, int64_t part)
     int64_t width = d->channels / d->parts;
     const int64_t image[] = {d->n, width, d->in[0] * d->in[1]}, weight[] = {d->n, 1, d->taps * d->positions};
     ct_tensor *moved = ct_select(ct_reshape(d->offset, pairs, 6), 1, part);
-    ct_tensor *y = ct_reshape(ct_add(places(d, 0), ct_select(moved, 2, 0)), flat, 2);
-    ct_tensor *x = ct_reshape(ct_add(places(d, 1), ct_select(moved, 2, 1)), flat, 2);
+    ct_tensor *at[2];
+    for (int i = 0; i < 2; i++)
+        at[i] = ct_reshape(ct_add(places(d, i), ct_select(moved, 2, i)), flat, 2);
     ct_tensor *channels = ct_reshape(ct_slice(d->x, 1, part * width, (part + 1) * width, 1), image, 3);
-    ct_tensor *read = ct__sample_between(channels, x, y, d->in[0], d->in[1]);
+    ct_tensor *read = ct__sample_between(channels, at, d->in, 2);
     if (!d->mask)
         return read;
     ct_tensor *mask = ct_slice(d->mask, 1, part * d->taps, (part + 1) * d->taps, 1);

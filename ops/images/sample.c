@@ -156,54 +156,88 @@ static ct_tensor *to_pixels(ct_tensor *t, int64_t n, const grid_attributes *how)
     return how->border ? held_inside(at, (double)(n - 1)) : at;
 }
 
-/* The pixels of x [N, C, H W] at whole places px, py [N, P]: [N, C, P], 0 outside. */
-static ct_tensor *pixels(ct_tensor *x, ct_tensor *px, ct_tensor *py, int64_t h, int64_t w)
+/* The pixels of x [N, C, ...] at whole places, [N, P] for each of the axes: [N, C, P], 0 outside. */
+static ct_tensor *pixels(ct_tensor *x, ct_tensor *const *at, const int64_t *size, int axes)
 {
     ct_dtype dtype = ct_dtype_of(x);
-    int64_t shape[] = {ct_size(x, 0), ct_size(x, 1), ct_size(px, 1)};
-    ct_tensor *zero = ct_scalar(dtype, 0), *right = ct_scalar(dtype, (double)w - 1),
-              *bottom = ct_scalar(dtype, (double)h - 1);
-    ct_tensor *inside = ct_logical_and(ct_logical_and(ct_ge(px, zero), ct_le(px, right)),
-                                       ct_logical_and(ct_ge(py, zero), ct_le(py, bottom)));
-    ct_tensor *number =
-        ct_where(inside, ct_add(ct_mul_scalar(ct_cast(py, CT_FLOAT64), (double)w), ct_cast(px, CT_FLOAT64)),
-                 ct_scalar(CT_FLOAT64, 0));
-    ct_tensor *index = ct_expand(ct_unsqueeze(ct_cast(number, CT_INT64), 1), shape, 3);
-    return ct_where(ct_unsqueeze(inside, 1), ct_gather(x, 2, index), zero);
+    ct_tensor *zero = ct_scalar(dtype, 0), *number = ct_scalar(CT_FLOAT64, 0), *inside = ct_ones(CT_BOOL, NULL, 0);
+    for (int i = 0; i < axes; i++) {
+        ct_tensor *last = ct_scalar(dtype, (double)size[i] - 1);
+        inside = ct_logical_and(inside, ct_logical_and(ct_ge(at[i], zero), ct_le(at[i], last)));
+        number = ct_add(ct_mul_scalar(number, (double)size[i]), ct_cast(at[i], CT_FLOAT64));
+    }
+    const int64_t shape[] = {ct_size(x, 0), ct_size(x, 1), ct_size(inside, 1)};
+    number = ct_cast(ct_where(inside, number, ct_scalar(CT_FLOAT64, 0)), CT_INT64);
+    return ct_where(ct_unsqueeze(inside, 1), ct_gather(x, 2, ct_expand(ct_unsqueeze(number, 1), shape, 3)), zero);
 }
 
-ct_tensor *ct__sample_between(ct_tensor *x, ct_tensor *at_x, ct_tensor *at_y, int64_t h, int64_t w)
+/* One corner of the cell around the places: its bits say at which end of each axis, the last axis first. */
+static ct_tensor *corner_of(ct_tensor *x, ct_tensor *const *at, const int64_t *size, int axes, int corner)
 {
-    ct_tensor *left = ct_floor(ct_detach(at_x)), *top = ct_floor(ct_detach(at_y)), *sum = NULL;
-    ct_tensor *of_x = ct_sub(at_x, left), *of_y = ct_sub(at_y, top);
-    for (int corner = 0; corner < 4; corner++) {
-        int dx = corner & 1, dy = corner >> 1;
-        ct_tensor *wx = dx ? of_x : ct_add_scalar(ct_neg(of_x), 1), *wy = dy ? of_y : ct_add_scalar(ct_neg(of_y), 1);
-        ct_tensor *part = pixels(x, ct_add_scalar(left, dx), ct_add_scalar(top, dy), h, w);
-        part = ct_mul(part, ct_unsqueeze(ct_mul(wx, wy), 1));
-        sum = sum ? ct_add(sum, part) : part;
+    ct_tensor *place[CT_SAMPLED_AXES], *weight = NULL;
+    for (int i = axes - 1; i >= 0; i--, corner >>= 1) {
+        ct_tensor *low = ct_floor(ct_detach(at[i])), *share = ct_sub(at[i], low);
+        share = corner & 1 ? share : ct_add_scalar(ct_neg(share), 1);
+        place[i] = ct_add_scalar(low, corner & 1);
+        weight = weight ? ct_mul(weight, share) : share;
     }
+    return ct_mul(pixels(x, place, size, axes), ct_unsqueeze(weight, 1));
+}
+
+ct_tensor *ct__sample_between(ct_tensor *x, ct_tensor *const *at, const int64_t *size, int axes)
+{
+    ct_tensor *sum = corner_of(x, at, size, axes, 0);
+    for (int corner = 1; corner < 1 << axes; corner++)
+        sum = ct_add(sum, corner_of(x, at, size, axes, corner));
     return sum;
 }
 
+static ct_tensor *nearest(ct_tensor *x, ct_tensor *const *at, const int64_t *size, int axes)
+{
+    ct_tensor *place[CT_SAMPLED_AXES];
+    for (int i = 0; i < axes; i++)
+        place[i] = ct_round(ct_detach(at[i]));
+    return pixels(x, place, size, axes);
+}
+
+/* How many axes of x [N, C, ...], with pixels, the grid [N, ..., axes] is about; 0 with an error where they do not fit. */
+static int sampled_axes(ct_call *call)
+{
+    const ct_tensor *x = ct_call_input(call, 0), *grid = ct_call_input(call, 1);
+    int axes = ct_rank(x) - 2;
+    bool fits = (axes == 2 || axes == 3) && ct_rank(grid) == axes + 2 && ct_size(grid, -1) == axes &&
+                ct_size(grid, 0) == ct_size(x, 0);
+    for (int i = 0; fits && i < axes; i++)
+        fits = ct_size(x, i + 2) > 0;
+    if (fits)
+        return axes;
+    ct_call_error(call, CT_ERROR_SHAPE,
+                  "takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2], or both with depth, and 3: %s",
+                  ct_call_shapes(call));
+    return 0;
+}
+
+/* The grid has the last axis first. */
 static ct_tensor *grid_sample_expression(ct_call *call)
 {
     const grid_attributes *how = ct_call_attributes(call);
-    ct_tensor *x = ct_call_input(call, 0), *grid = ct_call_input(call, 1);
-    bool fits = ct_rank(x) == 4 && ct_rank(grid) == 4 && ct_size(grid, 3) == 2 && ct_size(grid, 0) == ct_size(x, 0);
-    if (!fits || ct_size(x, 2) < 1 || ct_size(x, 3) < 1) {
-        ct_call_error(call, CT_ERROR_SHAPE, "takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2]: %s",
-                      ct_call_shapes(call));
+    ct_tensor *x = ct_call_input(call, 0), *grid = ct_call_input(call, 1), *at[CT_SAMPLED_AXES];
+    int axes = sampled_axes(call);
+    if (!axes)
         return NULL;
+    int64_t result[CT_MAX_RANK] = {ct_size(x, 0), ct_size(x, 1)}, points = 1, count = 1;
+    for (int i = 0; i < axes; i++) {
+        result[i + 2] = ct_size(grid, i + 1);
+        points *= ct_size(grid, i + 1);
+        count *= ct_size(x, i + 2);
     }
-    int64_t n = ct_size(x, 0), h = ct_size(x, 2), w = ct_size(x, 3), p = ct_size(grid, 1) * ct_size(grid, 2);
-    const int64_t flat[] = {n, ct_size(x, 1), h * w}, points[] = {n, p, 2};
-    const int64_t result[] = {n, ct_size(x, 1), ct_size(grid, 1), ct_size(grid, 2)};
-    ct_tensor *image = ct_reshape(x, flat, 3), *at = ct_reshape(grid, points, 3);
-    ct_tensor *at_x = to_pixels(ct_select(at, 2, 0), w, how), *at_y = to_pixels(ct_select(at, 2, 1), h, how);
-    ct_tensor *y = how->nearest ? pixels(image, ct_round(ct_detach(at_x)), ct_round(ct_detach(at_y)), h, w)
-                                : ct__sample_between(image, at_x, at_y, h, w);
-    return ct_reshape(y, result, 4);
+    const int64_t flat[] = {result[0], result[1], count}, places[] = {result[0], points, axes};
+    ct_tensor *image = ct_reshape(x, flat, 3), *all = ct_reshape(grid, places, 3);
+    for (int i = 0; i < axes; i++)
+        at[i] = to_pixels(ct_select(all, 2, axes - 1 - i), ct_size(x, i + 2), how);
+    const int64_t *size = ct_shape(x) + 2;
+    ct_tensor *y = how->nearest ? nearest(image, at, size, axes) : ct__sample_between(image, at, size, axes);
+    return ct_reshape(y, result, axes + 2);
 }
 
 CT_OPTIONS_INIT(ct_grid_options)
@@ -223,6 +257,8 @@ static const ct_sample grid_sample_samples[] = {
     {"1x2x3x3 1x2x2x2@0.1..0.9", &(grid_attributes){.align_corners = 1, .border = 1}},
     {"1x2x3x3 1x1x2x2@1.4..1.6", &(grid_attributes){.align_corners = 0}},
     {"1x1x3x3 1x2x2x2@-0.3..0.3!", &(grid_attributes){.nearest = 1}},
+    {"2x2x3x2x3 2x1x2x2x3@0.05..0.3", &(grid_attributes){.align_corners = 1}},
+    {"1x1x2x3x2 1x2x1x2x3@-0.3..0.3!", &(grid_attributes){.nearest = 1, .border = 1}},
     {0}};
 CT_EXPRESSION(grid_sample, "x: g times the weights, added up where they read; grid: g times the pixels' slopes", 2, 2,
               .attributes_size = sizeof(grid_attributes), .attribute_names = "size:2 align_corners nearest border",

@@ -4,8 +4,10 @@
 
 #include <cotan/autograd.h>
 
-/* x [N, C, h w] at columns at_x and rows at_y [N, P], each pixel's middle a whole number: the mean of the four around by how near they are,
- * 0 outside the image: [N, C, P]. */
-ct_tensor *ct__sample_between(ct_tensor *x, ct_tensor *at_x, ct_tensor *at_y, int64_t h, int64_t w);
+enum { CT_SAMPLED_AXES = 3 }; /* at most */
+
+/* x [N, C, the product of the axes' sizes] at places [N, P] along each axis, each pixel's middle a whole number: the mean of those around by
+ * how near they are, 0 outside the image: [N, C, P]. */
+ct_tensor *ct__sample_between(ct_tensor *x, ct_tensor *const *at, const int64_t *size, int axes);
 
 #endif
