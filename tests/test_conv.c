@@ -322,6 +322,32 @@ START_TEST(unfold_and_matmul_make_a_convolution)
 }
 END_TEST
 
+/* Of one axis and of three, with all options, for images and one alone; back is the adjoint: <unfold(x), c> = <x, fold(c)>. */
+START_TEST(unfolded_along_other_axes)
+{
+    ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(2, 3, 5, 7, 6), 1),
+              *w = numbers(CT_FLOAT64, CT_SHAPE(4, 3, 3, 2, 2), 2);
+    const ct_conv_options *o = OPTIONS(.stride = {2, 1, 2}, .padding = {1, 0, 1}, .dilation = {1, 2, 1});
+    const int64_t kernel[] = {3, 2, 2};
+    for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+        ct_tensor *a = ct_cast(x, (ct_dtype)dtype), *y = ct_conv3d(a, ct_cast(w, (ct_dtype)dtype), NULL, o);
+        ct_tensor *columns = ct_unfold3d(a, kernel, o);
+        ct_tensor *product = ct_matmul(ct_reshape(ct_cast(w, (ct_dtype)dtype), CT_SHAPE(4, 36)), columns);
+        double tolerance = dtype == CT_FLOAT32 ? 1e-5 : 1e-14;
+        expect_close(ct_reshape(product, ct_shape(y), 5), y, tolerance);
+        expect_close(ct_unfold3d(ct_select(a, 0, 1), kernel, o), ct_select(columns, 0, 1), 0);
+        ct_tensor *c = numbers((ct_dtype)dtype, ct_shape(columns), 3, 3);
+        for (int layout = 0; layout < LAYOUTS; layout++)
+            expect_close(ct_sum(ct_mul(a, ct_fold3d(in_layout(c, layout), ct_shape(a) + 2, kernel, o)), NULL),
+                         ct_sum(ct_mul(columns, c), NULL), 10 * tolerance);
+    }
+    ct_tensor *line = ct_select(ct_select(x, 2, 0), 2, 0), *filter = numbers(CT_FLOAT64, CT_SHAPE(4, 3, 3), 4);
+    const ct_conv_options *along = OPTIONS(.stride = {2}, .padding = {2}, .dilation = {2});
+    expect_close(ct_matmul(ct_reshape(filter, CT_SHAPE(4, 9)), ct_unfold1d(line, (const int64_t[]){3}, along)),
+                 ct_conv1d(line, filter, NULL, along), 1e-14);
+}
+END_TEST
+
 START_TEST(convolutions_refuse)
 {
     ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(2, 4, 5, 5), 1), *w = numbers(CT_FLOAT64, CT_SHAPE(6, 4, 3, 3), 2);
@@ -357,10 +383,15 @@ START_TEST(convolutions_refuse)
     expect_error(ct_conv_transpose2d(x, v, NULL, OPTIONS(.padding = {4, 0})), CT_ERROR_SHAPE,
                  "conv_transpose2d: the result would be of size -1 on axis 0: [2,4,5,5], [4,2,3,3]");
     expect_error(ct_unfold(x, (const int64_t[]){6, 1}, NULL), CT_ERROR_SHAPE, "unfold: a kernel of 6");
-    expect_error(ct_unfold(x, NULL, NULL), CT_ERROR_ARGUMENT, "unfold: kernel 0 x 0");
+    expect_error(ct_unfold(x, NULL, NULL), CT_ERROR_ARGUMENT,
+                 "unfold: kernel 0 x 0 x 0, and no groups or output_padding are taken");
     expect_error(
         ct_fold(ct_unfold(x, (const int64_t[]){2, 2}, NULL), (const int64_t[]){5, 6}, (const int64_t[]){2, 2}, NULL),
-        CT_ERROR_SHAPE, "fold: an image of 5 x 6 has 4 x 5 windows of 4: [2,16,16]");
+        CT_ERROR_SHAPE, "fold: an image of [5,6] has 20 windows of 4: [2,16,16]");
+    expect_error(ct_unfold1d(x, (const int64_t[]){2}, NULL), CT_ERROR_SHAPE, "unfold: takes [N,C,W]: [2,4,5,5]");
+    expect_error(ct_unfold3d(b, (const int64_t[]){2, 2, 2}, NULL), CT_ERROR_SHAPE, "unfold: takes [N,C,D,H,W]: [6]");
+    expect_error(ct_fold3d(b, (const int64_t[]){2, 2, 2}, (const int64_t[]){2, 2, 2}, NULL), CT_ERROR_SHAPE,
+                 "fold: takes [N,rows,windows]: [6]");
     expect_error(ct_conv2d(NULL, w, NULL, NULL), CT_ERROR_NULL, "conv2d: input 0 is NULL");
 }
 END_TEST
@@ -546,12 +577,18 @@ static ct_tensor *unfold_expression(ct_tensor *const *in)
     return ct_unfold(in[0], (const int64_t[]){2, 2}, NULL);
 }
 
+/* [2,3,6,5] as an image of three axes. */
+static ct_tensor *unfold3d_expression(ct_tensor *const *in)
+{
+    return ct_unfold3d(ct_unsqueeze(in[0], 0), (const int64_t[]){2, 2, 2}, NULL);
+}
+
 static const test_expression memory_expressions[] = {conv_expression, transpose_expression, pool_expression,
-                                                     unfold_expression};
+                                                     unfold_expression, unfold3d_expression};
 
 START_TEST(no_memory)
 {
-    int inputs = (int[]){3, 2, 1, 1}[_i];
+    int inputs = (int[]){3, 2, 1, 1, 1}[_i];
     ct_tensor *in[] = {numbers(CT_FLOAT64, CT_SHAPE(2, 3, 6, 5), 1), numbers(CT_FLOAT64, CT_SHAPE(4, 3, 3, 3), 2),
                        numbers(CT_FLOAT64, CT_SHAPE(4), 3)};
     expect_memory_errors(memory_expressions[_i], in, inputs);
@@ -690,6 +727,7 @@ Suite *ct_suite_conv(void)
     tcase_add_loop_test(values, the_number_of_threads_changes_nothing, 0, CONV_CASES);
     tcase_add_test(values, a_single_image_needs_no_batch_axis);
     tcase_add_test(values, unfold_and_matmul_make_a_convolution);
+    tcase_add_test(values, unfolded_along_other_axes);
     tcase_add_test(values, convolutions_refuse);
     tcase_add_loop_test(values, pools_are_what_their_definition_says, 0, 2 * POOL_CASES);
     tcase_add_test(values, pooled_sizes_are_pytorchs);
@@ -697,7 +735,7 @@ Suite *ct_suite_conv(void)
     tcase_add_test(values, a_window_of_padding_alone_has_no_maximum);
     tcase_add_test(values, adaptive_windows_cover_everything);
     tcase_add_test(values, pools_refuse);
-    tcase_add_loop_test(values, no_memory, 0, 4);
+    tcase_add_loop_test(values, no_memory, 0, 5);
     suite_add_tcase(suite, values);
     TCase *kernels = tcase_create("kernels");
     tcase_add_loop_test(kernels, kernels_agree_with_loops, 0, 6);

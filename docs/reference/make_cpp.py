@@ -26,7 +26,8 @@ ELSEWHERE = {
     "ct_print": "<<", "ct_lenet5_new": "a struct of its own", "ct_lenet5_forward": "a struct of its own",
 }
 OPTIONAL = {"bias", "b0", "mask"}  # and b of convolutions and linear, the weights of norms
-FIXED = {"ct_unfold": {"kernel": 2}, "ct_fold": {"size": 2, "kernel": 2}}  # arrays whose length is known
+FIXED = {f"ct_{name}{suffix}": dict.fromkeys(("size", "kernel"), axes)  # arrays whose length is known
+         for name in ("unfold", "fold") for suffix, axes in (("", 2), ("1d", 1), ("3d", 3))}
 
 OPTIONS = """/* The defaults of each option struct, for C++; made by docs/reference/make_cpp.py. Invariant: an init() for each. */
 #ifndef COTAN_OPTIONS_HPP

@@ -92,11 +92,18 @@ CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *x, int64_t depth, int64_t he
 CT_API ct_tensor *ct_max_unpool(ct_tensor *x, ct_tensor *indices, const int64_t *size, int axes);
 
 /* The windows of a convolution as columns: x [N,C,H,W] or [C,H,W] gives [N, C kernel[0] kernel[1], windows] or the same
- * without N; kernel [2]. groups must be 1, output_padding 0. PyTorch's unfold. */
+ * without N; kernel [2]. groups must be 1, output_padding 0. PyTorch's unfold. And of one or three axes. */
 CT_API ct_tensor *ct_unfold(ct_tensor *x, const int64_t *kernel, const ct_conv_options *options);
-/* The adjoint of unfold: columns are added up where they came from, in an image of size [2]. PyTorch's fold. */
+CT_API ct_tensor *ct_unfold1d(ct_tensor *x, const int64_t *kernel, const ct_conv_options *options);
+CT_API ct_tensor *ct_unfold3d(ct_tensor *x, const int64_t *kernel, const ct_conv_options *options);
+/* The adjoint of unfold: columns are added up where they came from, in an image of size [2]. PyTorch's fold. And of one or three axes:
+ * ONNX's Col2Im. */
 CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t *kernel,
                           const ct_conv_options *options);
+CT_API ct_tensor *ct_fold1d(ct_tensor *columns, const int64_t *size, const int64_t *kernel,
+                            const ct_conv_options *options);
+CT_API ct_tensor *ct_fold3d(ct_tensor *columns, const int64_t *size, const int64_t *kernel,
+                            const ct_conv_options *options);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_conv1d(...) ct_at(CT_HERE, CT_WITH3(ct_conv1d, ct_conv_options, __VA_ARGS__, ))
@@ -123,6 +130,10 @@ CT_API ct_tensor *ct_fold(ct_tensor *columns, const int64_t *size, const int64_t
 #define ct_max_unpool(x, ...) ct_at(CT_HERE, ct_max_unpool(x, __VA_ARGS__))
 #define ct_unfold(...) ct_at(CT_HERE, CT_WITH2(ct_unfold, ct_conv_options, __VA_ARGS__, ))
 #define ct_fold(...) ct_at(CT_HERE, CT_WITH3(ct_fold, ct_conv_options, __VA_ARGS__, ))
+#define ct_unfold1d(...) ct_at(CT_HERE, CT_WITH2(ct_unfold1d, ct_conv_options, __VA_ARGS__, ))
+#define ct_fold1d(...) ct_at(CT_HERE, CT_WITH3(ct_fold1d, ct_conv_options, __VA_ARGS__, ))
+#define ct_unfold3d(...) ct_at(CT_HERE, CT_WITH2(ct_unfold3d, ct_conv_options, __VA_ARGS__, ))
+#define ct_fold3d(...) ct_at(CT_HERE, CT_WITH3(ct_fold3d, ct_conv_options, __VA_ARGS__, ))
 #endif
 
 #ifdef __cplusplus
