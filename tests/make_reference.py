@@ -605,6 +605,38 @@ def deformed(x, offset, w, mask, stride, padding, dilation, groups):
 case("deform_conv2d", lambda x, o, w, b: deformed(x, o, w, None, 1, 1, 1, 1) + b[:, None, None], R(2, 3, 4, 5), R(2, 18, 4, 5, lo=-1.4, hi=1.4), R(4, 3, 3, 3), R(4))
 case("deform_conv2d_parts", lambda x, o, w, m: deformed(x, o, w, m, 2, 1, 2, 2), R(1, 4, 7, 6), R(1, 16, 4, 3), R(2, 2, 2, 2), R(1, 8, 4, 3))
 
+case("scatter_reduce_prod", lambda x, i, s: x.scatter_reduce(1, i, s, "prod"), R(3, 5), I(5, 3, 4), R(3, 4))
+case("scatter_reduce_prod_others", lambda x, i, s: x.scatter_reduce(0, i, s, "prod", include_self=False), R(3, 4), I(3, 6, 4), R(6, 4), order=1)
+case("scatter_reduce_prod_zeros", lambda x, i, s: (x * i[:, :3]).scatter_reduce(1, i, s.round(), "prod"), R(4, 3), I(3, 4, 3), R(4, 3), order=1)
+case("integer_scatter_add", lambda x, i, s: x.scatter_add(1, i, s), I(9, 3, 5), I(5, 3, 4), I(9, 3, 4))
+case("integer_scatter_mean", lambda x, i, s: (-x).scatter_reduce(1, i, s, "mean"), I(9, 3, 5), I(5, 3, 7), I(9, 3, 7))
+case("integer_scatter_prod", lambda x, i, s: x.scatter_reduce(1, i, s, "prod"), I(9, 3, 5), I(5, 3, 7), I(9, 3, 7))
+case("integer_scatter_amin", lambda x, i, s: x.scatter_reduce(0, i, -s, "amin", include_self=False), I(9, 3, 4), I(3, 6, 4), I(9, 6, 4))
+case("integer_scatter_amax", lambda x, i, s: x.to(torch.uint8).scatter_reduce(0, i, s.to(torch.uint8), "amax"), I(9, 3, 4), I(3, 6, 4), I(9, 6, 4))
+case("integer_index_add", lambda x, i, s: x.to(torch.int32).index_add(1, i, s.to(torch.int32)), I(9, 3, 5), I(5, 4), I(9, 3, 4))
+case("integer_index_put", lambda x, i, s: x.to(torch.uint8).index_put((i,), (s * 60).to(torch.uint8), accumulate=True), I(9, 3), I(3, 9), I(9, 9))
+case("integer_einsum", lambda a, b: torch.einsum("bij,bjk->ik", a, b), I(9, 2, 3, 4), I(9, 2, 4, 2))
+case("integer_einsum_outer", lambda a, b: torch.einsum("i,j->ji", a.to(torch.int32), b.to(torch.int32)), I(9, 3), I(9, 4))
+case("istft", lambda x: torch.istft(torch.view_as_complex(x), 6, hop_length=2), R(2, 4, 5, 2))
+case("istft_window", lambda x, w: torch.istft(torch.view_as_complex(x), 8, hop_length=2, win_length=6, window=w, normalized=True, onesided=False, length=12), R(8, 6, 2), POS(6))
+case("istft_no_centre", lambda x, w: torch.istft(torch.view_as_complex(x), 5, hop_length=2, window=w, center=False), R(3, 4, 2), POS(5))
+case("grid_sample_3d", lambda x, g: F.grid_sample(x, g, align_corners=False), R(2, 2, 3, 4, 3), R(2, 1, 2, 2, 3, lo=-1.3, hi=1.3), order=1)
+case("grid_sample_3d_border", lambda x, g: F.grid_sample(x, g, padding_mode="border", align_corners=True), R(1, 2, 3, 4, 3), R(1, 2, 2, 2, 3, lo=-1.5, hi=1.5), order=1)
+case("grid_sample_3d_nearest", lambda x, g: F.grid_sample(x, g, mode="nearest", align_corners=False), R(2, 2, 3, 4, 3), R(2, 1, 2, 2, 3, lo=-1.3, hi=1.3))
+case("unfold1d", lambda x: F.unfold(x[:, :, None], (1, 3), dilation=(1, 2), padding=(0, 1), stride=(1, 2)), R(2, 3, 9))
+case("fold1d", lambda x: F.fold(x, (1, 7), (1, 3), stride=(1, 2))[:, :, 0], R(2, 6, 3))
+
+
+def cubes(x, kernel, stride):
+    """unfold of three axes, by Tensor.unfold."""
+    for axis in range(3):
+        x = x.unfold(2 + axis, kernel[axis], stride[axis])
+    return x.permute(0, 1, 5, 6, 7, 2, 3, 4).flatten(1, 4).flatten(2)
+
+
+case("unfold3d", lambda x: cubes(F.pad(x, (0, 0, 1, 1)), (2, 3, 2), (1, 2, 1)), R(2, 2, 3, 4, 3))
+case("fold3d", lambda x: torch.autograd.grad(cubes(z := torch.zeros(1, 2, 3, 4, 3, requires_grad=True), (2, 2, 2), (1, 2, 1)), z, x, create_graph=True)[0], R(1, 16, 8))
+
 
 def draw(spec, rng):
     if spec[0] == "v":

@@ -147,6 +147,8 @@ static ct_tensor *seventy(ct_tensor *x, bool stacked)
     return stacked ? ct_stack(parts, 70, -1) : ct_concat(parts, 70, 1);
 }
 
+#define SIZES(...) ((const int64_t[]){__VA_ARGS__})
+
 /* The inputs of a case. */
 #define A in[0]
 #define B in[1]

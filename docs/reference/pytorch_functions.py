@@ -24,6 +24,7 @@ ravel flatten|unflatten reshape|scalar_tensor scalar|tensor from_values|as_tenso
 from_numpy from_array|range arange|convolution conv2d|argwhere nonzero|nonzero_static nonzero|index_select index_select|norm norm
 save safetensors_save|load safetensors_load|get_rng_state random_get|set_rng_state random_set|is_grad_enabled grad_enabled
 max_pool1d_with_indices max_pool1d|max_pool2d_with_indices max_pool2d|max_pool3d_with_indices max_pool3d|adaptive_max_pool1d_with_indices adaptive_max_pool1d|adaptive_max_pool2d_with_indices adaptive_max_pool2d|adaptive_max_pool3d_with_indices adaptive_max_pool3d|take_along_dim take_along_dim|einsum einsum
+grid_sampler grid_sample|grid_sampler_2d grid_sample|grid_sampler_3d grid_sample|affine_grid_generator affine_grid
 narrow slice|normal randn|multi_dot matmul
 set_anomaly_enabled anomaly_begin|is_floating_point dtype_is_float
 """.replace("\n", "|").strip("|").split("|"))
@@ -128,13 +129,12 @@ REASONS = [
     (r"autocast|get_float32_matmul|set_float32_matmul|scaled_|grouped_mm|fp16", "one precision a tensor: float32 or float64, no autocast"),
     (r"quant|fbgemm|q_per|q_scale|q_zero|int_repr", "no quantised tensors"),
     (r"sparse|spmm|sspaddmm|smm|hspmm|hsmm|dsmm|saddmm|indices_copy|crow_|values_copy|ccol", "no sparse tensors"),
-    (r"^istft", "no request yet"),
     (r"complex|imag|polar$|view_as_|is_conj|is_neg|isreal|eig$|eigvals$|symeig", "no complex tensors"),
     (r"cudnn|miopen|mkldnn|vulkan|cudagraph|device|thread_safe|get_device", "other hardware and its libraries"),
     (r"^sym_|compile|cond$|while_loop|fork|vmap|import_ir|parse_|unify_type|merge_type|boolean_dispatch|torch_function|assert_int|Optional|classproperty|autograd|slice_inverse|script|batch_norm_|hash_tensor|is_storage|is_inference|is_distributed|get_file_path|multiprocessing|use_deterministic|deterministic|warn|is_signed|promote|can_cast|flush|interop|init_num|storage|default_tensor|dlpack|from_file|default_device|seed|typename", "Python's or the compiler's own affairs"),
     (r"gcd|lcm", "no request yet"),
     (r"empty_|as_strided|resize|set_", "memory is laid out by operations, not by hand"),
-    (r"3d|fractional|affine_grid_gen|grid_sampler|3D", "images: fractional pools, and grids and samples in three dimensions"),
+    (r"fractional", "images: fractional pools"),
     (r"bessel|airy|polynomial|_k0|_k1", "special functions without a derivative in PyTorch either"),
     (r"ldl|lobpcg|^lu|lu_|eig|geqrf|orgqr|householder", "factors that no gradient needs"),
     (r"nextafter|frexp|default_dtype|is_tensor|printoptions|anomaly|broadcast_shapes|same_size", "C has it, or the dtype is an argument"),

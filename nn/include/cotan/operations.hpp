@@ -468,11 +468,39 @@ inline tensor unfold(const tensor &x, const std::array<int64_t, 2> &kernel,
     return detail::made(at, ct_unfold(x.get(), kernel.data(), &options), x);
 }
 
+inline tensor unfold1d(const tensor &x, const std::array<int64_t, 1> &kernel,
+                       const options<ct_conv_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_unfold1d(x.get(), kernel.data(), &options), x);
+}
+
+inline tensor unfold3d(const tensor &x, const std::array<int64_t, 3> &kernel,
+                       const options<ct_conv_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_unfold3d(x.get(), kernel.data(), &options), x);
+}
+
 inline tensor fold(const tensor &columns, const std::array<int64_t, 2> &size, const std::array<int64_t, 2> &kernel,
                    const options<ct_conv_options> &options = {}, location at = location::here())
 {
     const detail::inside scope;
     return detail::made(at, ct_fold(columns.get(), size.data(), kernel.data(), &options), columns);
+}
+
+inline tensor fold1d(const tensor &columns, const std::array<int64_t, 1> &size, const std::array<int64_t, 1> &kernel,
+                     const options<ct_conv_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_fold1d(columns.get(), size.data(), kernel.data(), &options), columns);
+}
+
+inline tensor fold3d(const tensor &columns, const std::array<int64_t, 3> &size, const std::array<int64_t, 3> &kernel,
+                     const options<ct_conv_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_fold3d(columns.get(), size.data(), kernel.data(), &options), columns);
 }
 
 inline tensor pixel_shuffle(const tensor &x, int64_t factor, location at = location::here())
@@ -1947,6 +1975,13 @@ inline tensor stft(const tensor &x, int64_t n_fft, const options<ct_stft_options
 {
     const detail::inside scope;
     return detail::made(at, ct_stft(x.get(), n_fft, &options), x);
+}
+
+inline tensor istft(const tensor &x, int64_t n_fft, const options<ct_istft_options> &options = {},
+                    location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_istft(x.get(), n_fft, &options), x);
 }
 
 inline std::tuple<tensor, tensor> kthvalue(const tensor &x, int64_t k, int axis, bool keepdim,

@@ -167,6 +167,11 @@ inline void init(ct_stft_options &o)
     ct_stft_options_init(&o, sizeof o);
 }
 
+inline void init(ct_istft_options &o)
+{
+    ct_istft_options_init(&o, sizeof o);
+}
+
 inline void init(ct_quantile_options &o)
 {
     ct_quantile_options_init(&o, sizeof o);
