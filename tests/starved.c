@@ -362,13 +362,15 @@ static ct_tensor *forward(ct_tensor *const *x, int n, void *module)
     return n == 1 ? ct_forward(module, x[0]) : NULL;
 }
 
-static bool write_onnx(void *unused)
+static bool write_and_read_onnx(void *unused)
 {
     (void)unused;
     ct_module *module = ct_module_new(CT_FLOAT32);
     ct_linear_new(module, "fc", 3, 2);
     ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(4, 3));
     bool good = ct_onnx_write(forward, module, &x, 1, path("m.onnx")) == CT_OK;
+    ct_module *read = ct_onnx_read(module, "read", path("m.onnx"));
+    good = good && read && ct_forward(read, x);
     ct_module_free(module);
     return good && ct_error_code() == CT_OK;
 }
@@ -434,7 +436,7 @@ static const job jobs[] = {
     {"drawing", NULL, draw, 400},
     {"pictures", NULL, draw_graphs, 400},
     {"trace", NULL, trace_and_profile, 400},
-    {"onnx", NULL, write_onnx, 400},
+    {"onnx", NULL, write_and_read_onnx, 400},
     {"fit", NULL, fit_a_layer, 400},
 };
 

@@ -66,6 +66,7 @@
     SUITE(linalg) \
     SUITE(nn) \
     SUITE(onnx) \
+    SUITE(onnx_read) \
     SUITE(metrics) \
     SUITE(layers) \
     SUITE(models) \

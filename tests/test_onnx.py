@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""ONNX files: well formed by a small reader of ours, sound by ONNX's checker and shape inference, the same numbers in onnxruntime.
+"""ONNX files: well formed by a small reader of ours, sound by ONNX's checker and shape inference, the same numbers in onnxruntime; and
+ONNX's own tests of operators, read and run by cotan.
 
-usage: test_onnx.py PROGRAM PAGE
+usage: test_onnx.py PROGRAM PAGE LIBRARY
 
-PROGRAM is tests/write_onnx, PAGE docs/onnx.md, whose list of what cannot be written must be what PROGRAM says. onnx and onnxruntime
-are those of the Python that COTAN_ONNX names, or of this one; without them, that part is skipped, and said so. Ends with "N passed, N
-failed".
+PROGRAM is tests/write_onnx, PAGE docs/onnx.md, whose list of what cannot be written must be what PROGRAM says, LIBRARY libcotan.so. onnx
+and onnxruntime are those of the Python that COTAN_ONNX names, or of this one; without them, their parts are skipped, and said so. Ends
+with "N passed, N failed".
 """
 import importlib.util, json, os, pathlib, re, struct, subprocess, sys, tempfile
 
@@ -91,6 +92,68 @@ def check_numbers(path, numbers):
         assert (result == expected).all()
 
 
+# ---- ONNX's tests of operators; in the Python that has them ----
+
+LEAST = 900  # of them pass
+OURS = {"float32", "float64", "int64", "int32", "uint8", "bool"}
+
+
+def node_tests():
+    """Those on types that there are here; a dropout in training draws what no other draws."""
+    import contextlib, io, numpy, warnings
+    from onnx.backend.test.case.node import collect_testcases
+    warnings.filterwarnings("ignore")
+    with contextlib.redirect_stdout(io.StringIO()):
+        cases = collect_testcases()
+    for case in cases:
+        inputs, outputs = case.data_sets[0]
+        arrays = [*inputs, *outputs]
+        known = all(isinstance(a, (numpy.ndarray, numpy.generic)) and a.dtype.name in OURS for a in arrays)
+        if known and "training_dropout" not in case.name:
+            yield case
+
+
+def run_node_test(cotan, path, inputs, n):
+    """The outputs; None if the model is refused, which must have a message."""
+    import ctypes, numpy
+    lib, results = cotan._lib, (ctypes.c_void_p * n)()
+    given = [cotan.tensor(numpy.array(x)) for x in inputs]
+    lib.ct_scope_open()
+    net = lib.ct_module_new(0)
+    lib.ct_module_train(net, False)
+    model = lib.ct_onnx_read(net, b"model", str(path).encode())
+    pointers = (ctypes.c_void_p * max(1, len(given)))(*(t._pointer for t in given))
+    if model:
+        lib.ct_onnx_run(model, pointers, len(given), results, n)
+    failed = lib.ct_error_code() != 0
+    assert not failed or lib.ct_error_message(), "refused without a message"
+    lib.ct_error_clear()
+    found = None if failed else [numpy.array(cotan.Tensor(pointer, given).numpy()) for pointer in results]
+    lib.ct_module_free(net)
+    lib.ct_scope_close()
+    return found
+
+
+def check_nodes(top):
+    """How many pass and fail; those that are refused do neither."""
+    import numpy
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "docs/python"))
+    import cotan
+    passed = failed = refused = 0
+    for case in node_tests():
+        path = pathlib.Path(top, "model.onnx")
+        path.write_bytes(case.model.SerializeToString())
+        inputs, outputs = case.data_sets[0]
+        found = run_node_test(cotan, path, inputs, len(outputs))
+        same = found and all(a.shape == b.shape and a.dtype == b.dtype and numpy.allclose(a, b, 1e-3, 1e-5, True)
+                             for a, b in zip(found, map(numpy.asarray, outputs)))
+        passed, failed, refused = passed + bool(same), failed + (found is not None and not same), refused + (found is None)
+        if found is not None and not same:
+            print(f"FAIL {case.name}")
+    print(f"ONNX's tests of operators: {passed} pass, {refused} are refused")
+    return passed, failed + (passed < LEAST)
+
+
 # ---- both ----
 
 
@@ -120,6 +183,9 @@ def python_with_onnx():
 
 
 def main():
+    if sys.argv[1] == "--nodes":
+        print("%d %d" % check_nodes(sys.argv[2]))
+        return 0
     if sys.argv[1] == "--numbers":
         numbers = read_numbers(pathlib.Path(sys.argv[2]))
         print("%d %d" % run_all(lambda path: check_numbers(path, numbers), map(pathlib.Path, sys.argv[3:])))
@@ -135,12 +201,13 @@ def main():
         failed += sum(not pathlib.Path(top, name + ".onnx").exists() for name in NETWORKS)
         python = python_with_onnx()
         if python:
-            command = [python, __file__, "--numbers", top + "/numbers.safetensors", *map(str, paths)]
-            lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-            print(*lines[:-1], sep="\n")
-            passed, failed = passed + int(lines[-1].split()[0]), failed + int(lines[-1].split()[1])
+            for words in (["--numbers", top + "/numbers.safetensors", *map(str, paths)], ["--nodes", top]):
+                lines = subprocess.run([python, __file__, *words], check=True, stdout=subprocess.PIPE, text=True,
+                                       env={**os.environ, "COTAN_LIBRARY": sys.argv[3]}).stdout.splitlines()
+                print(*lines[:-1], sep="\n")
+                passed, failed = passed + int(lines[-1].split()[0]), failed + int(lines[-1].split()[1])
         else:
-            print("onnx and onnxruntime are not installed: their part is skipped")
+            print("onnx and onnxruntime are not installed: their parts are skipped")
     print(f"{passed} passed, {failed} failed")
     return failed > 0 or passed == 0
 

@@ -256,6 +256,38 @@ static void seed_training(const char *folder)
     end_training(t);
 }
 
+/* ---- models ---- */
+
+/* On an input of the shape that the seed has. */
+static void read_onnx(void)
+{
+    ct_module *module = ct_module_new(CT_FLOAT32), *read = ct_onnx_read(module, "onnx", input);
+    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8)), *y = NULL;
+    if (read && ct_onnx_run(read, &x, 1, &y, 1) == CT_OK)
+        look_at(y);
+    require(read || ct_error_code() != CT_OK, "refused without an error");
+    require(read || ct_module_count(module) == 0, "something of a file that was refused");
+    ct_module_free(module);
+}
+
+static ct_tensor *small_network(ct_tensor *const *x, int n, void *module)
+{
+    return ct_softmax(ct_slice(ct_pad(ct_forward(module, x[0]), CT_SHAPE(1, 2)), 1, n, CT_END, 2), 1);
+}
+
+static void seed_onnx(const char *folder)
+{
+    ct_module *module = ct_module_new(CT_FLOAT32), *net = ct_sequential_new(module, "net");
+    ct_conv2d_new(net, "conv", 1, 2, 3, .padding = {1});
+    ct_batch_norm_new(net, "bn", 2);
+    ct_max_pool2d_new(net, "pool", 2);
+    ct_flatten_new(net, "flat", 1, -1);
+    ct_linear_new(net, "fc", 2 * 4 * 4, 3);
+    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8));
+    require(ct_onnx_write(small_network, net, &x, 1, in(folder, "onnx")) == CT_OK, "a model");
+    ct_module_free(module);
+}
+
 /* ---- traces, as cotan diff reads them, and as the story and the pictures are made from them ---- */
 
 static void read_trace(void)
@@ -365,6 +397,7 @@ static const struct {
     {"weights", read_weights, seed_training},
     {"optimizer", read_optimizer, seed_training},
     {"checkpoint", read_checkpoint, seed_training},
+    {"onnx", read_onnx, seed_onnx},
     {"trace", read_trace, seed_trace},
     {"story", read_told, seed_trace},
 };

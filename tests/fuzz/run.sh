@@ -5,7 +5,7 @@
 set -u
 build=$1 seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- npy npz csv idx text safetensors weights optimizer checkpoint trace story
+[ $# -gt 0 ] || set -- npy npz csv idx text safetensors weights optimizer checkpoint onnx trace story
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export COTAN_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
