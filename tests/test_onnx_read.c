@@ -160,6 +160,7 @@ START_TEST(models_that_are_none)
         CASE("", "no ONNX model"),
         CASE("hello", "no ONNX model"),
         CASE("\x08\x09\x3a\x00", "no ONNX model"), /* without an opset */
+        CASE("\x08\x09\x42\x02\x10\x06\x3a\x00", "of an opset before 7"),
         CASE(MODEL("\x0f", "\x0a\x08\x0a\x01"
                            "a"
                            "\x12\x01"

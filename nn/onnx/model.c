@@ -381,6 +381,9 @@ static ct_status take_graph(ct__onnx_model *m, ct_module *module, ct__span graph
     return take_callers(m, module, graph, OUTPUT, made, m->outputs, &m->n_outputs);
 }
 
+/* Before it operators broadcast by attributes. */
+enum { OLDEST_OPSET = 7 };
+
 /* The version of ONNX's own operators. */
 static int64_t opset_of(ct__span file)
 {
@@ -395,8 +398,8 @@ ct_status ct__onnx_parse(ct__onnx_model *m, ct_module *module)
 {
     ct__span graph = ct__bytes_at(m->file, 7);
     m->opset = opset_of(m->file);
-    if (!ct__is_well_formed(m->file) || !ct__is_well_formed(graph) || m->opset < 1)
-        return refuse("no ONNX model, or a damaged one%.*s", no_name);
+    if (!ct__is_well_formed(m->file) || !ct__is_well_formed(graph) || m->opset < OLDEST_OPSET)
+        return refuse("no ONNX model, a damaged one, or one of an opset before 7%.*s", no_name);
     if (make_room(m, module, graph) != CT_OK)
         return ct_error_code();
     bool *made = calloc((size_t)m->n_names + 1, sizeof *made);
