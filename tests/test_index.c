@@ -113,8 +113,9 @@ START_TEST(scatter_add_refuses)
                  "scatter_add: index and source differ in shape: [3,5], [3,2], [3,3]");
     expect_error(ct_scatter_add(x, 1, index, ct_zeros(CT_FLOAT32, CT_SHAPE(3, 2))), CT_ERROR_DTYPE,
                  "scatter_add: dtypes differ: float64 and float32 (inputs 0 and 2)");
-    expect_error(ct_scatter_add(index, 1, index, index), CT_ERROR_DTYPE,
-                 "scatter_add: takes float32 or float64, not int64");
+    expect_error(ct_scatter_add(ct_scalar(CT_BOOL, 1), 0, ct_zeros(CT_INT64, CT_SCALAR), ct_scalar(CT_BOOL, 1)),
+                 CT_ERROR_DTYPE,
+                 "scatter_add: the x is bool, not float32, float64, int64, int32 or uint8; see ct_cast()");
     expect_error(ct_scatter_add(x, 0, ct_full(CT_INT64, 3, CT_SHAPE(3, 2)), ct_zeros(CT_FLOAT64, CT_SHAPE(3, 2))),
                  CT_ERROR_ARGUMENT, "scatter_add: index 3 at [0,0] is not in 0..2: [3,5], [3,2], [3,2]");
 }

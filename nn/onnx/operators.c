@@ -314,6 +314,7 @@ static const ct__onnx_row rows[] = {
     ROW("gather", "GatherElements($0, $1; axis=axis)"),
     ROW("scatter", "ScatterElements($0, $1, $2; axis=axis)"),
     ROW("scatter_add", "ScatterElements($0, $1, $2; axis=axis reduction='add')"),
+    ROW("scatter_prod", "ScatterElements($0, $1, $2; axis=axis reduction='mul')"),
     ROW("scatter_max", "ScatterElements($0, $1, $2; axis=axis reduction='max')"),
     ROW("index_select", "Gather($0, $1; axis=axis)"),
     ROW("embedding", "Gather($0, $1; axis=0)"),

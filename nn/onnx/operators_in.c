@@ -291,7 +291,7 @@ static ct_tensor *einsum(ct__onnx_run *r)
 
 /* ---- normalisation ---- */
 
-static ct_tensor *batch_norm(ct__onnx_run *r)
+static ct_tensor *batch_normalization(ct__onnx_run *r)
 {
     CT_OPTIONS(ct_norm_options, options, .eps = ct__onnx_number(r, "epsilon", 1e-5), .running_mean = r->in[3],
                .running_var = r->in[4], .evaluation = !ct_module_training(r->module),
@@ -313,7 +313,7 @@ static void put_statistics(ct__onnx_run *r, int first, double eps)
     r->out[2] = ct_rsqrt(ct_add_scalar(ct_mean(ct_square(ct_sub(r->in[0], r->out[1])), &options), eps));
 }
 
-static ct_tensor *layer_norm(ct__onnx_run *r)
+static ct_tensor *layer_normalization(ct__onnx_run *r)
 {
     int axis = ct__onnx_axis(r, ct__onnx_integer(r, "axis", -1), ct_rank(r->in[0]));
     CT_OPTIONS(ct_norm_options, options, .eps = ct__onnx_number(r, "epsilon", 1e-5), .axes = ct_rank(r->in[0]) - axis);
@@ -324,13 +324,13 @@ static ct_tensor *layer_norm(ct__onnx_run *r)
     return ct_layer_norm(r->in[0], r->in[1], r->in[2], &options);
 }
 
-static ct_tensor *instance_norm(ct__onnx_run *r)
+static ct_tensor *instance_normalization(ct__onnx_run *r)
 {
     CT_OPTIONS(ct_norm_options, options, .eps = ct__onnx_number(r, "epsilon", 1e-5));
     return ct_instance_norm(r->in[0], r->in[1], r->in[2], &options);
 }
 
-static ct_tensor *group_norm(ct__onnx_run *r)
+static ct_tensor *group_normalization(ct__onnx_run *r)
 {
     CT_OPTIONS(ct_norm_options, options, .eps = ct__onnx_number(r, "epsilon", 1e-5));
     if (r->model->opset < 21)
@@ -425,16 +425,16 @@ static const ct__onnx_operator operators[] = {
     OVER("ReduceMax", ct_amax), OVER("ReduceMean", ct_mean), OVER("ReduceMin", ct_amin), OVER("ReduceProd", ct_prod),
     OVER("ReduceSum", ct_sum), OVER("ReduceSumSquare", sum_of_squares),
     RUN("ArgMax", arg_max), RUN("ArgMin", arg_min), RUN("AveragePool", ct__onnx_average_pool),
-    RUN("BatchNormalization", batch_norm), RUN("Cast", cast), RUN("Celu", celu), RUN("Clip", clip),
+    RUN("BatchNormalization", batch_normalization), RUN("Cast", cast), RUN("Celu", celu), RUN("Clip", clip),
     RUN("Concat", ct__onnx_concat), RUN("Constant", constant), RUN("ConstantOfShape", constant_of_shape),
     RUN("Conv", ct__onnx_conv), RUN("ConvTranspose", ct__onnx_conv_transpose), RUN("CumSum", cumulative_sum),
     RUN("Dropout", dropout), RUN("Einsum", einsum), RUN("Elu", elu), RUN("Expand", ct__onnx_expand),
     RUN("Flatten", ct__onnx_flatten), RUN("GRU", ct__onnx_gru), RUN("Gather", ct__onnx_gather),
     RUN("GatherElements", ct__onnx_gather_elements), RUN("Gelu", gelu), RUN("Gemm", gemm),
     RUN("GlobalAveragePool", ct__onnx_global_average_pool), RUN("GlobalMaxPool", ct__onnx_global_max_pool),
-    RUN("GroupNormalization", group_norm), RUN("HardSigmoid", hard_sigmoid),
-    RUN("InstanceNormalization", instance_norm), RUN("IsInf", is_infinite), RUN("LRN", local_response_norm),
-    RUN("LSTM", ct__onnx_lstm), RUN("LayerNormalization", layer_norm), RUN("LeakyRelu", leaky_relu),
+    RUN("GroupNormalization", group_normalization), RUN("HardSigmoid", hard_sigmoid),
+    RUN("InstanceNormalization", instance_normalization), RUN("IsInf", is_infinite), RUN("LRN", local_response_norm),
+    RUN("LSTM", ct__onnx_lstm), RUN("LayerNormalization", layer_normalization), RUN("LeakyRelu", leaky_relu),
     RUN("LogSoftmax", log_softmax), RUN("Max", largest_of_all), RUN("MaxPool", ct__onnx_max_pool),
     RUN("Mean", mean_of_all), RUN("Min", smallest_of_all), RUN("Mod", modulo), RUN("Pad", ct__onnx_pad),
     RUN("RNN", ct__onnx_rnn), RUN("Range", range), RUN("Reshape", ct__onnx_reshape),
