@@ -543,6 +543,10 @@ refuses(["explain", "run.json", "x=1"], "'x=1': the values of a recorded graph s
 for option in (["--check"], ["--quiz"], ["--seed", "1"], ["--student", "ada"], ["--step", "sgd lr=0.1"], ["--ops", "./good.so"]):
     refuses(["explain", "run.json", *option], f"{option[0]} needs an expression, and run.json is a recorded graph")
 refuses(["explain", "none.json"], "none.json: trace_read_json: no trace: 'format'")
+made = json.loads(pathlib.Path("run.json").read_text())
+made["nodes"][1]["inputs"] = [0, 0]
+pathlib.Path("made.json").write_text(json.dumps(made))
+refuses(["explain", "made.json", "--svg", "made.svg"], "no trace: 'inputs' is missing or cannot be so")
 refuses(["explain", "absent.json"], "absent.json: cannot open: No such file")
 os.mkfifo("nobody.json")
 for words in (["explain", "nobody.json"], ["diff", "nobody.json", "nobody.json"], ["check", "./nobody.json"], ["check", "./"]):

@@ -1,7 +1,7 @@
 /* A trace from its JSON (trace_json.c writes it, docs/trace.md has the schema), so that what one program has recorded another shows.
  *
  * Invariant: whatever the bytes, what comes of it is a trace that the story and the pictures can be made from, or an error: ids lead
- * to nodes that there are, inputs and steps to earlier ones, and a tensor has as many elements as its shape. */
+ * to nodes that there are, inputs, which only results have, and steps to earlier ones, and a tensor has as many elements as its shape. */
 #include "json.h"
 #include "trace_internal.h"
 #include <math.h>
@@ -239,6 +239,8 @@ static void read_node(reader *r, const json_t *object, int64_t id)
     node->kept = ids(r, json_object_get(object, "kept"), id + 1, &node->n_kept);
     node->region = node->region ? node->region : "";
     read_gradient(r, json_object_get(object, "gradient"), node);
+    if (node->kind != CT_TRACE_RESULT && node->n_inputs > 0)
+        refuse(r, "inputs");
     if (integer(object, "id") != id || !node->op || node->freed > r->trace->n_steps)
         refuse(r, "id");
 }
