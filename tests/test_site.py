@@ -36,6 +36,7 @@ def check_pages(folder):
             for symbol in item[0] if kind in ("code", "function") else []:
                 if not re.search(r"_$|^CT_DEFAULTS_|_options_init$|^$", symbol.name) and symbol.kind != "opaque":
                     check(f"{header.name}: {symbol.name} has an entry", re.search(rf"\b{symbol.name}\b", entries))
+    check("a link leads to its page, also one whose text is code", "](python/cotan.py.md)" in (folder / "docs/python.md").read_text())
     check("names.json has the names that texts link", "ct_backward" in json.loads((folder / "names.json").read_text()))
 
 

@@ -19,9 +19,10 @@ CONTENTS = {
     "Headers": [],
     "Inside": ["docs/architecture", "docs/speed", "docs/dependencies", "docs/data/README"],
 }
-LANGUAGES = {".c": "c", ".h": "c", ".inc": "c", ".py": "python", ".sh": "sh", ".json": "json", ".build": "meson"}
+LANGUAGES = {".c": "c", ".h": "c", ".inc": "c", ".py": "python", ".sh": "sh", ".json": "json", ".build": "meson", ".lua": "lua"}
 LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
-FENCE = re.compile(r"(^(`{3,})[^`\n]*\n.*?^\2`*[ ]*$|`[^`\n]*`)", re.M | re.S)
+# What links are not looked for in: blocks and pieces of code, but for a link's own text.
+FENCE = re.compile(r"(^(`{3,})[^`\n]*\n.*?^\2`*[ ]*$|(?<!\[)`[^`\n]*`)", re.M | re.S)
 
 
 def files(top):
