@@ -43,6 +43,13 @@ static void read_page(const char *function, ct_dtype dtype, double errors[3])
     ck_assert_msg(found, "docs/accuracy.md has no row %s", start);
 }
 
+/* What the page has is measured with SLEEF's functions; a C library's may be as far off as this, in units. */
+#ifdef COTAN_USE_SLEEF
+static const double foreign = 0;
+#else
+static const double foreign = 4;
+#endif
+
 /* _i: the function. The values of those in accuracy_steep() may be worse than 4 units. */
 START_TEST(as_accurate_as_the_page)
 {
@@ -56,7 +63,7 @@ START_TEST(as_accurate_as_the_page)
             ct__elementwise_kernels = tables[isa];
             ck_assert_msg(accuracy_measure(_i, (ct_dtype)dtype, measured), "%s", ct_error_message());
             for (int order = 0; order < 3; order++)
-                ck_assert_msg(measured[order].error <= page[order] * (1 + 1e-9) && isfinite(page[order]),
+                ck_assert_msg(measured[order].error <= fmax(page[order], foreign) * (1 + 1e-9) && isfinite(page[order]),
                               "%s, %s, %s, instruction set %d: %.3g units at %.17g, %.17g; the page has %g",
                               accuracy_name(_i), ct_dtype_name((ct_dtype)dtype), orders[order], isa,
                               measured[order].error, measured[order].at[0], measured[order].at[1], page[order]);
