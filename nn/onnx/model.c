@@ -143,8 +143,8 @@ ct_tensor *ct__onnx_tensor(ct__span message)
     ct_dtype dtype;
     ct__span name = ct__bytes_at(message, NAME);
     int rank = take_shape(message, shape, &numel, ct__span_size(message));
-    bool fits = ct__is_well_formed(message) && rank >= 0 && !ct__integer_at(message, LOCATION, 0) &&
-                ct__onnx_dtype(ct__integer_at(message, TYPE, 0), &dtype);
+    bool fits = ct__is_well_formed(message) && rank >= 0 && !ct__integer_of(message, LOCATION, 0) &&
+                ct__onnx_dtype(ct__integer_of(message, TYPE, 0), &dtype);
     ct_tensor *t = fits ? ct_empty(dtype, shape, rank) : NULL;
     void *elements = t ? ct_data_mut(t) : NULL;
     if (fits && !t)
@@ -390,7 +390,7 @@ static int64_t opset_of(ct__span file)
     ct__field f;
     while (ct__next_of(&file, 8, 2, &f))
         if (ct__span_size(ct__bytes_at(f.bytes, 1)) == 0)
-            return ct__integer_at(f.bytes, 2, 0);
+            return ct__integer_of(f.bytes, 2, 0);
     return 0;
 }
 

@@ -406,7 +406,7 @@ static ct_tensor *triangle(ct__onnx_run *r)
 static const ct__onnx_operator operators[] = {
 #define ONE(name_, function) {.name = name_, .one = function}
 #define TWO(name_, function) {.name = name_, .two = function}
-#define OVER(name_, function) {.name = name_, .run = reduce, .reduce = function}
+#define REDUCTION(name_, function) {.name = name_, .run = reduce, .reduce = function}
 #define RUN(name_, function) {.name = name_, .run = function}
     ONE("Abs", ct_abs), ONE("Acos", ct_acos), ONE("Acosh", ct_acosh), ONE("Asin", ct_asin), ONE("Asinh", ct_asinh),
     ONE("Atan", ct_atan), ONE("Atanh", ct_atanh), ONE("Ceil", ct_ceil), ONE("Cos", ct_cos), ONE("Cosh", ct_cosh),
@@ -421,9 +421,9 @@ static const ct__onnx_operator operators[] = {
     TWO("Equal", ct_eq), TWO("Greater", ct_gt), TWO("GreaterOrEqual", ct_ge), TWO("Less", ct_lt),
     TWO("LessOrEqual", ct_le), TWO("MatMul", ct_matmul), TWO("Mul", ct_mul), TWO("Or", ct_logical_or),
     TWO("PRelu", prelu), TWO("Pow", power), TWO("Sub", ct_sub), TWO("Xor", ct_logical_xor),
-    OVER("ReduceL1", l1), OVER("ReduceL2", l2), OVER("ReduceLogSum", log_of_sum), OVER("ReduceLogSumExp", ct_logsumexp),
-    OVER("ReduceMax", ct_amax), OVER("ReduceMean", ct_mean), OVER("ReduceMin", ct_amin), OVER("ReduceProd", ct_prod),
-    OVER("ReduceSum", ct_sum), OVER("ReduceSumSquare", sum_of_squares),
+    REDUCTION("ReduceL1", l1), REDUCTION("ReduceL2", l2), REDUCTION("ReduceLogSum", log_of_sum), REDUCTION("ReduceLogSumExp", ct_logsumexp),
+    REDUCTION("ReduceMax", ct_amax), REDUCTION("ReduceMean", ct_mean), REDUCTION("ReduceMin", ct_amin), REDUCTION("ReduceProd", ct_prod),
+    REDUCTION("ReduceSum", ct_sum), REDUCTION("ReduceSumSquare", sum_of_squares),
     RUN("ArgMax", arg_max), RUN("ArgMin", arg_min), RUN("AveragePool", ct__onnx_average_pool),
     RUN("BatchNormalization", batch_normalization), RUN("Cast", cast), RUN("Celu", celu), RUN("Clip", clip),
     RUN("Concat", ct__onnx_concat), RUN("Constant", constant), RUN("ConstantOfShape", constant_of_shape),

@@ -99,7 +99,7 @@ static inline ct__span ct__bytes_at(ct__span message, int number)
     return ct__next_of(&message, number, 2, &f) ? f.bytes : (ct__span){message.end, message.end};
 }
 
-static inline int64_t ct__integer_at(ct__span message, int number, int64_t usual)
+static inline int64_t ct__integer_of(ct__span message, int number, int64_t usual)
 {
     ct__field f;
     return ct__next_of(&message, number, 0, &f) ? (int64_t)f.integer : usual;

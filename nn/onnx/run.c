@@ -27,7 +27,7 @@ ct__span ct__onnx_bytes(const ct__onnx_run *r, const char *name, int field)
 
 int64_t ct__onnx_integer(const ct__onnx_run *r, const char *name, int64_t usual)
 {
-    return ct__integer_at(attribute(r, name), 3, usual);
+    return ct__integer_of(attribute(r, name), 3, usual);
 }
 
 double ct__onnx_number(const ct__onnx_run *r, const char *name, double usual)
