@@ -17,7 +17,8 @@ from test_ctypes import Binding
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
-FAMILIES, CODES = [], {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3, torch.uint8: 4, torch.bool: 4}
+FAMILIES, CODES = [], {torch.float32: 0, torch.float64: 1, torch.int64: 2, torch.int32: 3, torch.uint8: 4, torch.bool: 4,
+                   torch.float16: 6, torch.bfloat16: 7}
 
 
 def family(weight=1):
@@ -268,9 +269,9 @@ def indexing(r):
     along = tuple(r.rng.randint(0, 4) if i == axis % len(shape) else s for i, s in enumerate(shape))
     index = r.integers(along, 0, max(n, 1))
     source = r.floats(along, -2, 2, dtype)
-    row = r.integers((r.rng.randint(0, 5),), 0, max(n, 1))
+    row = r.integers((r.rng.randint(0, 5) if n > 0 else 0,), 0, max(n, 1)) # no index of nothing
     rows = r.floats(tuple(len(row) if i == axis % len(shape) else s for i, s in enumerate(shape)), -2, 2, dtype)
-    word, how, own = *r.rng.choice((("sum", 0), ("mean", 1), ("amax", 2), ("amin", 3))), r.rng.random() < .5
+    word, how, own = *r.rng.choice((("sum", 0), ("mean", 1), ("amax", 2), ("amin", 3), ("prod", 4))), r.rng.random() < .5
     times = r.integers((n,), 0, 4)
     return r.rng.choice((
         ("gather", [x, index], lambda t, i: t.gather(axis, i), lambda t, i: r.lib.ct_gather(t, axis, i), (0, 1)),
@@ -455,6 +456,71 @@ def subscripts(r):
         parts, words = parts[:at] + [Ellipsis] + parts[at:], words[:at] + ["..."] + words[at:]
     text = r.rng.choice((", ", ",")).join(words).encode()
     return "subscript " + text.decode(), [r.floats(shape, -2, 2, r.dtype())], lambda t: t[tuple(parts)], lambda t: r.lib.ct_subscript(t, text), ()
+
+
+@family(2)
+def integers(r):
+    shape, dtype = r.shape(1, 3), r.rng.choice((torch.int64, torch.int32, torch.uint8))
+    axis, low = r.axis(shape), 0 if dtype == torch.uint8 else -9
+    n = shape[axis]
+    along = tuple(r.rng.randint(0, 4) if i == axis % len(shape) else s for i, s in enumerate(shape))
+    along = along if n > 0 else tuple(0 if i == axis % len(shape) else s for i, s in enumerate(along)) # no index of nothing
+    x, source, index = r.integers(shape, low, 99, dtype), r.integers(along, low, 99, dtype), r.integers(along, 0, max(n, 1))
+    row, (word, how), own = r.integers((along[axis],), 0, max(n, 1)), r.rng.choice((("sum", 0), ("mean", 1), ("amax", 2), ("amin", 3), ("prod", 4))), r.rng.random() < .5
+    return r.rng.choice((
+        (f"scatter_reduce {word} of integers", [x, index, source], lambda t, i, s: t.scatter_reduce(axis, i, s, word, include_self=own),
+         lambda t, i, s: r.lib.ct_scatter_reduce(t, axis, i, s, how, own), (0, 1, 2)),
+        ("scatter_add of integers", [x, index, source], lambda t, i, s: t.scatter_add(axis, i, s), lambda t, i, s: r.lib.ct_scatter_add(t, axis, i, s), (0, 1, 2)),
+        ("index_add of integers", [x, row, source], lambda t, i, s: t.index_add(axis, i, s), lambda t, i, s: r.lib.ct_index_add(t, axis, i, s), (0, 1, 2))))
+
+
+@family(1)
+def halves(r):
+    half, x = r.rng.choice((torch.float16, torch.bfloat16)), r.floats(r.shape(), -1, 1, torch.float64) * 10. ** r.rng.randint(-9, 9)
+    return f"cast to {half}", [x], lambda t: t.detach().to(half).to(torch.float64), lambda t: r.lib.ct_cast(r.lib.ct_cast(t, CODES[half]), 1), ()
+
+
+@family(2)
+def frames_back(r):
+    frame, dtype = r.rng.randint(2, 9), r.dtype() # of frames of 1 in the middle PyTorch gives nothing, and refuses that
+    hop, centre, norm, whole = r.rng.randint(1, frame), r.rng.random() < .6, r.rng.random() < .5, r.rng.random() < .3
+    window = r.floats((r.rng.randint(max(frame - 2, 1), frame),), .3, 2, dtype) if r.rng.random() < .6 else None
+    hop = hop if window is None else min(hop, len(window)) # more PyTorch refuses, whether or not the windows reach all
+    length = r.rng.choice((None, None, r.rng.randint(1, 30)))
+    x = r.floats((r.rng.randint(1, 2), frame if whole else frame // 2 + 1, r.rng.randint(1, 6), 2), -2, 2, dtype)
+    centre = centre and frame + hop * (x.shape[-2] - 1) > frame // 2 * 2 # of nothing PyTorch refuses the least
+    given = {"hop": hop, "no_centre": not centre, "normalized": norm, "two_sided": whole} | ({} if length is None else {"length": length})
+    inputs = [x] if window is None else [x, window]
+    return ("istft", inputs, lambda t, w=None: torch.istft(torch.view_as_complex(t.contiguous()), frame, hop, len(w) if w is not None else None, w, centre, norm, not whole, length),
+            lambda t, w=None: r.lib.ct_istft(t, frame, r.options("ct_istft_options", window=w, **given)), (0, 1))
+
+
+@family(2)
+def places(r):
+    axes, dtype, how = r.rng.randint(2, 3), r.dtype(), r.rng.randint(0, 1)
+    x = r.floats((2, 2) + tuple(r.rng.randint(1, 4) for _ in range(axes)), -2, 2, dtype)
+    grid = r.floats((2,) + tuple(r.rng.randint(1, 3) for _ in range(axes)) + (axes,), -1.5, 1.5, dtype)
+    border, corners = r.rng.random() < .5, r.rng.random() < .5
+    o = r.options("ct_grid_options", nearest=how == 1, border=border, align_corners=corners)
+    return ("grid_sample", [x, grid], lambda t, g: F.grid_sample(t, g, ("bilinear", "nearest")[how], ("zeros", "border")[border], corners),
+            lambda t, g: r.lib.ct_grid_sample(t, g, o), ())
+
+
+@family(2)
+def windows(r):
+    """Of one axis as of two with a row; of two PyTorch's own."""
+    axes, dtype, draw = r.rng.randint(1, 2), r.dtype(), lambda low, high: [r.rng.randint(low, high) for _ in range(axes)]
+    size, kernel, stride, padding, dilation = draw(1, 8), draw(1, 3), draw(1, 3), draw(0, 2), draw(1, 2)
+    two = lambda values, one: values if axes == 2 else [one] + values
+    given = dict(kernel_size=two(kernel, 1), stride=two(stride, 1), padding=two(padding, 0), dilation=two(dilation, 1))
+    spread = lambda values: (c.c_int64 * 3)(*(v if v else -2**63 for v in values))
+    o = r.options("ct_conv_options", stride=spread(stride), padding=spread(padding), dilation=spread(dilation))
+    unfold, fold = (r.lib.ct_unfold, r.lib.ct_fold) if axes == 2 else (r.lib.ct_unfold1d, r.lib.ct_fold1d)
+    if r.rng.random() < .5:
+        return ("unfold", [r.floats((2, 3, *size), -2, 2, dtype)], lambda t: F.unfold(t if axes == 2 else t[:, :, None], **given), lambda t: unfold(t, r.ints(kernel), o), ())
+    counts = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, p, d, k, s in zip(size, padding, dilation, kernel, stride)]
+    columns = r.floats((2, 3 * math.prod(kernel), max(math.prod(counts), 1)), -2, 2, dtype)
+    return ("fold", [columns], lambda t: F.fold(t, two(size, 1), **given) if axes == 2 else F.fold(t, two(size, 1), **given)[..., 0, :], lambda t: fold(t, r.ints(size), r.ints(kernel), o), ())
 
 
 def main():
