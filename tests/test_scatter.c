@@ -93,6 +93,15 @@ START_TEST(products_of_zeros)
     ck_assert_int_eq(ct_grad(&sum, 1, inputs, 2, grads), CT_OK);
     expect_tensor(grads[0], CT_FLOAT64, CT_SHAPE(3), CT_VALUES(15, 4, 0));
     expect_tensor(grads[1], CT_FLOAT64, CT_SHAPE(4), CT_VALUES(10, 6, 0, 0));
+    ct_tensor *row_of_one = row(CT_INT64, CT_VALUES(0, 0)), *second[2];
+    x = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(2)), true);
+    source = ct_set_requires_grad(row(CT_FLOAT64, CT_VALUES(0, 5)), true);
+    ct_tensor *leaves[] = {x, source}, *z = ct_scatter_reduce(x, 0, row_of_one, source, CT_SCATTER_PROD, true);
+    ck_assert_int_eq(ct_grad(&z, 1, leaves, 2, grads, .create_graph = true), CT_OK);
+    ct_tensor *weighted = ct_add(grads[0], ct_sum(ct_mul(grads[1], row(CT_FLOAT64, CT_VALUES(2, 3)))));
+    ck_assert_int_eq(ct_grad(&weighted, 1, leaves, 2, second), CT_OK);
+    expect_tensor(second[0], CT_FLOAT64, CT_SHAPE(1), CT_VALUES(10));
+    expect_tensor(second[1], CT_FLOAT64, CT_SHAPE(2), CT_VALUES(11, 4));
 }
 END_TEST
 

@@ -169,10 +169,13 @@ static ct_tensor *zeros_of(ct_tensor *x)
     return ct_cast(ct_eq(x, ct_scalar(ct_dtype_of(x), 0)), ct_dtype_of(x));
 }
 
-/* g times the product of the others, of which left are 0: product leaves out all zeros, x's own among them. */
-static ct_tensor *by_others(ct_tensor *g, ct_tensor *product, ct_tensor *nonzero, ct_tensor *left)
+/* g times the product of the others, of which left are 0: product leaves out all zeros, x's own among them, and is multiplied by 1, or,
+ * where one is left, by it, zero: so that there is a derivative by that one. */
+static ct_tensor *by_others(ct_tensor *g, ct_tensor *product, ct_tensor *nonzero, ct_tensor *left, ct_tensor *zero)
 {
-    return ct_mul(ct_mul(g, ct_div(product, nonzero)), zeros_of(left));
+    ct_tensor *one_left = zeros_of(ct_add_scalar(left, -1));
+    ct_tensor *factor = ct_add(zeros_of(left), ct_mul(one_left, zero));
+    return ct_mul(ct_mul(g, ct_div(product, nonzero)), factor);
 }
 
 static ct_status backward_scatter_prod(ct_call *call)
@@ -184,12 +187,16 @@ static ct_status backward_scatter_prod(ct_call *call)
     ct_tensor *nonzero_x = ct_add(x, zero_x), *nonzero_source = ct_add(source, zero_source);
     ct_tensor *product = scatter_prod(nonzero_x, axis, index, nonzero_source);
     ct_tensor *zeros = ct_scatter_add(zero_x, axis, index, zero_source);
-    ct_status status = ct_call_set_grad(call, 0, by_others(g, product, nonzero_x, ct_sub(zeros, zero_x)));
+    ct_tensor *own = ct_mul(x, zero_x), *owns = ct_mul(source, zero_source),
+              *sum = ct_scatter_add(own, axis, index, owns);
+    ct_tensor *left = ct_sub(zeros, zero_x);
+    ct_status status = ct_call_set_grad(call, 0, by_others(g, product, nonzero_x, left, ct_sub(sum, own)));
     if (status != CT_OK)
         return status;
-    ct_tensor *left = ct_sub(ct_gather(zeros, axis, index), zero_source);
+    left = ct_sub(ct_gather(zeros, axis, index), zero_source);
     product = ct_gather(product, axis, index);
-    return ct_call_set_grad(call, 2, by_others(ct_gather(g, axis, index), product, nonzero_source, left));
+    sum = ct_sub(ct_gather(sum, axis, index), owns);
+    return ct_call_set_grad(call, 2, by_others(ct_gather(g, axis, index), product, nonzero_source, left, sum));
 }
 
 const ct_op ct_op_scatter_prod = {
