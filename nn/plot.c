@@ -1,10 +1,10 @@
 /* Line plots as SVG (https://www.w3.org/TR/SVG11/).
  *
  * Invariant: the same numbers give the same bytes. */
-#include "nn_internal.h"
+#include "plot.h"
 #include <math.h>
 
-enum { WIDTH = 720, HEIGHT = 420, LEFT = 64, RIGHT = 24, TOP = 44, BOTTOM = 52 };
+enum { WIDTH = CT__PLOT_WIDTH, HEIGHT = CT__PLOT_HEIGHT, LEFT = CT__PLOT_LEFT, RIGHT = 24, TOP = 44, BOTTOM = 52 };
 
 /* One axis: values low..high lie at pixels from..to. */
 typedef struct axis {
@@ -84,8 +84,7 @@ static void write_escaped(FILE *f, const char *text)
     }
 }
 
-/* Text at a place; attributes say how it is anchored. Nothing for NULL. */
-static void write_text(FILE *f, double x, double y, const char *attributes, const char *text)
+void ct__svg_text(FILE *f, double x, double y, const char *attributes, const char *text)
 {
     if (!text)
         return;
@@ -102,13 +101,13 @@ static void write_grid(FILE *f, const axis *x, const axis *y)
         double value = x->low + i * x->tick, at = place(x, value);
         fprintf(f, "<path class=\"grid\" d=\"M%.1f %d V%d\"/>\n", at, HEIGHT - BOTTOM, TOP);
         snprintf(number, sizeof number, "%.10g", fabs(value) < 1e-9 * x->tick ? 0 : value);
-        write_text(f, at, HEIGHT - BOTTOM + 18, " text-anchor=\"middle\"", number);
+        ct__svg_text(f, at, HEIGHT - BOTTOM + 18, " text-anchor=\"middle\"", number);
     }
     for (int i = 0; y->low + i * y->tick <= y->high + 0.5 * y->tick; i++) {
         double value = y->low + i * y->tick, at = place(y, value);
         fprintf(f, "<path class=\"grid\" d=\"M%d %.1f H%d\"/>\n", LEFT, at, WIDTH - RIGHT);
         snprintf(number, sizeof number, "%.10g", fabs(value) < 1e-9 * y->tick ? 0 : value);
-        write_text(f, LEFT - 8, at + 4, " text-anchor=\"end\"", number);
+        ct__svg_text(f, LEFT - 8, at + 4, " text-anchor=\"end\"", number);
     }
     fprintf(f, "<path class=\"axis\" d=\"M%d %d V%d H%d\"/>\n", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
 }
@@ -215,7 +214,7 @@ static void write_legend_row(FILE *f, const ct_series *s, const box *b, int64_t 
     fputs("<path ", f);
     write_stroke(f, s, pen);
     fprintf(f, " d=\"M%.1f %.1f h24\"/>\n", b->left + 8, y);
-    write_text(f, b->left + 38, y + 4, "", s->label);
+    ct__svg_text(f, b->left + 38, y + 4, "", s->label);
 }
 
 /* The first pen is that of the first curve and of the raw values behind it, and so on. */
@@ -238,29 +237,49 @@ static void write_legend(FILE *f, const plot *p)
             write_legend_row(f, &p->series[k], &b, row++, pen_of(p, k));
 }
 
-static ct_status write_plot(FILE *f, void *context)
+void ct__svg_open(FILE *f, int width, int height)
 {
-    const plot *p = context;
-    const ct_plot_options *o = p->options;
-    char turned[64];
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\""
             " font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n"
             "<style>.grid{stroke:#e4e4e4}.axis{stroke:#333;fill:none}</style>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-            WIDTH, HEIGHT, WIDTH, HEIGHT);
-    write_grid(f, p->x, p->y);
-    for (int64_t k = 0; k < p->n; k++)
-        write_curve(f, &p->series[k], p->x, p->y, pen_of(p, k));
-    if (legend_rows(p) > 0)
-        write_legend(f, p);
+            width, height, width, height);
+}
+
+bool ct__svg_plot(FILE *f, const ct_series *series, int64_t n, const ct_plot_options *options)
+{
+    axis x, y;
+    plot p = {.series = series, .n = n, .options = options, .x = &x, .y = &y};
+    char turned[64];
+    if (!find_axes(series, n, &x, &y))
+        return false;
+    write_grid(f, &x, &y);
+    for (int64_t k = 0; k < n; k++)
+        write_curve(f, &series[k], &x, &y, pen_of(&p, k));
+    if (legend_rows(&p) > 0)
+        write_legend(f, &p);
     double middle_x = 0.5 * (LEFT + WIDTH - RIGHT), middle_y = 0.5 * (TOP + HEIGHT - BOTTOM);
-    write_text(f, middle_x, 24, " text-anchor=\"middle\" font-size=\"15\"", o->title);
-    write_text(f, middle_x, HEIGHT - 12, " text-anchor=\"middle\"", o->x_label);
+    ct__svg_text(f, middle_x, 24, " text-anchor=\"middle\" font-size=\"15\"", options->title);
+    ct__svg_text(f, middle_x, HEIGHT - 12, " text-anchor=\"middle\"", options->x_label);
     snprintf(turned, sizeof turned, " text-anchor=\"middle\" transform=\"rotate(-90 16 %.1f)\"", middle_y);
-    write_text(f, 16, middle_y, turned, o->y_label);
+    ct__svg_text(f, 16, middle_y, turned, options->y_label);
+    return true;
+}
+
+typedef struct plot_file {
+    const ct_series *series;
+    int64_t n;
+    const ct_plot_options *options;
+} plot_file;
+
+static ct_status write_plot(FILE *f, void *context)
+{
+    const plot_file *p = context;
+    ct__svg_open(f, WIDTH, HEIGHT);
+    bool any = ct__svg_plot(f, p->series, p->n, p->options);
     fputs("</svg>\n", f);
-    return CT_OK; /* the stream knows of what could not be written */
+    return any ? CT_OK : ct_error_set(CT_ERROR_ARGUMENT, "plot_svg: no finite points to plot");
 }
 
 static ct_status check_series(const char *path, const ct_series *series, int64_t n)
@@ -280,12 +299,7 @@ ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, cons
     CT_READ_OPTIONS(ct_plot_options, o, options, "plot_svg");
     if (!o)
         return ct_error_code();
-    axis x, y;
+    plot_file p = {series, n, o};
     ct_status status = check_series(path, series, n);
-    if (status != CT_OK)
-        return status;
-    if (!find_axes(series, n, &x, &y))
-        return ct_error_set(CT_ERROR_ARGUMENT, "plot_svg: no finite points to plot");
-    plot p = {.series = series, .n = n, .options = o, .x = &x, .y = &y};
-    return ct_file_write("plot_svg", path, write_plot, &p);
+    return status == CT_OK ? ct_file_write("plot_svg", path, write_plot, &p) : status;
 }

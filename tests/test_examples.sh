@@ -179,7 +179,7 @@ check "gradcheck_new_op goes from wrong to right" runs 0 "$programs/gradcheck_ne
 check "gradcheck_new_op says so" says "first: FAIL, second: PASS"
 check "gradcheck_new_op names the line" says "culprit: operation 'swish', node 1 of the forward pass, gradient of input 1, called at"
 check "gradcheck_curve draws" runs 0 "$programs/gradcheck_curve"
-check "gradcheck_curve's picture" [ -s gradcheck_curve.svg ]
+check "gradcheck_curve's pictures" [ -s gradcheck_curve.svg -a -s gradcheck_mistake.svg ]
 
 # ---- train: options ----
 train=$programs/train

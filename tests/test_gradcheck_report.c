@@ -5,7 +5,9 @@
 #include "planted_ops.h"
 #include "suites.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- wrong functions ---- */
 
@@ -306,6 +308,109 @@ START_TEST(test_print)
 }
 END_TEST
 
+/* ---- pictures ---- */
+
+/* sin x, whose gradient is lost above user. */
+static ct_tensor *half_detached(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    ct_tensor *bound = ct_full(CT_FLOAT64, *(double *)user, ct_shape(in[0]), ct_rank(in[0]));
+    return ct_where(ct_gt(in[0], bound), ct_sin(ct_detach(in[0])), ct_sin(in[0]));
+}
+
+static ct_verdict check_detached(ct_tensor *x, double bound, ct_gradcheck_mode mode)
+{
+    return ct_gradcheck(half_detached, &bound, &x, 1, &report, .mode = mode, .checks = CT_CHECK_VALUE_ONLY);
+}
+
+static int count_cells(uint8_t verdict)
+{
+    int count = 0;
+    for (int i = 0; i < report.picture->rows * report.picture->columns; i++)
+        count += report.picture->cells[i] == verdict;
+    return count;
+}
+
+START_TEST(test_picture)
+{
+    ct_tensor *x = f64(CT_SHAPE(2, 3, 4), 1);
+    expect(check_detached(x, 0.5, CT_FULL), CT_FAIL);
+    const ct_gradcheck_picture *p = report.picture;
+    const ct_gradcheck_tensor *row = &report.tensors[p->row];
+    ck_assert(p->rows == 6 && p->columns == 4);
+    ck_assert_int_eq(count_cells(CT_FAIL), (int)row->bad);
+    ck_assert_int_eq(count_cells(CT_PASS), 24 - (int)row->bad);
+    for (int64_t k = 0; k < 24; k++)
+        ck_assert_int_eq(p->cells[k],
+                         ct_get(x, (const int64_t[]){k / 12, k / 4 % 3, k % 4}, 3) > 0.5 ? CT_FAIL : CT_PASS);
+    int middle = CT_GRADCHECK_STEPS / 3; /* steps of 2^-15 or so */
+    ck_assert_double_eq_tol(p->off_computed[middle], fabs(row->numeric), 1e-7);
+    ck_assert_double_lt(p->off_measured[middle], 1e-7);
+    ck_assert_double_gt(p->off_measured[0], 1e-3);
+    ck_assert_double_gt(p->off_measured[CT_GRADCHECK_STEPS - 1], 1e-6);
+    for (int i = 1; i < CT_GRADCHECK_STEPS; i++)
+        ck_assert_double_eq(p->steps[i], p->steps[i - 1] / 2);
+}
+END_TEST
+
+/* 0-d, and more elements than there are cells, of which fast mode looks at a few and at the one that it found. */
+START_TEST(test_picture_of_any_size)
+{
+    expect(check_detached(ct_scalar(CT_FLOAT64, 1), 0.5, CT_FULL), CT_FAIL);
+    ck_assert(report.picture->rows == 1 && report.picture->columns == 1 && report.picture->cells[0] == CT_FAIL);
+    ct_tensor *x = ct_mul_scalar(f64(CT_SHAPE(100, 130), 1), 0.2);
+    ct_set_requires_grad(x, false);
+    ((double *)ct_data_mut(x))[57 * 130 + 100] = 0.75;
+    expect(check_detached(x, 0.5, CT_FAST), CT_FAIL);
+    const ct_gradcheck_picture *p = report.picture;
+    ck_assert(p->rows == CT_GRADCHECK_CELLS && p->columns == CT_GRADCHECK_CELLS);
+    ck_assert_int_eq(count_cells(CT_FAIL), 1);
+    ck_assert_int_eq(p->cells[57 * p->rows / 100 * p->columns + 100 * p->columns / 130], CT_FAIL);
+    ck_assert_int_gt(count_cells(CT_PASS), 100);
+    ck_assert_int_gt(count_cells(CT_GRADCHECK_UNLOOKED), 1000);
+}
+END_TEST
+
+static const char *text_of(const char *path)
+{
+    static char text[32768];
+    FILE *stream = fopen(path, "r");
+    ck_assert_ptr_nonnull(stream);
+    text[fread(text, 1, sizeof text - 1, stream)] = '\0';
+    fclose(stream);
+    return text;
+}
+
+START_TEST(test_plot)
+{
+    char path[] = "/tmp/cotan-gradcheck-XXXXXX";
+    close(mkstemp(path));
+    ct_tensor *x = f64(CT_SHAPE(3, 4), 1);
+    expect(check_detached(x, 0.5, CT_FULL), CT_FAIL);
+    ck_assert_int_eq(ct_gradcheck_plot(&report, path), CT_OK);
+    const char *text = text_of(path);
+    int crossed = 0;
+    for (const char *at = text; (at = strstr(at, "\"#c8501e\" stroke=\"#fff\"")); at++)
+        crossed++;
+    ck_assert_int_eq(crossed, (int)report.bad + 1); /* and one in the legend */
+    ck_assert_ptr_nonnull(strstr(text, "FAIL: function, input 0, the worst element"));
+    ck_assert_ptr_nonnull(strstr(text, "from the computed"));
+    ck_assert_str_eq(text + strlen(text) - 7, "</svg>\n");
+    ck_assert_int_eq(ct_gradcheck_plot(&report, "/nowhere/gradcheck.svg"), CT_ERROR_IO);
+    ct_error_clear();
+    ck_assert_int_eq(ct_gradcheck_plot(&report, NULL), CT_ERROR_NULL);
+    ct_error_clear();
+    ck_assert_int_eq(ct_gradcheck_plot(NULL, path), CT_ERROR_NULL);
+    ct_error_clear();
+    expect(check_detached(x, 5, CT_FULL), CT_PASS);
+    ck_assert_ptr_null(report.picture);
+    ck_assert_int_eq(ct_gradcheck_plot(&report, path), CT_ERROR_STATE);
+    expect_error(NULL, CT_ERROR_STATE,
+                 "gradcheck_plot: no element is wrong or open, so there is nothing to draw (PASS)");
+    remove(path);
+}
+END_TEST
+
 Suite *ct_suite_gradcheck_report(void)
 {
     Suite *suite = suite_create("gradcheck_report");
@@ -320,6 +425,9 @@ Suite *ct_suite_gradcheck_report(void)
     tcase_add_test(tcase, test_bad_samples);
     tcase_add_test(tcase, test_print_of_samples);
     tcase_add_test(tcase, test_print);
+    tcase_add_test(tcase, test_picture);
+    tcase_add_test(tcase, test_picture_of_any_size);
+    tcase_add_test(tcase, test_plot);
     suite_add_tcase(suite, tcase);
     return suite;
 }

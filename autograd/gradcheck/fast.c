@@ -3,6 +3,7 @@
  * Invariant: the directions are drawn from the check's own stream, so that the same seed gives the same report. */
 #include "fast.h"
 #include "bisect.h"
+#include "picture.h"
 #include "row.h"
 #include <math.h>
 
@@ -80,9 +81,11 @@ static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *ro
         found.inconclusive = row->inconclusive;
         *row = found;
         row->verdict = CT_FAIL;
-        ct__row_pattern(row, &s);
     }
-    return ct_error_code();
+    ct_status status = ct__take_picture(check, row, &s);
+    if (status == CT_OK && found.bad)
+        ct__row_pattern(row, &s);
+    return status == CT_OK ? ct_error_code() : status;
 }
 
 static void probe(ct__check *check, ct__line *l, ct_gradcheck_tensor *row, double *worst, int64_t *passed)

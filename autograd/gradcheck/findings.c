@@ -70,6 +70,7 @@ void ct_gradcheck_report_free(ct_gradcheck_report *report)
     if (!report)
         return;
     ct__free(report->tensors, report->bytes_);
+    ct__free(report->picture, sizeof *report->picture);
     *report = (ct_gradcheck_report){0};
 }
 

@@ -5,6 +5,7 @@
 #include "numeric.h"
 #include "fast.h"
 #include "kinks.h"
+#include "picture.h"
 #include "row.h"
 #include <math.h>
 #include <string.h>
@@ -50,8 +51,9 @@ static ct_status row_full(ct__check *check, int input, ct_gradcheck_tensor *row,
     notes_add(all, &s);
     ct__note_kinks(check, &s);
     row->notes_ratio = notes_ratio(&sums, check, &row->notes_noise);
+    ct_status status = ct__take_picture(check, row, &s);
     ct__row_pattern(row, &s);
-    return ct_error_code();
+    return status == CT_OK ? ct_error_code() : status;
 }
 
 static void report_row(ct_gradcheck_report *report, const ct_gradcheck_tensor *row)

@@ -71,7 +71,7 @@ int64_t ct__row_fill(ct_gradcheck_tensor *row, const ct__sweep *s)
     row->checked = row->bad = row->kinks = row->inconclusive = row->unlooked = 0;
     for (int64_t i = 0; i < s->count; i++) {
         int64_t k = i * s->stride;
-        if (s->verdict[k] == CT__UNLOOKED) {
+        if (s->verdict[k] == CT_GRADCHECK_UNLOOKED) {
             row->unlooked++;
             continue;
         }

@@ -85,7 +85,7 @@ static void sweep_task(void *context, int64_t index)
     int64_t last = (index + 1) * TASK_ELEMENTS < s->count ? (index + 1) * TASK_ELEMENTS : s->count;
     for (int64_t i = index * TASK_ELEMENTS; origin && i < last && w.status == CT_OK; i++)
         if (ct__watch_stopped(check->options))
-            s->verdict[i * s->stride] = CT__UNLOOKED;
+            s->verdict[i * s->stride] = CT_GRADCHECK_UNLOOKED;
         else
             sweep_element(s, &w, i * s->stride, ct__doubles(origin));
     sweep_tell(s, last - index * TASK_ELEMENTS);

@@ -4,15 +4,13 @@
 
 #include "compare.h"
 
-enum { CT__UNLOOKED = 255 }; /* in place of a verdict */
-
 /* Elements first, first + stride, ... of one input, and room for what is found there. */
 typedef struct ct__sweep {
     ct__check *check;
     int input;
     int64_t count, stride;
     double *numeric, *error, *tolerance, *notes; /* numel each */
-    uint8_t *verdict;                            /* numel; CT__UNLOOKED: left out */
+    uint8_t *verdict;                            /* numel; CT_GRADCHECK_UNLOOKED: left out */
     double scale;                                /* largest computed derivative */
     int64_t evaluations, done;
     int failed; /* a ct_status */

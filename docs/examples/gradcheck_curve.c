@@ -1,6 +1,6 @@
 /* The U curve: how far a derivative measured with step h is from the true one, for one operation (tanh at 12 points). Large steps
  * are off by what they leave out, small ones by rounding; the checker's extrapolation starts with a large step and stays clear of
- * both. Writes the picture of docs/gradcheck.md:
+ * both. Then a mistake as ct_gradcheck_plot() draws it. Writes the pictures of docs/gradcheck.md:
  *     gradcheck_curve --out docs */
 #include "example.h"
 #include <math.h>
@@ -52,6 +52,28 @@ static double log_of(double error)
     return log10(fmax(error, 1e-17));
 }
 
+/* ---- a mistake ---- */
+
+/* sin x, of which somebody took what is above 1 out of the graph. */
+static ct_tensor *half_detached(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)n;
+    (void)user;
+    ct_tensor *x = inputs[0];
+    return ct_where(ct_gt(x, ct_ones_like(x)), ct_sin(ct_detach(x)), ct_sin(x));
+}
+
+static void draw_mistake(const char *path)
+{
+    ct_gradcheck_report report = {0};
+    ct_scope_open();
+    ct_tensor *x = ct_rand(CT_FLOAT64, -2, 2, CT_SHAPE(10, 16));
+    ct_gradcheck(half_detached, NULL, &x, 1, &report, .checks = CT_CHECK_VALUE_ONLY);
+    ct_gradcheck_plot(&report, path);
+    ct_gradcheck_report_free(&report);
+    ct_scope_close();
+}
+
 int main(int argc, char **argv)
 {
     double h[STEPS], curves[4][STEPS];
@@ -80,6 +102,7 @@ int main(int argc, char **argv)
                 .title = "Error of a measured derivative of tanh against the step",
                 .x_label = "log10 of the step h (of ct_gradcheck: its first step)",
                 .y_label = "log10 of the relative error");
+    draw_mistake(example_path(&e, "gradcheck_mistake.svg"));
     double best = 0;
     for (int i = 0; i < STEPS; i++)
         best = fmin(best, curves[1][i]);

@@ -116,6 +116,18 @@ typedef struct ct_gradcheck_tensor {
     const char *inputs; /* ct_gradcheck_op: the text of the record's sample; lasts as long as that. Otherwise NULL */
 } ct_gradcheck_tensor;
 
+/* What there is to see of one input that is not as it should be: ct_gradcheck_plot() draws it. */
+enum { CT_GRADCHECK_STEPS = 45, CT_GRADCHECK_CELLS = 48, CT_GRADCHECK_UNLOOKED = 255 };
+typedef struct ct_gradcheck_picture {
+    int row; /* of the report's tensors */
+    /* At its worst element: central differences over so many steps, each half of the one before, and how far each is from the computed
+     * and from the measured derivative. */
+    double steps[CT_GRADCHECK_STEPS], off_computed[CT_GRADCHECK_STEPS], off_measured[CT_GRADCHECK_STEPS];
+    /* The elements, with the last axis across, in so many cells of equally many: the worst verdict in each, row by row. */
+    int rows, columns;
+    uint8_t cells[CT_GRADCHECK_CELLS * CT_GRADCHECK_CELLS]; /* a ct_verdict, or CT_GRADCHECK_UNLOOKED */
+} ct_gradcheck_picture;
+
 /* Start with {0}; give back with ct_gradcheck_report_free(). A further check into the same report replaces what it held. */
 typedef struct ct_gradcheck_report {
     ct_verdict verdict;
@@ -144,6 +156,8 @@ typedef struct ct_gradcheck_report {
     bool unexplained;   /* the sentence only says that the gradients differ */
     char unlooked[200]; /* what a budget, or a progress function that said stop, left out, in words; "" if nothing */
     size_t bytes_;      /* of tensors */
+    /* Of the first input with the gravest verdict above CT_PASS whose worst element was found; belongs to the report; NULL: of none. */
+    ct_gradcheck_picture *picture;
 } ct_gradcheck_report;
 
 /* A function under test: the result of n inputs, made by operations (no data read out and put back in between), owned by the

@@ -40,6 +40,12 @@ CT_API void ct_plot_options_init(ct_plot_options *options, size_t size);
  * plot), io. options may be NULL. */
 CT_API ct_status ct_plot_svg(const char *path, const ct_series *series, int64_t n, const ct_plot_options *options);
 
+/* Writes a picture of a gradient check that found something wrong, or open, as an SVG file: at the worst element of the first such input
+ * how far central differences are from the computed and from the measured derivative, over steps of every size, and a map of which of
+ * its elements are wrong. Where the computed one is right both curves fall alike; where it is wrong, its own ends in a plateau as high as
+ * the mistake. Errors: NULL; state (nothing is wrong, or no single element was looked at); io. */
+CT_API ct_status ct_gradcheck_plot(const ct_gradcheck_report *report, const char *path);
+
 /* Writes an image as a PNG file, which replaces path as ct_file_write() does. image: [height, width] or [channels, height, width] with 1
  * (grey), 3 or 4 channels (the last: opaqueness), uint8, or float from 0 to 1, beyond which black and white go on. Errors: NULL, dtype,
  * shape, io, memory. */
@@ -47,6 +53,7 @@ CT_API ct_status ct_png_write(const char *path, const ct_tensor *image);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_png_write(path, image) ct_at_status(CT_HERE, ct_png_write(path, image))
+#define ct_gradcheck_plot(report, path) ct_at_status(CT_HERE, ct_gradcheck_plot(report, path))
 #define ct_plot_svg(...) ct_at_status(CT_HERE, CT_WITH3(ct_plot_svg, ct_plot_options, __VA_ARGS__, ))
 #endif
 
