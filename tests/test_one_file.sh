@@ -25,6 +25,12 @@ check() { # WHAT COMMAND...
 twice() { sh "$top/docs/amalgamate.sh" "$folder/again" && cmp "$folder/cotan.c" "$folder/again/cotan.c" && cmp "$folder/cotan.h" "$folder/again/cotan.h"; }
 # Only ct_ and ct__ leave it, json_ neither.
 own_names() { [ -s "$folder/cotan.o" ] && nm -g --defined-only "$folder/cotan.o" | awk '$3 !~ /^ct_/ { print; bad = 1 } END { exit bad }'; }
+# A name that a macro makes of others is lost if one of these is another's.
+all_there() {
+    nm -g --defined-only "$folder/cotan.o" | awk '{ print $3 }' | sort >"$folder/there"
+    sed -n 's/^  "\(ct_[a-z0-9_]*\)": {"header".*/\1/p' "$top/docs/reference/signatures.json" | sort >"$folder/wanted"
+    [ -s "$folder/wanted" ] && [ -z "$(comm -13 "$folder/there" "$folder/wanted" | tee /dev/stderr)" ]
+}
 trains() { $compiler -I"$folder" "$top/docs/examples/ten_lines.c" "$folder/cotan.o" -lm -pthread -o "$folder/ten" && "$folder/ten" | grep -qx 'y = 2.000 x + 1.000'; }
 # In a program with locations, and in one of two files.
 links_twice() { echo '#include "cotan.h"' >"$folder/two.c" && $compiler $warnings -c "$folder/two.c" -o "$folder/two.o" && $compiler "$folder/two.o" -I"$folder" "$top/docs/examples/ten_lines.c" "$folder/cotan.o" -lm -pthread -o "$folder/two"; }
@@ -43,6 +49,7 @@ check "compiled $level" $compiler $warnings $level -c "$folder/cotan.c" -o "$fol
 [ -z "$clang" ] || check "compiled by $clang" "$clang" $warnings -fsyntax-only "$folder/cotan.c"
 check "the header as C++" $cxx -Wall -Wextra -Werror -fsyntax-only -x c++ "$folder/cotan.h"
 check "names" own_names
+check "public functions" all_there
 check "a program in two files" links_twice
 check "training" trains
 check "every operation" operations

@@ -79,6 +79,14 @@ def macros(text):
     return re.findall(r'^#\s*define (\w+)', text, re.M)
 
 
+def pasted(text):
+    """What macros of the file make other names or words of: arguments that they have beside # in their body."""
+    for macro, parameters, body in re.findall(r'^#define (\w+)\(([^)]*)\)((?:.*\\\n)*.*)', text, re.M):
+        made = [bool(re.search(rf'#\s*{name}\b|\b{name}\s*##', body)) for name in re.split(r',\s*', parameters)]
+        for arguments in re.findall(rf'^\s*{macro}\(([^()]*)', text, re.M):
+            yield from (name for name, is_made in zip(re.split(r',\s*', arguments), made) if is_made)
+
+
 def renamed(text, names, suffix):
     """The text with each of the names made the file's own, except for members."""
     out, before, struct_depth, depth = [], '', None, 0
@@ -163,6 +171,8 @@ def write_source():
     for path, parts in files:
         mine = own_text(parts)
         clashes = {name for name in own_names(mine) if taken[name] > 1} | ALWAYS
+        if clashes & set(pasted(mine)):
+            sys.exit(f'{path}: another file has {sorted(clashes & set(pasted(mine)))} too, of which macros make other names here')
         suffix = '_of_' + (path.stem if stems[path.stem] == 1 else f'{path.parent.name}_{path.stem}')
         out.append(f'\n/* ==== {path.relative_to(TOP)} ==== */\n')
         out += [renamed(text, clashes, suffix) if whose else text for whose, text in parts]

@@ -38,7 +38,7 @@ static ct_tensor *softmin(ct_tensor *x, int axis)
     return ct_softmax(ct_neg(x), axis);
 }
 
-static ct_tensor *identity(ct_tensor *x)
+static ct_tensor *unchanged(ct_tensor *x)
 {
     return x;
 }
@@ -73,7 +73,7 @@ ROW(threshold, (ct_module * module, const char *name, double threshold, double v
     .a = threshold, .b = value)
 ROW(relu6, (ct_module * module, const char *name), .with_two = ct_hardtanh, .a = 0, .b = 6)
 ROW(softmin, (ct_module * module, const char *name, int axis), .with_axis = softmin, .axis = axis)
-ROW(identity, (ct_module * module, const char *name), .function = identity)
+ROW(identity, (ct_module * module, const char *name), .function = unchanged)
 
 ct_module *ct_function_new(ct_module *module, const char *name, ct_unary function)
 {

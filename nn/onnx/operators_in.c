@@ -345,7 +345,7 @@ static ct_tensor *local_response_norm(ct__onnx_run *r)
     return ct_local_response_norm(r->in[0], ct__onnx_integer(r, "size", 0), &options);
 }
 
-static ct_tensor *dropout(ct__onnx_run *r)
+static ct_tensor *run_dropout(ct__onnx_run *r)
 {
     bool training = ct_module_training(r->module);
     if (r->node->n_outputs > 1 && r->in[0] && !training)
@@ -428,7 +428,7 @@ static const ct__onnx_operator operators[] = {
     RUN("BatchNormalization", batch_normalization), RUN("Cast", cast), RUN("Celu", celu), RUN("Clip", clip),
     RUN("Concat", ct__onnx_concat), RUN("Constant", constant), RUN("ConstantOfShape", constant_of_shape),
     RUN("Conv", ct__onnx_conv), RUN("ConvTranspose", ct__onnx_conv_transpose), RUN("CumSum", cumulative_sum),
-    RUN("Dropout", dropout), RUN("Einsum", einsum), RUN("Elu", elu), RUN("Expand", ct__onnx_expand),
+    RUN("Dropout", run_dropout), RUN("Einsum", einsum), RUN("Elu", elu), RUN("Expand", ct__onnx_expand),
     RUN("Flatten", ct__onnx_flatten), RUN("GRU", ct__onnx_gru), RUN("Gather", ct__onnx_gather),
     RUN("GatherElements", ct__onnx_gather_elements), RUN("Gelu", gelu), RUN("Gemm", gemm),
     RUN("GlobalAveragePool", ct__onnx_global_average_pool), RUN("GlobalMaxPool", ct__onnx_global_max_pool),
