@@ -120,7 +120,7 @@ static ct_status give_name(ct__onnx_graph *g, int64_t value, const char *name)
     for (int64_t i = 0; i < g->n_values; i++)
         if (i != value && is_callers(&g->values[i]) && strcmp(g->values[i].name, name) == 0)
             return ct_error_set(CT_ERROR_ARGUMENT, "%s: two tensors are called %s", CT_ONNX_WRITE, name);
-    strcpy(g->values[value].name, name);
+    memmove(g->values[value].name, name, strlen(name) + 1); /* it may be the one that it has */
     return CT_OK;
 }
 
