@@ -88,8 +88,9 @@ static void draw_map(FILE *f, const ct_gradcheck_picture *p)
         for (int i = 0; i < p->rows * p->columns; i++) {
             if (p->cells[i] != kinds[kind].verdict)
                 continue;
-            draw_square(f, CT__PLOT_LEFT + size * (i % p->columns), TOP_OF_MAP + size * (i / p->columns), size,
-                        kinds[kind].verdict == CT_FAIL, kinds[kind].colour);
+            int row = i / p->columns, column = i % p->columns;
+            draw_square(f, CT__PLOT_LEFT + size * column, TOP_OF_MAP + size * row, size, kinds[kind].verdict == CT_FAIL,
+                        kinds[kind].colour);
             any = true;
         }
         if (any)
@@ -113,7 +114,8 @@ static ct_status write_picture(FILE *f, void *context)
 {
     const ct_gradcheck_report *report = context;
     const ct_gradcheck_picture *p = report->picture;
-    double map = fmax(cell_size(p) * p->rows, (double)CT_LENGTH(kinds) * LEGEND_ROW);
+    int legend = LEGEND_ROW * (int)CT_LENGTH(kinds);
+    double map = fmax(cell_size(p) * p->rows, legend);
     ct__svg_open(f, CT__PLOT_WIDTH, (int)(TOP_OF_MAP + map + ROOM));
     draw_curves(f, report, p);
     draw_caption(f, &report->tensors[p->row]);
