@@ -105,7 +105,7 @@ typedef struct ct_saved {
 } ct_saved;
 
 typedef struct ct_output_info {
-    int64_t *shape; /* rank sizes, in the node's block */
+    int64_t *shape;      /* rank sizes, in the node's block */
     uint8_t rank, dtype; /* of the gradient */
 } ct_output_info;
 
