@@ -250,7 +250,9 @@ static void measure_floats(format *f)
 {
     f->smallest = HUGE_VAL;
     visit_shown(f, 0, 0, note_float);
-    double ratio = f->dtype ? (double)((float)f->largest / (float)f->smallest) : f->largest / f->smallest;
+    double ratio;
+    ct__store(f->dtype, &ratio, 0, f->largest / f->smallest);
+    ratio = ct__load(f->dtype, &ratio, 0);
     f->scientific = f->largest > 0 && (f->largest >= 1e8 || f->smallest < 1e-4 || ratio > 1e3);
     visit_shown(f, 0, 0, note_width);
     if (f->not_finite) /* "nan", "inf" and "-inf" must fit, too */
