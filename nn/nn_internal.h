@@ -75,4 +75,11 @@ ct_status ct__batches_begin_next(ct_batches *batches);
 /* Goes past n of this epoch's batches, or all that are left. */
 void ct__batches_skip(ct_batches *batches, int64_t n);
 
+/* ---- layers/recurrent.c ---- */
+/* ct_rnn() and ct_gru() as ct_lstm() is called; c0 is not looked at. */
+ct_tensor *ct__run_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                       const ct_recurrent_options *options);
+ct_tensor *ct__run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                       const ct_recurrent_options *options);
+
 #endif

@@ -384,7 +384,7 @@ START_TEST(convolutions_refuse)
                  "conv_transpose2d: the result would be of size -1 on axis 0: [2,4,5,5], [4,2,3,3]");
     expect_error(ct_unfold(x, (const int64_t[]){6, 1}, NULL), CT_ERROR_SHAPE, "unfold: a kernel of 6");
     expect_error(ct_unfold(x, NULL, NULL), CT_ERROR_ARGUMENT,
-                 "unfold: kernel 0 x 0 x 0, and no groups or output_padding are taken");
+                 "unfold: takes no kernel of [0,0], no groups and no output_padding");
     expect_error(
         ct_fold(ct_unfold(x, (const int64_t[]){2, 2}, NULL), (const int64_t[]){5, 6}, (const int64_t[]){2, 2}, NULL),
         CT_ERROR_SHAPE, "fold: an image of [5,6] has 20 windows of 4: [2,16,16]");

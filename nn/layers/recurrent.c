@@ -238,15 +238,15 @@ static ct_tensor *forward(ct_module *module, ct_tensor *x)
     return run(module, x, &none);
 }
 
-static ct_tensor *run_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
-                          const ct_recurrent_options *options)
+ct_tensor *ct__run_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                       const ct_recurrent_options *options)
 {
     (void)c0;
     return ct_rnn(x, h0, weights, n, options);
 }
 
-static ct_tensor *run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
-                          const ct_recurrent_options *options)
+ct_tensor *ct__run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                       const ct_recurrent_options *options)
 {
     (void)c0;
     return ct_gru(x, h0, weights, n, options);
@@ -258,9 +258,9 @@ static ct_tensor *run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor 
         number_of_gates,                                                                          \
         function,                                                                                 \
     };
-KIND(rnn, 1, run_rnn)
+KIND(rnn, 1, ct__run_rnn)
 KIND(lstm, 4, ct_lstm)
-KIND(gru, 3, run_gru)
+KIND(gru, 3, ct__run_gru)
 
 ct_tensor *ct_recurrent_forward(ct_module *module, ct_tensor *x, const ct_sequence_options *options)
 {

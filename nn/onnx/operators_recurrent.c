@@ -74,29 +74,15 @@ static ct_tensor *run_sequence(ct__onnx_run *r, const kind *k)
     return by_direction(turned(y, reverse), 1 + both);
 }
 
-static ct_tensor *run_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
-                          const ct_recurrent_options *options)
-{
-    (void)c0;
-    return ct_rnn(x, h0, weights, n, options);
-}
-
-static ct_tensor *run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
-                          const ct_recurrent_options *options)
-{
-    (void)c0;
-    return ct_gru(x, h0, weights, n, options);
-}
-
 ct_tensor *ct__onnx_rnn(ct__onnx_run *r)
 {
-    static const kind rnn = {.gates = 1, .order = {0}, .run = run_rnn};
+    static const kind rnn = {.gates = 1, .order = {0}, .run = ct__run_rnn};
     return run_sequence(r, &rnn);
 }
 
 ct_tensor *ct__onnx_gru(ct__onnx_run *r)
 {
-    static const kind gru = {.gates = 3, .order = {1, 0, 2}, .run = run_gru};
+    static const kind gru = {.gates = 3, .order = {1, 0, 2}, .run = ct__run_gru};
     if (!ct__onnx_integer(r, "linear_before_reset", 0))
         return ct__onnx_refuse(r, "the reset before the product is not known here");
     return run_sequence(r, &gru);

@@ -18,13 +18,13 @@ static ct_status check_input(ct_call *call, bool image)
     if (t->rank != (image ? a->axes + 2 : 3))
         return ct_call_error(call, CT_ERROR_SHAPE, "takes %s: %s", image ? images[a->axes - 1] : "[N,rows,windows]",
                              ct_call_shapes(call));
+    char kernel[CT_SHAPE_TEXT];
     bool plain = a->options.groups <= 1;
     for (int i = 0; i < 3; i++)
         plain = plain && a->options.output_padding[i] == 0 && (i >= a->axes || a->kernel[i] > 0);
     return plain ? CT_OK
-                 : ct_call_error(call, CT_ERROR_ARGUMENT,
-                                 "kernel %lld x %lld x %lld, and no groups or output_padding are taken",
-                                 (long long)a->kernel[0], (long long)a->kernel[1], (long long)a->kernel[2]);
+                 : ct_call_error(call, CT_ERROR_ARGUMENT, "takes no kernel of %s, no groups and no output_padding",
+                                 ct__shape_text(a->kernel, (int)a->axes, kernel));
 }
 
 static ct_status geometry_of(ct_call *call, const int64_t *in, ct_conv_geometry *g)
