@@ -381,6 +381,23 @@ static const char *text_of(const char *path)
     return text;
 }
 
+/* The squares of the map, which are the size of the first, lie in rows of so many, each in a place of its own. */
+static void check_squares(const char *text, int rows, int columns)
+{
+    double x[64], y[64], size = 0, first = 0;
+    int n = 0, in_first_row = 0;
+    for (const char *at = text; n < 64 && (at = strstr(at, "stroke=\"#fff\" d=\"M")); at++) {
+        ck_assert_int_eq(sscanf(at, "stroke=\"#fff\" d=\"M%lf %lfh%lf", &x[n], &y[n], &size), 3);
+        first = n == 0 ? size : first;
+        in_first_row += size == first && y[n] == y[0];
+        for (int i = 0; i < n && size == first; i++)
+            ck_assert_msg(x[i] != x[n] || y[i] != y[n], "squares %d and %d lie in one place", i, n);
+        n += size == first;
+    }
+    ck_assert_int_eq(n, rows * columns);
+    ck_assert_int_eq(in_first_row, columns);
+}
+
 START_TEST(test_plot)
 {
     char path[] = "/tmp/cotan-gradcheck-XXXXXX";
@@ -393,6 +410,7 @@ START_TEST(test_plot)
     for (const char *at = text; (at = strstr(at, "\"#c8501e\" stroke=\"#fff\"")); at++)
         crossed++;
     ck_assert_int_eq(crossed, (int)report.bad + 1); /* and one in the legend */
+    check_squares(text, 3, 4);
     ck_assert_ptr_nonnull(strstr(text, "FAIL: function, input 0, the worst element"));
     ck_assert_ptr_nonnull(strstr(text, "from the computed"));
     ck_assert_str_eq(text + strlen(text) - 7, "</svg>\n");

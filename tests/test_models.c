@@ -148,6 +148,22 @@ static ct_tensor *next_loss(ct_tensor *logits, ct_tensor *next)
 }
 
 /* What follows a token has no part in what is said of it; dropout is there in training alone; gradients are right. */
+/* 0.02, and of what is added to the rest 0.02 / sqrt(2 blocks), as the paper says; to 4 of its own deviations. */
+START_TEST(gpt2_draws_its_weights)
+{
+    ct_module *root = ct_module_new(CT_FLOAT64);
+    ct_gpt2_new(root, "gpt", 11, .context = 7, .width = 64, .heads = 2, .blocks = 8);
+    static const char *const names[] = {"gpt.h.0.attn.c_attn.weight", "gpt.h.7.attn.c_proj.weight",
+                                        "gpt.h.3.mlp.c_proj.weight"};
+    for (int i = 0; i < 3; i++) {
+        ct_tensor *weight = ct_module_get(root, names[i]);
+        double wanted = i == 0 ? 0.02 : 0.005, got = sqrt(ct_item(ct_mean(ct_square(weight))));
+        ck_assert_msg(fabs(got / wanted - 1) < 4 / sqrt(2 * (double)ct_numel(weight)), "%s: %g", names[i], got);
+    }
+    ct_module_free(root);
+}
+END_TEST
+
 START_TEST(gpt2_sees_what_came_before)
 {
     ct_module *root = ct_module_new(CT_FLOAT32), *gpt = small_gpt2(root);
@@ -497,6 +513,7 @@ Suite *ct_suite_models(void)
     tcase_add_test(tcase, what_is_saved_is_what_pytorch_had);
     tcase_add_test(tcase, gpt2_of_pytorch_gives_the_same_logits);
     tcase_add_test(tcase, gpt2_has_its_parameters);
+    tcase_add_test(tcase, gpt2_draws_its_weights);
     tcase_add_test(tcase, gpt2_sees_what_came_before);
     tcase_add_test(tcase, gpt2_refuses);
     tcase_add_test(tcase, loads_say_what_did_not_fit);
