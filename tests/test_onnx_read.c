@@ -65,6 +65,25 @@ START_TEST(what_was_written_comes_back)
 }
 END_TEST
 
+static ct_tensor *of_one_name(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)user, (void)n;
+    ct_tensor *a = ct_exp(inputs[0]), *b = ct_tanh(inputs[0]);
+    ct_name(a, "h");
+    ct_name(b, "h");
+    return ct_sub(a, ct_mul_scalar(b, 2));
+}
+
+/* In a file each tensor has a name of its own. */
+START_TEST(two_of_one_name)
+{
+    ct_tensor *x = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(3)), *y;
+    ck_assert_int_eq(ct_onnx_write(of_one_name, NULL, &x, 1, path), CT_OK);
+    ck_assert_int_eq(ct_onnx_run(ct_onnx_read(root, "names", path), &x, 1, &y, 1), CT_OK);
+    expect_close(y, of_one_name(&x, 1, NULL), 1e-6);
+}
+END_TEST
+
 static ct_tensor *loss_of(ct_module *module, ct_tensor *x, ct_tensor *labels)
 {
     return ct_cross_entropy(ct_forward(module, x), labels);
@@ -276,6 +295,7 @@ Suite *ct_suite_onnx_read(void)
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, open_net, close_net);
     tcase_add_test(files, what_was_written_comes_back);
+    tcase_add_test(files, two_of_one_name);
     tcase_add_test(files, it_trains);
     tcase_add_test(files, it_is_gradient_checked);
     tcase_add_test(files, cut_off);
