@@ -232,7 +232,8 @@ def check_mistake(row):
     check(f"{number}: '{old}' stands in the solution", old in text)
     file = folder / f"mistake_{number}_{i}.c"
     file.write_text(text.replace(old, new))
-    status, printed, everything = grade(number, file, state=f"mistake{number}_{i}")
+    options = ["--seed", f"student {i}"] if i % 2 else []
+    status, printed, everything = grade(number, file, *options, state=f"mistake{number}_{i}")
     check(f"{number}: {new} in place of {old} gets its own words: {words}",
           status == 1 and words in printed and "hint 1 of 3" in printed and "hint 2" not in printed, everything)
     others = [w for _, _, w in MISTAKES[number] if w != words and w in printed]
@@ -248,6 +249,19 @@ def check_ladder():
     check("after a success the ladder starts below", grade(5, wrong, state="ladder")[1].count("hint ") == 1)
     check("it says at once that it compiles", printed.startswith("compiling mistake_5_0.c ..."))
     check("it names the element", "gradient of x, element [" in printed and "expected" in printed and "ratio" in printed)
+
+
+def check_seed():
+    """Each student has numbers of his own, the same at each run, and the solution is right on them."""
+    def element(*options):
+        report = json.loads(grade(5, folder / "mistake_5_0.c", "--json", *options, state="seed")[1])
+        check(f"{options}: the mistake keeps its name", "w is not transposed" in report["cause"], report)
+        return report["got"], report["expected"]
+
+    ada, bo, everybody = element("--seed", "ada"), element("--seed", "bo"), element()
+    check("other students, other numbers", len({ada, bo, everybody}) == 3, [ada, bo, everybody])
+    check("the same student, the same numbers", element("--seed", "ada") == ada == element("--student", "ada"))
+    check("the solution is right on them", grade(5, solution(5), "--seed", "ada", state="seed")[0] == 0)
 
 
 def check_hints():
@@ -337,7 +351,7 @@ def check_bad_end(name):
 
 
 def check_use():
-    for arguments in [[], ["0"], ["13"], ["x"], ["2", "/nowhere.c"], ["--wrong", "2"], ["1", "a", "b"]]:
+    for arguments in [[], ["0"], ["13"], ["x"], ["2", "/nowhere.c"], ["--wrong", "2"], ["1", "a", "b"], ["1", "--seed"], ["1", "--seed", ""]]:
         done = subprocess.run(["sh", course / "check.sh", *arguments], capture_output=True, text=True)
         check(f"check.sh {arguments}: status 2 and words", done.returncode == 2 and done.stderr and not done.stdout, done.stdout + done.stderr)
     subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", folder / "root"], check=True, capture_output=True)
@@ -397,6 +411,7 @@ with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
     list(pool.map(check_mistake, [(number, i, row) for number, rows in MISTAKES.items() for i, row in enumerate(rows)]))
     list(pool.map(check_bad_end, BAD_ENDS))
 check_ladder()
+check_seed()
 check_hints()
 check_sample()
 check_json()

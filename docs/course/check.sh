@@ -1,8 +1,9 @@
 #!/bin/sh
 # Grades an exercise: compiles it, and says which element of which gradient is wrong, what the mistake looks like, and, a rung more
 # after each run that failed, a hint.
-# usage: sh docs/course/check.sh NUMBER [FILE] [--show] [--json]
+# usage: sh docs/course/check.sh NUMBER [FILE] [--seed STUDENT] [--show] [--json]
 #   FILE      what to grade in place of docs/course/exercises/NUMBER_....c
+#   --seed    a name: the numbers are that student's own, the same at each run (--student is the same option)
 #   --show    also writes a page for a browser, which steps through what the backward did, and prints its address: at the input whose
 #             gradient is wrong
 #   --json    one line of JSON on standard output, and nothing else there
@@ -11,14 +12,16 @@ set -u
 course=$(cd "$(dirname "$0")" && pwd)
 usage() { sed -n '/^# usage/,/^# Exit/s/^# //p' "$0" >&2; exit 2; }
 
-number= file= form=text page=
-for argument in "$@"; do
-    case $argument in
+number= file= form=text page= seed=0
+while [ $# -gt 0 ]; do
+    case $1 in
     --json) form=json ;;
     --show) page=wanted ;;
+    --seed | --student) [ -n "${2-}" ] || usage; seed=$(printf '%s' "$2" | cksum | cut -d' ' -f1); shift ;;
     -*) usage ;;
-    *) if [ -z "$number" ]; then number=$argument; elif [ -z "$file" ]; then file=$argument; else usage; fi ;;
+    *) if [ -z "$number" ]; then number=$1; elif [ -z "$file" ]; then file=$1; else usage; fi ;;
     esac
+    shift
 done
 case $number in '' | *[!0-9]*) usage ;; esac
 two=$(printf '%02d' "${number#0}")
@@ -51,7 +54,7 @@ failed()
     finish 1
 }
 
-if ! compiled "$file" grade.c exercises.c hints.c formula.c record.c; then
+if ! compiled "$file" grade.c mistakes.c report.c exercises.c hints.c formula.c record.c; then
     grep -E '(error|warning|undefined reference)' "$work/messages" | head -n 8 >&2
     failed compiles "the compiler says why above"
 fi
@@ -59,7 +62,7 @@ grep -E 'warning:' "$work/messages" | head -n 8 >&2
 say "ok      compiles"
 : >"$work/stage"
 [ -z "$page" ] || page=$(cd "$state" && pwd)/${name%.c}.html
-limited "$number" $((tries + 1)) $form "$work/report" "$work/stage" ${page:+"$page"}
+limited "$number" $((tries + 1)) "$seed" $form "$work/report" "$work/stage" ${page:+"$page"}
 status=$?
 if [ ! -s "$work/report" ]; then
     cat "$work/complaints" >&2

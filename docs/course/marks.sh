@@ -4,7 +4,8 @@
 #   FOLDER    a folder for each student, in which the files are called as they were handed out: FOLDER/ada/05_matmul.c
 #   NUMBER    the exercises; all twelve without any
 # Columns: student, exercise, name, result (passed, failed, untouched, missing, ungraded), the check that failed, and what it looks
-# like. Each run has the limits of time and memory that check.sh has (COURSE_SECONDS, COURSE_MEMORY), and a state of its own.
+# like. Each run has the limits of time and memory that check.sh has (COURSE_SECONDS, COURSE_MEMORY), and the
+# numbers of that student, whose name is the folder's, as check.sh --seed has them.
 # Exit status: 0 all is graded, whatever the marks, 2 something could not be.
 set -u
 course=$(cd "$(dirname "$0")" && pwd)
@@ -40,7 +41,7 @@ for student in "$folder"/*/; do
         file=$student$(cd "$course/exercises" && echo "$(printf '%02d' "$number")"_*.c)
         name=${file##*/} check='' cause='' result=missing
         if [ -f "$file" ]; then
-            sh "$course/check.sh" "$number" "$file" --json >"$report" 2>/dev/null </dev/null
+            sh "$course/check.sh" "$number" "$file" --seed "$(basename "$student")" --json >"$report" 2>/dev/null </dev/null
             case $? in
             0) result=passed ;;
             1) result=failed check=$(sed -n 's/.*"name": "\([a-z0-9 ]*\)", "passed": false}.*/\1/p' "$report") cause=$(told cause) ;;
