@@ -34,6 +34,34 @@ char *read_file(const char *who, const char *path, size_t *size)
     return bytes;
 }
 
+/* Stands in for what would be written: the path can be. Nothing is. */
+static ct_status reach(FILE *stream, void *reached)
+{
+    (void)stream;
+    *(bool *)reached = true;
+    return CT_ERROR_STATE;
+}
+
+bool can_write(const arguments *given, const option *o, const char *path)
+{
+    char what[32];
+    bool reached = false;
+    snprintf(what, sizeof what, "--%s", o->name);
+    ct_file_write(what, path, reach, &reached);
+    if (!reached)
+        complain_of_error(given->command);
+    ct_error_clear();
+    return reached;
+}
+
+bool can_write_as(const arguments *given, const option *o, const char *path, const char *suffix)
+{
+    size_t length = strlen(path), tail = strlen(suffix);
+    if (length <= tail || strcmp(path + length - tail, suffix) != 0)
+        return complain(given->command, "--%s %s: the name must end in %s", o->name, path, suffix), false;
+    return can_write(given, o, path);
+}
+
 /* The number of the option that the word names, up to its end or "="; -1 after complaining. */
 static int option_of(const command *c, const char *word)
 {

@@ -234,6 +234,7 @@ static int run(const arguments *given)
     checking c = {.given = given, .order = 2};
     if (!read_number(given, ORDER, 1, 3, &c.order) || !read_number(given, SEED, 0, INT64_MAX, &c.seed) ||
         !read_seconds(given, &c.until) ||
+        (given->values[JUNIT] && !can_write(given, &options[JUNIT], given->values[JUNIT])) ||
         !(strchr(word, '/') ? load_records(given->command, word, &c.found) : look_up(given, word, &c.found)))
         return WRONG_USE;
     c.reports = calloc((size_t)c.found.n, sizeof *c.reports);

@@ -55,6 +55,11 @@ int complain_of_error(const char *who);
 
 /* A file's bytes, and a 0 behind them; NULL after complaining. For free(). */
 char *read_file(const char *who, const char *path, size_t *size);
+/* Whether a file can be written there, which is asked before the work whose result the option wants in it; false after complaining.
+ * Leaves no trace. */
+bool can_write(const arguments *given, const option *o, const char *path);
+/* The same of a path that must end in the suffix. */
+bool can_write_as(const arguments *given, const option *o, const char *path, const char *suffix);
 
 /* ---- text (text.c) ---- */
 

@@ -66,14 +66,6 @@ static json_t *read_trace(const arguments *given, const char *path)
     return NULL;
 }
 
-/* Whether --html is a page's name; false after complaining. */
-static bool read_html(const arguments *given)
-{
-    const char *path = given->values[HTML], *dot = path ? strrchr(path, '.') : NULL;
-    return !path || (dot && strcmp(dot, ".html") == 0) ||
-           (complain(given->command, "--html %s: the name must end in .html", path), false);
-}
-
 static bool read_tolerance(comparison *c)
 {
     const char *text = c->given->values[TOLERANCE];
@@ -504,7 +496,8 @@ static int run(const arguments *given)
 {
     comparison c = {.given = given};
     int status = WRONG_USE;
-    bool read = read_html(given) && read_tolerance(&c) && read_compare(&c);
+    const char *page = given->values[HTML];
+    bool read = read_tolerance(&c) && read_compare(&c) && (!page || can_write_as(given, &options[HTML], page, ".html"));
     for (int which = A; which <= B && read; which++) {
         c.traces[which] = read_trace(given, given->words[which]);
         c.nodes[which] = json_object_get(c.traces[which], "nodes");

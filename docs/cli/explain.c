@@ -194,13 +194,11 @@ static int write_json(session *s, const ct_trace_log *trace)
     return ct_trace_write_json(trace, stdout) == CT_OK ? FINE : complain_of_error("explain");
 }
 
-/* --html, --svg or --dot: the format is the suffix's, so that must be the option's. */
+/* --html, --svg or --dot: the format is the suffix's. */
 static int write_picture(session *s, const ct_trace_log *trace)
 {
     int which = s->given->values[HTML] ? HTML : s->given->values[SVG] ? SVG : DOT;
-    const char *path = s->given->values[which], *dot = strrchr(path, '.');
-    if (!dot || strcmp(dot + 1, options[which].name) != 0)
-        return complain("explain", "--%s %s: the name must end in .%s", options[which].name, path, options[which].name);
+    const char *path = s->given->values[which];
     if (!has_region(s, trace))
         return WRONG_USE;
     if (ct_trace_write(trace, path, .title = s->title, .source = is_recorded(s->given), .step = s->step,
@@ -244,10 +242,7 @@ static int write_handout(session *s, const ct_trace_log *trace)
 {
     const char *path = s->given->values[HANDOUT];
     char solution[4096];
-    size_t length = strlen(path);
-    if (length < 5 || strcmp(path + length - 4, ".svg") != 0)
-        return complain("explain", "--handout %s: the name must end in .svg", path);
-    if (snprintf(solution, sizeof solution, "%.*s.solution.svg", (int)(length - 4), path) >= (int)sizeof solution)
+    if (snprintf(solution, sizeof solution, "%.*s.solution.svg", (int)strlen(path) - 4, path) >= (int)sizeof solution)
         return complain("explain", "--handout: the name is too long");
     if (ct_trace_write(trace, path, .title = s->title, .blanks = true, .unfold = CT_YES) != CT_OK ||
         ct_trace_write(trace, solution, .title = s->title, .unfold = CT_YES) != CT_OK)
@@ -367,6 +362,31 @@ static int explain_recorded(session *s, const struct mode *mode)
 
 /* ---- the whole ---- */
 
+/* The folder of --frames if it is there, else the place where it will be. */
+static bool can_write_folder(const arguments *given, const char *folder)
+{
+    struct stat found;
+    char path[4096];
+    bool there = stat(folder, &found) == 0 && S_ISDIR(found.st_mode);
+    snprintf(path, sizeof path, "%.4000s%s", folder, there ? "/step_001.svg" : "");
+    return can_write(given, &options[FRAMES], path);
+}
+
+/* Whether there is room for the picture that is asked for, which is said before anything is calculated; false after complaining. */
+static bool can_write_pictures(const arguments *given)
+{
+    static const struct {
+        int option;
+        const char *suffix;
+    } files[] = {{HTML, ".html"}, {SVG, ".svg"}, {DOT, ".dot"}, {HANDOUT, ".svg"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *path = given->values[files[i].option];
+        if (path && !can_write_as(given, &options[files[i].option], path, files[i].suffix))
+            return false;
+    }
+    return !given->values[FRAMES] || can_write_folder(given, given->values[FRAMES]);
+}
+
 /* --step 3: of a picture; false after complaining that there is none. */
 static bool read_step_number(session *s)
 {
@@ -385,7 +405,7 @@ static int run(const arguments *given)
 {
     session s = {.given = given};
     const struct mode *mode = mode_of(given);
-    if (!mode || !read_step_number(&s))
+    if (!mode || !read_step_number(&s) || !can_write_pictures(given))
         return WRONG_USE;
     snprintf(s.title, sizeof s.title, "%.390s", given->words[0]);
     ct_scope_open();

@@ -61,7 +61,7 @@ static double bytes_of(const ct_tensor *t)
 typedef struct listing {
     table table;
     json_t *json; /* an array, with --json */
-    int64_t tensors, elements, nans, infinities;
+    int64_t tensors, texts, elements, nans, infinities;
     double bytes;
 } listing;
 
@@ -235,6 +235,7 @@ static int64_t count_different(char **texts, int64_t n, int64_t *empty)
 static void add_text(listing *l, const char *name, char **texts, int64_t n)
 {
     int64_t empty, different = count_different(texts, n, &empty);
+    l->texts++;
     if (l->json) {
         json_array_append_new(l->json,
                               json_pack("{s:s, s:s, s:[I], s:I, s:I}", "name", name, "dtype", "text", "shape",
@@ -384,8 +385,11 @@ static bool write_table(listing *l)
 {
     char bytes[CT_NUMBER_TEXT + 4];
     bool written = table_write(&l->table, stdout);
-    printf("%lld tensor%s, %lld elements, %s", (long long)l->tensors, l->tensors == 1 ? "" : "s",
-           (long long)l->elements, bytes_text(bytes, l->bytes));
+    if (l->tensors || !l->texts)
+        printf("%lld tensor%s, %lld elements, %s", (long long)l->tensors, l->tensors == 1 ? "" : "s",
+               (long long)l->elements, bytes_text(bytes, l->bytes));
+    if (l->texts)
+        printf("%s%lld column%s of text", l->tensors ? "; " : "", (long long)l->texts, l->texts == 1 ? "" : "s");
     if (l->nans + l->infinities)
         printf("; %lld nan, %lld inf (the other figures leave them out)", (long long)l->nans, (long long)l->infinities);
     printf("\n");
