@@ -306,6 +306,18 @@ START_TEST(errors_name_the_operation)
     expect_error(ct_trace(ct_zeros(F64, CT_SHAPE(3))), CT_ERROR_SHAPE, "trace: takes a matrix: [3]");
     expect_error(ct_index_select(x, 1, x), CT_ERROR_DTYPE, "index_select: the index is float64, not int64");
     expect_error(ct_one_hot(out_of_range, 3, F64), CT_ERROR_ARGUMENT, "one_hot: index 3 at [1] is not in 0..2: [3]");
+    expect_error(ct_one_hot(out_of_range, 0, F64), CT_ERROR_ARGUMENT,
+                 "one_hot: index 0 at [0], and there is nothing to choose from: [3]");
+    expect_error(ct_one_hot(out_of_range, INT64_MAX, F64), CT_ERROR_SHAPE,
+                 "one_hot: [3,9223372036854775807] has more than 2^63-1 bytes");
+    ct_tensor *of_eight_axes = ct_zeros(CT_INT64, CT_SHAPE(1, 1, 1, 1, 1, 1, 1, 1));
+    expect_error(ct_one_hot(of_eight_axes, 3, F64), CT_ERROR_SHAPE,
+                 "one_hot: the result has one axis more than the index, and would have 9: [1,1,1,1,1,1,1,1]");
+    expect_error(ct_one_hot(out_of_range, 3, (ct_dtype)99), CT_ERROR_DTYPE, "one_hot: 99 is not a dtype");
+    expect_error(ct_embedding(x, of_eight_axes), CT_ERROR_SHAPE,
+                 "embedding: the result has one axis more than the index, and would have 9: [2,3], [1,1,1,1,1,1,1,1]");
+    expect_error(ct_embedding(ct_expand(ct_zeros(F64, CT_SHAPE(1, 1)), CT_SHAPE(1, 1LL << 59)), out_of_range),
+                 CT_ERROR_SHAPE, "embedding: [3,576460752303423488] has more than 2^63-1 bytes");
     expect_error(ct_masked_select(x, x), CT_ERROR_DTYPE, "masked_select: the mask is float64, not uint8 or bool");
     expect_error(ct_dot(x, x), CT_ERROR_SHAPE, "dot: takes two vectors of one size: [2,3], [2,3]");
     expect_error(ct_index_select(x, 1, out_of_range), CT_ERROR_ARGUMENT,

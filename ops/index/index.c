@@ -47,6 +47,10 @@ ct_status ct__check_indices(ct_call *call, const ct_tensor *index, int64_t size)
                 continue;
             char text[CT_SHAPE_TEXT];
             at[last] = i;
+            if (size == 0)
+                return ct_call_error(call, CT_ERROR_ARGUMENT,
+                                     "index %lld at %s, and there is nothing to choose from: %s", (long long)value,
+                                     ct__shape_text(at, index->rank, text), ct_call_shapes(call));
             return ct_call_error(call, CT_ERROR_ARGUMENT, "index %lld at %s is not in 0..%lld: %s", (long long)value,
                                  ct__shape_text(at, index->rank, text), (long long)size - 1, ct_call_shapes(call));
         }

@@ -617,20 +617,34 @@ ct_tensor *ct_index_select(ct_tensor *x, int axis, ct_tensor *index)
     return ct_apply(&ct_op_index_select, (ct_tensor *[]){x, index}, 2, &(axis_attributes){.axis = axis});
 }
 
+/* The index's shape with an axis of so many behind it, as the result has it; false with an error. On the way there are positions,
+ * int64, of that shape. */
+static bool shape_behind(ct_call *call, const ct_tensor *index, int64_t size, int64_t *shape)
+{
+    int rank = ct_rank(index);
+    if (rank == CT_MAX_RANK) {
+        ct_call_error(call, CT_ERROR_SHAPE, "the result has one axis more than the index, and would have %d: %s",
+                      rank + 1, ct_call_shapes(call));
+        return false;
+    }
+    for (int i = 0; i < rank; i++)
+        shape[i] = ct_size(index, i);
+    shape[rank] = size;
+    return ct__check_shape(CT_INT64, shape, rank + 1, call->op->name) == CT_OK;
+}
+
 static ct_tensor *embedding_expression(ct_call *call)
 {
     ct_tensor *weight = ct_call_input(call, 0), *index = ct_call_input(call, 1);
     int64_t shape[CT_MAX_RANK];
     int rank = ct_rank(index);
-    if (ct_rank(weight) != 2 || rank >= CT_MAX_RANK) {
+    if (ct_rank(weight) != 2) {
         ct_call_error(call, CT_ERROR_SHAPE, "takes weight [V,D] and an index: %s", ct_call_shapes(call));
         return NULL;
     }
-    if (ct__check_indices(call, index, weight->shape[0]) != CT_OK)
+    if (!shape_behind(call, index, ct_size(weight, 1), shape) ||
+        ct__check_indices(call, index, weight->shape[0]) != CT_OK)
         return NULL;
-    for (int i = 0; i < rank; i++)
-        shape[i] = ct_size(index, i);
-    shape[rank] = ct_size(weight, 1);
     ct_tensor *flat = ct_reshape(index, (const int64_t[]){ct_numel(index)}, 1);
     return ct_reshape(select_slices(weight, 0, flat), shape, rank + 1);
 }
@@ -659,11 +673,13 @@ static ct_tensor *one_hot_expression(ct_call *call)
 {
     const one_hot_attributes *a = ct_call_attributes(call);
     ct_tensor *index = ct_call_input(call, 0);
+    int64_t shape[CT_MAX_RANK];
     if (a->classes < 0) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "%lld classes", (long long)a->classes);
         return NULL;
     }
-    if (ct__check_indices(call, index, a->classes) != CT_OK)
+    if (ct__check_shape((ct_dtype)a->dtype, NULL, 0, call->op->name) != CT_OK ||
+        !shape_behind(call, index, a->classes, shape) || ct__check_indices(call, index, a->classes) != CT_OK)
         return NULL;
     ct_tensor *classes = ct_arange(CT_INT64, 0, 1, a->classes);
     return ct_cast(ct_eq(ct_unsqueeze(index, -1), classes), (ct_dtype)a->dtype);
