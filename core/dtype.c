@@ -163,6 +163,12 @@ void ct__convert_row(ct_dtype to, void *dst, int64_t step_dst, ct_dtype from, co
 {
     if (to == from)
         copy_elements((size_t)ct__size_of(to), dst, step_dst, src, step_src, n);
+    else if (to == CT_FLOAT64 && from == CT_FLOAT32)
+        for (int64_t i = 0; i < n; i++)
+            ((double *)dst)[i * step_dst] = ((const float *)src)[i * step_src];
+    else if (to == CT_FLOAT32 && from == CT_FLOAT64)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)dst)[i * step_dst] = (float)((const double *)src)[i * step_src];
     else if (to == CT_FLOAT32 && from == CT_UINT8)
         for (int64_t i = 0; i < n; i++)
             ((float *)dst)[i * step_dst] = ((const uint8_t *)src)[i * step_src];

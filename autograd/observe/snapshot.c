@@ -61,22 +61,25 @@ void ct__arena_free(ct_arena *arena)
 /* Counts and sums over the n elements. */
 static void gather(ct_snapshot *s, const double *values, int64_t n)
 {
-    double sum = 0, squares = 0;
-    int64_t finite = 0;
-    s->min = s->max = s->mean = s->norm = NAN;
+    double sum = 0, squares = 0, low = INFINITY, high = -INFINITY;
+    int64_t finite = 0, zeros = 0;
     for (int64_t i = 0; i < n; i++) {
         double v = values[i];
-        s->zeros += v == 0;
+        zeros += v == 0;
         s->nans += isnan(v);
-        s->infinities += isinf(v) != 0; /* isinf may be -1 */
         if (!isfinite(v))
             continue;
-        s->min = finite && s->min < v ? s->min : v;
-        s->max = finite && s->max > v ? s->max : v;
+        low = v < low ? v : low;
+        high = v > high ? v : high;
         sum += v;
         squares += v * v;
         finite++;
     }
+    s->zeros = zeros;
+    s->infinities = n - finite - s->nans;
+    s->min = finite ? low : NAN;
+    s->max = finite ? high : NAN;
+    s->mean = s->norm = NAN;
     if (finite) {
         s->mean = sum / (double)finite;
         s->norm = sqrt(squares);

@@ -1,5 +1,6 @@
 /* Times the workloads, one JSON object a line: bench [--threads N] [--only NAME[,NAME]] [--seconds S] [--steps N]; bench --list names
- * them; bench --floors tells what the machine can do, bench --scaling what one of many small things costs. */
+ * them; bench --floors tells what the machine can do, bench --scaling what one of many small things costs, bench --observed what a trace,
+ * a profile and the watch for NaN cost on the workloads of --only. */
 #include "floors.h"
 #include "workloads.h"
 #include <math.h>
@@ -16,7 +17,7 @@ typedef struct options {
     int steps; /* that are timed, at least */
     const char *only;
     double seconds;
-    bool floors;
+    bool floors, observed;
 } options;
 
 double now_ms(void)
@@ -130,7 +131,8 @@ static bool parse(int argc, char **argv, options *o)
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         o->floors = o->floors || strcmp(name, "--floors") == 0;
-        if (strcmp(name, "--floors") == 0)
+        o->observed = o->observed || strcmp(name, "--observed") == 0;
+        if (strcmp(name, "--floors") == 0 || strcmp(name, "--observed") == 0)
             continue;
         if (value != NULL && strcmp(name, "--threads") == 0)
             o->threads = atoi(value);
@@ -161,7 +163,8 @@ int main(int argc, char **argv)
     }
     if (!parse(argc, argv, &o)) {
         fprintf(stderr, "usage: bench [--threads N] [--only NAME[,NAME]] [--seconds S] [--steps N] | bench --list\n"
-                        "       bench --floors [--threads N] | bench --scaling\n");
+                        "       bench --floors [--threads N] | bench --scaling | bench --observed [--threads N] "
+                        "[--only NAME[,NAME]]\n");
         return 2;
     }
     if (!all_known(o.only))
@@ -171,7 +174,8 @@ int main(int argc, char **argv)
         return print_floors(o.threads);
     int result = EXIT_SUCCESS;
     for (int i = 0; i < workload_count; i++)
-        if (listed(o.only, workload_specs[i].name) && run_workload(&workload_specs[i], &o) != EXIT_SUCCESS)
+        if (listed(o.only, workload_specs[i].name) &&
+            (o.observed ? print_observed(&workload_specs[i]) : run_workload(&workload_specs[i], &o)) != EXIT_SUCCESS)
             result = EXIT_FAILURE;
     return result;
 }

@@ -39,6 +39,8 @@ ct_status workload_open(workload *w, const workload_spec *spec, ct_dtype dtype, 
 void workload_close(workload *w);
 /* Clears gradients, runs forward and backward and, where there is one, the optimiser. loss may be NULL. */
 ct_status workload_step(workload *w, double *loss);
+/* Prints what a step costs with observers around it, a JSON object for each; returns what main returns. */
+int print_observed(const workload_spec *spec);
 /* The loss as it now is. */
 ct_status workload_loss(const workload *w, double *loss);
 
