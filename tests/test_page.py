@@ -213,6 +213,8 @@ def stepping(b, folder):
     assert b.run("$('play').textContent") == "Play"
     b.click("#story li:nth-child(3)")
     assert b.run("state.t") == 3
+    b.open(folder / "lenet.html", "#t=36")  # a link to a step leads to it in the list, too
+    assert b.run("(a => a[1] <= a[0] + 1)([$('told'), $('story').querySelector('[aria-current]')].map(e => e.getBoundingClientRect().bottom))")
 
 
 def embedding(b, folder):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a C file of arrays from text files: ct__page_css from page.css; and of the table of mistakes, whose rows become a list in JSON,
-ct__mistakes_h. usage: embed.py OUTPUT INPUT..."""
+"""Makes a C file of arrays from text files: ct__page_css from page.css, and so on; one, ct__page_js, from all scripts in the order given; and
+of the table of mistakes, whose rows become a list in JSON, ct__mistakes_h. usage: embed.py OUTPUT INPUT..."""
 import json
 import pathlib
 import re
@@ -15,9 +15,11 @@ def mistakes(text):
 
 output, *inputs = map(pathlib.Path, sys.argv[1:])
 lines = ['extern const char ct__page_css[], ct__page_js[], ct__page_html[], ct__mistakes_h[];']
-for path in inputs:
-    data = (mistakes(path.read_text()).encode() if path.suffix == '.h' else path.read_bytes()) + b'\0'
-    lines.append(f'const char ct__{path.name.replace(".", "_")}[] = {{')
+texts = {path.name: mistakes(path.read_text()) if path.suffix == '.h' else path.read_text() for path in inputs if path.suffix != '.js'}
+texts['page.js'] = '\n'.join(path.read_text() for path in inputs if path.suffix == '.js')
+for name, text in texts.items():
+    data = text.encode() + b'\0'
+    lines.append(f'const char ct__{name.replace(".", "_")}[] = {{')
     lines += [','.join(map(str, signed)) + ',' for signed in
               ([b - 256 if b > 127 else b for b in data[i:i + 32]] for i in range(0, len(data), 32))]
     lines.append('};')

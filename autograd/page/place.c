@@ -1,7 +1,7 @@
 /* Where everything stands: the tables of open boxes, laid out from the innermost outwards.
  *
  * Columns go from left to right, and when they are too wide, on in the next row. In a column tiles stand level with what they are
- * connected to, as far as they leave each other room. page.js does the same, to the pixel, when boxes are opened and closed: whoever
+ * connected to, as far as they leave each other room. script/picture.js does the same, to the pixel, when boxes are opened and closed: whoever
  * changes one changes both. Invariant: all places are whole numbers. */
 #include "picture_internal.h"
 #include <math.h>

@@ -290,7 +290,7 @@ int spelling_distance(const char *a, int a_length, const char *b, int b_length)
 const char *nearest(const char *word, int length, const char *const *candidates, int n)
 {
     const char *found = NULL;
-    int best = length / 2 + 1; /* half of the letters are another word */
+    int best = length < 5 ? 2 : (length + 1) / 3 + 1; /* a third of the letters may be wrong, or one */
     for (int i = 0; i < n; i++) {
         int distance = spelling_distance(word, length, candidates[i], (int)strlen(candidates[i]));
         if (distance < best) {

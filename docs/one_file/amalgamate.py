@@ -37,7 +37,8 @@ def sources():
 
 def page_parts():
     """The page's script, style and skeleton as arrays, as the build makes them."""
-    inputs = ['autograd/page/page.css', 'autograd/page/page.js', 'autograd/page/page.html', 'docs/cli/mistakes.h']
+    scripts = [f'autograd/page/script/{name}.js' for name in ('data', 'picture', 'story', 'operations', 'quiz', 'controls')]
+    inputs = ['autograd/page/page.css', 'autograd/page/page.html', 'docs/cli/mistakes.h', *scripts]
     with tempfile.NamedTemporaryFile(suffix='.c') as out:
         subprocess.run([sys.executable, TOP / 'autograd/page/embed.py', out.name, *(TOP / i for i in inputs)], check=True)
         return pathlib.Path(out.name).read_text()
