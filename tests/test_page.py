@@ -517,6 +517,18 @@ def a_broadcast_is_told(b, folder):
         assert words in told and sum(words in step for step in b.run("steps.map(stepText)")) == 1, (words, told)
 
 
+def a_kink_is_told(b, folder):
+    """Likewise, as long as the inputs are where they were."""
+    path, words = folder / "kinks.html", ["explain", "f = abs(a) + sum(relu(x))", "a=0", "x=[0,-1,0]"]
+    subprocess.run([sys.argv[2], *words, "--html", path], check=True)
+    told = subprocess.run([sys.argv[2], *words], check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}).stdout
+    b.open(path)
+    for words in "; at a kink: 0 is a convention", "; at a kink in 2 of 3 elements, where the slope is a convention":
+        assert words in told and sum(words in step for step in b.run("steps.map(stepText)")) == 1, (words, told)
+    b.run("sliders.set(nodes.findIndex(n => n.label === 'a'), 0, 1)")
+    assert not any("kink" in step for step in b.run("steps.map(stepText)"))
+
+
 def a_failure_is_drawn(b, folder):
     """Of an expression whose shapes do not go together: what was calculated, what failed, and where the sizes come from."""
     path = folder / "failed.html"
@@ -573,7 +585,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, a_failure_is_drawn, nothing_breaks_out,
+         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, a_kink_is_told, a_failure_is_drawn, nothing_breaks_out,
          contrast]
 
 

@@ -1324,6 +1324,52 @@ START_TEST(why_tiny)
 }
 END_TEST
 
+/* The elements of the input at which the one operation is at a kink; it goes through JSON and back. */
+static uint64_t kinks_of(ct_tensor *(*f)(ct_tensor *x), ct_dtype dtype, const double *values, int64_t n)
+{
+    ct_scope_open();
+    ct_trace_begin();
+    ct_backward(ct_sum(f(ct_set_requires_grad(ct_from_values(dtype, values, n, &n, 1), true))));
+    ct_trace_log *trace = ct_trace_end(), *read;
+    FILE *file = tmpfile();
+    ct_trace_write_json(trace, file);
+    rewind(file);
+    read = ct_trace_read_json(file);
+    const ct_trace_step *step = ct_trace_step_at(trace, 2), *again = ct_trace_step_at(read, 2);
+    ck_assert_ptr_nonnull(again);
+    ck_assert_int_eq(step->input, 0);
+    uint64_t kinks = step->kinks;
+    ck_assert_uint_eq(again->kinks, kinks);
+    fclose(file);
+    ct_trace_free(trace);
+    ct_trace_free(read);
+    ct_scope_close();
+    return kinks;
+}
+static ct_tensor *huge_and_flat(ct_tensor *x)
+{
+    return ct_add_scalar(x, 12345.678); /* rounding alone makes the slopes differ */
+}
+static ct_tensor *first_alone(ct_tensor *x)
+{
+    return ct_mul(x, x); /* used twice: no kink at 0 */
+}
+
+/* Where there is no derivative the slope is told to be a convention; beside, and where it only bends, it is not. _i: dtype */
+START_TEST(kinks_are_found)
+{
+    const double values[] = {0, -1, 2, 1e-12, -1e-300, 1e-7};
+    ck_assert_uint_eq(kinks_of(ct_relu, (ct_dtype)_i, values, 4), 1);
+    ck_assert_uint_eq(kinks_of(ct_abs, (ct_dtype)_i, values, _i == CT_FLOAT64 ? 6 : 4), 1);
+    ck_assert_uint_eq(kinks_of(ct_floor, (ct_dtype)_i, values, 3), 1 | 1 << 1 | 1 << 2);
+    ck_assert_uint_eq(kinks_of(ct_tanh, (ct_dtype)_i, values, 6), 0);
+    ck_assert_uint_eq(kinks_of(ct_square, (ct_dtype)_i, values, 6), 0);
+    ck_assert_uint_eq(kinks_of(ct_sqrt, (ct_dtype)_i, values, 6), 0);
+    ck_assert_uint_eq(kinks_of(first_alone, (ct_dtype)_i, values, 6), 0);
+    ck_assert_uint_eq(kinks_of(huge_and_flat, (ct_dtype)_i, values, 6), 0);
+}
+END_TEST
+
 Suite *ct_suite_trace(void)
 {
     Suite *suite = suite_create("trace");
@@ -1372,6 +1418,7 @@ Suite *ct_suite_trace(void)
     tcase_add_test(tests, why_there_is_no_gradient);
     tcase_add_test(tests, why_zero);
     tcase_add_test(tests, why_nan_or_infinite);
+    tcase_add_loop_test(tests, kinks_are_found, CT_FLOAT32, CT_FLOAT64 + 1);
     tcase_add_test(tests, why_tiny);
     suite_add_tcase(suite, tests);
     return suite;

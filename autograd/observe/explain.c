@@ -346,6 +346,18 @@ static const char *summed(story *s, const ct_trace_step *step)
                  : "";
 }
 
+/* "; at a kink: 0 is a convention", "; at a kink in 2 of 3 elements, where the slope is a convention" */
+static const char *kinks(story *s, const ct_trace_step *step)
+{
+    char number[CT_NUMBER_TEXT];
+    if (!step->kinks)
+        return "";
+    if (step->local->numel == 1)
+        return text(s, "; at a kink: %s is a convention", ct_number_text(step->local->values[0], number));
+    return text(s, "; at a kink in %d of %lld elements, where the slope is a convention",
+                __builtin_popcountll(step->kinks), (long long)step->local->numel);
+}
+
 static const char *note(story *s, const ct_trace_step *step)
 {
     if (step->action == CT_STEP_SEED && !step->old)
@@ -354,9 +366,10 @@ static const char *note(story *s, const ct_trace_step *step)
     const char *now = term(s, step->now);
     if (step->old)
         return text(s, "(%s: %s + %s %s %s%s)", label, old, added,
-                    step->now->numel == 1 ? equals(s, true, old, added, now) : "=", now, summed(s, step));
+                    step->now->numel == 1 ? equals(s, true, old, added, now) : "=", now,
+                    text(s, "%s%s", summed(s, step), kinks(s, step)));
     if (step->elementwise)
-        return text(s, "(%s: 0 + %s%s)", label, added, summed(s, step));
+        return text(s, "(%s: 0 + %s%s%s)", label, added, summed(s, step), kinks(s, step));
     const char *formula = step->from < 0 || step->from == s->ruled ? NULL : s->trace->nodes[step->from].formula;
     s->ruled = step->from;
     if (!formula)

@@ -32,6 +32,7 @@ typedef struct ct_tracing {
     const ct_snapshot *incoming, *locals[CT_MAX_INPUTS];
     bool elementwise[CT_MAX_INPUTS];
     unsigned summed[CT_MAX_INPUTS];
+    uint64_t kinks[CT_MAX_INPUTS];
     const ct_snapshot *old; /* of the gradient that is on its way */
     ct_watch watch;
 } ct_tracing;
@@ -328,8 +329,13 @@ static ct_status begin_backward(ct_trace_log *trace, const ct_event *e)
     for (int i = 0; i < e->n_inputs; i++) {
         g->locals[i] = NULL;
         g->summed[i] = 0;
+        g->kinks[i] = 0;
     }
-    return ct__local_derivatives(&trace->arena, e, g->locals, g->elementwise);
+    ct_status status = ct__local_derivatives(&trace->arena, e, g->locals, g->elementwise);
+    for (int i = 0; status == CT_OK && found && i < e->n_inputs; i++)
+        if (g->locals[i] && g->elementwise[i])
+            g->kinks[i] = ct__kinks(trace, &trace->nodes[g->from], e->node, i);
+    return status == CT_OK ? ct_error_code() : status;
 }
 
 /* The axes of what a backward gave along which the input was broadcast: the engine sums over them. */
@@ -382,7 +388,8 @@ static ct_status gradient_came(ct_trace_log *trace, const ct_event *e)
                           .contribution = ct__snapshot(&trace->arena, e->gradient),
                           .old = g->old,
                           .now = ct__snapshot(&trace->arena, e->sum),
-                          .summed = here ? g->summed[e->input] : 0};
+                          .summed = here ? g->summed[e->input] : 0,
+                          .kinks = here ? g->kinks[e->input] : 0};
     if (!step.contribution || !step.now || !add_step(trace, step))
         return CT_ERROR_MEMORY;
     if (!e->to_leaf || !e->to_leaf->grad)

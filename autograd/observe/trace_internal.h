@@ -29,6 +29,10 @@ const ct_snapshot *ct__snapshot_of_shape(ct_arena *arena, ct_dtype dtype, const 
  * whether incoming x local = contribution, element by element. */
 ct_status ct__local_derivatives(ct_arena *arena, const ct_event *e, const ct_snapshot **locals, bool *elementwise);
 
+/* At which of its elements (1 << k, of at most 64) the operation that made a node of the trace has no derivative with respect to that
+ * input: it and the inputs are small, and its derivative goes element by element. node: of its graph. Error: memory. */
+uint64_t ct__kinks(const ct_trace_log *trace, const ct_trace_node *made, const struct ct_node *node, int input);
+
 /* Of a forward that has ended: for each of its outputs what ct_trace_node.axes has. Error: memory. */
 ct_status ct__axis_origins(ct_arena *arena, const ct_event *e, uint8_t **axes);
 /* "'relu' in encoder.0 (net.c:41)"; returns buffer, of CT_OPERATION_TEXT bytes. */

@@ -158,12 +158,13 @@ static json_t *node_object(const ct_trace_node *node)
     return object;
 }
 
-static json_t *axes(unsigned set)
+/* The numbers of the bits that are set. */
+static json_t *bits(uint64_t set)
 {
     json_t *array = json_array();
-    for (int axis = 0; array && axis < CT_MAX_RANK; axis++)
-        if (set >> axis & 1)
-            json_array_append_new(array, json_integer(axis));
+    for (int bit = 0; array && bit < 64; bit++)
+        if (set >> bit & 1)
+            json_array_append_new(array, json_integer(bit));
     return array;
 }
 
@@ -182,7 +183,8 @@ static json_t *step_object(const ct_trace_step *step)
     set(&object, "contribution", snapshot(step->contribution));
     set(&object, "old", snapshot(step->old));
     set(&object, "now", snapshot(step->now));
-    set(&object, "summed", axes(step->summed));
+    set(&object, "summed", bits(step->summed));
+    set(&object, "kinks", bits(step->kinks));
     return object;
 }
 

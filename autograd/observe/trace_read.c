@@ -245,12 +245,13 @@ static void read_node(reader *r, const json_t *object, int64_t id)
         refuse(r, "id");
 }
 
-static unsigned axes(const json_t *array)
+/* Numbers below most as bits. */
+static uint64_t bits(const json_t *array, int most)
 {
-    unsigned set = 0;
+    uint64_t set = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {
-        json_int_t axis = json_integer_value(json_array_get(array, i));
-        set |= axis >= 0 && axis < CT_MAX_RANK ? 1U << axis : 0;
+        json_int_t bit = json_integer_value(json_array_get(array, i));
+        set |= bit >= 0 && bit < most ? (uint64_t)1 << bit : 0;
     }
     return set;
 }
@@ -270,10 +271,12 @@ static void read_step(reader *r, const json_t *object, int64_t i)
                                          .contribution = needed(r, object, "contribution"),
                                          .old = tensor(r, object, "old"),
                                          .now = tensor(r, object, "now"),
-                                         .summed = axes(json_object_get(object, "summed"))};
+                                         .summed = (unsigned)bits(json_object_get(object, "summed"), CT_MAX_RANK),
+                                         .kinks = bits(json_object_get(object, "kinks"), CT_TRACE_WHOLE)};
     ct_trace_step *step = &r->trace->steps[i];
     bool known = step->from < 0 || (step->from > step->to && step->incoming); /* a way back ends */
-    if (step->to < 0 || !known || (step->elementwise && !step->local) || (step->action != CT_STEP_LEAF && !step->now))
+    if (step->to < 0 || !known || ((step->elementwise || step->kinks) && !step->local) ||
+        (step->action != CT_STEP_LEAF && !step->now))
         refuse(r, "to");
 }
 

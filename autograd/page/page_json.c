@@ -1,4 +1,4 @@
-/* A picture's data, for page.js: JSON as short as can be. What the script can find out again is left out: a step's incoming gradient is
+/* A picture's data, for the script: JSON as short as can be. What the script can find out again is left out: a step's incoming gradient is
  * what has come to its operation's result, the sum before it what has come to its target.
  *
  *   at      step of the backward at which the page opens; 0: at the end
@@ -10,6 +10,7 @@
  *   lanes   [from, to, bends]
  *   steps   [action, from, input, to, contribution, local, elementwise and twice the axes summed over, now, incoming]; now and incoming only where they cannot be found
  *           out; of a leaf: [2, -1, -1, to, contribution, old, now]
+ *   kinks   [[step, elements that are at a kink], ...]: where the local derivative is a convention
  *   updates [to, change, after, used, norm of the gradient before it was clipped, or null, factor or null, by, file, line,
  *            arithmetic, element]
  *   forecast  null, or [before, forecast, after]: of the root
@@ -303,6 +304,24 @@ static void put_steps(writer *w)
     fputc(']', w->stream);
 }
 
+static void put_kinks(writer *w)
+{
+    const char *comma = "";
+    int64_t told = 0;
+    fputs(",\n\"kinks\":[", w->stream);
+    for (int64_t k = 0; k < w->p->trace->n_steps; k++) {
+        const ct_trace_step *step = &w->p->trace->steps[k];
+        if (!ct__in_story(w->p, step))
+            continue;
+        if (step->kinks) {
+            fprintf(w->stream, "%s[%lld,%d]", comma, (long long)told, __builtin_popcountll(step->kinks));
+            comma = ",";
+        }
+        told++;
+    }
+    fputc(']', w->stream);
+}
+
 /* ---- updates ---- */
 
 static void put_number_or_null(FILE *stream, double value)
@@ -372,6 +391,7 @@ static void put_all(writer *w)
             (long long)w->p->tile_of[w->p->root], (long long)w->p->trace->runs, w->p->options->width,
             (long long)w->p->options->step);
     put_steps(w);
+    put_kinks(w);
     put_updates(w);
     fputs(",\n\"nodes\":[", w->stream);
     for (int64_t k = 0; k < w->p->n_nodes; k++)

@@ -98,6 +98,8 @@ typedef struct ct_trace_step {
     const ct_snapshot *old; /* NULL: nothing yet, counts as 0 */
     const ct_snapshot *now;
     unsigned summed; /* 1 << axis of the result: to was broadcast along it, and its gradient is summed over it */
+    uint64_t
+        kinks; /* 1 << element of local, where it is elementwise: the operation has no derivative there, and local is a convention */
 } ct_trace_step;
 
 /* A leaf that was changed after a run had given it a gradient: a step of an optimiser, or of whoever wrote to it.

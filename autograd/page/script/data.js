@@ -104,6 +104,8 @@ const steps = data.steps.map(([action, from, input, to, contribution, x, y, now,
   return s;
 });
 
+for (const [k, elements] of data.kinks) steps[k].kinks = elements;
+
 /* What an optimiser made of the leaves' gradients, and what came of the root. */
 const updates = data.updates.map(([to, change, after, used, norm, factor, by, file, line, arithmetic, element]) => ({to, change: value(change), after: value(after),
   used: value(used), norm, factor, by: text(by), file: text(file), line,
@@ -182,13 +184,19 @@ function summedText(s) {
   const axes = [...s.summed.toString(2)].reverse().flatMap((bit, axis) => bit === '1' ? [axis] : []);
   return axes.length ? `; summed over ${axes.length > 1 ? 'axes' : 'axis'} ${axes.join(' and ')}, along which ${nodes[s.to].label} repeats` : '';
 }
+/* The same as the terminal's story says; of inputs that were moved it is not known. */
+function kinkText(s) {
+  if (!s.kinks || sliders.given.size) return '';
+  return sizeOf(s.local) === 1 ? `; at a kink: ${numberText(s.local.v[0])} is a convention`
+    : `; at a kink in ${s.kinks} of ${sizeOf(s.local)} elements, where the slope is a convention`;
+}
 function stepText(s) {
   const to = nodes[s.to], who = s.from >= 0 ? nodes[s.from].op : s.action === 2 ? 'earlier runs' : 'begin';
   const head = s.action === 2 ? `${partial(to)}` : `${partial(to)} = ${s.old ? '\u2026 + ' : ''}${productText(s)}`;
-  if (!s.old) return `${who}: ${head}${summedText(s)}`;
+  if (!s.old) return `${who}: ${head}${summedText(s)}${kinkText(s)}`;
   const a = briefly(s.old), b = briefly(s.contribution), c = briefly(s.now);
   const single = sizeOf(s.now) === 1;
-  return `${who}: ${head}   += from ${who}: ${a} \u2192 ${c}   (${a} + ${b} ${single ? equals(a, b, c, (x, y) => x + y) : '='} ${c})${summedText(s)}`;
+  return `${who}: ${head}   += from ${who}: ${a} \u2192 ${c}   (${a} + ${b} ${single ? equals(a, b, c, (x, y) => x + y) : '='} ${c})${summedText(s)}${kinkText(s)}`;
 }
 /* The same as the terminal's story says of an update. */
 function updateText(u) {
