@@ -165,6 +165,8 @@ says(["explain", "f = x*y + x", "x=3", "y=4"], "(x: 1 + 4 = 5)", "∂f/∂x = 5"
 says(["explain", "abs(x)", "x=0"], "(x: 0 + 0; at a kink: 0 is a convention)")
 says(["explain", "maximum(x, y)", "x=2", "y=2"], "(y: 0 + 0.5; at a kink: 0.5 is a convention)")
 says(["explain", "sum(relu(x))", "x=[0,-1,3]"], "at a kink in 1 of 3 elements, where the slope is a convention")
+out = says(["explain", "sum(V @ h)", "V=[[0.1234,0.2345,0.3456,0.4567],[0.5678,0.6789,0.7891,0.8912]]", "h=[0.1234,0.2345,0.3456,0.4567]"])
+check("no line ends with a blank", not re.search(" $", out, re.M), out)
 check("of what is no kink nothing is said", "kink" not in run("explain", "tanh(x) + x^2 + relu(x + 1e-12)", "x=0")[1])
 says(["explain", "1+2"], "result = 3", "No gradients")
 out = says(["explain", "f = x*y + x", "x=3", "y=4", "--to", "y"], "∂f/∂y = 3")
