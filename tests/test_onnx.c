@@ -61,6 +61,26 @@ START_TEST(names_of_constants_may_clash)
 }
 END_TEST
 
+/* Names that are given to what operations have made. */
+static ct_tensor *named_on_the_way(ct_tensor *const *x, int n, void *user)
+{
+    (void)n;
+    ct_tensor *hidden = ct_name(ct_exp(x[0]), "hidden");
+    return user ? ct_name(ct_neg(hidden), "logits") : ct_neg(hidden);
+}
+
+START_TEST(names_given_after_an_operation)
+{
+    ct_tensor *x = operand(CT_SHAPE(3));
+    ck_assert_int_eq(ct_onnx_write(named_on_the_way, NULL, &x, 1, path), CT_OK);
+    ck_assert(has("hidden") && !has("onnx."));
+    ck_assert_int_eq(ct_onnx_write(named_on_the_way, path, &x, 1, path), CT_OK);
+    ck_assert(has("hidden") && has("logits"));
+    ck_assert_int_eq(ct_onnx_write(named_on_the_way, path, &x, 1, path, .output = "scores"), CT_OK);
+    ck_assert(has("hidden") && has("scores") && !has("logits"));
+}
+END_TEST
+
 static ct_tensor *reshape_to_itself(ct_tensor *const *x, int n, void *user)
 {
     (void)n;
@@ -230,6 +250,7 @@ Suite *ct_suite_onnx(void)
     tcase_add_checked_fixture(files, open_directory, close_directory);
     tcase_add_test(files, names_are_the_callers);
     tcase_add_test(files, names_of_constants_may_clash);
+    tcase_add_test(files, names_given_after_an_operation);
     tcase_add_test(files, a_view_of_the_same_is_no_node);
     tcase_add_test(files, modules_are_in_evaluation);
     tcase_add_test(files, what_onnx_has_not);

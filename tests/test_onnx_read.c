@@ -1,6 +1,7 @@
 /* ONNX files that are read: what was written comes back, trains and is gradient-checked; what is damaged is refused. test_onnx.py runs
  * ONNX's own tests of operators. */
 #include "file_checks.h"
+#include "memory_limit.h"
 #include "quick.h"
 #include "suites.h"
 #include "tensor_checks.h"
@@ -256,6 +257,39 @@ START_TEST(models_that_are_none)
 }
 END_TEST
 
+/* A model whose graph is so many bytes: a head, and the same byte and a 0 again and again. */
+static void write_large(const char *head, size_t head_size, size_t size, char byte)
+{
+    static const char model[] = "\x08\x09\x42\x02\x10\x14\x3a";
+    size_t begin = sizeof model - 1;
+    char *bytes = calloc(begin + 4 + size, 1);
+    memcpy(bytes, model, begin);
+    for (int i = 0; i < 4; i++)
+        bytes[begin + (size_t)i] = (char)((size >> (7 * i) & 127) | (i < 3 ? 128 : 0));
+    memcpy(bytes + begin + 4, head, head_size);
+    for (size_t i = head_size; i + 1 < size; i += 2)
+        bytes[begin + 4 + i] = byte;
+    write_bytes(path, bytes, begin + 4 + size);
+    free(bytes);
+}
+
+static bool is_refused(void)
+{
+    return !ct_onnx_read(root, "large", path) && ct_error_code() == CT_ERROR_FORMAT;
+}
+
+/* What a file says of its size is compared with what it has before there is room for it. */
+START_TEST(no_bombs)
+{
+    enum { MEGABYTE = 1 << 20 };
+    write_large("", 0, MEGABYTE, '\x0a'); /* half a million nodes of no bytes */
+    ck_assert(holds_within(10, is_refused));
+    /* A tensor of 2^22 - 16 doubles, of which it has an eighth. */
+    write_large("\x2a\xf0\xff\xff\x01\x08\xf0\xff\xff\x01\x10\x0b\x4a\xe4\xff\xff\x01", 17, 4 * MEGABYTE - 11, 0);
+    ck_assert(holds_within(20, is_refused));
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
     ct_tensor *x = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(1, 2, 6, 6)), *y[2] = {NULL}, *none = NULL;
@@ -301,6 +335,7 @@ Suite *ct_suite_onnx_read(void)
     tcase_add_test(files, cut_off);
     tcase_add_test(files, a_byte_changed);
     tcase_add_test(files, models_that_are_none);
+    tcase_add_test(files, no_bombs);
     tcase_add_test(files, wrong_arguments);
     suite_add_tcase(suite, files);
     return suite;

@@ -1,7 +1,7 @@
 /* From the bytes of a file to nodes: ModelProto, GraphProto, NodeProto and TensorProto of onnx.proto.
  *
- * Invariant: when a model has been parsed, every message in it that is read again is well formed, every tensor is made before it is used,
- * and once. */
+ * Invariant: what there is to read is counted before there is room for it. When a model has been parsed, every message in it that is read
+ * again is well formed, every tensor is made before it is used, and once. */
 #include "model.h"
 
 static ct_status refuse(const char *format, ct__span name)
@@ -33,12 +33,12 @@ bool ct__onnx_dtype(int64_t type, ct_dtype *dtype)
 enum { DIMS = 1, TYPE = 2, FLOATS = 4, INT32S = 5, INT64S = 7, NAME = 8, RAW = 9, DOUBLES = 10, LOCATION = 14 };
 
 /* A repeated number that is a varint, one a field or all in one: the next of them. */
-typedef struct numbers {
+typedef struct varints {
     ct__span message, packed;
     int field;
-} numbers;
+} varints;
 
-static bool next_integer(numbers *n, int64_t *value)
+static bool next_integer(varints *n, int64_t *value)
 {
     ct__field f;
     uint64_t bits;
@@ -59,26 +59,28 @@ static bool next_integer(numbers *n, int64_t *value)
     return false;
 }
 
-/* The shape; -1 if it is none. *numel gets the elements, of which at most so many bytes can have some: a file is no bomb. */
-static int take_shape(ct__span message, int64_t *shape, int64_t *numel, size_t most)
+/* The shape; -1 if it is none, or of more elements than the message has bytes. *numel gets the elements. */
+static int take_shape(ct__span message, int64_t *shape, int64_t *numel)
 {
-    numbers dims = {.message = message, .field = DIMS};
+    varints dims = {.message = message, .field = DIMS};
     int rank = 0;
-    int64_t size;
+    int64_t size, most = (int64_t)ct__span_size(message);
     *numel = 1;
     while (next_integer(&dims, &size)) {
         if (rank == CT_MAX_RANK || size < 0)
             return -1;
         shape[rank++] = size;
-        if (size > 0 && *numel > (int64_t)most / size)
+        if (size > 0 && *numel > most / size)
             return -1;
         *numel *= size;
     }
     return rank;
 }
 
-/* Elements as fixed bytes: raw, or a packed list of floats or doubles, or one a field. */
-static bool take_fixed(ct__span message, int field, int kind, unsigned char *to, size_t bytes)
+/* The three that follow take elements, or count them where to is NULL; bytes that are no whole element are -1. */
+
+/* Fixed bytes: raw, or a packed list of floats or doubles, or one a field. */
+static int64_t take_fixed(ct__span message, int field, int kind, size_t size, unsigned char *to)
 {
     ct__field f;
     size_t used = 0;
@@ -86,12 +88,11 @@ static bool take_fixed(ct__span message, int field, int kind, unsigned char *to,
         if (f.number != field || (f.kind != 2 && f.kind != kind))
             continue;
         size_t n = ct__span_size(f.bytes);
-        if (n > bytes - used)
-            return false;
-        memcpy(to + used, f.bytes.at, n);
+        if (to)
+            memcpy(to + used, f.bytes.at, n);
         used += n;
     }
-    return used == bytes;
+    return used % size == 0 ? (int64_t)(used / size) : -1;
 }
 
 static void put_integer(void *to, ct_dtype dtype, int64_t i, int64_t value)
@@ -104,30 +105,27 @@ static void put_integer(void *to, ct_dtype dtype, int64_t i, int64_t value)
         ((uint8_t *)to)[i] = dtype == CT_BOOL ? value != 0 : (uint8_t)value;
 }
 
-static bool take_integers(ct__span message, int field, ct_dtype dtype, void *to, int64_t count)
+static int64_t take_integers(ct__span message, int field, ct_dtype dtype, void *to)
 {
-    numbers list = {.message = message, .field = field};
+    varints list = {.message = message, .field = field};
     int64_t value, n = 0;
-    for (; next_integer(&list, &value); n++) {
-        if (n == count)
-            return false;
-        put_integer(to, dtype, n, value);
-    }
-    return n == count;
+    for (; next_integer(&list, &value); n++)
+        if (to)
+            put_integer(to, dtype, n, value);
+    return n;
 }
 
-static bool take_elements(ct__span message, ct_dtype dtype, void *to, int64_t numel)
+static int64_t take_elements(ct__span message, ct_dtype dtype, void *to)
 {
-    size_t bytes = (size_t)numel * ct_dtype_size(dtype);
     ct__field f;
     ct__span looking = message;
     if (ct__next_of(&looking, RAW, 2, &f))
-        return take_fixed(message, RAW, 2, to, bytes);
+        return take_fixed(message, RAW, 2, ct_dtype_size(dtype), to);
     if (dtype == CT_FLOAT32)
-        return take_fixed(message, FLOATS, 5, to, bytes);
+        return take_fixed(message, FLOATS, 5, sizeof(float), to);
     if (dtype == CT_FLOAT64)
-        return take_fixed(message, DOUBLES, 1, to, bytes);
-    return take_integers(message, dtype == CT_INT64 ? INT64S : INT32S, dtype, to, numel);
+        return take_fixed(message, DOUBLES, 1, sizeof(double), to);
+    return take_integers(message, dtype == CT_INT64 ? INT64S : INT32S, dtype, to);
 }
 
 /* A byte of raw bools may be any. */
@@ -141,20 +139,19 @@ ct_tensor *ct__onnx_tensor(ct__span message)
 {
     int64_t shape[CT_MAX_RANK], numel;
     ct_dtype dtype;
-    ct__span name = ct__bytes_at(message, NAME);
-    int rank = take_shape(message, shape, &numel, ct__span_size(message));
-    bool fits = ct__is_well_formed(message) && rank >= 0 && !ct__integer_of(message, LOCATION, 0) &&
-                ct__onnx_dtype(ct__integer_of(message, TYPE, 0), &dtype);
-    ct_tensor *t = fits ? ct_empty(dtype, shape, rank) : NULL;
-    void *elements = t ? ct_data_mut(t) : NULL;
-    if (fits && !t)
-        return NULL;
-    if (!fits || !take_elements(message, dtype, elements, numel)) {
-        refuse("tensor %.*s has a type that is not known, or not as many elements as its shape says", name);
+    int rank = take_shape(message, shape, &numel);
+    if (!ct__is_well_formed(message) || rank < 0 || ct__integer_of(message, LOCATION, 0) ||
+        !ct__onnx_dtype(ct__integer_of(message, TYPE, 0), &dtype) || take_elements(message, dtype, NULL) != numel) {
+        refuse("tensor %.*s has a type that is not known, or not as many elements as its shape says",
+               ct__bytes_at(message, NAME));
         return NULL;
     }
+    ct_tensor *t = ct_empty(dtype, shape, rank);
+    if (!t)
+        return NULL;
+    take_elements(message, dtype, ct_data_mut(t));
     if (dtype == CT_BOOL)
-        clean_bools(elements, numel);
+        clean_bools(ct_data_mut(t), numel);
     return t;
 }
 
@@ -243,7 +240,7 @@ static ct_status make(bool *made, int64_t number, ct__span name)
 static bool is_statistic(const ct__onnx_model *m, int64_t number)
 {
     for (int64_t i = 0; i < m->n_nodes; i++)
-        if (strcmp(m->nodes[i].operator->name, "BatchNormalization") == 0 &&
+        if (strcmp(m->nodes[i].operator->name, "BatchNormalization") == 0 && m->nodes[i].n_inputs > 4 &&
             (m->nodes[i].inputs[3] == number || m->nodes[i].inputs[4] == number))
             return true;
     return false;
@@ -266,38 +263,50 @@ static ct_status add_constant(ct__onnx_model *m, ct_module *module, ct__span mes
     return ct_error_code();
 }
 
-/* Numbers of the names in a node's field; refused if there are more than room. */
-static ct_status take_names(const ct__onnx_model *m, ct__span message, int field, int64_t *found, int room, int *n)
+static const ct__onnx_operator *operator_of(ct__span node)
+{
+    ct__span domain = ct__bytes_at(node, 7);
+    return ct__span_size(domain) == 0 || ct__is_text(domain, "ai.onnx") ? ct__onnx_operator_of(ct__bytes_at(node, 4))
+                                                                        : NULL;
+}
+
+/* What a node says, but for the tensors it names. */
+static ct_status check_message(ct__span node)
+{
+    ct__span name = ct__bytes_at(node, 4), attributes = node;
+    ct__field f;
+    if (!ct__is_well_formed(node))
+        return refuse("a node is damaged%.*s", no_name);
+    if (!operator_of(node))
+        return refuse("there is no operator \"%.*s\" here", name);
+    while (ct__next_of(&attributes, 5, 2, &f))
+        if (!ct__is_well_formed(f.bytes))
+            return refuse("an attribute of \"%.*s\" is damaged", name);
+    if (count_of(node, 1) > CT_MAX_INPUTS || count_of(node, 2) > CT_MAX_OUTPUTS)
+        return refuse("a node has too many inputs or outputs%.*s", no_name);
+    return CT_OK;
+}
+
+/* The numbers of the names in a node's field go to numbers; *n gets how many they are. */
+static ct_status take_names(const ct__onnx_model *m, ct__span message, int field, int64_t *numbers, int *n)
 {
     ct__field f;
     for (*n = 0; ct__next_of(&message, field, 2, &f); (*n)++) {
-        if (*n == room)
-            return refuse("a node has too many inputs or outputs%.*s", no_name);
-        found[*n] = number_of(m, f.bytes);
-        if (found[*n] < 0 && ct__span_size(f.bytes))
+        numbers[*n] = number_of(m, f.bytes);
+        if (numbers[*n] < 0 && ct__span_size(f.bytes))
             return refuse("nothing makes the tensor \"%.*s\"", f.bytes);
     }
     return CT_OK;
 }
 
-/* What a node says, but for whether its inputs are made by then. */
-static ct_status take_node(ct__onnx_model *m, ct__span message, ct__onnx_node *node)
+/* A node whose numbers begin there. */
+static ct_status take_node(ct__onnx_model *m, ct__span message, ct__onnx_node *node, int64_t *numbers)
 {
-    ct__span name = ct__bytes_at(message, 4), domain = ct__bytes_at(message, 7), attributes = message;
-    ct__field f;
-    node->message = message;
-    node->operator= ct__span_size(domain) == 0 || ct__is_text(domain, "ai.onnx") ? ct__onnx_operator_of(name) : NULL;
-    if (!ct__is_well_formed(message))
-        return refuse("a node is damaged%.*s", no_name);
-    if (!node->operator)
-        return refuse("there is no operator \"%.*s\" here", name);
-    while (ct__next_of(&attributes, 5, 2, &f))
-        if (!ct__is_well_formed(f.bytes))
-            return refuse("an attribute of \"%.*s\" is damaged", name);
-    for (int i = 0; i < CT_MAX_INPUTS; i++)
-        node->inputs[i] = -1;
-    ct_status status = take_names(m, message, 1, node->inputs, CT_MAX_INPUTS, &node->n_inputs);
-    return status == CT_OK ? take_names(m, message, 2, node->outputs, CT_MAX_OUTPUTS, &node->n_outputs) : status;
+    *node = (ct__onnx_node){.operator= operator_of(message), .message = message, .inputs = numbers};
+    if (take_names(m, message, 1, node->inputs, &node->n_inputs) != CT_OK)
+        return ct_error_code();
+    node->outputs = numbers + node->n_inputs;
+    return take_names(m, message, 2, node->outputs, &node->n_outputs);
 }
 
 static ct_status check_node(const ct__onnx_model *m, const ct__onnx_node *node, bool *made)
@@ -333,17 +342,31 @@ static ct_status take_callers(ct__onnx_model *m, ct_module *module, ct__span gra
     return CT_OK;
 }
 
+/* How many tensors the nodes name; -1 with an error where one of them is none. */
+static int64_t check_messages(ct__span graph)
+{
+    ct__field f;
+    int64_t n = 0;
+    for (; ct__next_of(&graph, NODE, 2, &f); n += count_of(f.bytes, 1) + count_of(f.bytes, 2))
+        if (check_message(f.bytes) != CT_OK)
+            return -1;
+    return n;
+}
+
 static ct_status make_room(ct__onnx_model *m, ct_module *module, ct__span graph)
 {
-    int64_t inputs = count_of(graph, INPUT), outputs = count_of(graph, OUTPUT);
+    int64_t inputs = count_of(graph, INPUT), outputs = count_of(graph, OUTPUT), numbers = check_messages(graph);
+    if (numbers < 0)
+        return ct_error_code();
     m->n_names = each_made(graph, NULL);
     m->names = allocate(module, m->n_names, sizeof *m->names);
     m->nodes = allocate(module, count_of(graph, NODE), sizeof *m->nodes);
+    m->numbers = allocate(module, numbers, sizeof *m->numbers);
     m->inputs = allocate(module, inputs, sizeof *m->inputs);
     m->outputs = allocate(module, outputs, sizeof *m->outputs);
     m->texts = allocate(module, inputs + outputs, sizeof *m->texts);
     m->places = allocate(module, m->n_names, sizeof *m->places);
-    if (!m->names || !m->nodes || !m->inputs || !m->outputs || !m->texts || !m->places)
+    if (!m->names || !m->nodes || !m->numbers || !m->inputs || !m->outputs || !m->texts || !m->places)
         return ct_error_code();
     each_made(graph, m->names);
     sort_names(m);
@@ -355,9 +378,13 @@ static ct_status make_room(ct__onnx_model *m, ct_module *module, ct__span graph)
 static ct_status take_nodes(ct__onnx_model *m, ct__span graph)
 {
     ct__field f;
-    while (ct__next_of(&graph, NODE, 2, &f))
-        if (take_node(m, f.bytes, &m->nodes[m->n_nodes++]) != CT_OK)
+    int64_t *numbers = m->numbers;
+    while (ct__next_of(&graph, NODE, 2, &f)) {
+        ct__onnx_node *node = &m->nodes[m->n_nodes++];
+        if (take_node(m, f.bytes, node, numbers) != CT_OK)
             return ct_error_code();
+        numbers += node->n_inputs + node->n_outputs;
+    }
     return CT_OK;
 }
 

@@ -25,7 +25,7 @@ typedef struct ct__onnx_node {
     const ct__onnx_operator *operator;
     ct__span message; /* NodeProto */
     int n_inputs, n_outputs;
-    int64_t inputs[CT_MAX_INPUTS], outputs[CT_MAX_OUTPUTS];
+    int64_t *inputs, *outputs; /* places in the model's numbers */
 } ct__onnx_node;
 
 typedef struct ct__onnx_model {
@@ -34,6 +34,7 @@ typedef struct ct__onnx_model {
     int64_t n_names, n_nodes, n_inputs, n_outputs;
     ct__span *names; /* sorted */
     ct__onnx_node *nodes;
+    int64_t *numbers;          /* of what the nodes have, one after the other */
     int64_t *inputs, *outputs; /* numbers of the caller's */
     int64_t *places;           /* of each name: its index in the module's list, or -1 */
     char **texts;              /* the names of inputs, then of outputs */

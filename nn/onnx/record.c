@@ -86,22 +86,29 @@ static bool grow(void **list, int64_t n, int64_t *room, size_t size)
     return true;
 }
 
+/* The name by ct_name(), unless the value has one: what an operation makes gets its name after that, before it is used. */
+static void take_name(ct__onnx_value *v, const ct_tensor *t)
+{
+    const char *name = ct_name_of(t);
+    if (!*v->name && name && strlen(name) < CT_ONNX_NAME)
+        strcpy(v->name, name);
+}
+
 int64_t ct__onnx_value_of(ct__onnx_graph *g, const ct_tensor *t)
 {
     ct_dl_versioned *loan = ct_to_dlpack_versioned(t);
     if (!loan)
         return -1;
-    int64_t found = find_value(g, &loan->tensor);
-    if (found >= 0 || !grow((void **)&g->values, g->n_values, &g->room_values, sizeof *g->values)) {
+    int64_t value = find_value(g, &loan->tensor);
+    if (value >= 0 || !grow((void **)&g->values, g->n_values, &g->room_values, sizeof *g->values)) {
         loan->deleter(loan);
-        return found;
+    } else {
+        value = g->n_values++;
+        g->values[value] = (ct__onnx_value){.loan = loan, .dtype = ct_dtype_of(t), .sum = sum_now(&loan->tensor)};
     }
-    ct__onnx_value *v = &g->values[g->n_values];
-    *v = (ct__onnx_value){.loan = loan, .dtype = ct_dtype_of(t), .sum = sum_now(&loan->tensor)};
-    const char *name = ct_name_of(t);
-    if (name && strlen(name) < CT_ONNX_NAME)
-        strcpy(v->name, name);
-    return g->n_values++;
+    if (value >= 0)
+        take_name(&g->values[value], t);
+    return value;
 }
 
 void ct__onnx_graph_free(ct__onnx_graph *g)

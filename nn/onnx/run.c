@@ -131,7 +131,7 @@ static ct_status run_node(ct__onnx_run *r, ct_tensor **tensors)
     const ct__onnx_node *node = r->node;
     const ct__onnx_operator *o = node->operator;
     for (int i = 0; i < CT_MAX_INPUTS; i++)
-        r->in[i] = node->inputs[i] < 0 ? NULL : tensors[node->inputs[i]];
+        r->in[i] = i >= node->n_inputs || node->inputs[i] < 0 ? NULL : tensors[node->inputs[i]];
     memset(r->out, 0, sizeof r->out);
     r->out[0] = o->run ? o->run(r) : o->one ? o->one(r->in[0]) : o->two(r->in[0], r->in[1]);
     if (!r->out[0])

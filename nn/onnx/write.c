@@ -192,7 +192,7 @@ static ct_status note_result(ct__onnx_graph *g, const ct_tensor *result, const c
         return ct_error_set(CT_ERROR_ARGUMENT, "%s: no operation has made the function's result", CT_ONNX_WRITE);
     g->values[value].result = true;
     mark_needed(g, value);
-    return give_name(g, value, o->output ? o->output : "y");
+    return give_name(g, value, o->output ? o->output : *g->values[value].name ? g->values[value].name : "y");
 }
 
 static ct_status record(ct__onnx_graph *g, ct_function fn, void *user, ct_tensor *const *inputs, int n,

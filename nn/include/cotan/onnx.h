@@ -15,7 +15,7 @@ typedef struct CT_BY_NAME ct_onnx_options {
     CT_OPTIONS_HEAD;
     const char *const
         *names;         /* of the inputs, one for each; NULL, or an entry NULL: ct_name_of(), else "x0", "x1", ... */
-    const char *output; /* the result's name; NULL: "y" */
+    const char *output; /* the result's name; NULL: ct_name_of(), else "y" */
 } ct_onnx_options;
 #define CT_DEFAULTS_ct_onnx_options
 CT_API void ct_onnx_options_init(ct_onnx_options *options, size_t size);
@@ -23,7 +23,7 @@ CT_API void ct_onnx_options_init(ct_onnx_options *options, size_t size);
 /* Calls fn(inputs, n, user) once, with modules in evaluation, and writes the operations that lead from the inputs to its result as an
  * ONNX model. Each operation is one of ONNX's, or several; one for which there is none is written as what its expression consists of.
  * All shapes are those of this call, and so is the way that fn took where it looks at numbers. What else fn uses, parameters first, is
- * in the file with its values, under its ct_name(). Replaces path as ct_file_write() does. Errors: NULL; argument (n outside
+ * in the file with its values. What has a name by ct_name() has it there. Replaces path as ct_file_write() does. Errors: NULL; argument (n outside
  * 0..CT_MAX_INPUTS, one tensor as two inputs, two names that are equal, an operation that ONNX has not, a result of fn that no operation
  * has made); state (fn draws random numbers, changes a tensor in place that it has used, or an observer calls); memory (more than 2 GiB
  * too, which an ONNX file cannot have); io; what fn fails with. options may be NULL. */
