@@ -145,9 +145,8 @@ static ct_status make_states(const ct_optimizer_rule *rule, ct__slot *s)
     return CT_OK;
 }
 
-/* One more slot, for p. The name is copied. */
-static ct_status add_slot(ct_optimizer *optimizer, ct_tensor *p, const char *name, int64_t index,
-                          const ct_optimizer_options *options)
+ct_status ct__optimizer_add(ct_optimizer *optimizer, ct_tensor *p, const char *name, int64_t index,
+                            const ct_optimizer_options *options)
 {
     if (!ct_is_contiguous(p))
         return ct_error_set(CT_ERROR_STATE, "optimizer %s: parameter \"%s\" is not contiguous", optimizer->rule->name,
@@ -162,9 +161,8 @@ static ct_status add_slot(ct_optimizer *optimizer, ct_tensor *p, const char *nam
     return CT_OK;
 }
 
-/* An optimiser with room for that many slots. */
-static ct_optimizer *new_optimizer(const ct_optimizer_rule *rule, int64_t most, const ct_optimizer_options *options,
-                                   ct_optimizer_options *all)
+ct_optimizer *ct__optimizer_empty(const ct_optimizer_rule *rule, int64_t most, const ct_optimizer_options *options,
+                                  ct_optimizer_options *all)
 {
     if (!rule) {
         ct_error_set(CT_ERROR_NULL, "optimizer: the rule is NULL");
@@ -187,61 +185,14 @@ ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
     ct_optimizer_options all;
     if (ct_object_check(module, "module", "optimizer") != CT_OK)
         return NULL;
-    ct_optimizer *optimizer = new_optimizer(rule, ct_module_count(module), options, &all);
+    ct_optimizer *optimizer = ct__optimizer_empty(rule, ct_module_count(module), options, &all);
     if (!optimizer)
         return NULL;
     optimizer->module = module;
     ct_status status = CT_OK;
     for (int64_t i = 0; i < ct_module_count(module) && status == CT_OK; i++)
         if (ct_module_is_parameter(module, i))
-            status = add_slot(optimizer, ct_module_tensor(module, i), ct_module_name(module, i), i, &all);
-    if (status == CT_OK)
-        return optimizer;
-    ct_optimizer_free(optimizer);
-    return NULL;
-}
-
-static bool has_name(const ct_optimizer *optimizer, const char *name)
-{
-    for (int64_t i = 0; i < optimizer->count; i++)
-        if (strcmp(optimizer->slots[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static ct_status add_loose(ct_optimizer *optimizer, ct_tensor *const *tensors, int64_t i,
-                           const ct_optimizer_options *options)
-{
-    const char *rule = optimizer->rule->name;
-    ct_tensor *t = tensors[i];
-    if (!t)
-        return ct_error_set(CT_ERROR_NULL, "optimizer %s: tensor %lld is NULL", rule, (long long)i);
-    if (!ct_is_leaf(t) || !ct_requires_grad(t))
-        return ct_error_set(CT_ERROR_STATE, "optimizer %s: tensor %lld is no leaf that asks for a gradient", rule,
-                            (long long)i);
-    for (int64_t k = 0; k < i; k++)
-        if (tensors[k] == t)
-            return ct_error_set(CT_ERROR_ARGUMENT, "optimizer %s: tensors %lld and %lld are the same", rule,
-                                (long long)k, (long long)i);
-    char index[24];
-    snprintf(index, sizeof index, "%lld", (long long)i);
-    const char *name = ct_name_of(t);
-    return add_slot(optimizer, t, name && *name && !has_name(optimizer, name) ? name : index, i, options);
-}
-
-ct_optimizer *ct_optimizer_of(ct_tensor *const *tensors, int64_t n, const ct_optimizer_rule *rule,
-                              const ct_optimizer_options *options)
-{
-    ct_optimizer_options all;
-    if (n < 0 || (n > 0 && !tensors)) {
-        ct_error_set(n < 0 ? CT_ERROR_ARGUMENT : CT_ERROR_NULL, "optimizer: %s",
-                     n < 0 ? "a negative number of tensors" : "the tensors are NULL");
-        return NULL;
-    }
-    ct_optimizer *optimizer = new_optimizer(rule, n, options, &all);
-    ct_status status = CT_OK;
-    for (int64_t i = 0; optimizer && i < n && status == CT_OK; i++)
-        status = add_loose(optimizer, tensors, i, &all);
+            status = ct__optimizer_add(optimizer, ct_module_tensor(module, i), ct_module_name(module, i), i, &all);
     if (status == CT_OK)
         return optimizer;
     ct_optimizer_free(optimizer);

@@ -52,6 +52,13 @@ extern const ct__option ct__optimizer_options[CT__OPTIONS];
 double ct__option_get(const ct_optimizer_options *options, const ct__option *option);
 void ct__option_set(ct_optimizer_options *options, const ct__option *option, double value);
 
+/* An optimiser with room for that many slots; *all gets every option. NULL with an error. */
+ct_optimizer *ct__optimizer_empty(const ct_optimizer_rule *rule, int64_t most, const ct_optimizer_options *options,
+                                  ct_optimizer_options *all);
+/* One more slot, for p. The name is copied. */
+ct_status ct__optimizer_add(ct_optimizer *optimizer, ct_tensor *p, const char *name, int64_t index,
+                            const ct_optimizer_options *all);
+
 /* Tells a trace how one element of the parameter, that with the largest gradient, is about to be changed. */
 void ct__tell_arithmetic(const ct_optimizer_rule *rule, const ct_update *u, ct_tensor *parameter);
 

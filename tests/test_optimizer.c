@@ -539,6 +539,33 @@ START_TEST(loose_tensors)
 }
 END_TEST
 
+/* A name that is another's index is not taken for it. */
+START_TEST(loose_tensors_have_names_of_their_own)
+{
+    enum { N = 5 };
+    static const char *const names[N] = {"1", NULL, "w", "v", "w"}, *const groups[N] = {"0", "1", "w", "v", "4"};
+    ct_tensor *p[N];
+    ct_scope_open();
+    for (int i = 0; i < N; i++) {
+        p[i] = ct_set_requires_grad(ct_ones(CT_FLOAT64, CT_SCALAR), true);
+        if (names[i])
+            ct_name(p[i], names[i]);
+    }
+    ct_optimizer *sgd = ct_optimizer_of(p, N, &ct_rule_sgd, .lr = 1);
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq(ct_optimizer_group(sgd, groups[i], .lr = i), CT_OK);
+        ct_set_grad(p[i], ct_ones(CT_FLOAT64, CT_SCALAR));
+    }
+    ck_assert_int_eq(ct_optimizer_step(sgd), CT_OK);
+    for (int i = 0; i < N; i++)
+        ck_assert_double_eq(ct_item(p[i]), 1 - i);
+    ck_assert_int_eq(ct_optimizer_save(sgd, scratch("loose.safetensors")), CT_OK);
+    ck_assert_int_eq(ct_optimizer_load(sgd, scratch("loose.safetensors")), CT_OK);
+    ct_optimizer_free(sgd);
+    close_good_scope();
+}
+END_TEST
+
 START_TEST(loose_tensors_refuse)
 {
     ct_scope_open();
@@ -775,6 +802,7 @@ Suite *ct_suite_optimizer(void)
     tcase_add_test(t, groups_have_their_own_states);
     tcase_add_test(t, groups_refuse);
     tcase_add_test(t, loose_tensors);
+    tcase_add_test(t, loose_tensors_have_names_of_their_own);
     tcase_add_test(t, loose_tensors_refuse);
     suite_add_tcase(suite, t);
 

@@ -106,7 +106,7 @@ typedef struct ct_optimizer ct_optimizer;
 CT_API ct_optimizer *ct_optimizer_new(ct_module *module, const ct_optimizer_rule *rule,
                                       const ct_optimizer_options *options);
 /* The same for n tensors of no module, which must live as long; each counts under its name (ct_name()), or under its index,
- * "0", "1", if it has none or one that is taken. Errors: those, and argument (a tensor that is there twice), state (one that is no
+ * "0", "1", if it has none, one that is taken, or a number for one. Errors: those, and argument (a tensor that is there twice), state (one that is no
  * leaf that asks for a gradient). */
 CT_API ct_optimizer *ct_optimizer_of(ct_tensor *const *tensors, int64_t n, const ct_optimizer_rule *rule,
                                      const ct_optimizer_options *options);
