@@ -45,7 +45,7 @@ static ct_module *sequential(ct_module *m)
     CASE(conv_transpose3d, ct_conv_transpose3d_new(m, NULL, 2, 3, 2, .dilation = 2))                                 \
     CASE(max_pool1d, ct_max_pool1d_new(m, NULL, 3, .stride = 2, .padding = 1))                                       \
     CASE(max_pool2d, ct_max_pool2d_new(m, NULL, 3, .stride = 2, .ceil_mode = true))                                  \
-    CASE(max_pool3d, ct_max_pool3d_new(m, NULL, 2, .padding = 1))                                                    \
+    CASE(max_pool3d, ct_max_pool3d_new(m, NULL, 0, .kernel = {2}, .padding = 1))                                     \
     CASE(avg_pool1d, ct_avg_pool1d_new(m, NULL, 3))                                                                  \
     CASE(avg_pool2d, ct_avg_pool2d_new(m, NULL, 3, .stride = 2, .padding = 1, .exclude_pad = true))                  \
     CASE(avg_pool3d, ct_avg_pool3d_new(m, NULL, 2, .stride = {1, 2, 1}))                                             \
@@ -543,6 +543,10 @@ START_TEST(grouped_queries_share_keys)
     ct_tensor *y = ct_forward(grouped, x);
     expect_close(y, ct_forward(full, x), 1e-14);
     expect_close(ct_forward(grouped, alone), ct_select(y, 1, 1), 1e-14); /* without a batch */
+    ct_tensor *weights, *of_one;
+    ct_multihead_attention_forward(full, x, x, x, .weights = &weights);
+    ct_multihead_attention_forward(full, alone, alone, alone, .weights = &of_one);
+    expect_close(of_one, ct_select(weights, 0, 1), 1e-14);
     ct_module_free(m);
 }
 END_TEST

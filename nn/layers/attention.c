@@ -141,6 +141,8 @@ static ct_tensor *run(ct_module *module, ct_tensor *query, ct_tensor *key, ct_te
     }
     ct_tensor *y =
         attend(module, turned(a, query, rank, false), turned(a, key, rank, false), turned(a, value, rank, false), o);
+    if (y && o->weights && rank == 2)
+        *o->weights = ct_squeeze(*o->weights, 0);
     return y ? turned(a, y, rank, true) : NULL;
 }
 

@@ -24,10 +24,11 @@ static ct_module *pool_new(ct_module *module, const char *name, const ct_layer *
     if (!o)
         return NULL;
     p.options = *o;
-    if (p.kernel >= 1 && !p.options.indices)
+    int64_t kernel = o->kernel[0] == CT_UNSET_INT ? p.kernel : o->kernel[0];
+    if (kernel >= 1 && !o->indices)
         return ct_layer_new(module, name, layer, &p);
-    ct_error_set(CT_ERROR_ARGUMENT, p.kernel < 1 ? "%s: a kernel of %lld" : "%s: a layer has no place for indices",
-                 what, (long long)p.kernel);
+    ct_error_set(CT_ERROR_ARGUMENT, kernel < 1 ? "%s: a kernel of %lld" : "%s: a layer has no place for indices", what,
+                 (long long)kernel);
     return NULL;
 }
 

@@ -38,7 +38,8 @@ CT_API ct_module *ct_linear_new(ct_module *module, const char *name, int64_t in,
 
 typedef struct CT_BY_NAME ct_conv_layer_options {
     CT_OPTIONS_HEAD;
-    int64_t kernel[3];         /* in place of the kernel argument; default CT_UNSET_INT: that. As in ct_conv_options: */
+    int64_t kernel
+        [3]; /* in place of the kernel argument, which may be 0 then; default CT_UNSET_INT: that. As in ct_conv_options: */
     int64_t stride[3];         /* default 1 */
     int64_t padding[3];        /* default 0 */
     int64_t dilation[3];       /* default 1 */
@@ -67,7 +68,7 @@ CT_API ct_module *ct_conv_transpose3d_new(ct_module *module, const char *name, i
 
 /* ---- pooling and shape: no parameters ---- */
 
-/* The operations of these names; options as theirs, without indices. */
+/* The operations of these names; options as theirs, without indices. Where .kernel is given the argument does not count. */
 CT_API ct_module *ct_max_pool1d_new(ct_module *module, const char *name, int64_t kernel,
                                     const ct_pool_options *options);
 CT_API ct_module *ct_max_pool2d_new(ct_module *module, const char *name, int64_t kernel,
@@ -259,8 +260,8 @@ typedef struct CT_BY_NAME ct_attention_forward_options {
     ct_tensor *
         attn_mask; /* [L, S] or [N heads, L, S]: bool or uint8, true where a query may not see a key; or float, added */
     bool is_causal; /* query i sees keys 0..i; together with masks, too */
-    ct_tensor *
-        *weights; /* gets the attention weights without dropout, averaged over the heads, [N, L, S]; may be NULL */
+    ct_tensor **
+        weights; /* gets the attention weights without dropout, averaged over the heads, [N, L, S] or [L, S]; may be NULL */
 } ct_attention_forward_options;
 #define CT_DEFAULTS_ct_attention_forward_options
 CT_API void ct_attention_forward_options_init(ct_attention_forward_options *options, size_t size);
