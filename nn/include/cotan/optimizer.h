@@ -234,7 +234,7 @@ CT_API extern const ct_schedule ct_schedule_plateau, ct_schedule_newbob;
  * 1 / (div_factor final_div_factor), both as half a cosine; Smith & Topin 2018. PyTorch's max_lr is the optimiser's lr here. */
 #define CT_SCHEDULE_ONE_CYCLE(...) CT_SCHEDULE3_(ct_schedule_one_cycle, __VA_ARGS__, )
 /* (factor, patience, threshold; 0.1, 10, 1e-4): times factor whenever more than patience epochs on end measured no less than
- * the best (1 - threshold): ReduceLROnPlateau */
+ * the best (1 - threshold): ReduceLROnPlateau, with an eps of 0 */
 #define CT_SCHEDULE_PLATEAU(...) CT_SCHEDULE3_(ct_schedule_plateau, __VA_ARGS__, )
 /* (factor; 0.5): times factor after each epoch that measured more than the one before */
 #define CT_SCHEDULE_NEWBOB(...) CT_SCHEDULE1_(ct_schedule_newbob, __VA_ARGS__, )
