@@ -1,8 +1,21 @@
-/* How good a model's outputs are: metrics, and evaluation over a data set.
+/* How good a model's outputs are: losses, metrics, and evaluation over a data set.
  *
  * Invariant: a mean over a data set is the same whatever the size of its batches, to rounding. */
 #include "fit_internal.h"
 #include <math.h>
+
+/* ---- losses ---- */
+
+#define LOSS(name, operation)                                       \
+    ct_tensor *ct_loss_##name(ct_tensor *output, ct_tensor *target) \
+    {                                                               \
+        return operation(output, target, NULL);                     \
+    }
+LOSS(mse, ct_mse_loss)
+LOSS(l1, ct_l1_loss)
+LOSS(huber, ct_huber_loss)
+LOSS(bce_with_logits, ct_binary_cross_entropy_with_logits)
+LOSS(nll, ct_nll_loss)
 
 /* ---- metrics ---- */
 
@@ -31,26 +44,25 @@ double ct_accuracy(ct_tensor *logits, ct_tensor *labels)
     return ct__nn_scope_close() == CT_OK ? (double)correct / (double)ct_numel(labels) : NAN;
 }
 
-/* The value of a loss function with its default options, without recording. */
-static double value_of(ct_tensor *(*loss)(ct_tensor *, ct_tensor *, const ct_loss_options *), ct_tensor *output,
-                       ct_tensor *target)
+/* The value of a loss, without recording. */
+static double value_of(ct_loss loss, ct_tensor *output, ct_tensor *target)
 {
     if (ct_scope_open() != CT_OK)
         return NAN;
     ct_no_grad_begin();
-    double value = ct_item(loss(output, target, NULL));
+    double value = ct_item(loss(output, target));
     ct_no_grad_end();
     return ct__nn_scope_close() == CT_OK ? value : NAN;
 }
 
 static double mse(ct_tensor *output, ct_tensor *target)
 {
-    return value_of(ct_mse_loss, output, target);
+    return value_of(ct_loss_mse, output, target);
 }
 
 static double mae(ct_tensor *output, ct_tensor *target)
 {
-    return value_of(ct_l1_loss, output, target);
+    return value_of(ct_loss_l1, output, target);
 }
 
 const ct_metric ct_metric_accuracy = {.name = "accuracy", .value = ct_accuracy};

@@ -88,11 +88,6 @@ START_TEST(targets_are_refused)
 }
 END_TEST
 
-static ct_tensor *squared_error(ct_tensor *y, ct_tensor *target)
-{
-    return ct_mse_loss(y, target);
-}
-
 static ct_tensor *layer_forward(void *layer, ct_tensor *x)
 {
     return ct_forward(layer, x);
@@ -108,13 +103,13 @@ START_TEST(a_regression_is_fitted)
     ct_dataset *d = ct_dataset_new(x, y, .dtype = CT_FLOAT64);
     ct_module *m = ct_module_new(CT_FLOAT64), *layer = ct_linear_new(m, "fc", 2, 2);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_sgd, .lr = 0.1);
-    ck_assert_int_eq(ct_fit(layer_forward, layer, sgd, d, .epochs = 200, .batch_size = 16, .loss = squared_error,
+    ck_assert_int_eq(ct_fit(layer_forward, layer, sgd, d, .epochs = 200, .batch_size = 16, .loss = ct_loss_mse,
                             .metrics = {&ct_metric_mae}, .output = NULL),
                      CT_OK);
     expect_numbers(ct_module_get(m, "fc.weight"), CT_VALUES(3, -2, 0.5, 4));
     expect_numbers(ct_module_get(m, "fc.bias"), CT_VALUES(1, 1));
     ct_evaluation e;
-    ck_assert_int_eq(ct_evaluate(layer_forward, layer, d, &e, .loss = squared_error), CT_OK);
+    ck_assert_int_eq(ct_evaluate(layer_forward, layer, d, &e, .loss = ct_loss_mse), CT_OK);
     ck_assert(e.loss < 1e-18 && e.count == 64);
     ct_optimizer_free(sgd);
     ct_module_free(m);

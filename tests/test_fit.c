@@ -196,6 +196,23 @@ START_TEST(any_loss_any_metrics_and_a_validation)
 }
 END_TEST
 
+START_TEST(losses_are_what_they_say)
+{
+    ct_scope_open();
+    ct_tensor *a = ct_from_values(CT_FLOAT64, CT_VALUES(1, 2, 3, 4), CT_SHAPE(2, 2));
+    ct_tensor *b = ct_from_values(CT_FLOAT64, CT_VALUES(1, 0, 3, 7), CT_SHAPE(2, 2));
+    ck_assert_double_eq(ct_item(ct_loss_mse(a, b)), 13. / 4);
+    ck_assert_double_eq(ct_item(ct_loss_l1(a, b)), 5. / 4);
+    ck_assert_double_eq(ct_item(ct_loss_huber(a, b)), (1.5 + 2.5) / 4);
+    ct_tensor *zeros = ct_zeros_like(a);
+    ck_assert_double_eq_tol(ct_item(ct_loss_bce_with_logits(zeros, zeros)), log(2), 1e-15);
+    ck_assert_double_eq(ct_item(ct_loss_nll(a, ct_from_values(CT_INT64, CT_VALUES(1, 0), CT_SHAPE(2)))), -(2 + 3) / 2.);
+    ck_assert_ptr_null(ct_loss_mse(a, ct_select(b, 0, 0)));
+    expect_failure(CT_ERROR_SHAPE, "mse_loss");
+    close_good_scope();
+}
+END_TEST
+
 START_TEST(metrics_are_what_they_say)
 {
     ct_scope_open();
@@ -952,6 +969,7 @@ Suite *ct_suite_fit(void)
     tcase_add_loop_test(t, accumulated_batches_are_one, 1, 4);
     tcase_add_test(t, gradients_are_clipped_and_their_norm_told);
     tcase_add_test(t, any_loss_any_metrics_and_a_validation);
+    tcase_add_test(t, losses_are_what_they_say);
     tcase_add_test(t, metrics_are_what_they_say);
     tcase_add_test(t, early_stopping_puts_the_best_weights_back);
     tcase_add_test(t, a_model_may_be_its_own_loss);

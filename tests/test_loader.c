@@ -197,11 +197,6 @@ static ct_tensor *of_two(void *model, ct_tensor *const *inputs, int n)
     return ct_forward(model, ct_stack((ct_tensor *[]){ct_select(inputs[0], 1, 0), sums}, 2, 1));
 }
 
-static ct_tensor *squared(ct_tensor *y, ct_tensor *target)
-{
-    return ct_mse_loss(y, target);
-}
-
 START_TEST(a_model_of_two_inputs_is_trained)
 {
     counted c = {.n = 6, .bad = -1};
@@ -209,11 +204,11 @@ START_TEST(a_model_of_two_inputs_is_trained)
     ct_module *m = ct_module_new(CT_FLOAT64), *fc = ct_linear_new(m, "fc", 2, 1, .no_bias = true);
     ct_optimizer *sgd = ct_optimizer_new(m, &ct_rule_adam, .lr = 0.1);
     ct_evaluation before, after;
-    ck_assert_int_eq(ct_evaluate(NULL, fc, d, &before, .forward_many = of_two, .loss = squared), CT_OK);
-    ck_assert_int_eq(ct_fit(NULL, fc, sgd, d, .epochs = 60, .batch_size = 4, .forward_many = of_two, .loss = squared,
-                            .validation = d, .metrics = {&ct_metric_mae}, .output = NULL),
+    ck_assert_int_eq(ct_evaluate(NULL, fc, d, &before, .forward_many = of_two, .loss = ct_loss_mse), CT_OK);
+    ck_assert_int_eq(ct_fit(NULL, fc, sgd, d, .epochs = 60, .batch_size = 4, .forward_many = of_two,
+                            .loss = ct_loss_mse, .validation = d, .metrics = {&ct_metric_mae}, .output = NULL),
                      CT_OK);
-    ck_assert_int_eq(ct_evaluate(NULL, fc, d, &after, .forward_many = of_two, .loss = squared), CT_OK);
+    ck_assert_int_eq(ct_evaluate(NULL, fc, d, &after, .forward_many = of_two, .loss = ct_loss_mse), CT_OK);
     ck_assert(after.loss < 0.2 * before.loss && after.count == 6);
     ck_assert_int_ne(ct_fit(twice, fc, sgd, d, .output = NULL), CT_OK);
     expect_failure(CT_ERROR_ARGUMENT, "fit: samples of 3 tensors have several inputs: forward_many takes them");

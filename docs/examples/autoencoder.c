@@ -26,11 +26,6 @@ static ct_tensor *through_pca(const ct_dataset *train, ct_tensor *x)
     return back;
 }
 
-static ct_tensor *squared_error(ct_tensor *made, ct_tensor *wanted)
-{
-    return ct_mse_loss(made, wanted);
-}
-
 static void draw(example *e, ct_tensor *digits, ct_tensor *by_net, ct_tensor *by_pca)
 {
     ct_tensor *rows[3] = {digits, by_net, by_pca};
@@ -54,7 +49,7 @@ int main(int argc, char **argv)
     ct_module *net = build();
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
     ct_fit(ct_module_forward, net, adam, copies, .epochs = e.epochs, .batch_size = 32, .seed = (uint64_t)e.seed,
-           .loss = squared_error, .schedule = CT_SCHEDULE_COSINE(0));
+           .loss = ct_loss_mse, .schedule = CT_SCHEDULE_COSINE(0));
     ct_module_train(net, false);
     ct_tensor *by_net = ct_detach(ct_forward(net, unseen)), *by_pca = through_pca(copies, unseen);
     double error = ct_item(ct_mse_loss(by_net, unseen)), of_pca = ct_item(ct_mse_loss(by_pca, unseen));

@@ -47,6 +47,14 @@ CT_API double ct_accuracy(ct_tensor *logits, ct_tensor *labels);
 /* A loss of a batch: 0-d, the mean over its samples. */
 typedef ct_tensor *(*ct_loss)(ct_tensor *output, ct_tensor *target);
 
+/* ct_mse_loss(), ct_l1_loss(), ct_huber_loss(), ct_binary_cross_entropy_with_logits() and ct_nll_loss() without options, for
+ * .loss = ct_loss_mse. Errors: theirs. */
+CT_API ct_tensor *ct_loss_mse(ct_tensor *output, ct_tensor *target);
+CT_API ct_tensor *ct_loss_l1(ct_tensor *output, ct_tensor *target);
+CT_API ct_tensor *ct_loss_huber(ct_tensor *output, ct_tensor *target);
+CT_API ct_tensor *ct_loss_bce_with_logits(ct_tensor *output, ct_tensor *target);
+CT_API ct_tensor *ct_loss_nll(ct_tensor *output, ct_tensor *target);
+
 /* A number about a batch, a mean over its samples; NaN with an error. */
 typedef struct ct_metric {
     const char *name;
@@ -209,6 +217,11 @@ CT_API ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *m
 #define ct_health_rows(...) ((const ct_health_row *)ct_at_object(CT_HERE, (void *)ct_health_rows(__VA_ARGS__)))
 #define ct_health_print(health, stream) ct_at_status(CT_HERE, ct_health_print(health, stream))
 #define ct_health_plot(health, path) ct_at_status(CT_HERE, ct_health_plot(health, path))
+#define ct_loss_mse(output, target) ct_at(CT_HERE, ct_loss_mse(output, target))
+#define ct_loss_l1(output, target) ct_at(CT_HERE, ct_loss_l1(output, target))
+#define ct_loss_huber(output, target) ct_at(CT_HERE, ct_loss_huber(output, target))
+#define ct_loss_bce_with_logits(output, target) ct_at(CT_HERE, ct_loss_bce_with_logits(output, target))
+#define ct_loss_nll(output, target) ct_at(CT_HERE, ct_loss_nll(output, target))
 #define ct_accuracy(...) ct_at_value(CT_HERE, ct_accuracy(__VA_ARGS__))
 #define ct_fit(...) ct_at_status(CT_HERE, CT_WITH4(ct_fit, ct_fit_options, __VA_ARGS__, ))
 #define ct_evaluate(...) ct_at_status(CT_HERE, CT_WITH4(ct_evaluate, ct_evaluate_options, __VA_ARGS__, ))
