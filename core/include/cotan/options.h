@@ -95,17 +95,20 @@ CT_API bool ct_option_refused(const char *function, const char *member, const vo
     }
 
 /* Later initialisers override the defaults, which is what they are for, and a lone entry needs no braces (.padding = 1): no
- * warning there, and an error for values without a name, which is only a warning otherwise. */
+ * warning there, and an error for values without a name, and for functions and pointers of another type, which are only a warning
+ * otherwise. */
 #ifdef __clang__
 #define CT_OVERRIDE_BEGIN                                                                            \
     _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Winitializer-overrides\"") \
         _Pragma("clang diagnostic ignored \"-Wmissing-braces\"")                                     \
-            _Pragma("clang diagnostic error \"-Wexcess-initializers\"")
+            _Pragma("clang diagnostic error \"-Wexcess-initializers\"")                              \
+                _Pragma("clang diagnostic error \"-Wincompatible-pointer-types\"")
 #define CT_OVERRIDE_END _Pragma("clang diagnostic pop")
 #else
-#define CT_OVERRIDE_BEGIN                                                                \
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"") \
-        _Pragma("GCC diagnostic ignored \"-Wmissing-braces\"") _Pragma("GCC diagnostic error \"-Wdesignated-init\"")
+#define CT_OVERRIDE_BEGIN                                                                                            \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverride-init\"")                             \
+        _Pragma("GCC diagnostic ignored \"-Wmissing-braces\"") _Pragma("GCC diagnostic error \"-Wdesignated-init\"") \
+            _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")
 #define CT_OVERRIDE_END _Pragma("GCC diagnostic pop")
 #endif
 

@@ -38,8 +38,8 @@ CT_API ct_module *ct_linear_new(ct_module *module, const char *name, int64_t in,
 
 typedef struct CT_BY_NAME ct_conv_layer_options {
     CT_OPTIONS_HEAD;
-    int64_t kernel
-        [3]; /* in place of the kernel argument, which may be 0 then; default CT_UNSET_INT: that. As in ct_conv_options: */
+    /* In place of the kernel argument, which may be 0 then; default CT_UNSET_INT: that. As in ct_conv_options: */
+    int64_t kernel[3];
     int64_t stride[3];         /* default 1 */
     int64_t padding[3];        /* default 0 */
     int64_t dilation[3];       /* default 1 */
