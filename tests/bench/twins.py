@@ -58,8 +58,8 @@ def layers(*sizes, activation):
     return made[:-1]
 
 
-def cosine(optimizer, x, epochs):
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * ((len(x) + 31) // 32))
+def cosine(optimizer, x, epochs, batch=32):
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * ((len(x) + batch - 1) // batch))
 
 
 def fashion(part="train"):

@@ -187,3 +187,75 @@ def gcn():
         adam.step()
     teacher = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 16, 17, 19, 21}
     return f"{sum((int(z[i].argmax()) == 0) == (i in teacher) for i in range(34))} of 34 members on their side"
+
+
+class NewBob:
+    """Half the rate after each epoch whose validation was worse than the one before."""
+
+    def __init__(self, optimizer):
+        self.group, self.last = optimizer.param_groups[0], float("inf")
+
+    def step(self, measure):
+        self.group["lr"] *= 0.5 if measure > self.last else 1
+        self.last = measure
+
+
+def schedules(epochs=20):
+    x, y, xt, yt = digits()
+    steps = epochs * ((len(x) + 31) // 32)
+    s = torch.optim.lr_scheduler
+    by_epoch = {"constant": lambda o: s.ConstantLR(o, 1), "halved every 4 epochs": lambda o: s.StepLR(o, 4, 0.5),
+                "0.95^epoch": lambda o: s.ExponentialLR(o, 0.95), "1 / (1 + epoch)": lambda o: s.LambdaLR(o, lambda t: 1 / (1 + t)),
+                "1 / sqrt(epoch)": lambda o: s.LambdaLR(o, lambda t: (t + 1) ** -0.5)}
+    by_step = {"linear": lambda o: s.LinearLR(o, 1, 0, steps), "cosine": lambda o: s.CosineAnnealingLR(o, steps),
+               "one cycle": lambda o: s.OneCycleLR(o, 0.3, steps, cycle_momentum=False)}
+    losses = {}
+    for name in [*by_epoch, *by_step, "newbob"]:
+        net = nn.Sequential(*layers(64, 32, 10, activation=nn.Tanh))
+        sgd = torch.optim.SGD(net.parameters(), 0.3, momentum=0.9)
+        told, often = by_epoch.get(name, lambda o: None)(sgd), by_step.get(name, lambda o: None)(sgd)
+        bob = NewBob(sgd)
+        for _ in range(epochs):
+            losses[name] = fit(net, sgd, x, y, 1, scheduler=often)
+            with torch.no_grad():
+                measure = F.cross_entropy(net(xt), yt).item()
+            if told:
+                told.step()
+            if name == "newbob":
+                bob.step(measure)
+    best = min(losses, key=losses.get)
+    return f"loss at a constant rate: {losses['constant']:.4f}, by the best schedule ({best}): {losses[best]:.5f}"
+
+
+def reinforce(epochs=200, side=5, walks=64, most=40):
+    source = (TOP / "docs/examples/reinforce.c").read_text()
+    world = "".join(re.findall(r'"([S#.G]{5})"', source))
+    assert len(world) == side * side
+
+    def go(place, move):
+        row, column = place // side + (move == 2) - (move == 0), place % side + (move == 1) - (move == 3)
+        inside = 0 <= row < side and 0 <= column < side and world[row * side + column] != "#"
+        return row * side + column if inside else place
+
+    logits = torch.zeros(side * side, 4).double().requires_grad_()
+    adam = torch.optim.Adam([logits], 0.1)
+    for _ in range(epochs):
+        chosen = torch.multinomial(logits.detach().softmax(1), walks * most, True).tolist()
+        places, moves, costs = [], [], []
+        for i in range(walks):
+            place, steps = 0, 0
+            while steps < most and world[place] != "G":
+                places.append(place), moves.append(chosen[place][i * most + steps])
+                place, steps = go(place, moves[-1]), steps + 1
+            costs.append(torch.arange(-steps, 0).double())
+        padded = nn.utils.rnn.pad_sequence(costs, padding_value=1).t()
+        mean = (padded * (padded < 0)).sum(0) / (padded < 0).sum(0)
+        advantage = torch.cat([c - mean[:len(c)] for c in costs])
+        adam.zero_grad()
+        minus_log = F.cross_entropy(logits[places], torch.tensor(moves), reduction="none")
+        ((minus_log * advantage).sum() / walks).backward()
+        adam.step()
+    place = steps = 0
+    while world[place] != "G" and steps < most:
+        place, steps = go(place, int(logits[place].argmax())), steps + 1
+    return f"steps from S to G: {steps}, and 8 are the least"

@@ -1,9 +1,9 @@
-"""Twins of the programs with deep networks, for images and for sequences; each returns the line that its program ends with. See networks.py."""
+"""Twins of the programs with deep networks for images; each returns the line that its program ends with. See networks.py."""
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from twins import accuracy, digits, fashion, fit
+from twins import accuracy, cosine, digits, fashion, fit
 
 
 def lengths(v):
@@ -12,6 +12,34 @@ def lengths(v):
 
 def squash(s):
     return s * lengths(s).unsqueeze(-1) / ((s * s).sum(-1, keepdim=True) + 1)
+
+
+def moved(x, fill):
+    """Each image by up to a pixel up or down and to a side, and some turned over."""
+    side = x.shape[-1]
+    wide = F.pad(x, (1, 1, 1, 1), value=fill)
+    rows, columns = (torch.randint(3, (len(x), 1)) + torch.arange(side) for _ in range(2))
+    x = wide[torch.arange(len(x)).view(-1, 1, 1), 0, rows.unsqueeze(2), columns.unsqueeze(1)].unsqueeze(1)
+    return torch.where((torch.rand(len(x)) < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
+
+
+def small_cnn(epochs=12):
+    class Moved(nn.Module):
+        def forward(self, x):
+            return moved(x, -0.81) if self.training else x
+
+    made = [Moved()]
+    for a, b in (1, 32), (32, 32), (32, 64), (64, 64):
+        made += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] + [nn.MaxPool2d(2)] * (a == b)
+    net = nn.Sequential(*made, nn.Flatten(), nn.Linear(64 * 7 * 7, 256), nn.ReLU(), nn.Dropout(0.4), nn.Linear(256, 10))
+    for m in net.modules():
+        if isinstance(m, nn.Conv2d) or isinstance(m, nn.Linear) and m.out_features == 256:
+            nn.init.kaiming_normal_(m.weight)
+    x, y = fashion()
+    adam = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.01)
+    fit(net, adam, x, y, epochs, scheduler=cosine(adam, x, epochs, 64), batch=64)
+    xt, yt = fashion("t10k")
+    return f"test accuracy: {sum(accuracy(net, a, b) for a, b in zip(xt.split(500), yt.split(500))) * 500 / len(xt):.4f}"
 
 
 def capsule(epochs=20):
@@ -191,73 +219,18 @@ def degradation(epochs=5):
 
 def very_deep(epochs=1, n=500):
     x, y, xt, yt = digits()
-    some, little, result = torch.randperm(len(x))[:400], 0.45 / n ** 0.5, []
+    some, result = torch.randperm(len(x))[:400], []
     for orthogonal in True, False:
         made = []
         for i in range(n):
-            conv = nn.Conv2d(8 if i else 1, 8, 3, 1 if i else 2, 1)
-            nn.init.zeros_(conv.bias), nn.init.xavier_normal_(conv.weight)
+            conv = nn.Conv2d(8 if i else 1, 8, 3, 1 if i else 2, 1, bias=False)
+            nn.init.xavier_normal_(conv.weight)
             if orthogonal:
-                nn.init.zeros_(conv.weight).data[:, :, 1, 1] = nn.init.orthogonal_(torch.empty(conv.weight.shape[:2]), 1 + little)
+                nn.init.zeros_(conv.weight).data[:, :, 1, 1] = nn.init.orthogonal_(torch.empty(conv.weight.shape[:2]), 1 + 10 / n)
             made += [conv, nn.Tanh()]
         net = nn.Sequential(*made, nn.Flatten(), nn.Linear(128, 10))
-        sgd = torch.optim.SGD(net.parameters(), little, momentum=0.9)
+        sgd = torch.optim.SGD(net.parameters(), 0.45 / n ** 0.5, momentum=0.9)
         sgd.register_step_pre_hook(lambda *_, net=net: (nn.utils.clip_grad_norm_(net.parameters(), 1), None)[1])
         fit(net, sgd, x[some].view(-1, 1, 8, 8), y[some], epochs, batch=16)
         result.append(accuracy(net, xt[:100].view(-1, 1, 8, 8), yt[:100]))
     return "test accuracy at {} layers: delta-orthogonal {:.4f}, Glorot {:.4f}".format(n, *result)
-
-
-def adding(epochs=20, length=100):
-    result = []
-    for kind in nn.RNN, nn.LSTM, nn.GRU:
-        memory, out = kind(2, 32, batch_first=True), nn.Linear(32, 1)
-        parameters = [*memory.parameters(), *out.parameters()]
-        adam = torch.optim.Adam(parameters, 5e-3)
-        for _ in range(epochs):
-            error = 0
-            for _ in range(100):
-                numbers = torch.rand(64, length)
-                marks = sum(F.one_hot(torch.randint(*half, (64,)), length) for half in ((length // 2,), (length // 2, length)))
-                said = out(memory(torch.stack([numbers, marks], 2))[0][:, -1])
-                loss = F.mse_loss(said, (numbers * marks).sum(1, keepdim=True))
-                adam.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(parameters, 1)
-                adam.step()
-                error += loss.item() / 100
-        result.append(error)
-    return "squared error: RNN {:.4f}, LSTM {:.4f}, GRU {:.4f}; by guessing 0.1667".format(*result)
-
-
-def gan(epochs=150):
-    def network(a, hidden, b, dropout):
-        made = []
-        for size in a, hidden:
-            made += [nn.Linear(size, hidden), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
-        return nn.Sequential(*made, nn.Linear(hidden, b))
-
-    def make(n):
-        return generator(torch.randn(n, 16)).tanh()
-
-    def judged(x, target):
-        return F.binary_cross_entropy_with_logits(critic(x), torch.full((len(x), 1), target))
-
-    def ask(x):
-        p = classifier(x).softmax(1)
-        return p.amax(1).mean().item(), (-(p.mean(0) * (p.mean(0) + 1e-12).log()).sum()).exp().item()
-
-    x, y, _, _ = digits(0)
-    classifier, generator, critic = network(64, 64, 10, 0.2), network(16, 128, 64, 0), network(64, 128, 1, 0.3)
-    fit(classifier, torch.optim.Adam(classifier.parameters(), 3e-3), x, y, 10, batch=64)
-    of_generator, of_critic = (torch.optim.Adam(n.parameters(), 1e-3, (0.5, 0.999)) for n in (generator, critic))
-    for _ in range(epochs):
-        for i in torch.randperm(len(x)).split(64):
-            of_critic.zero_grad()
-            (judged(x[i], 0.9) + judged(make(len(i)).detach(), 0.)).backward()
-            of_critic.step()
-            of_generator.zero_grad()
-            judged(make(64), 1.).backward()
-            of_generator.step()
-    with torch.no_grad():
-        return "made: confidence {:.4f}, {:.2f} digits of 10; written: {:.4f}, {:.2f}".format(*ask(make(1000)), *ask(x))
