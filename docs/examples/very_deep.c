@@ -9,7 +9,7 @@ enum { CHANNELS = 8, STRETCH = 20 };
 
 static void convolution(ct_module *net, int64_t in, int64_t stride, const ct_initializer *weight)
 {
-    ct_conv2d_new(net, NULL, in, CHANNELS, 3, .stride = stride, .padding = 1, .weight = weight, .bias = &ct_init_zeros);
+    ct_conv2d_new(net, NULL, in, CHANNELS, 3, .stride = stride, .padding = 1, .weight = weight, .no_bias = true);
     ct_tanh_new(net, NULL);
 }
 
@@ -82,12 +82,13 @@ int main(int argc, char **argv)
     example_digits(&e, part);
     if (e.quick)
         keep(part, 400);
-    /* With a gain a little above 1 tanh does not wear the signal down. What that, and a step, change in each layer adds up like its
-     * square over all of them. */
-    double little = 0.45 / sqrt((double)layers);
-    const ct_initializer delta = {.name = "delta_orthogonal", .distribution = CT_DELTA_ORTHOGONAL, .value = 1 + little};
-    double orthogonal = train(&e, part, layers, little, &delta);
-    double glorot = train(&e, part, layers, little, &ct_init_glorot_normal);
+    /* With a gain a little above 1 tanh does not wear the signal down. One so small that tanh leaves it alone grows by e^10 over all
+     * layers, and a gradient with it: hence no biases, to which a pixel of exactly 0 would hand that. */
+    double gain = 1 + 10 / (double)layers,
+           lr = 0.45 / sqrt((double)layers); /* what a step changes adds up over the layers */
+    const ct_initializer delta = {.name = "delta_orthogonal", .distribution = CT_DELTA_ORTHOGONAL, .value = gain};
+    double orthogonal = train(&e, part, layers, lr, &delta);
+    double glorot = train(&e, part, layers, lr, &ct_init_glorot_normal);
     ct_dataset_free(part[0]);
     ct_dataset_free(part[1]);
     return example_end(&e, "test accuracy at %lld layers: delta-orthogonal %.4f, Glorot %.4f", (long long)layers,
