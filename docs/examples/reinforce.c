@@ -3,7 +3,7 @@
 #include "example.h"
 #include <string.h>
 
-enum { SIDE = 5, PLACES = SIDE * SIDE, MOVES = 4, WALKS = 64, MOST = 40 };
+enum { SIDE = 5, PLACES = SIDE * SIDE, GOAL = PLACES - 1, MOVES = 4, WALKS = 64, MOST = 40 };
 static const char world[PLACES + 1] = "S#..."
                                       ".#.#."
                                       "...#."
@@ -18,63 +18,36 @@ static int go(int place, int move)
     return outside || world[next] == '#' ? place : next;
 }
 
-/* What the walks met, one entry a step. */
-typedef struct walks {
-    double place[WALKS * MOST], move[WALKS * MOST], advantage[WALKS * MOST];
-    int64_t n;
-    double steps; /* of a walk, in the mean */
-} walks;
-
-/* A direction by its probability, u uniform in 0..1. */
-static int draw_move(const double *probability, double u)
+/* Where each move leads from each place: [PLACES * MOVES]; from G nowhere. */
+static ct_tensor *map_of_moves(void)
 {
-    int move = 0;
-    while (move < MOVES - 1 && (u -= probability[move]) > 0)
-        move++;
-    return move;
+    double next[PLACES * MOVES];
+    for (int i = 0; i < PLACES * MOVES; i++)
+        next[i] = world[i / MOVES] == 'G' ? i / MOVES : go(i / MOVES, i % MOVES);
+    return ct_from_values(CT_INT64, next, PLACES * MOVES, CT_SHAPE(PLACES * MOVES));
 }
 
-/* Walks of the policy until G or MOST steps; the advantage of a step is the cost that is still to come, beside the mean over walks. */
-static void walk(ct_tensor *logits, walks *w)
+/* The gradient of the expected cost: that of -log p(move | place) advantage, summed over a walk. WALKS walks of the policy, side by side until
+ * all are at G; the advantage of a step is the cost that is still to come, beside the mean over those that take that step. Returns
+ * how many steps a walk has, in the mean. */
+static double learn(ct_tensor *logits, ct_tensor *next, ct_optimizer *adam)
 {
-    double p[PLACES * MOVES], u[WALKS * MOST], mean[MOST] = {0}, count[MOST] = {0};
-    int length[WALKS];
-    ct_to_values(ct_softmax(ct_detach(logits), 1), p, PLACES * MOVES);
-    ct_to_values(ct_rand(CT_FLOAT64, 0, 1, CT_SHAPE(WALKS * MOST)), u, WALKS * MOST);
-    w->n = 0, w->steps = 0;
-    for (int i = 0; i < WALKS; i++) {
-        int place = 0, first = (int)w->n;
-        for (length[i] = 0; length[i] < MOST && world[place] != 'G'; length[i]++) {
-            int move = draw_move(p + place * MOVES, u[i * MOST + length[i]]);
-            w->place[w->n] = place, w->move[w->n++] = move;
-            place = go(place, move);
-        }
-        w->steps += length[i] / (double)WALKS;
-        for (int t = 0; t < length[i]; t++) {
-            w->advantage[first + t] = t - length[i];
-            mean[t] += t - length[i], count[t]++;
-        }
+    ct_tensor *minus_log[MOST], *walking[MOST], *place = ct_zeros(CT_INT64, CT_SHAPE(WALKS));
+    for (int t = 0; t < MOST; t++) {
+        ct_tensor *here = ct_index_select(logits, 0, place);
+        ct_tensor *move = ct_squeeze(ct_multinomial(ct_softmax(ct_detach(here), 1), 1, true), 1);
+        walking[t] = ct_cast(ct_lt(place, ct_full(CT_INT64, GOAL, CT_SHAPE(1))), CT_FLOAT64);
+        minus_log[t] = ct_cross_entropy(here, move, .reduction = CT_NONE);
+        place = ct_index_select(next, 0, ct_add(ct_mul_scalar(place, MOVES), move));
     }
-    for (int64_t i = 0, k = 0; i < WALKS; i++)
-        for (int t = 0; t < length[i]; t++, k++)
-            w->advantage[k] -= mean[t] / count[t];
-}
-
-/* The gradient of the expected cost: that of -log p(move | place) advantage, summed over a walk. */
-static double learn(ct_tensor *logits, ct_optimizer *adam)
-{
-    static walks w;
-    ct_scope_open();
+    ct_tensor *on = ct_stack(walking, MOST, 0), *count = ct_sum(on, CT_AXES(1), .keepdim = true);
+    ct_tensor *all = ct_sum(on, CT_AXES(0)), *to_come = ct_sub(ct_cumsum(on, 0), ct_add_scalar(all, 1));
+    ct_tensor *mean = ct_div(ct_sum(ct_mul(to_come, on), CT_AXES(1), .keepdim = true), ct_clamp(count, 1, WALKS));
+    ct_tensor *advantage = ct_mul(ct_sub(to_come, mean), on);
     ct_optimizer_zero_grad(adam);
-    walk(logits, &w);
-    ct_tensor *place = ct_from_values(CT_INT64, w.place, w.n, CT_SHAPE(w.n));
-    ct_tensor *move = ct_from_values(CT_INT64, w.move, w.n, CT_SHAPE(w.n));
-    ct_tensor *advantage = ct_from_values(CT_FLOAT64, w.advantage, w.n, CT_SHAPE(w.n));
-    ct_tensor *minus_log = ct_cross_entropy(ct_index_select(logits, 0, place), move, .reduction = CT_NONE);
-    ct_backward(ct_mul_scalar(ct_sum(ct_mul(minus_log, advantage)), 1. / WALKS));
+    ct_backward(ct_mul_scalar(ct_sum(ct_mul(ct_stack(minus_log, MOST, 0), advantage)), 1. / WALKS));
     ct_optimizer_step(adam);
-    ct_scope_close();
-    return w.steps;
+    return ct_item(ct_mean(all));
 }
 
 /* The steps of the walk that takes the likeliest direction everywhere, drawn into the map. */
@@ -100,8 +73,12 @@ int main(int argc, char **argv)
         return e.status;
     ct_tensor *logits = ct_parameter(ct_zeros(CT_FLOAT64, CT_SHAPE(PLACES, MOVES)));
     ct_optimizer *adam = ct_optimizer_of(&logits, 1, &ct_rule_adam, .lr = 0.1);
-    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++)
-        example_progress(&e, epoch, "steps", learn(logits, adam));
+    ct_tensor *next = map_of_moves();
+    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++) {
+        ct_scope_open();
+        example_progress(&e, epoch, "steps", learn(logits, next, adam));
+        ct_scope_close();
+    }
     int steps = show(ct_detach(logits));
     ct_optimizer_free(adam);
     ct_release(logits);
