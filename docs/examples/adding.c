@@ -29,8 +29,7 @@ static void draw_sequences(int64_t n, int64_t t, ct_tensor **x, ct_tensor **y)
 /* What it says at the end of each sequence, [n,1]. */
 static ct_tensor *forward(ct_module *net, ct_tensor *x)
 {
-    ct_tensor *states = ct_forward(ct_module_find(net, "memory"), x);
-    return ct_forward(ct_module_find(net, "out"), ct_select(states, 1, -1));
+    return example_call(net, "out", ct_select(example_call(net, "memory", x), 1, -1));
 }
 
 /* Its logarithm; inputs that no gradient reaches at all leave a gap. */
@@ -70,11 +69,10 @@ static double train(const example *e, const network *n, int64_t length, example_
     ct_linear_new(net, "out", 32, 1);
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 5e-3);
     errors->label = gradients->label = n->name;
-    for (int64_t epoch = 1; epoch <= e->epochs && ct_error_code() == CT_OK; epoch++) {
-        error = 0;
-        for (int i = 0; i < STEPS && ct_error_code() == CT_OK; i++)
-            error += step(net, adam, length) / STEPS;
-        example_point(errors, (double)epoch, error);
+    for (int64_t i = 0; i < e->epochs * STEPS && ct_error_code() == CT_OK; i++) {
+        error = (i % STEPS ? error : 0) + step(net, adam, length) / STEPS;
+        if (i % STEPS == STEPS - 1)
+            example_point(errors, (double)(i / STEPS + 1), error);
     }
     note_gradients(net, length, gradients);
     printf("%-4s  %lld parameters  squared error %.4f\n", n->name, (long long)ct_module_numel(net), error);

@@ -51,8 +51,7 @@ int main(int argc, char **argv)
         return e.status;
     double losses[NETWORKS] = {0};
     ct_dataset *part[2];
-    bool fashion = !e.quick && example_has_fashion(&e);
-    fashion ? example_fashion(&e, part) : example_digits(&e, part);
+    example_images(&e, part);
     ct_dataset *set = first(part[0], e.quick ? 400 : images);
     for (int i = 0; i < NETWORKS; i++)
         losses[i] = train(&e, &networks[i], set, width, &curves[i]);

@@ -245,12 +245,24 @@ void example_fashion(const example *e, ct_dataset *part[2])
     }
 }
 
+int64_t example_images(const example *e, ct_dataset *part[2])
+{
+    bool fashion = !e->quick && example_has_fashion(e);
+    fashion ? example_fashion(e, part) : example_digits(e, part);
+    return fashion ? 28 : 8;
+}
+
 void example_digits(const example *e, ct_dataset *part[2])
 {
     ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1);
     part[0] = part[1] = NULL;
     ct_random_split(all, CT_VALUES(0.8, 0.2), part, .stratify = true, .seed = (uint64_t)e->seed);
     ct_dataset_free(all);
+}
+
+ct_tensor *example_call(ct_module *net, const char *name, ct_tensor *x)
+{
+    return ct_forward(ct_module_find(net, name), x);
 }
 
 void example_tensors(const ct_dataset *set, ct_tensor **tensors)
@@ -333,6 +345,12 @@ ct_tensor *example_own_loss(ct_tensor *loss, ct_tensor *target)
 {
     (void)target;
     return loss;
+}
+
+bool example_tell_loss(const ct_progress *progress, void *e)
+{
+    example_progress(e, progress->epoch, "loss", progress->epoch_loss);
+    return true;
 }
 
 bool example_tell_bits(const ct_progress *progress, void *e)

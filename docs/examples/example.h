@@ -64,8 +64,13 @@ bool example_has_fashion(const example *e);
 /* Fashion-MNIST's images [1, 28, 28], with mean 0 and deviation 1 over the training set. part[0]: training, part[1]: test; of
  * --quick a tenth of each; NULL with an error. */
 void example_fashion(const example *e, ct_dataset *part[2]);
+/* Those of Fashion-MNIST, or digits of --quick and where it is not there; how many pixels high and wide they are. */
+int64_t example_images(const example *e, ct_dataset *part[2]);
 /* The digits [1, 8, 8], from -1 to 1; a fifth, drawn by the seed with each class in its share, is part[1]. */
 void example_digits(const example *e, ct_dataset *part[2]);
+
+/* What the part of a network that has that name makes of x. */
+ct_tensor *example_call(ct_module *net, const char *name, ct_tensor *x);
 
 /* All of a data set as one batch, owned by the innermost scope. */
 void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
@@ -86,7 +91,8 @@ void example_write_on(ct_module *net, const ct_dataset *characters, int64_t seen
 /* The loss of logits [n, t, classes] of what comes next [n, t]; of a model that gives its loss itself. */
 ct_tensor *example_next_loss(ct_tensor *logits, ct_tensor *next);
 ct_tensor *example_own_loss(ct_tensor *loss, ct_tensor *target);
-/* For .epoch_end, with the program's example as .user: the progress in bits for a character, of the validation if there is one. */
+/* For .epoch_end, with the program's example as .user: the progress in the loss; in bits for a character, of the validation if there is one. */
+bool example_tell_loss(const ct_progress *progress, void *e);
 bool example_tell_bits(const ct_progress *progress, void *e);
 
 /* ---- pictures ---- */

@@ -32,31 +32,26 @@ static ct_status swish_forward(ct_call *call)
     return CT_OK;
 }
 
-/* With s = sigmoid(beta x): dy/dx = s + beta x s (1 - s). */
-static ct_status set_grad_x(ct_call *call, ct_tensor *s, ct_tensor *slope)
+/* With s = sigmoid(beta x): dy/dx = s + beta x s (1 - s). What dy/dbeta is, is tried twice: `by` s (1 - s), which the engine sums down
+ * to 0-d. */
+static ct_status set_gradients(ct_call *call, ct_tensor *by)
 {
     ct_tensor *x = ct_call_input(call, 0), *beta = ct_call_input(call, 1), *g = ct_call_grad_output(call, 0);
-    return ct_call_set_grad(call, 0, ct_mul(g, ct_add(s, ct_mul(ct_mul(beta, x), slope))));
+    ct_tensor *s = ct_sigmoid(ct_mul(beta, x)), *slope = ct_sub(s, ct_square(s));
+    ct_status status = ct_call_set_grad(call, 0, ct_mul(g, ct_add(s, ct_mul(ct_mul(beta, x), slope))));
+    return status == CT_OK ? ct_call_set_grad(call, 1, ct_mul(g, ct_mul(by, slope))) : status;
 }
 
-/* ---- the first try: dy/dbeta = x s (1 - s)? ---- */
-
+/* The first try: dy/dbeta = x s (1 - s)? */
 static ct_status wrong_backward(ct_call *call)
 {
-    ct_tensor *x = ct_call_input(call, 0), *g = ct_call_grad_output(call, 0);
-    ct_tensor *s = ct_sigmoid(ct_mul(ct_call_input(call, 1), x)), *slope = ct_sub(s, ct_square(s));
-    ct_status status = set_grad_x(call, s, slope);
-    return status == CT_OK ? ct_call_set_grad(call, 1, ct_mul(g, ct_mul(x, slope))) : status;
+    return set_gradients(call, ct_call_input(call, 0));
 }
 
-/* ---- the second: y = x s, and ds/dbeta = x s (1 - s), so dy/dbeta = x^2 s (1 - s); the engine sums it down to 0-d ---- */
-
+/* The second: y = x s, and ds/dbeta = x s (1 - s), so dy/dbeta = x^2 s (1 - s). */
 static ct_status right_backward(ct_call *call)
 {
-    ct_tensor *x = ct_call_input(call, 0), *g = ct_call_grad_output(call, 0);
-    ct_tensor *s = ct_sigmoid(ct_mul(ct_call_input(call, 1), x)), *slope = ct_sub(s, ct_square(s));
-    ct_status status = set_grad_x(call, s, slope);
-    return status == CT_OK ? ct_call_set_grad(call, 1, ct_mul(g, ct_mul(ct_square(x), slope))) : status;
+    return set_gradients(call, ct_square(ct_call_input(call, 0)));
 }
 
 #define SWISH(BACKWARD)                                                                                             \

@@ -35,26 +35,21 @@ static ct_tensor *slope(ct_module *net, ct_tensor *x, ct_tensor *labels, bool of
     return gradient;
 }
 
-/* [n,h,w], from 0 to 1 in each image */
+/* The first of x [n,1,h,w], each from 0 to 1: [SHOWN,h,w] */
 static ct_tensor *stretched(ct_tensor *x)
 {
+    x = ct_select(ct_slice(x, 0, 0, SHOWN, 1), 1, 0);
     ct_tensor *low = ct_amin(x, CT_AXES(1, 2), .keepdim = true), *high = ct_amax(x, CT_AXES(1, 2), .keepdim = true);
     return ct_div(ct_sub(x, low), ct_add_scalar(ct_sub(high, low), 1e-12));
-}
-
-static ct_tensor *saliency(ct_module *net, ct_tensor *x, ct_tensor *labels)
-{
-    return stretched(ct_select(ct_abs(slope(net, x, labels, false)), 1, 0));
 }
 
 /* The maps, weighted by what each says for the label. */
 static ct_tensor *activation_map(ct_module *net, ct_tensor *x, ct_tensor *labels)
 {
-    ct_tensor *maps = ct_forward(ct_module_find(net, "maps"), x);
     ct_tensor *weights = ct_index_select(ct_module_get(net, "fc.weight"), 0, labels);
-    ct_tensor *map = ct_sum(ct_mul(maps, ct_reshape(weights, CT_SHAPE(-1, 32, 1, 1))), CT_AXES(1), .keepdim = true);
-    map = ct_interpolate(map, .size = {ct_size(x, 2), ct_size(x, 3)}, .mode = CT_LINEAR);
-    return stretched(ct_detach(ct_select(map, 1, 0)));
+    weights = ct_reshape(weights, CT_SHAPE(-1, 32, 1, 1));
+    ct_tensor *map = ct_sum(ct_mul(example_call(net, "maps", x), weights), CT_AXES(1), .keepdim = true);
+    return ct_detach(ct_interpolate(map, .size = {ct_size(x, 2), ct_size(x, 3)}, .mode = CT_LINEAR));
 }
 
 static ct_tensor *is_right(ct_module *net, ct_tensor *x, ct_tensor *labels)
@@ -75,24 +70,13 @@ static ct_tensor *adversarial(ct_module *net, ct_tensor *x, ct_tensor *labels, d
     return ct_detach(moved);
 }
 
-static void draw(example *e, ct_module *net, ct_tensor *x, ct_tensor *labels, ct_tensor *moved)
-{
-    x = ct_slice(x, 0, 0, SHOWN, 1), labels = ct_slice(labels, 0, 0, SHOWN, 1);
-    moved = ct_slice(moved, 0, 0, SHOWN, 1);
-    ct_tensor *rows[] = {stretched(ct_select(x, 1, 0)), saliency(net, x, labels), activation_map(net, x, labels),
-                         stretched(ct_select(moved, 1, 0))};
-    example_png(e, "saliency.png", ct_concat(rows, 4, 0), SHOWN, 0, 1);
-}
-
 int main(int argc, char **argv)
 {
     example e = {.epochs = 2, .quick_epochs = 2, .seed = 1, .data = EXAMPLE_FASHION};
     if (!example_begin(&e, argc, argv))
         return e.status;
     ct_dataset *part[2];
-    bool fashion = !e.quick && example_has_fashion(&e);
-    fashion ? example_fashion(&e, part) : example_digits(&e, part);
-    ct_module *net = build(fashion ? 28 : 8);
+    ct_module *net = build(example_images(&e, part));
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
     ct_evaluation result = {0};
     ct_tensor *x, *labels;
@@ -101,9 +85,11 @@ int main(int argc, char **argv)
     ct_module_train(net, false);
     example_all(part[1], &x, &labels);
     x = ct_slice(x, 0, 0, 200, 1), labels = ct_slice(labels, 0, 0, 200, 1);
-    double range = ct_item(ct_sub(ct_amax(x), ct_amin(x))), level = range / 255, share = 0;
+    double share = 0, level = ct_item(ct_sub(ct_amax(x), ct_amin(x))) / 255;
     ct_tensor *moved = adversarial(net, x, labels, level, &share);
-    draw(&e, net, x, labels, moved);
+    ct_tensor *rows[] = {stretched(x), stretched(ct_abs(slope(net, x, labels, false))),
+                         stretched(activation_map(net, x, labels)), stretched(moved)};
+    example_png(&e, "saliency.png", ct_concat(rows, 4, 0), SHOWN, 0, 1);
     double change = ct_item(ct_mean(ct_amax(ct_abs(ct_sub(moved, x)), CT_AXES(1, 2, 3)))) / level;
     ct_dataset_free(part[0]);
     ct_dataset_free(part[1]);

@@ -2,9 +2,10 @@
  * with transposed convolutions on its way up, tells the digit at each pixel; from its middle come the boxes of both, learnt with the smooth
  * L1 loss (Girshick 2015). segmentation.png has canvases that it has not seen, what is there, and what it says. */
 #include "example.h"
+#include <math.h>
 #include <string.h>
 
-enum { SIDE = 16, DIGIT = 8, CLASSES = 11, SHOWN = 12, CANVASES = 3000 };
+enum { SIDE = 16, PIXELS = SIDE * SIDE, DIGIT = 8, CLASSES = 11, SHOWN = 12, CANVASES = 3000 };
 
 /* ---- canvases ---- */
 
@@ -13,65 +14,50 @@ typedef struct canvas {
     float ink[SIDE][SIDE], classes[SIDE][SIDE], box[2][4]; /* left, top, right, bottom as shares of the side */
 } canvas;
 
-static void put(canvas *c, int which, const float *digit, int64_t label, int left, int top)
+static void put(canvas *c, float *box, const float *digit, int64_t label, int64_t left, int64_t top)
 {
-    float box[4] = {SIDE, SIDE, 0, 0};
-    for (int y = 0; y < DIGIT; y++)
-        for (int x = 0; x < DIGIT; x++) {
-            float ink = (digit[y * DIGIT + x] + 1) / 2;
-            if (ink < 0.3f)
-                continue;
-            c->ink[top + y][left + x] = ink;
-            c->classes[top + y][left + x] = (float)(label + 1);
-            const float here[4] = {(float)(left + x), (float)(top + y), (float)(left + x + 1), (float)(top + y + 1)};
-            for (int i = 0; i < 4; i++)
-                box[i] = (i < 2) == (here[i] < box[i]) ? here[i] : box[i];
-        }
-    for (int i = 0; i < 4; i++)
-        c->box[which][i] = box[i] / SIDE;
+    box[0] = box[1] = 1;
+    for (int64_t i = 0; i < DIGIT * DIGIT; i++) {
+        int64_t x = left + i % DIGIT, y = top + i / DIGIT;
+        float ink = (digit[i] + 1) / 2;
+        if (ink < 0.3f)
+            continue;
+        c->ink[y][x] = ink;
+        c->classes[y][x] = (float)(label + 1);
+        box[0] = fminf(box[0], (float)x / SIDE), box[2] = fmaxf(box[2], (float)(x + 1) / SIDE);
+        box[1] = fminf(box[1], (float)y / SIDE), box[3] = fmaxf(box[3], (float)(y + 1) / SIDE);
+    }
 }
 
-/* Two digits, the first in the left half and the second in the right; they overlap by up to half. */
-static void make(canvas *c, const float *digits, const int64_t *labels, const int64_t *random)
-{
-    *c = (canvas){0};
-    for (int i = 0; i < 2; i++)
-        put(c, i, digits + random[3 * i] * DIGIT * DIGIT, labels[random[3 * i]], (int)(random[3 * i + 1] % 5) + 4 * i,
-            (int)(random[3 * i + 2] % (SIDE - DIGIT + 1)));
-}
-
-/* Samples [n,1,SIDE,SIDE]; targets [n,SIDE SIDE + 8]: classes, then boxes. */
+/* Samples [n,1,SIDE,SIDE] of two digits, one in each half, which overlap by up to half; targets [n,PIXELS + 8]: classes, then boxes. */
 static ct_dataset *canvases(const ct_dataset *set, int64_t n)
 {
-    ct_tensor *x, *labels;
-    example_all(set, &x, &labels);
-    ct_tensor *random = ct_randint(0, ct_dataset_count(set), CT_SHAPE(n, 6));
-    ct_tensor *samples = ct_zeros(CT_FLOAT32, CT_SHAPE(n, 1, SIDE, SIDE)),
-              *targets = ct_zeros(CT_FLOAT32, CT_SHAPE(n, SIDE * SIDE + 8));
-    if (ct_error_code() != CT_OK)
-        return NULL;
+    ct_tensor *x, *y, *random = ct_randint(0, ct_dataset_count(set), CT_SHAPE(n, 2, 3));
+    ct_tensor *samples = ct_empty(CT_FLOAT32, CT_SHAPE(n, 1, SIDE, SIDE)),
+              *targets = ct_empty(CT_FLOAT32, CT_SHAPE(n, PIXELS + 8));
+    example_all(set, &x, &y);
+    const float *digits = ct_data(x);
+    const int64_t *labels = ct_data(y), *r = ct_data(random);
     float *ink = ct_data_mut(samples), *target = ct_data_mut(targets);
-    for (int64_t i = 0; i < n; i++) {
-        canvas c;
-        make(&c, ct_data(x), ct_data(labels), (const int64_t *)ct_data(random) + 6 * i);
-        memcpy(ink + i * SIDE * SIDE, c.ink, sizeof c.ink);
-        memcpy(target + i * (SIDE * SIDE + 8), c.classes, sizeof c.classes + sizeof c.box);
+    for (int64_t i = 0; i < n && ct_error_code() == CT_OK; i++) {
+        canvas c = {0};
+        for (int k = 0; k < 2; k++, r += 3)
+            put(&c, c.box[k], digits + *r * DIGIT * DIGIT, labels[*r], r[1] % 5 + 4 * k, r[2] % (SIDE - DIGIT + 1));
+        memcpy(ink + i * PIXELS, c.ink, sizeof c.ink);
+        memcpy(target + i * (PIXELS + 8), c.classes, sizeof c.classes + sizeof c.box);
     }
     return ct_dataset_new(samples, targets);
 }
 
 /* ---- the network ---- */
 
-static ct_module *stage(ct_module *net, const char *name, int64_t in, int64_t out, bool up)
+static void stage(ct_module *net, const char *name, int64_t in, int64_t out, bool up)
 {
     ct_module *s = ct_sequential_new(net, name);
-    if (up)
-        ct_conv_transpose2d_new(s, NULL, in, out, 4, .stride = 2, .padding = 1);
-    else
-        ct_conv2d_new(s, NULL, in, out, 4, .stride = 2, .padding = 1);
+    CT_OPTIONS(ct_conv_layer_options, options, .stride = 2, .padding = 1);
+    (up ? ct_conv_transpose2d_new : ct_conv2d_new)(s, NULL, in, out, 4, &options);
     ct_batch_norm_new(s, NULL, out);
     ct_relu_new(s, NULL);
-    return s;
 }
 
 static ct_module *build(void)
@@ -87,78 +73,65 @@ static ct_module *build(void)
     return net;
 }
 
-static ct_tensor *call(ct_module *net, const char *name, ct_tensor *x)
-{
-    return ct_forward(ct_module_find(net, name), x);
-}
-
 static ct_tensor *joined(ct_tensor *a, ct_tensor *b)
 {
-    ct_tensor *both[] = {a, b};
-    return ct_concat(both, 2, 1);
+    return ct_concat((ct_tensor *[]){a, b}, 2, 1);
 }
 
-/* x [n,1,16,16] -> classes [n,CLASSES,16,16] and *boxes [n,8] */
-static ct_tensor *segment(ct_module *net, ct_tensor *x, ct_tensor **boxes)
+/* x [n,1,SIDE,SIDE] -> [n,CLASSES PIXELS + 8]: logits of the classes, then boxes */
+static ct_tensor *segment(void *net, ct_tensor *x)
 {
-    ct_tensor *a = call(net, "down1", x), *b = call(net, "down2", a), *c = call(net, "down3", b);
-    *boxes = call(net, "boxes", ct_flatten(c, 1, -1));
-    return call(net, "classes", joined(call(net, "up2", joined(call(net, "up3", c), b)), a));
+    ct_tensor *a = example_call(net, "down1", x), *b = example_call(net, "down2", a);
+    ct_tensor *c = example_call(net, "down3", b), *boxes = example_call(net, "boxes", ct_flatten(c, 1, -1));
+    ct_tensor *up = example_call(net, "up2", joined(example_call(net, "up3", c), b));
+    return joined(ct_flatten(example_call(net, "classes", joined(up, a)), 1, -1), boxes);
 }
 
-static ct_tensor *classes_of(ct_tensor *y)
+/* The parts of what the network says, or of targets: [n,...,SIDE,SIDE], and [n,8] */
+static ct_tensor *logits_of(ct_tensor *said)
 {
-    return ct_cast(ct_reshape(ct_slice(y, 1, 0, SIDE * SIDE, 1), CT_SHAPE(-1, SIDE, SIDE)), CT_INT64);
+    return ct_reshape(ct_slice(said, 1, 0, -8, 1), CT_SHAPE(-1, CLASSES, SIDE, SIDE));
 }
 
-static ct_tensor *boxes_of(ct_tensor *y)
+static ct_tensor *classes_of(ct_tensor *target)
 {
-    return ct_slice(y, 1, SIDE * SIDE, SIDE * SIDE + 8, 1);
+    return ct_cast(ct_reshape(ct_slice(target, 1, 0, -8, 1), CT_SHAPE(-1, SIDE, SIDE)), CT_INT64);
 }
 
-static double train(ct_module *net, ct_optimizer *adam, ct_batches *batches)
+static ct_tensor *boxes_of(ct_tensor *either)
 {
-    double sum = 0;
-    CT_EACH_BATCH (batches, x, y) {
-        ct_tensor *boxes, *classes = segment(net, x, &boxes);
-        ct_tensor *off = ct_smooth_l1_loss(ct_mul_scalar(boxes, SIDE), ct_mul_scalar(boxes_of(y), SIDE));
-        ct_tensor *loss = ct_add(ct_cross_entropy(classes, classes_of(y)), ct_mul_scalar(off, 0.1));
-        ct_optimizer_zero_grad(adam);
-        ct_backward(loss);
-        ct_optimizer_step(adam);
-        sum += ct_item(loss);
-    }
-    return sum / (double)ct_batches_count(batches);
+    return ct_slice(either, 1, -8, CT_END, 1);
+}
+
+static ct_tensor *loss(ct_tensor *said, ct_tensor *target)
+{
+    ct_tensor *off = ct_smooth_l1_loss(ct_mul_scalar(boxes_of(said), SIDE), ct_mul_scalar(boxes_of(target), SIDE));
+    return ct_add(ct_cross_entropy(logits_of(said), classes_of(target)), ct_mul_scalar(off, 0.1));
 }
 
 /* ---- how good it is ---- */
 
-static ct_tensor *column(ct_tensor *boxes, int i)
+/* Of boxes from low to high, [n,2] */
+static ct_tensor *area(ct_tensor *low, ct_tensor *high)
 {
-    return ct_select(ct_reshape(boxes, CT_SHAPE(-1, 4)), 1, i);
-}
-
-static ct_tensor *area(ct_tensor *left, ct_tensor *top, ct_tensor *right, ct_tensor *bottom)
-{
-    return ct_mul(ct_relu(ct_sub(right, left)), ct_relu(ct_sub(bottom, top)));
+    return ct_prod(ct_relu(ct_sub(high, low)), CT_AXES(1));
 }
 
 /* The mean of what two boxes share over what they cover. */
 static double overlap(ct_tensor *a, ct_tensor *b)
 {
-    ct_tensor *shared = area(ct_maximum(column(a, 0), column(b, 0)), ct_maximum(column(a, 1), column(b, 1)),
-                             ct_minimum(column(a, 2), column(b, 2)), ct_minimum(column(a, 3), column(b, 3)));
-    ct_tensor *of_a = area(column(a, 0), column(a, 1), column(a, 2), column(a, 3));
-    ct_tensor *of_b = area(column(b, 0), column(b, 1), column(b, 2), column(b, 3));
-    return ct_item(ct_mean(ct_div(shared, ct_sub(ct_add(of_a, of_b), shared))));
+    a = ct_reshape(a, CT_SHAPE(-1, 2, 2)), b = ct_reshape(b, CT_SHAPE(-1, 2, 2));
+    ct_tensor *low[] = {ct_select(a, 1, 0), ct_select(b, 1, 0)}, *high[] = {ct_select(a, 1, 1), ct_select(b, 1, 1)};
+    ct_tensor *shared = area(ct_maximum(low[0], low[1]), ct_minimum(high[0], high[1]));
+    ct_tensor *both = ct_add(area(low[0], high[0]), area(low[1], high[1]));
+    return ct_item(ct_mean(ct_div(shared, ct_sub(both, shared))));
 }
 
 /* The share of the digits' pixels whose digit it tells. */
 static double pixels_right(ct_tensor *said, ct_tensor *there)
 {
-    ct_tensor *ink = ct_cast(ct_gt(there, ct_zeros(CT_INT64, CT_SHAPE(1))), CT_FLOAT32);
-    ct_tensor *right = ct_cast(ct_eq(said, there), CT_FLOAT32);
-    return ct_item(ct_sum(ct_mul(right, ink))) / ct_item(ct_sum(ink));
+    ct_tensor *ink = ct_gt(there, ct_zeros(CT_INT64, CT_SHAPE(1)));
+    return ct_item(ct_mean(ct_masked_select(ct_cast(ct_eq(said, there), CT_FLOAT32), ink)));
 }
 
 int main(int argc, char **argv)
@@ -166,29 +139,25 @@ int main(int argc, char **argv)
     example e = {.epochs = 15, .quick_epochs = 4, .seed = 1};
     if (!example_begin(&e, argc, argv))
         return e.status;
-    ct_dataset *part[2];
+    ct_dataset *part[2], *set[2];
     example_digits(&e, part);
-    ct_dataset *train_set = canvases(part[0], e.quick ? CANVASES / 4 : CANVASES),
-               *test_set = canvases(part[1], CANVASES / 10);
+    for (int i = 0; i < 2; i++)
+        set[i] = canvases(part[i], i ? CANVASES / 10 : e.quick ? CANVASES / 4 : CANVASES);
     ct_module *net = build();
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 3e-3);
-    ct_batches *batches = ct_batches_new(train_set, .size = 50, .shuffle = true, .seed = (uint64_t)e.seed);
-    for (int64_t epoch = 1; epoch <= e.epochs && ct_error_code() == CT_OK; epoch++)
-        example_progress(&e, epoch, "loss", train(net, adam, batches));
+    ct_fit(segment, net, adam, set[0], .epochs = e.epochs, .batch_size = 50, .seed = (uint64_t)e.seed, .loss = loss,
+           .epoch_end = example_tell_loss, .user = &e, .output = NULL);
     ct_module_train(net, false);
-    ct_tensor *x, *y, *boxes;
-    example_all(test_set, &x, &y);
-    ct_tensor *said = ct_argmax(segment(net, x, &boxes), 1), *there = classes_of(y);
-    ct_tensor *rows[] = {ct_mul_scalar(ct_select(x, 1, 0), 10), ct_cast(there, CT_FLOAT32), ct_cast(said, CT_FLOAT32)};
+    ct_tensor *x, *target;
+    example_all(set[1], &x, &target);
+    ct_tensor *said = ct_detach(segment(net, x)), *best = ct_argmax(logits_of(said), 1), *there = classes_of(target);
+    ct_tensor *rows[] = {ct_mul_scalar(ct_select(x, 1, 0), 10), ct_cast(there, CT_FLOAT32), ct_cast(best, CT_FLOAT32)};
     for (int i = 0; i < 3; i++)
         rows[i] = ct_slice(rows[i], 0, 0, SHOWN, 1);
-    example_png(&e, "segmentation.png", ct_detach(ct_concat(rows, 3, 0)), SHOWN, 0, 10);
-    double right = pixels_right(said, there), shared = overlap(boxes, boxes_of(y));
-    ct_batches_free(batches);
-    ct_dataset_free(part[0]);
-    ct_dataset_free(part[1]);
-    ct_dataset_free(train_set);
-    ct_dataset_free(test_set);
+    example_png(&e, "segmentation.png", ct_concat(rows, 3, 0), SHOWN, 0, 10);
+    double right = pixels_right(best, there), shared = overlap(boxes_of(said), boxes_of(target));
+    for (int i = 0; i < 2; i++)
+        ct_dataset_free(part[i]), ct_dataset_free(set[i]);
     ct_optimizer_free(adam);
     ct_module_free(net);
     return example_end(&e, "test: %.4f of the digits' pixels right, boxes share %.4f of what they cover", right,

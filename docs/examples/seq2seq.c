@@ -66,29 +66,19 @@ static ct_module *build(int64_t characters)
     return net;
 }
 
-static ct_tensor *call(ct_module *net, const char *name, ct_tensor *x)
-{
-    return ct_forward(ct_module_find(net, name), x);
-}
-
 /* text [n,IN], written [n,t] -> logits of the next characters [n,t,characters], and *weights [n,t,IN]: where it looked */
 static ct_tensor *translate(ct_module *net, ct_tensor *text, ct_tensor *written, ct_tensor **weights)
 {
-    ct_tensor *read = call(net, "encoder", call(net, "embedding", text));
-    ct_tensor *state = call(net, "decoder", call(net, "embedding", written));
+    ct_tensor *read = example_call(net, "encoder", example_call(net, "embedding", text));
+    ct_tensor *state = example_call(net, "decoder", example_call(net, "embedding", written));
     ct_module *attention = ct_module_find(net, "attention");
     ct_tensor *both[] = {state, ct_multihead_attention_forward(attention, state, read, read, .weights = weights)};
-    return call(net, "out", ct_concat(both, 2, 2));
+    return example_call(net, "out", ct_concat(both, 2, 2));
 }
 
 static ct_tensor *forward(void *net, ct_tensor *const *inputs, int n)
 {
     return n == 2 ? translate(net, inputs[0], inputs[1], NULL) : NULL;
-}
-
-static ct_tensor *loss(ct_tensor *logits, ct_tensor *next)
-{
-    return ct_cross_entropy(ct_flatten(logits, 0, 1), ct_flatten(next, 0, 1));
 }
 
 /* Always the likeliest character, from the blank [n,1] on: [n,OUT]. */
@@ -123,8 +113,8 @@ static double learn(example *e, task t, const char *picture)
     ct_random_split(all, CT_VALUES((double)ct_dataset_count(all) - TEST, TEST), part, .in_order = true);
     ct_module *net = build(ct_dataset_classes(characters));
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = 5e-3);
-    ct_fit(NULL, net, adam, part[0], .forward_many = forward, .loss = loss, .epochs = e->epochs, .batch_size = 32,
-           .seed = (uint64_t)e->seed, .clip_norm = 1, .schedule = CT_SCHEDULE_COSINE(0));
+    ct_fit(NULL, net, adam, part[0], .forward_many = forward, .loss = example_next_loss, .epochs = e->epochs,
+           .batch_size = 32, .seed = (uint64_t)e->seed, .clip_norm = 1, .schedule = CT_SCHEDULE_COSINE(0));
     double right = test(e, net, part[1], characters, picture);
     ct_optimizer_free(adam);
     ct_module_free(net);

@@ -32,9 +32,8 @@ int main(int argc, char **argv)
     if (!example_begin(&e, argc, argv))
         return e.status;
     ct_dataset *part[2];
-    bool fashion = !e.quick && example_has_fashion(&e);
-    int64_t side = fashion ? 28 : 8;
-    fashion ? example_fashion(&e, part) : example_digits(&e, part);
+    int64_t side = example_images(&e, part);
+    bool fashion = side == 28;
     double ground = fashion ? -0.81 : -1; /* of what is outside of the image: black */
     ct_module *net = build(side);
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adamw, .lr = 2e-3, .weight_decay = 0.01);

@@ -47,21 +47,18 @@ static void map(ct_dataset **sets, int n, ct_model f)
     }
 }
 
-static double fit(const example *e, ct_module *net, ct_dataset *const *part, int64_t epochs, double lr)
+static void fit(const example *e, ct_module *net, const ct_dataset *set, int64_t epochs, double lr, FILE *output)
 {
-    ct_evaluation result = {0};
     ct_optimizer *adam = ct_optimizer_new(net, &ct_rule_adam, .lr = lr);
-    ct_fit(ct_module_forward, net, adam, part[0], .epochs = epochs, .batch_size = 50, .seed = (uint64_t)e->seed,
-           .output = part[1] ? NULL : CT_STDOUT);
-    if (part[1])
-        ct_evaluate(ct_module_forward, net, part[1], &result);
+    ct_fit(ct_module_forward, net, adam, set, .epochs = epochs, .batch_size = 50, .seed = (uint64_t)e->seed,
+           .output = output);
     ct_optimizer_free(adam);
-    return result.accuracy;
 }
 
 /* Accuracy on digits of a network that begins with the features at that path (NULL: with none), frozen or not. */
 static double learn(const example *e, ct_dataset *const *digits, const char *features, bool frozen, double lr)
 {
+    ct_evaluation result = {0};
     ct_module *net = build(), *own = ct_module_find(net, "features");
     if (features)
         ct_module_load(own, features);
@@ -69,9 +66,10 @@ static double learn(const example *e, ct_dataset *const *digits, const char *fea
         ct_module_requires_grad_(own, "*", false);
         ct_module_train(own, false);
     }
-    double accuracy = fit(e, net, digits, e->epochs, lr);
+    fit(e, net, digits[0], e->epochs, lr, NULL);
+    ct_evaluate(ct_module_forward, net, digits[1], &result);
     ct_module_free(net);
-    return accuracy;
+    return result.accuracy;
 }
 
 int main(int argc, char **argv)
@@ -79,25 +77,22 @@ int main(int argc, char **argv)
     example e = {.epochs = 20, .quick_epochs = 4, .seed = 1, .data = EXAMPLE_FASHION};
     if (!example_begin(&e, argc, argv))
         return e.status;
-    ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1), *digits[2], *clothes[2] = {0};
+    ct_dataset *all = ct_load_digits(.scale = 1. / 8, .offset = -1), *digits[2], *clothes[2];
     double share = (double)(EACH * CLASSES) / (double)ct_dataset_count(all);
     ct_random_split(all, CT_VALUES(share, 1 - share), digits, .stratify = true, .seed = (uint64_t)e.seed);
     bool fashion = example_has_fashion(&e);
     fashion ? example_fashion(&e, clothes) : example_digits(&e, clothes);
     map(clothes, 1, fashion ? resized : turned);
     map(digits, 2, resized);
-    ct_dataset_free(clothes[1]);
-    clothes[1] = NULL;
     ct_module *first = build();
-    fit(&e, first, clothes, e.quick ? 1 : 2, 2e-3);
+    fit(&e, first, clothes[0], e.quick ? 1 : 2, 2e-3, CT_STDOUT);
     const char *path = example_path(&e, "transfer.safetensors");
     ct_module_save(ct_module_find(first, "features"), path);
     double frozen = learn(&e, digits, path, true, 1e-2), tuned = learn(&e, digits, path, false, 2e-3);
     double scratch = learn(&e, digits, NULL, false, 2e-3);
     ct_module_free(first);
     ct_dataset_free(all);
-    ct_dataset_free(clothes[0]);
-    ct_dataset_free(digits[0]);
-    ct_dataset_free(digits[1]);
+    for (int i = 0; i < 2; i++)
+        ct_dataset_free(clothes[i]), ct_dataset_free(digits[i]);
     return example_end(&e, "test accuracy: frozen %.4f, fine-tuned %.4f, from scratch %.4f", frozen, tuned, scratch);
 }
