@@ -3,11 +3,15 @@
 tests/test_programs.c: for each program its first weights, its data, and its losses.
 
 usage: python3 tests/make_example_reference.py      (needs PyTorch and safetensors; the file is checked in)"""
-import math, pathlib
+import math, pathlib, sys
 import torch
 from torch import nn
 from torch.nn import functional as F
 from safetensors.torch import save_file
+
+sys.path += [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent / "bench")]
+from make_model_reference import GPT2
+from twins_sequences import Translator, next_loss
 
 torch.manual_seed(1)
 torch.set_default_dtype(torch.float64)
@@ -19,13 +23,15 @@ def keep(program, net, **data):
     tensors.update({f"{program}.{name}": t for name, t in data.items()})
 
 
-def train(program, net, optimizer, loss):
+def train(program, net, optimizer, loss, schedule=None):
     losses = []
     for _ in range(STEPS):
         optimizer.zero_grad()
         value = loss()
         value.backward()
         optimizer.step()
+        if schedule:
+            schedule.step()
         losses.append(value.item())
     tensors[f"{program}.losses"] = torch.tensor(losses)
 
@@ -114,7 +120,46 @@ def autoencoder():
     train("autoencoder", net, torch.optim.Adam(net.parameters(), 3e-3), lambda: F.mse_loss(net(x), x))
 
 
-for program in (logistic, pinn, maml, char_lstm, svm, gcn, autoencoder):
+def small_cnn():
+    made = []
+    for a, b in (1, 4), (4, 4), (4, 6), (6, 6):
+        made += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] + [nn.MaxPool2d(2)] * (a == b)
+    net = nn.Sequential(*made, nn.Flatten(), nn.Linear(6 * 2 * 2, 16), nn.ReLU(), nn.Linear(16, 10))
+    x, y = torch.randn(16, 1, 8, 8), torch.randint(0, 10, (16,))
+    keep("small_cnn", net, x=x, y=y)
+    train("small_cnn", net, torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.01), lambda: F.cross_entropy(net(x), y))
+
+
+def schedules():
+    net, x, y = nn.Sequential(nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 10)), torch.randn(32, 16), torch.randint(0, 10, (32,))
+    keep("schedules", net, x=x, y=y)
+    sgd = torch.optim.SGD(net.parameters(), 0.3, momentum=0.9)
+    train("schedules", net, sgd, lambda: F.cross_entropy(net(x), y), torch.optim.lr_scheduler.CosineAnnealingLR(sgd, STEPS))
+
+
+def reinforce():
+    net = nn.ParameterDict({"logits": torch.randn(25, 4)})
+    place, move, advantage = torch.randint(0, 25, (60,)), torch.randint(0, 4, (60,)), torch.rand(60)
+    keep("reinforce", net, place=place, move=move, advantage=advantage)
+    train("reinforce", net, torch.optim.Adam(net.parameters(), 0.1),
+          lambda: (F.cross_entropy(net["logits"][place], move, reduction="none") * advantage).sum() / 64)
+
+
+def seq2seq():
+    net, text, written = Translator(11, 8), torch.randint(0, 11, (4, 9)), torch.randint(0, 11, (4, 7))
+    keep("seq2seq", net, text=text, written=written)
+    train("seq2seq", net, torch.optim.Adam(net.parameters(), 5e-3), lambda: next_loss(net(text, written[:, :-1]), written[:, 1:]))
+
+
+def gpt():
+    net, text = nn.ModuleDict({"net": GPT2(tokens=11, positions=9)}), torch.randint(0, 11, (4, 10))
+    for p in net.parameters():
+        nn.init.normal_(p, 0, 0.5)
+    keep("gpt", net, text=text)
+    train("gpt", net, torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.01), lambda: next_loss(net["net"](text[:, :-1]), text[:, 1:]))
+
+
+for program in (logistic, pinn, maml, char_lstm, svm, gcn, autoencoder, small_cnn, schedules, reinforce, seq2seq, gpt):
     program()
 save_file({name: t.detach().contiguous() for name, t in tensors.items()},
           pathlib.Path(__file__).parent / "data" / "example_reference.safetensors")

@@ -216,6 +216,122 @@ START_TEST(autoencoder_is_pytorchs)
 }
 END_TEST
 
+static ct_tensor *class_loss(const program *p)
+{
+    return ct_cross_entropy(ct_forward(p->net, given(p, "x")), given(p, "y"));
+}
+
+static void make_small_cnn(ct_module *net)
+{
+    static const int64_t channels[] = {1, 4, 4, 6, 6};
+    for (int i = 0; i < 4; i++) {
+        ct_conv2d_new(net, NULL, channels[i], channels[i + 1], 3, .padding = 1, .no_bias = true);
+        ct_batch_norm_new(net, NULL, channels[i + 1]);
+        ct_relu_new(net, NULL);
+        if (i % 2 == 1)
+            ct_max_pool2d_new(net, NULL, 2);
+    }
+    ct_flatten_new(net, NULL, 1, -1);
+    ct_linear_new(net, NULL, 6 * 2 * 2, 16);
+    ct_relu_new(net, NULL);
+    ct_linear_new(net, NULL, 16, 10);
+}
+
+START_TEST(small_cnn_is_pytorchs)
+{
+    program p = begin("small_cnn");
+    make_small_cnn(p.net);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adamw, .lr = 2e-3, .weight_decay = 0.01), class_loss);
+}
+END_TEST
+
+START_TEST(schedules_is_pytorchs)
+{
+    program p = begin("schedules");
+    ct_linear_new(p.net, NULL, 16, 8);
+    ct_tanh_new(p.net, NULL);
+    ct_linear_new(p.net, NULL, 8, 10);
+    take_weights(&p);
+    ct_optimizer *sgd = ct_optimizer_new(p.net, &ct_rule_sgd, .lr = 0.3, .momentum = 0.9);
+    ck_assert_int_eq(ct_optimizer_schedule(sgd, CT_SCHEDULE_COSINE(0), .steps = STEPS), CT_OK);
+    expect_losses(&p, sgd, class_loss);
+}
+END_TEST
+
+static ct_tensor *reinforce_loss(const program *p)
+{
+    ct_tensor *here = ct_index_select(ct_module_get(p->net, "logits"), 0, given(p, "place"));
+    ct_tensor *minus_log = ct_cross_entropy(here, given(p, "move"), .reduction = CT_NONE);
+    return ct_mul_scalar(ct_sum(ct_mul(minus_log, given(p, "advantage"))), 1. / 64);
+}
+
+START_TEST(reinforce_is_pytorchs)
+{
+    program p = begin("reinforce");
+    ct_module_add(p.net, "logits", &ct_init_zeros, CT_SHAPE(25, 4));
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adam, .lr = 0.1), reinforce_loss);
+}
+END_TEST
+
+/* What comes next in tokens [n,t] by logits [n,t-1,classes]. */
+static ct_tensor *next_loss(ct_tensor *logits, ct_tensor *tokens)
+{
+    return ct_cross_entropy(ct_flatten(logits, 0, 1), ct_flatten(ct_slice(tokens, 1, 1, CT_END, 1), 0, 1));
+}
+
+static void make_translator(ct_module *net)
+{
+    ct_embedding_new(net, "embedding", 11, 4);
+    ct_gru_new(net, "encoder", 4, 4, .batch_first = true, .bidirectional = true);
+    ct_gru_new(net, "decoder", 4, 8, .batch_first = true);
+    ct_multihead_attention_new(net, "attention", 8, 1, .batch_first = true);
+    ct_module *out = ct_sequential_new(net, "out");
+    ct_linear_new(out, NULL, 16, 8);
+    ct_tanh_new(out, NULL);
+    ct_linear_new(out, NULL, 8, 11);
+}
+
+static ct_tensor *part_of(const program *p, const char *name, ct_tensor *x)
+{
+    return ct_forward(ct_module_find(p->net, name), x);
+}
+
+static ct_tensor *seq2seq_loss(const program *p)
+{
+    ct_tensor *written = given(p, "written"), *before = ct_contiguous(ct_slice(written, 1, 0, -1, 1));
+    ct_tensor *read = part_of(p, "encoder", part_of(p, "embedding", given(p, "text")));
+    ct_tensor *state = part_of(p, "decoder", part_of(p, "embedding", before));
+    ct_tensor *seen = ct_multihead_attention_forward(ct_module_find(p->net, "attention"), state, read, read);
+    ct_tensor *both[] = {state, seen};
+    return next_loss(part_of(p, "out", ct_concat(both, 2, 2)), written);
+}
+
+START_TEST(seq2seq_is_pytorchs)
+{
+    program p = begin("seq2seq");
+    make_translator(p.net);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adam, .lr = 5e-3), seq2seq_loss);
+}
+END_TEST
+
+static ct_tensor *gpt_loss(const program *p)
+{
+    ct_tensor *text = given(p, "text");
+    return next_loss(part_of(p, "net", ct_contiguous(ct_slice(text, 1, 0, -1, 1))), text);
+}
+
+START_TEST(gpt_is_pytorchs)
+{
+    program p = begin("gpt");
+    ct_gpt2_new(p.net, "net", 11, .context = 9, .width = 8, .heads = 2, .blocks = 2, .dropout = 0);
+    take_weights(&p);
+    expect_losses(&p, ct_optimizer_new(p.net, &ct_rule_adamw, .lr = 3e-3, .weight_decay = 0.01), gpt_loss);
+}
+END_TEST
+
 Suite *ct_suite_programs(void)
 {
     Suite *suite = suite_create("programs");
@@ -227,6 +343,11 @@ Suite *ct_suite_programs(void)
     tcase_add_test(t, svm_is_pytorchs);
     tcase_add_test(t, gcn_is_pytorchs);
     tcase_add_test(t, autoencoder_is_pytorchs);
+    tcase_add_test(t, small_cnn_is_pytorchs);
+    tcase_add_test(t, schedules_is_pytorchs);
+    tcase_add_test(t, reinforce_is_pytorchs);
+    tcase_add_test(t, seq2seq_is_pytorchs);
+    tcase_add_test(t, gpt_is_pytorchs);
     suite_add_tcase(suite, t);
     return suite;
 }
