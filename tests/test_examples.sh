@@ -120,6 +120,7 @@ check "deep_cnn runs" runs 0 "$programs/deep_cnn"
 check "deep_cnn tells its layers" says "12 (linear)              [1,10]                          330"
 check "deep_cnn knows digits that it has not seen" ends_well 0.95
 check "vae runs" runs 0 "$programs/vae"
+check "vae draws digits" [ "$(head -c 4 vae.png | tail -c 3)" = PNG ]
 check "vae's bound is as good as it gets" figure '$6 > 20 && $6 < 27'
 check "logistic_regression runs" runs 0 "$programs/logistic_regression"
 check "logistic_regression tells the cells apart" ends_well 0.96
@@ -166,8 +167,12 @@ check "custom_op's operation has $lines lines, at most 25" [ "$lines" -gt 5 -a "
 check "char_lstm runs" runs 0 "$programs/char_lstm" --data "$top/LICENSE" --begin "Permission is "
 check "char_lstm has learnt its text" says "Permission is hereby granted, free of charge, to any person"
 check "char_lstm's bits per character" grep -q '^epoch 25/25  bits per character 0\.[0-5]' "$work/printed"
+check "char_lstm tells its figure" figure '$2 == "bits" && $1 < 0.6'
 check "char_lstm without a text" runs 1 "$programs/char_lstm" --data nowhere
 check "char_lstm says so" says "dataset: nowhere: cannot open: No such file"
+check "char_lstm names the package" says "char_lstm: nowhere: No such file or directory; Debian's package base-files has it"
+check "gpt without a text" runs 1 "$programs/gpt" --quick --data nowhere
+check "gpt names the package" says "gpt: nowhere/MPL-2.0: No such file or directory; Debian's package base-files has it"
 check "xor, in C++, runs" runs 0 "$programs/xor"
 check "xor, in C++, learns" says "loss below 0.01: yes"
 if [ "$sanitizer" = none ]; then

@@ -61,7 +61,7 @@ static double step(ct_module *net, ct_optimizer *adam, int64_t length)
 }
 
 /* The squared error of the last epoch's sequences, none of which it had seen before. */
-static double train(const example *e, const network *n, int64_t length, example_curve *errors, example_curve *gradients)
+static double train(example *e, const network *n, int64_t length, example_curve *errors, example_curve *gradients)
 {
     double error = 0;
     ct_module *net = ct_module_new(CT_FLOAT32);
@@ -71,8 +71,10 @@ static double train(const example *e, const network *n, int64_t length, example_
     errors->label = gradients->label = n->name;
     for (int64_t i = 0; i < e->epochs * STEPS && ct_error_code() == CT_OK; i++) {
         error = (i % STEPS ? error : 0) + step(net, adam, length) / STEPS;
-        if (i % STEPS == STEPS - 1)
-            example_point(errors, (double)(i / STEPS + 1), error);
+        if (i % STEPS < STEPS - 1)
+            continue;
+        example_progress(e, i / STEPS + 1, "squared error", error);
+        example_point(errors, (double)(i / STEPS + 1), error);
     }
     note_gradients(net, length, gradients);
     printf("%-4s  %lld parameters  squared error %.4f\n", n->name, (long long)ct_module_numel(net), error);

@@ -151,12 +151,13 @@ static void log_progress(example *e, int64_t epoch, const char *what, double val
 {
     char name[64];
     snprintf(name, sizeof name, "%.50s.csv", e->name);
-    if (epoch == 1 && !(e->log = fopen(example_path(e, name), "w"))) {
-        fprintf(stderr, "%s: %s/%s: %s\n", e->name, e->out, name, strerror(errno));
-        e->status = EXIT_FAILURE;
+    if (!e->log && epoch == 1) {
+        e->log = fopen(example_path(e, name), "w");
+        if (e->log)
+            fprintf(e->log, "epoch,%s\n", what);
+        else
+            e->status = (fprintf(stderr, "%s: %s/%s: %s\n", e->name, e->out, name, strerror(errno)), EXIT_FAILURE);
     }
-    if (e->log && epoch == 1)
-        fprintf(e->log, "epoch,%s\n", what);
     if (e->log)
         fprintf(e->log, "%lld,%.17g\n", (long long)epoch, value);
 }
@@ -282,18 +283,25 @@ void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
     *x = both[0], *y = both[1];
 }
 
-char *example_read(const char *folder, const char *const *names)
+void example_expect(const example *e, const char *path, const char *package)
+{
+    if (access(path, R_OK) != 0)
+        printf("%s: %s: %s; Debian's package %s has it\n", e->name, path, strerror(errno), package);
+}
+
+char *example_read(const example *e, const char *const *names, const char *package)
 {
     enum { MOST_BYTES = 1 << 20 };
     char path[1024], *text = calloc(MOST_BYTES, 1);
     size_t n = 0;
     for (; text && *names; names++) {
-        snprintf(path, sizeof path, "%s/%s", folder, *names);
-        FILE *file = fopen(path, "r");
+        FILE *file = fopen(data_path(e, *names, path), "r");
         n += file ? fread(text + n, 1, MOST_BYTES - 1 - n, file) : 0;
         if (file)
             fclose(file);
     }
+    if (n == 0)
+        example_expect(e, path, package);
     return text;
 }
 

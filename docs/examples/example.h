@@ -52,7 +52,8 @@ bool example_begin(example *e, int argc, char **argv);
 /* The path of a file that the program will write, or what the names of several begin with, one of 16 at most; example_end() tells it. Lasts as long as e. */
 const char *example_path(example *e, const char *name);
 
-/* "epoch 3/40  loss 0.1234": a line that moves on a terminal, and a row of NAME.csv. For loops of one's own; ct_fit() shows its own. */
+/* "epoch 3/40  loss 0.1234": a line that moves on a terminal, and a row of NAME.csv, which has those of several trainings one below the
+ * other. For loops of one's own; ct_fit() shows its own. */
 void example_progress(example *e, int64_t epoch, const char *what, double value);
 
 /* Closes the scope, and says which files there are and, as the last line, the figure, as printf() would; the exit status. If an error
@@ -76,8 +77,10 @@ ct_tensor *example_call(ct_module *net, const char *name, ct_tensor *x);
 void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
 /* The same of samples of any number of tensors. */
 void example_tensors(const ct_dataset *set, ct_tensor **tensors);
-/* Texts: the files of a folder, up to the first NULL, those that are there, one behind the other; for free(). */
-char *example_read(const char *folder, const char *const *names);
+/* If a file is not there, says which Debian package has it; the error is left to who reads it. */
+void example_expect(const example *e, const char *path, const char *package);
+/* Texts: the files of --data, up to the first NULL, those that are there, one behind the other; for free(). */
+char *example_read(const example *e, const char *const *names, const char *package);
 /* The characters of tokens [n] of a text's data set, of which those that fit; returns text. */
 char *example_text(const ct_dataset *characters, const ct_tensor *tokens, char *text, size_t size);
 

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     example e = {.epochs = 12, .quick_epochs = 2, .seed = 1, .data = "/usr/share/common-licenses"};
     if (!example_begin(&e, argc, argv))
         return e.status;
-    char *text = example_read(e.data, licences);
+    char *text = example_read(&e, licences, "base-files");
     ct_dataset *all = ct_dataset_from_text(text), *part[2];
     part[0] = ct_dataset_from_text(text, .length = STEPS, .vocabulary = all, .from = e.quick ? 0.8 : 0, .to = 0.9);
     part[1] = ct_dataset_from_text(text, .length = STEPS, .vocabulary = all, .from = 0.9, .to = e.quick ? 0.92 : 1);

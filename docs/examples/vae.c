@@ -1,8 +1,9 @@
 /* A variational autoencoder (Kingma, Welling 2014): two normal hidden numbers stand for an 8 x 8 digit. What it learns to maximise is
- * the bound of their equation 10: how well a digit is told from its hidden numbers, less how far those are from standard ones. */
+ * the bound of their equation 10: how well a digit is told from its hidden numbers, less how far those are from standard ones. vae.png
+ * has digits that it makes of hidden numbers drawn at random. */
 #include "example.h"
 
-enum { PIXELS = 64, HIDDEN = 2 };
+enum { PIXELS = 64, HIDDEN = 2, SHOWN = 100 };
 
 typedef struct vae {
     ct_module *encoder, *decoder;
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
     ct_fit(ct_module_forward, model, adam, digits, .epochs = e.epochs, .seed = (uint64_t)e.seed,
            .loss = example_own_loss, .log = example_path(&e, "vae.csv"));
     ct_evaluate(ct_module_forward, model, digits, &bound, .loss = example_own_loss);
+    ct_tensor *made = example_call(model, "decoder", ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(SHOWN, HIDDEN)));
+    example_png(&e, "vae.png", ct_reshape(ct_sigmoid(made), CT_SHAPE(SHOWN, 8, 8)), 20, 0, 1);
     ct_dataset_free(digits);
     ct_optimizer_free(adam);
     ct_module_free(root);

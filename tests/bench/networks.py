@@ -34,7 +34,7 @@ TWINS = {name: module for module, names in {
     "twins_classical": ("perceptron", "linear_regression", "logistic_regression", "softmax_regression", "decision_boundary", "mlp",
                         "normalisation", "initialisation", "optimizers", "schedules", "regularisation", "autoencoder", "gcn", "reinforce"),
     "twins_deep": ("small_cnn", "capsule", "transfer", "saliency", "segmentation", "degradation", "very_deep"),
-    "twins_sequences": ("adding", "seq2seq", "gpt", "gan", "search"),
+    "twins_sequences": ("adding", "char_lstm", "seq2seq", "gpt", "vae", "gan", "search"),
 }.items() for name in names}
 BRIEF = {"degradation", "very_deep"}  # of --quick, as their rows are
 

@@ -31,6 +31,40 @@ def adding(epochs=20, length=100):
     return "squared error: RNN {:.4f}, LSTM {:.4f}, GRU {:.4f}; by guessing 0.1667".format(*result)
 
 
+class CharLSTM(nn.Module):
+    def __init__(self, tokens):
+        super().__init__()
+        self.embedding, self.lstm, self.out = nn.Embedding(tokens, 32), nn.LSTM(32, 96, batch_first=True), nn.Linear(96, tokens)
+
+    def forward(self, x):
+        return self.out(self.lstm(self.embedding(x))[0])
+
+
+def char_lstm(epochs=25, length=48, stride=7):
+    text = pathlib.Path("/usr/share/common-licenses/GPL-3").read_text()
+    number = {c: i for i, c in enumerate(sorted(set(text)))}
+    windows = torch.tensor([number[c] for c in text]).unfold(0, length + 1, stride)
+    x, y = windows[:, :-1], windows[:, 1:]
+    net = CharLSTM(len(number))
+    fit(net, clipped(torch.optim.Adam(net.parameters(), 1e-2)), x, y, epochs, loss=next_loss, batch=16)
+    return f"{bits_of(net, x, y):.4f} bits for a character of what it has read"
+
+
+def next_loss(logits, after):
+    return F.cross_entropy(logits.flatten(0, 1), after.flatten())
+
+
+def clipped(optimizer):
+    parameters = optimizer.param_groups[0]["params"]
+    optimizer.register_step_pre_hook(lambda *_: (nn.utils.clip_grad_norm_(parameters, 1), None)[1])
+    return optimizer
+
+
+def bits_of(net, x, y):
+    with torch.no_grad():
+        return sum(next_loss(net(a), b).item() * len(a) for a, b in zip(x.split(64), y.split(64))) / len(x) / math.log(2)
+
+
 SEEN, WRITTEN = 18, 11  # characters of a text, and of what it shall become
 
 
@@ -120,18 +154,31 @@ def gpt(epochs=12, steps=64):
     (x, y), (xt, yt) = ([part[a:a + (len(part) - 1) // steps * steps].view(-1, steps) for a in (0, 1)]
                         for part in (tokens[:read], tokens[read:]))
     net = GPT(len(number), steps)
-    adam = torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.01)
-    every, whole = (len(x) + 15) // 16, epochs * ((len(x) + 15) // 16)
+    adam = clipped(torch.optim.AdamW(net.parameters(), 3e-3, weight_decay=0.01))
+    whole = epochs * ((len(x) + 15) // 16)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda t: min((t + 1) / 20, 1) * (1 + math.cos(math.pi * t / whole)) / 2)
-    adam.register_step_pre_hook(lambda *_: (nn.utils.clip_grad_norm_(net.parameters(), 1), None)[1])
     fit(net, adam, x, y, epochs, loss=next_loss, scheduler=schedule, batch=16)
+    return f"{sum(p.numel() for p in net.parameters())} parameters, {bits_of(net, xt, yt):.4f} bits for a character that it has not read"
+
+
+def vae(epochs=30, hidden=2):
+    x, _, _, _ = digits(0)
+    x = (x + 1) / 2
+    encoder, decoder = (nn.Sequential(nn.Linear(a, 64), nn.Tanh(), nn.Linear(64, b)) for a, b in ((64, 2 * hidden), (hidden, 64)))
+
+    def bound(x):
+        mean, log_variance = encoder(x).chunk(2, 1)
+        told = F.binary_cross_entropy_with_logits(decoder(mean + (log_variance / 2).exp() * torch.randn_like(mean)), x, reduction="sum")
+        return (told + (mean.square() + log_variance.exp() - log_variance - 1).sum() / 2) / len(x)
+
+    adam = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 3e-3)
+    for _ in range(epochs):
+        for i in torch.randperm(len(x)).split(64):
+            adam.zero_grad()
+            bound(x[i]).backward()
+            adam.step()
     with torch.no_grad():
-        bits = sum(next_loss(net(a), b).item() * len(a) for a, b in zip(xt.split(64), yt.split(64))) / len(xt) / math.log(2)
-    return f"{sum(p.numel() for p in net.parameters())} parameters, {bits:.4f} bits for a character that it has not read"
-
-
-def next_loss(logits, after):
-    return F.cross_entropy(logits.flatten(0, 1), after.flatten())
+        return f"negative bound of a digit: {bound(x):.2f} nats"
 
 
 def gan(epochs=150):
