@@ -237,6 +237,9 @@ static const struct {
     {"pow", ct_pow, INF, -INF, 0.0},
     {"pow", ct_pow, -INF, 3, -INF},
     {"pow", ct_pow, -INF, -3, -0.0},
+    {"pow", ct_pow, NAN, 0x1p100, NAN},
+    {"pow", ct_pow, NAN, -0x1p100, NAN},
+    {"pow", ct_pow, 0x1.fffffep127, 1, 0x1.fffffep127},
     {"div", ct_div, 1, 0.0, INF},
     {"div", ct_div, 1, -0.0, -INF},
     {"div", ct_div, 0, 0, NAN},
@@ -309,6 +312,36 @@ START_TEST(gradients_at_edges)
     ok(ct_backward(ct_pow(zero, two)));
     ck_assert_double_eq(ct_item(ct_grad_of(zero)), 0);
     ck_assert_double_eq(ct_item(ct_grad_of(two)), 0);
+}
+END_TEST
+
+/* The same for two inputs: NaN goes through, and what is 0 or infinite stays so. */
+START_TEST(gradients_at_edges_of_two)
+{
+    static const struct {
+        const char *name;
+        ct_tensor *(*f)(ct_tensor *, ct_tensor *);
+        double at[2], expected[2];
+    } cases[] = {{"atan2", ct_atan2, {NAN, 0}, {NAN, NAN}},
+                 {"atan2", ct_atan2, {-0.0, NAN}, {NAN, NAN}},
+                 {"hypot", ct_hypot, {NAN, 0}, {NAN, NAN}},
+                 {"pow", ct_pow, {NAN, 0x1p100}, {NAN, NAN}},
+                 {"pow", ct_pow, {0, 0x1p100}, {0, 0}},
+                 {"pow", ct_pow, {INFINITY, 0x1p100}, {INFINITY, INFINITY}},
+                 {"pow", ct_pow, {INFINITY, INFINITY}, {INFINITY, INFINITY}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+            ct_tensor *x[2];
+            for (int k = 0; k < 2; k++)
+                x[k] = ct_set_requires_grad(ct_scalar((ct_dtype)dtype, cases[i].at[k]), true);
+            ok(ct_backward(cases[i].f(x[0], x[1])));
+            for (int k = 0; k < 2; k++) {
+                double got = ct_item(ct_grad_of(x[k])), expected = cases[i].expected[k];
+                ck_assert_msg(same_value(got, expected) || (got == 0 && expected == 0),
+                              "%s(%g, %g): gradient %d is %g, not %g", cases[i].name, cases[i].at[0], cases[i].at[1], k,
+                              got, expected);
+            }
+        }
 }
 END_TEST
 
@@ -717,6 +750,7 @@ Suite *ct_suite_elementwise(void)
     tcase_add_loop_test(tests, instruction_sets_agree, 0, COUNT(kernels));
     tcase_add_test(tests, special_values);
     tcase_add_test(tests, gradients_at_edges);
+    tcase_add_test(tests, gradients_at_edges_of_two);
     tcase_add_loop_test(tests, broadcasting, 0, COUNT(pairs));
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, shapes_and_dtypes_refused);

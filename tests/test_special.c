@@ -210,6 +210,20 @@ START_TEST(hypot_at_the_origin)
 }
 END_TEST
 
+/* The slopes on either side cancel, as those of abs. */
+START_TEST(scaled_bessel_functions_at_the_origin)
+{
+    ct_tensor *x = ct_set_requires_grad(ct_scalar(CT_FLOAT64, -0.0), true), *first = NULL, *second = NULL;
+    ct_tensor *y = ct_i0e(x), *z = ct_i1e(x);
+    ck_assert_int_eq(ct_grad(&y, 1, &x, 1, &first), CT_OK);
+    ck_assert_double_eq(ct_item(first), 0);
+    ck_assert_int_eq(ct_grad(&z, 1, &x, 1, &first, .create_graph = true), CT_OK);
+    ck_assert_double_eq(ct_item(first), 0.5);
+    ck_assert_int_eq(ct_grad(&first, 1, &x, 1, &second), CT_OK);
+    ck_assert_double_eq(ct_item(second), 0);
+}
+END_TEST
+
 Suite *ct_suite_special(void)
 {
     Suite *suite = suite_create("special");
@@ -223,6 +237,7 @@ Suite *ct_suite_special(void)
     tcase_add_test(tests, numbers_for_what_is_none);
     tcase_add_test(tests, orders_of_polygamma);
     tcase_add_test(tests, hypot_at_the_origin);
+    tcase_add_test(tests, scaled_bessel_functions_at_the_origin);
     suite_add_tcase(suite, tests);
     return suite;
 }

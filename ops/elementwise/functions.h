@@ -100,14 +100,14 @@ static inline vec V_JOIN(pow_, vec)(vec a, vec b)
     const T largest =
         T_IS_DOUBLE ? (T)0x1.fffffp61 : (T)0x1.fffffep30; /* from here on b is even, and all but 1 are past */
     vec size = V_ABS(a), unit = (vec)(((mask)a & (mask)-V_ZERO) | (mask)V_ONE);
-    mask past = (a == 0) | (V_ABS(b) * V_MIN(V_ABS(size - 1), V_ONE / 2) > most);
+    mask past = (a == 0) | ((a == a) & (V_ABS(b) * V_MIN(V_ABS(size - 1), V_ONE / 2) > most));
     vec y = (vec)V_SLEEF(pow, u10)(V_SELECT(past, unit, a), V_WITHIN(b, largest));
     if (V_ANY(past)) {
         vec end = V_SELECT((size > 1) == (b > 0), V_SPLAT(INFINITY), V_ZERO);
         end = V_SELECT(b == 0, V_ONE, V_SELECT(b != b, b, end));
         y = V_SELECT(past & ((a == 0) | (y == y)), V_SELECT(y == -1, -end, end), y);
     }
-    return y;
+    return V_SELECT(b == 1, a, y); /* SLEEF's overflows before the largest number */
 }
 
 static inline vec V_JOIN(exp2_, vec)(vec x)
@@ -433,7 +433,7 @@ static inline vec V_JOIN(times_pow_, vec)(vec c, vec a, vec b)
 static inline vec V_JOIN(pow_slope_, vec)(vec a, vec b)
 {
     vec y = V_JOIN(times_pow_, vec)(b, a, b - 1);
-    mask whole = V_ABS(b) > 1 / V_EPSILON;
+    mask whole = (V_ABS(b) > 1 / V_EPSILON) & (a != 0) & (V_ABS(a) < INFINITY);
     if (V_ANY(whole))
         y = V_SELECT(whole, V_JOIN(times_pow_, vec)(b, a, b) / a, y);
     return y;
@@ -476,7 +476,7 @@ static inline vec V_JOIN(hypot_slope_, vec)(vec a, vec b)
 static inline vec V_JOIN(atan2_slope_, vec)(vec a, vec b)
 {
     vec larger = V_SELECT(V_ABS(a) > V_ABS(b), V_ABS(a), V_ABS(b));
-    mask flat = (larger == 0) | ((larger == INFINITY) & (a == a) & (b == b));
+    mask flat = ((larger == 0) | (larger == INFINITY)) & (a == a) & (b == b);
     mask small = (larger > V_EPSILON) & (larger < 1 / V_EPSILON);
     vec r = V_SELECT(flat | small, V_ONE, larger), s = V_SELECT(flat, V_ONE, a) / r, t = V_SELECT(flat, V_ZERO, b) / r;
     return t / (s * s + t * t) / r;
@@ -485,7 +485,7 @@ static inline vec V_JOIN(atan2_slope_, vec)(vec a, vec b)
 static inline vec V_JOIN(atan2_curve_, vec)(vec a, vec b)
 {
     vec larger = V_SELECT(V_ABS(a) > V_ABS(b), V_ABS(a), V_ABS(b));
-    mask flat = (larger == 0) | ((larger == INFINITY) & (a == a) & (b == b));
+    mask flat = ((larger == 0) | (larger == INFINITY)) & (a == a) & (b == b);
     vec r = V_SELECT(flat, V_ONE, larger), s = V_SELECT(flat, V_ONE, a) / r, t = V_SELECT(flat, V_ONE, b) / r;
     vec sum = s * s + t * t;
     return (s - t) * (s + t) / (sum * sum) / r / r;

@@ -323,7 +323,7 @@ static real bessel_ie(real x, double v, int k)
 
 double ct__bessel_ie(double x, double v, int k)
 {
-    return (double)bessel_ie(x, v, k);
+    return x == 0 && fmod(v + k, 2) != 0 ? 0 : (double)bessel_ie(x, v, k);
 }
 
 double ct__bessel_i(double x, double v)

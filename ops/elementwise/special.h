@@ -15,8 +15,8 @@ double ct__hurwitz_zeta(double q, double s);
 double ct__erfinv(double x);
 /* The derivative of order k >= 0 of sin(pi x) / (pi x). */
 double ct__sinc(double x, int k);
-/* The modified Bessel function I of the order v, and the derivative of order k of exp(-|x|) times it; at 0 that from the right. For
- * x < 0 whole v only: NaN for others. */
+/* The modified Bessel function I of the order v, and the derivative of order k of exp(-|x|) times it; at 0, where it may jump, the mean
+ * of both sides. For x < 0 whole v only: NaN for others; of the derivative for x = 0 too. */
 double ct__bessel_i(double x, double v);
 double ct__bessel_ie(double x, double v, int k);
 /* The regularised incomplete gamma functions: of all that the integral of t^(a-1) exp(-t) has, the share below x, and above. For

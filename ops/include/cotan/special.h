@@ -76,7 +76,7 @@ CT_API ct_tensor *ct_igamma(ct_tensor *a, ct_tensor *x);
 CT_API ct_tensor *ct_igammac(ct_tensor *a, ct_tensor *x);
 CT_API ct_tensor *ct_i0(ct_tensor *x);  /* the modified Bessel function of order 0 */
 CT_API ct_tensor *ct_i1(ct_tensor *x);  /* and 1 */
-CT_API ct_tensor *ct_i0e(ct_tensor *x); /* exp(-|x|) i0(x) */
+CT_API ct_tensor *ct_i0e(ct_tensor *x); /* exp(-|x|) i0(x); gradient 0 at 0 */
 CT_API ct_tensor *ct_i1e(ct_tensor *x); /* exp(-|x|) i1(x) */
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
