@@ -69,11 +69,16 @@ ct_tensor *ct_diff(ct_tensor *x, int64_t n, int axis)
     return (ct_apply)(&ct_op_diff, &x, 1, &(diff_attributes){axis, n});
 }
 
-static const ct_sample diff_samples[] = {{"3x5", &(diff_attributes){1, 1}}, {"2x4x3", &(diff_attributes){-2, 2}},
-                                         {"3", &(diff_attributes){0, 0}},   {"2x2", &(diff_attributes){1, 4}},
-                                         {"3x0", &(diff_attributes){1, 1}}, {0}};
+static const ct_sample diff_samples[] = {{"3x5", &(diff_attributes){1, 1}},
+                                         {"2x4x3", &(diff_attributes){-2, 2}},
+                                         {"3", &(diff_attributes){0, 0}},
+                                         {"2x2", &(diff_attributes){1, 4}},
+                                         {"3x0", &(diff_attributes){1, 1}},
+                                         {"i9:2x4", &(diff_attributes){1, 1}},
+                                         {0}};
 CT_EXPRESSION(diff, "of the sum of neighbours' g with opposite signs, n times", 1, 1,
-              .attributes_size = sizeof(diff_attributes), .attribute_names = "axis n");
+              .takes = {CT_FLOATS | CT_INTEGERS}, .attributes_size = sizeof(diff_attributes),
+              .attribute_names = "axis n");
 
 /* ---- trapezoid, cumulative_trapezoid ---- */
 

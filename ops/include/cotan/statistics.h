@@ -52,7 +52,7 @@ CT_API ct_tensor *ct_cummax(ct_tensor *x, int axis, ct_tensor **indices);
 CT_API ct_tensor *ct_cummin(ct_tensor *x, int axis, ct_tensor **indices);
 
 /* ---- differences and areas; error (argument): a 0-d tensor ---- */
-/* x[i + 1] - x[i] along axis, n times; one element less each time. */
+/* x[i + 1] - x[i] along axis, n times; one element less each time. Integers too. */
 CT_API ct_tensor *ct_diff(ct_tensor *x, int64_t n, int axis);
 /* The area below the line through y, at distances of 1, or at the places x: [n] or of y's shape. cumulative_trapezoid: up to each
  * element but the first. */
