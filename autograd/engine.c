@@ -669,9 +669,8 @@ static ct_status check_root(const ct_tensor *root, const ct_tensor *gradient, co
     ct_dtype dtype = ct__gradient_of((ct_dtype)root->dtype);
     if (gradient && (!ct__same_shape(root, gradient) || dtype != gradient->dtype))
         return ct__error(gradient->dtype == dtype ? CT_ERROR_SHAPE : CT_ERROR_DTYPE,
-                         "%s: gradient is %s %s, the root is %s %s", what, ct_dtype_name((ct_dtype)gradient->dtype),
-                         ct__shape_text(gradient->shape, gradient->rank, other), ct_dtype_name((ct_dtype)root->dtype),
-                         shape);
+                         "%s: gradient is %s %s, the root's is %s %s", what, ct_dtype_name((ct_dtype)gradient->dtype),
+                         ct__shape_text(gradient->shape, gradient->rank, other), ct_dtype_name(dtype), shape);
     return CT_OK;
 }
 

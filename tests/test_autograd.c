@@ -173,9 +173,9 @@ START_TEST(bad_roots)
     expect_failure((ct_backward)(constant, NULL), CT_ERROR_STATE,
                    "backward: nothing that asks for a gradient leads to the result of 'ones' [2,2]");
     expect_failure(ct_backward(y, .gradient = ct_ones(CT_FLOAT64, CT_SHAPE(4))), CT_ERROR_SHAPE,
-                   "backward: gradient is float64 [4], the root is float64 [3]");
+                   "backward: gradient is float64 [4], the root's is float64 [3]");
     expect_failure(ct_backward(y, .gradient = ct_ones(CT_FLOAT32, CT_SHAPE(3))), CT_ERROR_DTYPE,
-                   "backward: gradient is float32 [3], the root is float64 [3]");
+                   "backward: gradient is float32 [3], the root's is float64 [3]");
     ck_assert_ptr_null(ct_grad_of(x));
 }
 END_TEST
