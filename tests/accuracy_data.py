@@ -218,7 +218,7 @@ def bessel(v):
 
 def scaled_bessel(v):
     def f(x):
-        s, i = mpf(1 if x >= 0 else -1), bessel_e(x)
+        s, i = mp.sign(x), bessel_e(x) # 0 at 0, where that is the mean of both sides
         if abs(x) > 2000: # by the expansion's derivatives
             c = [(-1) ** k * mp.fprod(4 * v * v - (2 * j - 1) ** 2 for j in range(1, k + 1)) / mp.factorial(k) / 8 ** k for k in range(40)]
             t = abs(x)
