@@ -5,12 +5,24 @@
 #ifndef CT_SPECIAL_H
 #define CT_SPECIAL_H
 
+typedef long double ct_real;
+#define CT_PI 3.141592653589793238462643383279502884L
+
+/* To 1, so that a product does not change any more; a long double is no longer than a double on some machines. */
+#define CT_REAL_CLOSE (LDBL_EPSILON > 0x1p-63L ? 2 * LDBL_EPSILON : 0x1p-62L)
+
+/* B_2, B_4, ...: Bernoulli's numbers. */
+enum { CT_BERNOULLI = 14 };
+extern const ct_real ct__bernoulli[CT_BERNOULLI];
+
 /* log |Gamma(x)|; infinite at 0, -1, -2, ... */
 double ct__lgamma(double x);
 /* Its derivative: -+infinity at +-0, NaN at -1, -2, ... */
 double ct__digamma(double x);
+ct_real ct__digamma_of_positive(ct_real x);
 /* The sum over k >= 0 of (q + k)^-s, continued to any s but 1. For q <= 0 whole s only: NaN for others, infinite at 0, -1, ... */
 double ct__hurwitz_zeta(double q, double s);
+ct_real ct__zeta_of_positive(ct_real q, ct_real s);
 /* The y with erf(y) = x. */
 double ct__erfinv(double x);
 /* The derivative of order k >= 0 of sin(pi x) / (pi x). */
