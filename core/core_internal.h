@@ -476,6 +476,17 @@ ct_status ct__gemm_gathered(ct_dtype dtype, int64_t m, int64_t n, int64_t k, con
 /* ---- random bits ---- */
 /* Philox4x32-10: the 128 bits that belong to counter under key. */
 void ct__philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]);
+/* The number of the generator from which element i draws is .counter + i, of n that nobody else gets. */
+ct_random_state ct__random_take(int64_t n);
+/* As many random numbers as a law asks for, of one number of the generator: no other number moves. */
+typedef struct ct_draws {
+    uint64_t seed, k;
+    uint32_t attempt;
+} ct_draws;
+double ct__draw_unit(ct_draws *d);   /* 0 < u < 1, uniform */
+double ct__draw_normal(ct_draws *d); /* of mean 0 and variance 1 */
+/* ln(x) for a normal x > 0, the same on every machine. */
+double ct__natural_log(double x);
 /* The z >= 0 that a standard normal number exceeds with probability tail, 0 < tail <= 1/2. */
 double ct__normal_quantile(double tail);
 

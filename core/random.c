@@ -96,7 +96,7 @@ static double unit(uint64_t word)
 
 /* ln(x) for a normal x > 0. x = m 2^e, sqrt(1/2) < m < sqrt(2); ln m = 2 artanh s = 2 (s + s^3/3 + s^5/5 + ...) with
  * s = (m - 1)/(m + 1), |s| < 0.172, where the terms after s^23 are below 2^-59 of the first. */
-static double natural_log(double x)
+double ct__natural_log(double x)
 {
     const double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45; /* e * ln2_high is exact */
     uint64_t bits;
@@ -155,7 +155,7 @@ double ct__normal_quantile(double tail)
     double q = 0.5 - tail;
     if (q <= 0.425)
         return q * rational_at(&centre, 0.180625 - q * q);
-    double r = sqrt(-natural_log(tail));
+    double r = sqrt(-ct__natural_log(tail));
     return r <= 5 ? rational_at(&middle, r - 1.6) : rational_at(&far, r - 5);
 }
 
@@ -189,6 +189,25 @@ static uint64_t bounded(uint64_t seed, uint64_t k, uint64_t word, uint64_t range
             high = product_of(word_at(seed, k, attempt), range, &low);
     }
     return high;
+}
+
+/* ---- for laws that take several numbers ---- */
+
+ct_random_state ct__random_take(int64_t n)
+{
+    ct_random_state from = generator;
+    generator.counter += (uint64_t)n;
+    return from;
+}
+
+double ct__draw_unit(ct_draws *d)
+{
+    return unit(word_at(d->seed, d->k, d->attempt++)) + 0x1p-54;
+}
+
+double ct__draw_normal(ct_draws *d)
+{
+    return standard_normal(word_at(d->seed, d->k, d->attempt++));
 }
 
 /* ---- filling tensors ---- */
@@ -260,8 +279,7 @@ static ct_tensor *filled(fill f, ct_dtype dtype, const int64_t *shape, int rank,
     f.out = ct__tensor_new(dtype, shape, rank, what);
     if (!f.out)
         return NULL;
-    f.from = generator;
-    generator.counter += (uint64_t)f.out->numel;
+    f.from = ct__random_take(f.out->numel);
     ct__parallel((f.out->numel + BLOCK - 1) / BLOCK, fill_block, &f);
     return f.out;
 }

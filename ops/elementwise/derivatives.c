@@ -66,3 +66,92 @@ static double i1e(double x, int k)
 FUNCTION(sinc, ct__sinc, "g (cos(pi x) - y) / x")
 FUNCTION(i0e, i0e, "g exp(-|x|) (I_1(x) - sign(x) I_0(x))")
 FUNCTION(i1e, i1e, "g exp(-|x|) ((I_0(x) + I_2(x)) / 2 - sign(x) I_1(x))")
+
+/* ---- the incomplete gamma function, derived by a ---- */
+
+#define LOOP2(name, type, f)                                                                                   \
+    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    {                                                                                                          \
+        const type *a = in[0], *l = in[1];                                                                     \
+        type *y = out;                                                                                         \
+        for (int64_t i = 0; i < n; i++)                                                                        \
+            y[i] = (type)f((double)a[fixed[0] ? 0 : i], (double)l[fixed[1] ? 0 : i], (int)*p);                 \
+    }
+
+static ct_status order_infer(ct_call *call)
+{
+    double order = *(const double *)ct_call_attributes(call);
+    if (order > CT_GAMMA_ORDERS)
+        return ct_call_error(call, CT_ERROR_ARGUMENT, "derivatives by a go to order %d", CT_GAMMA_ORDERS);
+    return ct__elementwise_infer(call);
+}
+
+/* With R and B those of order k: R' = R[k + 1] - R B[1] by a, and B - R (a - x) by l = log x. */
+static ct_status igamma_slope_backward(ct_call *call)
+{
+    ct_tensor *g = ct_call_grad_output(call, 0), *a = ct_call_input(call, 0), *l = ct_call_input(call, 1);
+    ct_tensor *y = ct_call_output(call, 0);
+    double k = *(const double *)ct_call_attributes(call);
+    ct_status status = CT_OK;
+    if (ct_call_needs_grad(call, 0)) {
+        ct_tensor *next = ct_igamma_slope(a, l, k + 1);
+        status = ct_call_set_grad(call, 0, ct_mul(g, ct_sub(next, ct_mul(y, ct_gamma_growth(a, l, 1)))));
+    }
+    if (status == CT_OK && ct_call_needs_grad(call, 1)) {
+        ct_tensor *growth = ct_gamma_growth(a, l, k);
+        status = ct_call_set_grad(call, 1, ct_mul(g, ct_sub(growth, ct_mul(y, ct_sub(a, ct_exp(l))))));
+    }
+    return status;
+}
+
+/* B' = B[k + 1] - B B[1] by a, and k B[k - 1] by l. */
+static ct_status gamma_growth_backward(ct_call *call)
+{
+    ct_tensor *g = ct_call_grad_output(call, 0), *a = ct_call_input(call, 0), *l = ct_call_input(call, 1);
+    ct_tensor *y = ct_call_output(call, 0);
+    double k = *(const double *)ct_call_attributes(call);
+    ct_status status = CT_OK;
+    if (ct_call_needs_grad(call, 0)) {
+        ct_tensor *next = ct_gamma_growth(a, l, k + 1);
+        status = ct_call_set_grad(call, 0, ct_mul(g, ct_sub(next, ct_mul(y, ct_gamma_growth(a, l, 1)))));
+    }
+    if (status == CT_OK && ct_call_needs_grad(call, 1) && k > 0)
+        status = ct_call_set_grad(call, 1, ct_mul(g, ct_mul_scalar(ct_gamma_growth(a, l, k - 1), k)));
+    return status;
+}
+
+static const ct_sample gamma_samples[] = {{"3x4@0.3..3 3x4@-2..1.5", (const double[]){1}},
+                                          {"2x1@0.3..3 3@-2..1.5", (const double[]){2}},
+                                          {"scalar@0.3..3 scalar@-2..1.5", (const double[]){1}},
+                                          {"0x2 1", (const double[]){1}},
+                                          {.inputs = NULL}};
+
+#define FUNCTION2(op_name, f, formula)                                                                             \
+    LOOP2(op_name, float, f)                                                                                       \
+    LOOP2(op_name, double, f)                                                                                      \
+    static ct_status op_name##_forward(ct_call *call)                                                              \
+    {                                                                                                              \
+        ct_elementwise_kernel kernel = call->outputs[0]->dtype == CT_FLOAT32 ? op_name##_float : op_name##_double; \
+        ct__elementwise_run(call->outputs[0], call->inputs, 2, kernel, ct_call_attributes(call));                  \
+        return CT_OK;                                                                                              \
+    }                                                                                                              \
+    const ct_op ct_op_##op_name = {.name = #op_name,                                                               \
+                                   .gradient = formula,                                                            \
+                                   .min_inputs = 2,                                                                \
+                                   .max_inputs = 2,                                                                \
+                                   .saves = CT_SAVE_INPUTS | CT_SAVE_OUTPUT(0),                                    \
+                                   .attributes_size = sizeof(double),                                              \
+                                   .attribute_names = "order:1d",                                                  \
+                                   .roles = "a l",                                                                 \
+                                   .infer = order_infer,                                                           \
+                                   .forward = op_name##_forward,                                                   \
+                                   .backward = op_name##_backward,                                                 \
+                                   .samples = gamma_samples};                                                      \
+    ct_tensor *ct_##op_name(ct_tensor *a, ct_tensor *l, double order)                                              \
+    {                                                                                                              \
+        return ct_apply(&ct_op_##op_name, (ct_tensor *[]){a, l}, 2, &order);                                       \
+    }
+
+FUNCTION2(igamma_slope, ct__igamma_slope,
+          "of the order k: g (y[k+1] - y q[1]), g (q[k] - y (a - exp(l))), q gamma_growth")
+FUNCTION2(gamma_growth, ct__gamma_growth, "of the order k: g (y[k+1] - y y[1]), g k y[k-1]")

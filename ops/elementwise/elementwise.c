@@ -426,16 +426,14 @@ ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b)
     return ct_log(ct_where(none, ct_scalar(ct_dtype_of(b), 1), b));
 }
 
-ct_tensor *ct__gamma_density(ct_tensor *a, ct_tensor *x)
+/* In double: a logarithm in float32 would have lost digits of a large x. */
+ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x)
 {
-    ct_tensor *power = ct_xlogy(ct_add_scalar(a, -1), x);
-    return ct_exp(ct_sub(ct_sub(power, x), ct_lgamma(a)));
-}
-
-ct_tensor *ct__no_gradient(const char *op, const char *input)
-{
-    ct__error(CT_ERROR_STATE, "%s: there is no gradient for %s; detach it", op, input);
-    return NULL;
+    ct_dtype dtype = ct_dtype_of(a);
+    a = ct_cast(a, CT_FLOAT64);
+    x = ct_cast(x, CT_FLOAT64);
+    ct_tensor *slope = ct_mul_or_zero(ct_igamma_slope(a, ct_log(x), 1), x);
+    return ct_cast(ct_mul_or_zero(slope, ct_gamma_density(a, x)), dtype);
 }
 
 /* ---- for the engine ---- */

@@ -61,12 +61,14 @@ ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest);
 ct_tensor *ct_hypot_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__hypot_curve(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__hypot_twist(ct_tensor *a, ct_tensor *b);
-/* t, with 1 for 0; log(b), but 0 where xlogy is whatever b is; x^(a-1) exp(-x) / Gamma(a). */
+/* t, with 1 for 0; log(b), but 0 where xlogy is whatever b is. */
 ct_tensor *ct__one_for_zero(ct_tensor *t);
 ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b);
-ct_tensor *ct__gamma_density(ct_tensor *a, ct_tensor *x);
-/* NULL, with the error that there is no gradient for this input. */
-ct_tensor *ct__no_gradient(const char *op, const char *input);
+/* The derivatives of igamma(a, x), by x and by a, and what the latter is made of: ct__igamma_slope() and ct__gamma_growth() of special.h. */
+ct_tensor *ct_gamma_density(ct_tensor *a, ct_tensor *x);
+ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x);
+ct_tensor *ct_igamma_slope(ct_tensor *a, ct_tensor *l, double order);
+ct_tensor *ct_gamma_growth(ct_tensor *a, ct_tensor *l, double order);
 /* binary_cross_entropy before it is reduced, and its slopes, composed. */
 ct_tensor *ct_log_loss(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__log_loss_slope(ct_tensor *a, ct_tensor *b);

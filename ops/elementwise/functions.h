@@ -65,6 +65,7 @@ LANES_OF_TWO(zeta, ct__hurwitz_zeta)
 LANES_OF_TWO(bessel_i, ct__bessel_i)
 LANES_OF_TWO(igamma, ct__igamma)
 LANES_OF_TWO(igammac, ct__igammac)
+LANES_OF_TWO(gamma_density, ct__gamma_density)
 LANES_OF_TWO(fmod, fmod) /* exact, of floats too */
 #undef LANES_OF
 #undef LANES_OF_TWO
@@ -166,6 +167,7 @@ static inline vec V_JOIN(acosh_, vec)(vec x)
 #define V_BESSEL_I V_JOIN(bessel_i_, vec)
 #define V_IGAMMA V_JOIN(igamma_, vec)
 #define V_IGAMMAC V_JOIN(igammac_, vec)
+#define V_GAMMA_DENSITY V_JOIN(gamma_density_, vec)
 #define V_FMOD V_JOIN(fmod_, vec)
 #define V_ERF V_JOIN(erf_, vec)
 #define V_FLOOR V_JOIN(floor_, vec)

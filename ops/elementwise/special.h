@@ -35,5 +35,14 @@ double ct__bessel_ie(double x, double v, int k);
  * a >= 0 and x >= 0; up to a of 1e8 or so, past which their series are given up (NaN) near x = a. */
 double ct__igamma(double a, double x);
 double ct__igammac(double a, double x);
+/* The first one's derivative by x, x^(a-1) exp(-x) / Gamma(a). */
+double ct__gamma_density(double a, double x);
+/* Of P(a, x), the share below x = exp(l), the derivative of order k by a, 1 <= k <= CT_GAMMA_ORDERS, over that by l, q = x^a exp(-x) /
+ * Gamma(a); and of q the derivative of order k >= 0 by a, over q. The logarithm, so that x may be too small for a double. */
+enum { CT_GAMMA_ORDERS = 8 };
+double ct__igamma_slope(double a, double l, int k);
+double ct__gamma_growth(double a, double l, int k);
+/* The y with P(a, exp(y)) = P(from, exp(l)), l itself for a = from. */
+double ct__gamma_transport(double a, double from, double l);
 
 #endif

@@ -73,7 +73,7 @@ def integer_reductions(r):
         ("sort of integers", [x], lambda t: list(torch.sort(t, dim=axis, stable=True)), lambda t: r.results(lambda i: lib.ct_sort(t, axis, False, i), 1), ()),
         ("argmax of integers", [x.int() if dtype == torch.bool else x], lambda t: t.argmax(axis), lambda t: lib.ct_argmax(t, axis), ()),
         ("cummax of integers", [x.int() if dtype == torch.bool else x], lambda t: list(t.cummax(axis)), lambda t: r.results(lambda i: lib.ct_cummax(t, axis, i), 1), ()),
-        ("median of integers", [x.int() if dtype == torch.bool else x], lambda t: t.median(axis, keep)[0], lambda t: lib.ct_median(t, axis, keep, None), ()),
+        ("median of integers", [x.int() if dtype == torch.bool else x], lambda t: t.contiguous().median(axis, keep)[0], lambda t: lib.ct_median(t, axis, keep, None), ()),
         ("topk of integers", [x.int() if dtype == torch.bool else x], lambda t: t.topk(k, axis)[0], lambda t: lib.ct_topk(t, k, axis, True, None), ()),
         ("unique", [x], lambda t: list(t.unique(return_inverse=True, return_counts=True)), lambda t: r.results(lambda i, j: lib.ct_unique(t, i, j), 2), ()),
         ("nonzero of integers", [x], lambda t: t.nonzero(), lambda t: lib.ct_nonzero(t), ()),

@@ -70,8 +70,8 @@ CT_API ct_tensor *ct_digamma(ct_tensor *x); /* the derivative of log |Gamma(x)|;
 /* The n-th derivative of digamma, n = 0, 1, ...; PyTorch's polygamma(n, x). Error (argument): n is not such a number. */
 CT_API ct_tensor *ct_polygamma(ct_tensor *x, double n);
 CT_API ct_tensor *ct_beta(ct_tensor *a, ct_tensor *b); /* Gamma(a) Gamma(b) / Gamma(a + b), for a, b > 0 */
-/* The share of the integral of t^(a-1) exp(-t) from 0 to infinity that lies below x, and above, a >= 0 and x >= 0. Differentiable
- * by x. Error of the backward (state): a asks for a gradient. */
+/* The share of the integral of t^(a-1) exp(-t) from 0 to infinity that lies below x, and above, a >= 0 and x >= 0. Differentiable to
+ * any order by x, and by a to the eighth: then an error (argument). PyTorch's have no gradient for a. */
 CT_API ct_tensor *ct_igamma(ct_tensor *a, ct_tensor *x);
 CT_API ct_tensor *ct_igammac(ct_tensor *a, ct_tensor *x);
 CT_API ct_tensor *ct_i0(ct_tensor *x);  /* the modified Bessel function of order 0 */
