@@ -40,6 +40,7 @@
     SUITE(programs) \
     SUITE(npy) \
     SUITE(dlpack) \
+    SUITE(draws) \
     SUITE(elementwise) \
     SUITE(accuracy) \
     SUITE(special) \

@@ -1,17 +1,54 @@
 /* Draws from distributions that tensors describe: yes or no, and one of several. Invariant: what is drawn is drawn from the thread's
  * generator, in double, and is a constant of the graph. */
+#include "random/draw.h"
 #include "expression.h"
 #include "shape/shape_internal.h"
 #include <math.h>
 
-/* ---- bernoulli ---- */
+/* ---- what laws share ---- */
 
-/* Whether all elements lie in low..high; otherwise the error says so. */
-static bool lie_in(ct_call *call, ct_tensor *x, double low, double high)
+typedef struct draw {
+    ct_law law;
+    ct_random_state from;
+    ct_tensor *out;
+    const double *in[2];
+    int n;
+} draw;
+
+enum { TASK = 1024 /* elements of one task: so that the partition knows nothing of the threads */ };
+
+static void draw_task(void *context, int64_t task)
 {
-    if (ct_numel(x) == 0)
+    const draw *w = context;
+    int64_t end = w->out->numel < (task + 1) * TASK ? w->out->numel : (task + 1) * TASK;
+    for (int64_t i = task * TASK; i < end; i++) {
+        ct_draws d = {.seed = w->from.seed, .k = w->from.counter + (uint64_t)i};
+        double p[2] = {w->in[0][i], w->n > 1 ? w->in[1][i] : 0};
+        ct__store((ct_dtype)w->out->dtype, ct__ptr(w->out), i, w->law(&d, p));
+    }
+}
+
+ct_status ct__draw(ct_call *call, ct_law law)
+{
+    ct_tensor *out = call->outputs[0];
+    draw w = {.law = law, .out = out, .n = call->n_inputs};
+    for (int k = 0; k < w.n; k++) {
+        ct_tensor *t = ct_contiguous(ct_cast(ct_expand(ct_detach(call->inputs[k]), out->shape, out->rank), CT_FLOAT64));
+        if (!t)
+            return ct_error_code();
+        w.in[k] = (const double *)ct__ptr(t);
+    }
+    w.from = ct__random_take(out->numel);
+    ct__parallel((out->numel + TASK - 1) / TASK, draw_task, &w);
+    return CT_OK;
+}
+
+bool ct__check_within(ct_call *call, const ct_tensor *t, double low, double high)
+{
+    if (ct_numel(t) == 0)
         return true;
-    double least = ct_item(ct_amin(x, NULL)), most = ct_item(ct_amax(x, NULL));
+    double least = ct_item(ct_amin(ct_detach((ct_tensor *)t), NULL)),
+           most = ct_item(ct_amax(ct_detach((ct_tensor *)t), NULL));
     if (least >= low && most <= high)
         return true;
     ct_call_error(call, CT_ERROR_ARGUMENT, "takes elements in %g..%g, and has %g to %g: %s", low, high, least, most,
@@ -19,10 +56,12 @@ static bool lie_in(ct_call *call, ct_tensor *x, double low, double high)
     return false;
 }
 
+/* ---- bernoulli ---- */
+
 static ct_tensor *bernoulli_expression(ct_call *call)
 {
     ct_tensor *p = ct_cast(ct_detach(ct_call_input(call, 0)), CT_FLOAT64);
-    if (!p || !lie_in(call, p, 0, 1))
+    if (!p || !ct__check_within(call, p, 0, 1))
         return NULL;
     ct_tensor *drawn = ct_lt(ct_rand(CT_FLOAT64, 0, 1, ct_shape(p), ct_rank(p)), p);
     return ct_cast(drawn, ct_dtype_of(ct_call_input(call, 0)));
@@ -70,7 +109,7 @@ static bool can_draw(ct_call *call, ct_tensor *w)
 {
     const multinomial_attributes *a = ct_call_attributes(call);
     int64_t least = a->replacement ? a->n > 0 : a->n;
-    if (a->n < 0 || a->n > INT32_MAX || !lie_in(call, w, 0, 0x1p1000)) {
+    if (a->n < 0 || a->n > INT32_MAX || !ct__check_within(call, w, 0, 0x1p1000)) {
         if (ct_error_code() == CT_OK)
             ct_call_error(call, CT_ERROR_ARGUMENT, "%lld draws", (long long)a->n);
         return false;

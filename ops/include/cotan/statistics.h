@@ -83,12 +83,25 @@ CT_API ct_tensor *ct_bincount(ct_tensor *x, ct_tensor *weights, int64_t minlengt
  * 0 from the smallest element to the largest. No gradient. Errors (argument): bins < 1, low above high, ends that are not finite. */
 CT_API ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high);
 
-/* Draws, from the thread's generator; without gradient. */
+/* ---- draws, from the thread's generator: the same whatever the threads ---- */
+/* Without a gradient: */
 /* 1 with the probability that p has there, else 0, in p's dtype and shape. Error (argument): a p outside 0..1. */
 CT_API ct_tensor *ct_bernoulli(ct_tensor *p);
 /* n classes, int64, drawn from each row of weights [C] or [N, C], which need not add up to 1; without replacement in the order of the
  * draws. n = 1 is a draw of a categorical distribution. Errors: shape, argument (weights that are negative, or not enough above 0). */
 CT_API ct_tensor *ct_multinomial(ct_tensor *weights, int64_t n, bool replacement);
+/* How often something comes that comes rate times on average; and how many of count trials succeed, each with that probability, broadcast.
+ * Whole numbers of the parameters' dtype. Errors: shape, argument (a rate below 0, a probability outside 0..1, no count). PyTorch's poisson
+ * and binomial. */
+CT_API ct_tensor *ct_poisson(ct_tensor *rate);
+CT_API ct_tensor *ct_binomial(ct_tensor *count, ct_tensor *probability);
+/* With a gradient, by which the expectation of what is made of a draw can be descended (Figurnov et al. 2018): */
+/* x with the density x^(shape-1) exp(-x) / Gamma(shape), for each element of shape; over a rate r: ct_div(x, r). x^(a-1) (1-x)^(b-1) /
+ * B(a, b), a and b broadcast. Shares that add up to 1 along the last axis, each x^(concentration-1). Never 0, shares never 1. Error
+ * (argument): a parameter below 0. PyTorch's _standard_gamma, distributions.Beta, _sample_dirichlet. */
+CT_API ct_tensor *ct_standard_gamma(ct_tensor *shape);
+CT_API ct_tensor *ct_sample_beta(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_sample_dirichlet(ct_tensor *concentration);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_kthvalue(x, ...) ct_at(CT_HERE, ct_kthvalue(x, __VA_ARGS__))
@@ -108,6 +121,11 @@ CT_API ct_tensor *ct_multinomial(ct_tensor *weights, int64_t n, bool replacement
 #define ct_bincount(x, weights, minlength) ct_at(CT_HERE, ct_bincount(x, weights, minlength))
 #define ct_bernoulli(p) ct_at(CT_HERE, ct_bernoulli(p))
 #define ct_multinomial(weights, n, replacement) ct_at(CT_HERE, ct_multinomial(weights, n, replacement))
+#define ct_poisson(rate) ct_at(CT_HERE, ct_poisson(rate))
+#define ct_binomial(count, probability) ct_at(CT_HERE, ct_binomial(count, probability))
+#define ct_standard_gamma(shape) ct_at(CT_HERE, ct_standard_gamma(shape))
+#define ct_sample_beta(a, b) ct_at(CT_HERE, ct_sample_beta(a, b))
+#define ct_sample_dirichlet(concentration) ct_at(CT_HERE, ct_sample_dirichlet(concentration))
 #define ct_histc(x, bins, low, high) ct_at(CT_HERE, ct_histc(x, bins, low, high))
 #endif
 
