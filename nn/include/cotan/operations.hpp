@@ -2107,6 +2107,36 @@ inline tensor multinomial(const tensor &weights, int64_t n, bool replacement, lo
     return detail::made(at, ct_multinomial(weights.get(), n, replacement), weights);
 }
 
+inline tensor poisson(const tensor &rate, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_poisson(rate.get()), rate);
+}
+
+inline tensor binomial(const tensor &count, const tensor &probability, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_binomial(count.get(), probability.get()), count, probability);
+}
+
+inline tensor standard_gamma(const tensor &shape, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_standard_gamma(shape.get()), shape);
+}
+
+inline tensor sample_beta(const tensor &a, const tensor &b, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_sample_beta(a.get(), b.get()), a, b);
+}
+
+inline tensor sample_dirichlet(const tensor &concentration, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_sample_dirichlet(concentration.get()), concentration);
+}
+
 inline tensor recurrent_forward(const module &module, const tensor &x, const options<ct_sequence_options> &options = {},
                                 location at = location::here())
 {
