@@ -588,15 +588,15 @@ static ct_status check_results(ct_call *call)
 static __attribute__((noinline)) ct_status run_expression(ct_call *call)
 {
     const ct_op *op = call->op;
-    const ct_part *outer = ct__here()->region, *inner = ct__region_of(outer, called(op), true);
+    const ct_part *outer = call->thread->region, *inner = ct__region_of(outer, called(op), true);
     if (!inner)
         return CT_ERROR_MEMORY;
-    ct__here()->region = inner;
+    call->thread->region = inner;
     call->may_write = true;
     ct__call_begin(call, ct__scope_current());
     call->outputs[0] = op->expression(call);
     ct_status status = ct__call_end(call, CT_OK);
-    ct__here()->region = outer;
+    call->thread->region = outer;
     return status == CT_OK ? check_results(call) : status;
 }
 
@@ -621,7 +621,7 @@ static CT_HOT ct_status run(ct_call *call, bool requires_grad)
     if (status == CT_OK)
         status = op->forward ? run_forward(call) : check_views(call);
     if (status == CT_OK && requires_grad) {
-        bool records = ct__records();
+        bool records = call->thread->no_grad_depth == 0;
         if (op->backward && records) {
             status = record(call);
         } else {
@@ -669,6 +669,7 @@ static CT_HOT ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, 
         return ct__apply_definition(op, inputs, n, attributes, outputs);
     ct_call call; /* every member by itself: see tensor_new */
     call.op = op;
+    call.thread = ct__here();
     call.attributes = attributes ? attributes : zeros;
     call.inputs = inputs;
     call.n_inputs = n;
@@ -678,7 +679,7 @@ static CT_HOT ct_status apply(const ct_op *op, ct_tensor *const *inputs, int n, 
     call.grad_outputs = call.grad_inputs = NULL;
     call.needs = NULL;
     call.may_write = false;
-    status = CT_LIKELY(!ct__here()->observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
+    status = CT_LIKELY(!call.thread->observers) ? run(&call, requires_grad) : run_observed(&call, requires_grad);
     for (int i = 0; status != CT_OK && i < call.n_outputs; i++) {
         if (op->infer)
             ct_release(outputs[i]);

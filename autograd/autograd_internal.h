@@ -8,6 +8,7 @@
 
 struct ct_call {
     const ct_op *op;
+    ct__thread_state *thread; /* on which it runs */
     const void *attributes;
     ct_tensor *const *inputs;
     int n_inputs, n_outputs;
@@ -31,7 +32,7 @@ static inline void ct__call_begin(ct_call *call, ct_scope *scope)
 {
     call->scope = scope;
     call->outer = scope->call;
-    call->pending = ct__here()->error;
+    call->pending = call->thread->error;
     call->refused = false;
     scope->call = call;
 }
@@ -42,7 +43,7 @@ static inline ct_status ct__call_end(ct_call *call, ct_status status)
 {
     ct_scope *scope = call->scope;
     scope->call = call->outer;
-    bool well = !scope->inner && !call->refused && ct__here()->error == call->pending;
+    bool well = !scope->inner && !call->refused && call->thread->error == call->pending;
     return CT_LIKELY(well) ? status : ct__call_misused(call, status);
 }
 
@@ -83,6 +84,29 @@ void ct__hand_over(ct_tensor *t, ct_scope *to);
  * gradient as a tensor. */
 bool ct__call_adds_parts(const ct_call *call);
 ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offset, const int64_t *strides);
+
+/* Whether only this pointer holds t, and nothing else its elements, so that they may be changed. */
+static inline bool ct__is_ours(const ct_tensor *t)
+{
+    return t->refs == 1 && t->storage->refs == 1 && t->contiguous && !t->node;
+}
+
+/* Whether nobody reads a cotangent behind the call, a backward's: the engine alone has it, and no run that records, or is observed. */
+static inline bool ct__call_may_spend(const ct_call *call, const ct_tensor *cotangent)
+{
+    return call->run && call->thread->no_grad_depth > 0 && !call->thread->observers && ct__is_ours(cotangent);
+}
+
+/* In a shape rule whose output is as the first input: whether that is declared to lie over it, being spent. */
+static inline bool ct__call_output_over(ct_call *call)
+{
+    ct_tensor *first = call->inputs[0];
+    if (CT_LIKELY(call->thread->spent != first))
+        return false;
+    call->thread->spent = NULL;
+    call->outputs[0] = ct__tensor_renew(first, call->op->name);
+    return true;
+}
 
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 static inline ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)

@@ -162,12 +162,6 @@ static ct_gathered *gathered_for(ct_run *run, ct_tensor *leaf)
     return g;
 }
 
-/* Whether only this pointer holds t, and nothing else its elements, so that they may be changed. */
-static bool is_ours(const ct_tensor *t)
-{
-    return t->refs == 1 && t->storage->refs == 1 && t->contiguous && !t->node;
-}
-
 /* Adds grad to *sum, which is NULL or holds a reference. */
 static inline ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
 {
@@ -176,7 +170,7 @@ static inline ct_status accumulate(ct_tensor **sum, ct_tensor *grad)
         *sum = grad;
         return CT_OK;
     }
-    if (is_ours(*sum) && !grad->node) {
+    if (ct__is_ours(*sum) && !grad->node) {
         ct__engine_ops.add_in_place(*sum, grad);
         return CT_OK;
     }
@@ -273,7 +267,7 @@ static ct_status make_changeable(const struct ct_node *node, int i, ct_tensor **
     const int64_t *shape;
     int rank;
     ct_dtype dtype;
-    if (*sum && is_ours(*sum))
+    if (*sum && ct__is_ours(*sum))
         return CT_OK;
     ct__node_input_info(node, i, &shape, &rank, &dtype);
     ct_tensor *own = *sum ? ct__own_copy(false, *sum) : ct_zeros(dtype, shape, rank);
@@ -330,7 +324,7 @@ static bool is_alone(const ct_tensor *t)
 {
     if (t->scope || t->kept || t->past & CT_PAST_HANDED)
         return false;
-    return t->node ? t->storage->refs == 1 : is_ours(t);
+    return t->node ? t->storage->refs == 1 : ct__is_ours(t);
 }
 
 /* Makes *grad, a reference, one that can be handed out: a change to its elements changes nobody else's. */
@@ -351,7 +345,7 @@ static ct_status make_own(bool create, ct_tensor **grad)
 static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
 {
     static const ct_op hook = {.name = "a hook"};
-    ct_call call = {.op = &hook, .inputs = &grad, .n_inputs = 1};
+    ct_call call = {.op = &hook, .thread = ct__here(), .inputs = &grad, .n_inputs = 1};
     ct__call_begin(&call, ct__scope_current());
     ct_tensor *other = entry->hook(grad, entry->user);
     call.scope->call = call.outer;
@@ -446,7 +440,7 @@ static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
 /* The operation's backward, with the observers told. */
 static ct_status run_backward(ct_call *call)
 {
-    const ct__thread_state *me = ct__here();
+    const ct__thread_state *me = call->thread;
     ct_status before = me->error;
     ct_status status = CT_UNLIKELY(me->observers) ? ct__tell_backward(CT_BACKWARD_BEGINS, call, CT_OK) : CT_OK;
     if (status == CT_OK)
@@ -472,6 +466,7 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
     }
     ct_call call; /* every member by itself: see apply() */
     call.op = node->op;
+    call.thread = ct__here();
     call.attributes = node->attributes;
     call.inputs = NULL;
     call.n_inputs = node->n_inputs;

@@ -254,6 +254,7 @@ typedef struct ct__thread_state {
     /* autograd's */
     int no_grad_depth;
     bool all_inputs, freeing, telling, definitions;
+    ct_tensor *spent;               /* a cotangent over which the operation that takes it next may write; NULL: none */
     uint32_t origin;                /* of the nodes that are made now */
     struct ct_node *to_free;        /* wait while another node is being freed */
     struct ct_observing *observers; /* NULL: nobody is to be told */
@@ -298,6 +299,17 @@ static inline void ct__scope_push(ct_scope *scope)
     scope->region = me->region;
     scope->live_at_open = me->live_bytes;
     me->innermost = scope;
+}
+
+/* t, which no scope owns and nobody will read as it is, as a new tensor of the innermost scope with its elements still. Returns t. */
+static inline ct_tensor *ct__tensor_renew(ct_tensor *t, const char *made_by)
+{
+    ct__tensor_ref(t);
+    t->made_by = made_by;
+    t->file = NULL;
+    t->past = 0;
+    ct__scope_join(t, ct__scope_current());
+    return t;
 }
 
 /* Room for a text of ct_config()'s and ct_call_shapes()'s size that belongs to the thread; NULL without memory. */

@@ -59,6 +59,49 @@ START_TEST(test_gradient)
 }
 END_TEST
 
+/* The gradients of the inputs, with `gradient` as that of y, or, NULL, as y's own. */
+static void differentiate(ct_tensor *y, ct_tensor *gradient, bool retain, ct_tensor **inputs, int n, ct_tensor **grads)
+{
+    ct_status status = ct_grad(CT_TENSORS(y), inputs, n, grads, .gradients = gradient ? &gradient : NULL,
+                               .retain_graph = retain, .allow_unused = true);
+    ck_assert_msg(status == CT_OK, "%s", ct_error_message());
+}
+
+static bool same_bits(ct_tensor *a, ct_tensor *b)
+{
+    if (!a || !b)
+        return a == b;
+    size_t bytes = (size_t)ct_numel(a) * ct_dtype_size(ct_dtype_of(a));
+    return memcmp(ct_data(ct_contiguous(a)), ct_data(ct_contiguous(b)), bytes) == 0;
+}
+
+/* A backward may write over a cotangent that is the engine's alone, the product's here, and gives the same bits as with one that
+ * the caller has. */
+START_TEST(test_spent_cotangent)
+{
+    int n, n_leaves = 0;
+    const ct_op *op = ct_ops(&n)[_i];
+    for (const ct_sample *sample = op->samples; sample->inputs && has_gradient(op); sample++, n_leaves = 0) {
+        ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS], *kept[CT_MAX_INPUTS], *spent[CT_MAX_INPUTS];
+        ct_scope_open();
+        ck_assert_int_eq(ct_sample_inputs(sample, CT_FLOAT32, inputs, &n), CT_OK);
+        ck_assert_int_eq(ct_apply_multi(op, inputs, n, sample->attributes, outputs), CT_OK);
+        for (int i = 0; i < n; i++)
+            if (inputs[i] && ct_requires_grad(inputs[i]))
+                inputs[n_leaves++] = inputs[i];
+        ct_tensor *y = outputs[0];
+        if (ct_requires_grad(y) && ct_dtype_of(y) == CT_FLOAT32) {
+            ct_tensor *w = ct_randn(CT_FLOAT32, 0, 1, ct_shape(y), ct_rank(y));
+            differentiate(y, w, true, inputs, n_leaves, kept);
+            differentiate(ct_sum(ct_mul(y, w)), NULL, false, inputs, n_leaves, spent);
+            for (int i = 0; i < n_leaves; i++)
+                ck_assert_msg(same_bits(kept[i], spent[i]), "%s of %s: gradient %d", op->name, sample->inputs, i);
+        }
+        ct_scope_close();
+    }
+}
+END_TEST
+
 /* NULL for any input of any sample gives a result, where it may be left out, or an error; and so does a NULL among those given to
  * an operation that takes a list. */
 START_TEST(test_null)
@@ -166,6 +209,7 @@ Suite *ct_suite_ops(void)
     TCase *tcase = tcase_create("ops");
     tcase_add_loop_test(tcase, test_record, 0, n);
     tcase_add_loop_test(tcase, test_null, 0, n);
+    tcase_add_loop_test(tcase, test_spent_cotangent, 0, n);
     tcase_add_loop_test(tcase, test_gradient, 0, n);
 #if CT_LIFETIME_CHECKS
     tcase_add_loop_test(tcase, test_nothing, 0, n);

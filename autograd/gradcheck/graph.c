@@ -267,6 +267,7 @@ static ct_status own_step(comparison *c, int64_t k)
     for (int i = 0; i < node->n_inputs; i++)
         needs[i] = place_of(c, node, i) >= 0;
     ct_call call = {.op = node->op,
+                    .thread = ct__here(),
                     .attributes = node->attributes,
                     .n_inputs = node->n_inputs,
                     .n_outputs = node->n_outputs,

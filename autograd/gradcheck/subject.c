@@ -5,7 +5,8 @@
 static int call_function(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs)
 {
     static const ct_op function = {.name = "the checked function"};
-    ct_call call = {.op = &function, .inputs = inputs, .n_inputs = subject->n_inputs, .may_write = true};
+    ct_call call = {
+        .op = &function, .thread = ct__here(), .inputs = inputs, .n_inputs = subject->n_inputs, .may_write = true};
     ct__call_begin(&call, ct__scope_current());
     outputs[0] = subject->fn(inputs, subject->n_inputs, subject->user);
     if (ct__call_end(&call, CT_OK) != CT_OK)

@@ -52,6 +52,7 @@ static ct_status run_row(local_call *l, int64_t j)
     if (!cotangent)
         return ct_error_code();
     ct_call call = {.op = node->op,
+                    .thread = ct__here(),
                     .attributes = node->attributes,
                     .n_inputs = node->n_inputs,
                     .n_outputs = 1,

@@ -56,6 +56,7 @@ static bool goes_on(const probing *p, ct_tensor **outputs)
         if (e->inputs[i] && !(inputs[i] = grown(p, i)))
             return false;
     ct_call call = {.op = e->op,
+                    .thread = ct__here(),
                     .attributes = e->attributes,
                     .inputs = inputs,
                     .n_inputs = e->n_inputs,

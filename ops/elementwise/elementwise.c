@@ -187,8 +187,9 @@ ct_status ct__elementwise_infer(ct_call *call)
     bool alike = true;
     for (int k = 1; k < call->n_inputs; k++)
         alike = alike && ct__same_shape(first, call->inputs[k]);
-    return CT_LIKELY(alike) ? ct__call_output(call, 0, dtype, first->shape, first->rank)
-                            : ct__infer_broadcast(call, dtype);
+    if (CT_UNLIKELY(!alike))
+        return ct__infer_broadcast(call, dtype);
+    return ct__call_output_over(call) ? CT_OK : ct__call_output(call, 0, dtype, first->shape, first->rank);
 }
 
 /* ---- kernels of this CPU ---- */
@@ -234,9 +235,22 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
     ct_status status = CT_OK
 
-#define GRADIENT(i, grad)                  \
-    if (status == CT_OK && call->needs[i]) \
-    status = ct_call_set_grad(call, i, grad)
+/* Whether gradient i of n is the last for which g is read; and not one before it itself. */
+static inline bool is_last(const ct_call *call, int n, int i)
+{
+    for (int k = 0; k < n; k++)
+        if (k < i ? call->grad_inputs[k] == call->grad_outputs[0] : k > i && call->needs[k])
+            return false;
+    return true;
+}
+
+/* What is computed last may lie over g, which each gradient takes once. */
+#define GRADIENT(n, i, grad)                                                                 \
+    if (status == CT_OK && call->needs[i]) {                                                 \
+        call->thread->spent = is_last(call, n, i) && ct__call_may_spend(call, g) ? g : NULL; \
+        status = ct_call_set_grad(call, i, grad);                                            \
+        call->thread->spent = NULL;                                                          \
+    }
 
 #define RECORD(dtypes, rule, op_name, n, numbers, op_saves, formula, ...)                                         \
     static ct_status op_name##_forward(ct_call *call)                                                             \
@@ -306,7 +320,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     static ct_status name##_backward(ct_call *call)                                      \
     {                                                                                    \
         GIVEN(saves, x, unused_b, unused_c);                                             \
-        GRADIENT(0, grad);                                                               \
+        GRADIENT(1, 0, grad)                                                             \
         return status;                                                                   \
     }                                                                                    \
     RECORD(dtypes, rule, name, 1, numbers, saves, formula, SAMPLE(numbers, "3x4" range), \
@@ -316,8 +330,8 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     static ct_status name##_backward(ct_call *call)                                                         \
     {                                                                                                       \
         GIVEN(saves, a, b, unused_c);                                                                       \
-        GRADIENT(0, grad_a);                                                                                \
-        GRADIENT(1, grad_b);                                                                                \
+        GRADIENT(2, 0, grad_a)                                                                              \
+        GRADIENT(2, 1, grad_b)                                                                              \
         return status;                                                                                      \
     }                                                                                                       \
     RECORD(dtypes, rule, name, 2, numbers, saves, formula, SAMPLE(numbers, "3x4" range_a " 3x4" range_b),   \
@@ -328,9 +342,9 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     static ct_status name##_backward(ct_call *call)                                          \
     {                                                                                        \
         GIVEN(saves, a, b, c);                                                               \
-        GRADIENT(0, grad_a);                                                                 \
-        GRADIENT(1, grad_b);                                                                 \
-        GRADIENT(2, grad_c);                                                                 \
+        GRADIENT(3, 0, grad_a)                                                               \
+        GRADIENT(3, 1, grad_b)                                                               \
+        GRADIENT(3, 2, grad_c)                                                               \
         return status;                                                                       \
     }                                                                                        \
     RECORD(0, ct__elementwise_infer, name, 3, 0, saves, formula,                             \
