@@ -532,13 +532,6 @@ ct_status ct__call_misused(ct_call *call, ct_status status)
     return status == CT_OK ? ct_error_code() : status;
 }
 
-ct_status ct__run_backward(ct_call *call)
-{
-    bool by_definition = CT_UNLIKELY(call->op->expression && ct__records());
-    ct__call_begin(call, ct__scope_current());
-    return ct__call_end(call, by_definition ? ct__backward_by_definition(call) : call->op->backward(call));
-}
-
 /* What forward makes on its way, a row-major copy of a strided input say, goes when it is done. */
 static CT_HOT ct_status run_forward(ct_call *call)
 {

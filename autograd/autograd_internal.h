@@ -47,9 +47,6 @@ static inline ct_status ct__call_end(ct_call *call, ct_status status)
     return CT_LIKELY(well) ? status : ct__call_misused(call, status);
 }
 
-/* The call's backward, so guarded; by the definition of a shortcut if it is recorded. */
-ct_status ct__run_backward(ct_call *call);
-
 /* Whether a call is its expression and nothing else: one beside a forward is the definition of a shortcut. */
 static inline bool ct__is_expression(const ct_op *op)
 {
@@ -63,6 +60,14 @@ ct_status ct__backward_by_definition(ct_call *call);
 /* ct_apply_multi() with the expression of a record alone. */
 ct_status ct__apply_definition(const ct_op *op, ct_tensor *const *inputs, int n, const void *attributes,
                                ct_tensor **outputs);
+
+/* The call's backward, guarded; by the definition of a shortcut if it is recorded. */
+static inline ct_status ct__run_backward(ct_call *call)
+{
+    bool by_definition = CT_UNLIKELY(call->op->expression && call->thread->no_grad_depth == 0);
+    ct__call_begin(call, ct__scope_of(call->thread));
+    return ct__call_end(call, by_definition ? ct__backward_by_definition(call) : call->op->backward(call));
+}
 
 /* The call's backward by a function that makes its outputs again from inputs first, ..., first + count - 1, as it is given them,
  * and from what the inputs behind those are: leaves, and results of operations that are no part of it. */
@@ -84,6 +89,15 @@ void ct__hand_over(ct_tensor *t, ct_scope *to);
  * gradient as a tensor. */
 bool ct__call_adds_parts(const ct_call *call);
 ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offset, const int64_t *strides);
+
+/* ct_call_set_grad() for an input that there is. */
+static inline ct_status ct__call_set_grad(ct_call *call, int i, ct_tensor *grad)
+{
+    if (CT_UNLIKELY(!grad || (grad->scope && grad->scope != call->scope)))
+        return ct_call_set_grad(call, i, grad);
+    call->grad_inputs[i] = grad;
+    return CT_OK;
+}
 
 /* Whether only this pointer holds t, and nothing else its elements, so that they may be changed. */
 static inline bool ct__is_ours(const ct_tensor *t)
@@ -153,7 +167,7 @@ struct ct_node {
     uint32_t bytes;  /* of this block */
     uint8_t n_outputs;
     bool freed;           /* what was saved is gone */
-    bool needed;          /* by the backward that is running: its backward must run */
+    bool needed;          /* by the ct_grad that is running: its backward must run */
     bool captured;        /* by the ct_grad that is running: the gradient of one of its outputs is asked for */
     uint64_t run;         /* the number of the last backward that visited this node */
     uint32_t origin;      /* the run of a checkpoint's function that made it; 0: none */
@@ -177,8 +191,25 @@ void ct__edge_connect(ct_edge *edge, ct_tensor *input);
 /* A node for a call whose outputs are filled, with everything it needs saved; NULL with an error (memory). */
 struct ct_node *ct__node_new(const ct_call *call);
 void ct__node_free_saved(struct ct_node *node);
-/* The tensor saved for input or output i, checked for in-place changes; NULL with an error (state). */
-ct_tensor *ct__node_saved_input(struct ct_node *node, int i);
+/* A definition is run again on all inputs. */
+static inline bool ct__saves_input(const ct_op *op, int i)
+{
+    return op->expression || (i < 48 && op->saves & CT_SAVE_INPUT(i));
+}
+/* The tensor that was saved; NULL with an error (state) if there is none, or it was changed in place. */
+ct_tensor *ct__explain_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i);
+static inline ct_tensor *ct__check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
+{
+    bool good = saved->tensor && saved->tensor->storage->version == saved->version;
+    return CT_LIKELY(good) ? saved->tensor : ct__explain_saved(node, saved, what, i);
+}
+/* The tensor saved for input or output i, so checked. */
+static inline ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
+{
+    if (CT_UNLIKELY(!node->saved[i].tensor && ct__saves_input(node->op, i))) /* an optional input that was left out */
+        return NULL;
+    return ct__check_saved(node, &node->saved[i], "input", i);
+}
 ct_tensor *ct__node_saved_output(struct ct_node *node, int i);
 /* The attributes that node was recorded with, to call its operation again; NULL if it takes none. */
 static inline const void *ct__node_attributes(const struct ct_node *node)

@@ -490,27 +490,27 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
     return status;
 }
 
-static ct_status run_node(ct_run *run, struct ct_node *node)
+/* What the node's backward makes lives on scope until it is handed on. */
+static ct_status run_node(ct_run *run, struct ct_node *node, ct_scope *scope)
 {
     bool any = false;
     for (int i = 0; i < node->n_outputs; i++)
         any |= node->grads[i] != NULL;
     if (!any)
         return CT_OK;
-    ct_scope inner;
-    ct__scope_push(&inner);
+    bool needed = !run->chosen || node->needed;
     ct__here()->region = node->region; /* until the scope is popped */
     ct_status status = CT_OK;
     if (node->hooks || node->captured)
         status = hook_and_capture(run, node);
-    if (status == CT_OK && node->needed)
+    if (status == CT_OK && needed)
         status = call_backward(run, node);
-    ct__scope_pop(&inner);
+    ct__scope_empty(scope);
     for (int i = 0; i < node->n_outputs; i++) {
         ct__tensor_unref(node->grads[i]);
         node->grads[i] = NULL;
     }
-    if (status == CT_OK && node->needed && !run->retain)
+    if (status == CT_OK && needed && !run->retain)
         ct__node_free_saved(node);
     return status;
 }
@@ -531,13 +531,12 @@ static ct_status mark_wanted(ct_run *run)
     return CT_OK;
 }
 
-/* From the leaves' end: which nodes lead to something wanted. */
+/* From the leaves' end: which nodes lead to something wanted, in a run for which that is chosen. */
 static void mark_needed(ct_run *run)
 {
     for (int64_t k = run->order.count - 1; k >= 0; k--) {
         struct ct_node *node = run->order.nodes[k];
-        node->needed = !run->chosen;
-        for (int i = 0; run->chosen && i < node->n_inputs; i++) {
+        for (int i = 0; i < node->n_inputs; i++) {
             const ct_edge *edge = &node->edges[i];
             if (!edge_wanted(run, edge))
                 continue;
@@ -687,20 +686,21 @@ static ct_status run_order(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     ct_scope outer;
     ct__scope_push(&outer);
     ct_status status = mark_wanted(run);
-    if (status == CT_OK)
+    if (status == CT_OK && run->chosen)
         mark_needed(run);
     for (int i = 0; status == CT_OK && i < n; i++)
         status = seed(run, roots[i], gradients ? gradients[i] : NULL);
-    ct__scope_pop(&outer);
+    ct__scope_empty(&outer);
     for (int64_t k = 0; k < run->order.count; k++) {
         struct ct_node *node = run->order.nodes[k];
         if (status == CT_OK)
-            status = run_node(run, node);
+            status = run_node(run, node, &outer);
         for (int i = 0; status != CT_OK && i < node->n_outputs; i++) { /* left over from the failure */
             ct__tensor_unref(node->grads[i]);
             node->grads[i] = NULL;
         }
     }
+    ct__scope_pop(&outer);
     if (status == CT_OK)
         status = prepare_leaves(run);
     if (status == CT_OK)

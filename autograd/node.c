@@ -56,7 +56,7 @@ static layout lay_out(const ct_call *call)
     return at;
 }
 
-/* A block with its parts in place; edges and what is saved are unset. */
+/* A block with its parts in place; edges and what is saved of inputs are unset. */
 static inline struct ct_node *new_block(const ct_call *call)
 {
     layout at = lay_out(call);
@@ -83,6 +83,7 @@ static inline struct ct_node *new_block(const ct_call *call)
     for (int i = 0; i < call->n_outputs; i++) {
         const ct_tensor *output = call->outputs[i];
         node->grads[i] = NULL;
+        node->saved[call->n_inputs + i] = (ct_saved){0};
         ct_dtype dtype = ct__gradient_of((ct_dtype)output->dtype);
         node->output_info[i] = (ct_output_info){.shape = shape, .rank = output->rank, .dtype = (uint8_t)dtype};
         for (int axis = 0; axis < output->rank; axis++)
@@ -113,12 +114,6 @@ static ct_status save_output(struct ct_node *node, int i, const ct_tensor *outpu
 static bool comes_in(const ct__thread_state *me, const ct_tensor *input)
 {
     return me->origin && input->node && input->node->origin != me->origin;
-}
-
-/* A definition is run again on all inputs. */
-static bool saves_input(const ct_op *op, int i)
-{
-    return op->expression || (i < 48 && op->saves & CT_SAVE_INPUT(i));
 }
 
 static void connect(ct_edge *edge, ct_tensor *input)
@@ -168,11 +163,9 @@ struct ct_node *ct__node_new(const ct_call *call)
             continue;
         if (input->requires_grad)
             connect(&node->edges[i], input);
-        if (me->all_inputs || saves_input(op, i) || comes_in(me, input))
+        if (me->all_inputs || ct__saves_input(op, i) || comes_in(me, input))
             save(&node->saved[i], input);
     }
-    for (int i = 0; i < call->n_outputs; i++)
-        node->saved[call->n_inputs + i] = (ct_saved){0};
     for (int i = 0; op->saves >> 48 && i < call->n_outputs; i++) {
         if (op->saves & CT_SAVE_OUTPUT(i) && save_output(node, i, call->outputs[i]) != CT_OK) {
             ct__node_unref(node);
@@ -242,7 +235,7 @@ const char *ct__node_place(const struct ct_node *node, char *buffer)
     return buffer;
 }
 
-static ct_tensor *explain_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
+CT_COLD ct_tensor *ct__explain_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
 {
     char place[CT_PLACE_TEXT];
     if (!saved->tensor) {
@@ -260,13 +253,6 @@ static ct_tensor *explain_saved(struct ct_node *node, const ct_saved *saved, con
     return NULL;
 }
 
-static ct_tensor *check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
-{
-    if (CT_LIKELY(saved->tensor && saved->tensor->storage->version == saved->version))
-        return saved->tensor;
-    return explain_saved(node, saved, what, i);
-}
-
 bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool elements)
 {
     for (int i = 0; i < node->n_inputs + node->n_outputs; i++) {
@@ -277,16 +263,9 @@ bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool element
     return false;
 }
 
-ct_tensor *ct__node_saved_input(struct ct_node *node, int i)
-{
-    if (CT_UNLIKELY(!node->saved[i].tensor && saves_input(node->op, i))) /* an optional input that was left out */
-        return NULL;
-    return check_saved(node, &node->saved[i], "input", i);
-}
-
 ct_tensor *ct__node_saved_output(struct ct_node *node, int i)
 {
-    ct_tensor *saved = check_saved(node, &node->saved[node->n_inputs + i], "output", i);
+    ct_tensor *saved = ct__check_saved(node, &node->saved[node->n_inputs + i], "output", i);
     if (!saved || !ct_grad_enabled() || !ct__has_gradient((ct_dtype)saved->dtype))
         return saved;
     /* To be differentiated through again, it must be known as this node's output. */

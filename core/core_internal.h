@@ -210,6 +210,7 @@ struct ct_scope {
 };
 static inline void ct__scope_push(ct_scope *scope);
 void ct__scope_pop(ct_scope *scope);    /* gives up what it owns; closes what was left open inside it */
+void ct__scope_empty(ct_scope *scope);  /* the same, and stays itself */
 void ct__scope_pop_to(ct_scope *scope); /* closes what was left open inside scope */
 /* ct__check_call() with every call that runs on this thread. */
 ct_status ct__check_calls(const ct_tensor *t, const char *what, ct_misuse misuse);
@@ -283,16 +284,21 @@ static inline ct__thread_state *ct__here(void)
     return &ct__thread;
 }
 
+/* The thread's innermost scope. Functions that need the thread more than once ask where it is once. */
+static inline ct_scope *ct__scope_of(ct__thread_state *me)
+{
+    return CT_LIKELY(me->innermost != NULL) ? me->innermost : (me->innermost = &me->root);
+}
+
 static inline ct_scope *ct__scope_current(void)
 {
-    ct__thread_state *me = ct__here();
-    return CT_LIKELY(me->innermost != NULL) ? me->innermost : (me->innermost = &me->root);
+    return ct__scope_of(ct__here());
 }
 
 static inline void ct__scope_push(ct_scope *scope)
 {
     ct__thread_state *me = ct__here();
-    scope->parent = ct__scope_current();
+    scope->parent = ct__scope_of(me);
     scope->first = NULL;
     scope->on_heap = scope->inner = false;
     scope->call = NULL;
@@ -323,6 +329,9 @@ ct__texts *ct__texts_here(void);
 /* At least bytes bytes, aligned to 64, from the thread's cache; NULL without memory (no error is recorded). */
 static inline void *ct__alloc(size_t bytes);
 static inline void ct__free(void *block, size_t bytes); /* bytes as given to ct__alloc; NULL is fine */
+/* The same for who knows this thread's state; block is not NULL. */
+static inline void *ct__alloc_on(ct__thread_state *me, size_t bytes);
+static inline void ct__free_on(ct__thread_state *me, void *block, size_t bytes);
 /* The same of what carries a mark that says it is closed: with lifetime checks it waits before its memory is used again, so that a
  * late use finds the mark. Not in the first 8 bytes. */
 void ct__free_marked(void *block, size_t bytes);
@@ -369,13 +378,12 @@ static inline void *ct__cached_block(ct__thread_state *me, int class, size_t siz
     return block;
 }
 
-static inline void *ct__alloc(size_t bytes)
+static inline void *ct__alloc_on(ct__thread_state *me, size_t bytes)
 {
     if (bytes > (size_t)INT64_MAX / 4)
         return NULL;
     size_t size;
     int class = ct__class_of(bytes, &size);
-    ct__thread_state *me = ct__here();
     void *block = CT_LIKELY(me->fail_at == 0) ? ct__cached_block(me, class, size) : NULL;
     if (CT_UNLIKELY(!block))
         return ct__alloc_slowly(class, size);
@@ -383,13 +391,15 @@ static inline void *ct__alloc(size_t bytes)
     return block;
 }
 
-static inline void ct__free(void *block, size_t bytes)
+static inline void *ct__alloc(size_t bytes)
 {
-    if (!block)
-        return;
+    return ct__alloc_on(ct__here(), bytes);
+}
+
+static inline void ct__free_on(ct__thread_state *me, void *block, size_t bytes)
+{
     size_t size;
     int class = ct__class_of(bytes, &size);
-    ct__thread_state *me = ct__here();
     if (CT_UNLIKELY(!me->cache || me->cached_bytes + (int64_t)size > CT_CACHE_LIMIT)) {
         ct__free_slowly(block, size);
         return;
@@ -398,6 +408,12 @@ static inline void ct__free(void *block, size_t bytes)
     head->next = me->cache->free[class];
     me->cache->free[class] = head;
     me->cached_bytes += (int64_t)size;
+}
+
+static inline void ct__free(void *block, size_t bytes)
+{
+    if (block)
+        ct__free_on(ct__here(), block, bytes);
 }
 
 /* ---- regions ---- */

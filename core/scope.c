@@ -157,7 +157,7 @@ static void give_up(ct_tensor *t)
 
 void ct__scope_pop_to(ct_scope *scope)
 {
-    while (CT_UNLIKELY(ct__here()->innermost != scope)) /* left open by an operation's function or a hook */
+    while (ct__here()->innermost != scope) /* left open by an operation's function or a hook */
         close_innermost();
 }
 
@@ -173,9 +173,11 @@ ct_status ct__check_calls(const ct_tensor *t, const char *what, ct_misuse misuse
     return CT_OK;
 }
 
-void ct__scope_pop(ct_scope *scope)
+/* Gives up what the scope owns, and closes what was left open inside it. */
+static CT_HOT void empty(ct__thread_state *me, ct_scope *scope)
 {
-    ct__scope_pop_to(scope);
+    if (CT_UNLIKELY(me->innermost != scope))
+        ct__scope_pop_to(scope);
     ct_tensor *t = scope->first;
     scope->first = NULL;
     while (t) {
@@ -184,8 +186,19 @@ void ct__scope_pop(ct_scope *scope)
         give_up(t);
         t = next;
     }
-    ct__here()->innermost = scope->parent;
-    ct__here()->region = scope->region; /* the regions begun inside end with it */
+}
+
+void ct__scope_empty(ct_scope *scope)
+{
+    empty(ct__here(), scope);
+}
+
+void ct__scope_pop(ct_scope *scope)
+{
+    ct__thread_state *me = ct__here();
+    empty(me, scope);
+    me->innermost = scope->parent;
+    me->region = scope->region; /* the regions begun inside end with it */
 }
 
 void ct__scope_move(ct_tensor *t, ct_scope *to)

@@ -98,13 +98,12 @@ static CT_COLD void raise_peak(ct__thread_state *me)
 }
 
 /* With room for so much more at the end of its block, aligned as that. */
-static CT_HOT ct_storage *storage_new(size_t bytes, size_t more)
+static CT_HOT ct_storage *storage_new(ct__thread_state *me, size_t bytes, size_t more)
 {
     size_t block = ((data_offset(bytes) + bytes + 7) & ~(size_t)7) + more; /* bytes are at most INT64_MAX */
-    ct_storage *storage = ct__alloc(block);
+    ct_storage *storage = ct__alloc_on(me, block);
     if (CT_UNLIKELY(!storage))
         return NULL;
-    ct__thread_state *me = ct__here();
     storage->refs = 1;
     storage->bytes = bytes;
     storage->block = block;
@@ -148,11 +147,11 @@ static CT_HOT void storage_unref(ct__thread_state *me, ct_storage *storage)
         ct__account_give_back(storage->account, (int64_t)storage->bytes, 0);
     if (CT_UNLIKELY(is_lent(storage))) {
         const loan l = *loan_of(storage);
-        ct__free(storage, storage->block);
+        ct__free_on(me, storage, storage->block);
         l.release(l.owner);
         return;
     }
-    ct__free(storage, storage->block);
+    ct__free_on(me, storage, storage->block);
 }
 
 void ct_memory_reset_peak(void)
@@ -181,7 +180,8 @@ static bool lies_in_storage(const ct_tensor *t)
 
 /* Makes t, memory for one of the given rank, a tensor over storage, whose reference it takes over, in the innermost scope; shape and
  * strides are unset but for those of a 0-d tensor. */
-static CT_HOT void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank, const char *made_by)
+static CT_HOT void start(ct__thread_state *me, ct_tensor *t, ct_storage *storage, ct_dtype dtype, int rank,
+                         const char *made_by)
 {
     /* Copied, not cleared: at this size compilers clear with an instruction that takes longer to start than all the rest. */
     static const ct_tensor blank = {.alive = CT_ALIVE, .refs = 1};
@@ -194,10 +194,9 @@ static CT_HOT void start(ct_tensor *t, ct_storage *storage, ct_dtype dtype, int 
     t->dtype = (uint8_t)dtype;
     t->rank = (uint8_t)rank;
     t->made_by = made_by;
-    ct__thread_state *me = ct__here();
     t->account = me->account;
     me->live_tensors++;
-    ct__scope_join(t, ct__scope_current());
+    ct__scope_join(t, ct__scope_of(me));
 }
 
 /* The last bytes of a storage's block. */
@@ -224,18 +223,19 @@ ct_tensor *ct__tensor_new(ct_dtype dtype, const int64_t *shape, int rank, const 
 {
     int64_t strides[CT_MAX_RANK];
     int64_t numel = rank == 0 ? 1 : ct__row_major(shape, rank, strides), bytes = numel * ct__size_of(dtype);
+    ct__thread_state *me = ct__here();
     size_t room = bytes <= SMALL ? tensor_bytes(rank) : 0;
-    ct_storage *storage = storage_new((size_t)bytes, room);
+    ct_storage *storage = storage_new(me, (size_t)bytes, room);
     if (CT_UNLIKELY(!storage)) {
         explain_no_storage(dtype, shape, rank, made_by);
         return NULL;
     }
-    ct_tensor *t = room > 0 ? behind(storage, room) : ct__alloc(tensor_bytes(rank));
+    ct_tensor *t = room > 0 ? behind(storage, room) : ct__alloc_on(me, tensor_bytes(rank));
     if (CT_UNLIKELY(!t)) {
         drop_storage(storage, made_by);
         return NULL;
     }
-    start(t, storage, dtype, rank, made_by);
+    start(me, t, storage, dtype, rank, made_by);
     t->numel = numel;
     t->contiguous = true;
     for (int i = 0; i < rank; i++) {
@@ -263,13 +263,14 @@ static bool strides_contiguous(const ct_tensor *t)
 ct_tensor *ct__tensor_view(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank,
                            const char *made_by)
 {
-    ct_tensor *view = ct__alloc(tensor_bytes(rank));
+    ct__thread_state *me = ct__here();
+    ct_tensor *view = ct__alloc_on(me, tensor_bytes(rank));
     if (!view) {
         ct__no_memory(made_by);
         return NULL;
     }
     t->storage->refs++;
-    start(view, t->storage, (ct_dtype)t->dtype, rank, made_by);
+    start(me, view, t->storage, (ct_dtype)t->dtype, rank, made_by);
     view->offset = offset;
     view->numel = 1;
     for (int i = 0; i < rank; i++) {
@@ -299,7 +300,8 @@ static int64_t reach(const int64_t *shape, const int64_t *strides, int rank, boo
 ct_tensor *ct__tensor_over(ct_dtype dtype, void *data, const int64_t *shape, const int64_t *strides, int rank,
                            void (*release)(void *), void *owner, const char *made_by)
 {
-    ct_storage *storage = storage_new(sizeof(loan), 0);
+    ct__thread_state *me = ct__here();
+    ct_storage *storage = storage_new(me, sizeof(loan), 0);
     if (!storage) {
         ct__no_memory(made_by);
         return NULL;
@@ -311,9 +313,9 @@ ct_tensor *ct__tensor_over(ct_dtype dtype, void *data, const int64_t *shape, con
         *loan_of(storage) = (loan){.release = release, .owner = owner};
         storage->data = (char *)data + down * size;
         storage->bytes = t->numel > 0 ? (size_t)((reach(shape, strides, rank, true) - down + 1) * size) : 0;
-        ct__here()->live_bytes += (int64_t)storage->bytes - (int64_t)sizeof(loan);
+        me->live_bytes += (int64_t)storage->bytes - (int64_t)sizeof(loan);
     }
-    storage_unref(ct__here(), storage); /* t has one of its own */
+    storage_unref(me, storage); /* t has one of its own */
     return t;
 }
 

@@ -126,24 +126,11 @@ static void coalesce(walk *w, const ct_tensor *out, ct_tensor *const *inputs)
     }
 }
 
-/* One element: on small graphs the walk would cost more than the arithmetic. Each input is one element for all, which kernels
- * read more simply than a part of a row. */
-static void run_one(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
+void ct__elementwise_walk(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
+                          const double *p)
 {
-    static const bool fixed[3] = {true, true, true};
-    const void *in[3];
-    for (int k = 0; k < n; k++)
-        in[k] = ct__ptr(inputs[k]);
-    kernel(1, ct__ptr(out), in, fixed, p);
-}
-
-void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel, const double *p)
-{
-    if (out->numel <= 1) {
-        if (out->numel == 1)
-            run_one(out, inputs, n, kernel, p);
+    if (out->numel == 0)
         return;
-    }
     walk w;
     w.kernel = kernel;
     w.p = p;
@@ -225,14 +212,14 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
 #define Y CT_SAVE_OUTPUT(0)
 
 /* What backward may use: g, the saved inputs, y, p. What the row does not save stays NULL. */
-#define GIVEN(saves, name_a, name_b, name_c)                             \
-    ct_tensor *g = call->grad_outputs[0];                                \
-    ct_tensor *name_a = (saves)&A ? ct_call_input(call, 0) : NULL;       \
-    ct_tensor *name_b = (saves)&B ? ct_call_input(call, 1) : NULL;       \
-    ct_tensor *name_c = (saves)&C ? ct_call_input(call, 2) : NULL;       \
-    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;           \
-    const double *p = call->attributes;                                  \
-    (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p; \
+#define GIVEN(saves, name_a, name_b, name_c)                                    \
+    ct_tensor *g = call->grad_outputs[0];                                       \
+    ct_tensor *name_a = (saves)&A ? ct__node_saved_input(call->node, 0) : NULL; \
+    ct_tensor *name_b = (saves)&B ? ct__node_saved_input(call->node, 1) : NULL; \
+    ct_tensor *name_c = (saves)&C ? ct__node_saved_input(call->node, 2) : NULL; \
+    ct_tensor *y = (saves)&Y ? ct_call_output(call, 0) : NULL;                  \
+    const double *p = call->attributes;                                         \
+    (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p;        \
     ct_status status = CT_OK
 
 /* Whether gradient i of n is the last for which g is read; and not one before it itself. */
@@ -248,7 +235,7 @@ static inline bool is_last(const ct_call *call, int n, int i)
 #define GRADIENT(n, i, grad)                                                                 \
     if (status == CT_OK && call->needs[i]) {                                                 \
         call->thread->spent = is_last(call, n, i) && ct__call_may_spend(call, g) ? g : NULL; \
-        status = ct_call_set_grad(call, i, grad);                                            \
+        status = ct__call_set_grad(call, i, grad);                                           \
         call->thread->spent = NULL;                                                          \
     }
 

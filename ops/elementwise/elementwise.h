@@ -81,9 +81,23 @@ ct_tensor *ct__atan2_bend(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__pow_slope_log(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__pow_curve_log(ct_tensor *a, ct_tensor *b);
 
+void ct__elementwise_walk(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
+                          const double *p);
 /* Fills out (contiguous, of the inputs' joint shape) from n inputs, broadcast and of any strides. */
-void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
-                         const double *p);
+static inline void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs, int n, ct_elementwise_kernel kernel,
+                                       const double *p)
+{
+    static const bool fixed[] = {true, true, true};
+    const void *in[3];
+    if (out->numel != 1) {
+        ct__elementwise_walk(out, inputs, n, kernel, p);
+        return;
+    }
+    /* On small graphs the walk would cost more than the arithmetic. One element for all is what kernels read most simply. */
+    for (int k = 0; k < n; k++)
+        in[k] = ct__ptr(inputs[k]);
+    kernel(1, ct__ptr(out), in, fixed, p);
+}
 /* Shape rules: shapes broadcast, to an output of the inputs' dtype or of the dtype given. */
 ct_status ct__elementwise_infer(ct_call *call);
 ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype);

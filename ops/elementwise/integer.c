@@ -133,8 +133,10 @@ static ct_status check_divisor(ct_call *call)
 
 ct_status ct__integer_infer(ct_call *call)
 {
+    if (CT_LIKELY(ct__dtype_is_float((ct_dtype)call->inputs[0]->dtype)))
+        return ct__elementwise_infer(call);
     ct_status status = ct__elementwise_infer(call);
-    if (status != CT_OK || ct__dtype_is_float((ct_dtype)call->inputs[0]->dtype))
+    if (status != CT_OK)
         return status;
     bool divides = call->op == &ct_op_floor_divide || call->op == &ct_op_remainder || call->op == &ct_op_fmod;
     return divides ? check_divisor(call) : check_numbers(call);
