@@ -6,7 +6,8 @@
  *   numbers  how many doubles follow the tensors as arguments: 0, 1 or 2
  *   kernel   a vector expression of the inputs, x (OP1) or a, b and c, and the numbers p0, p1; the V_ functions are in simd.h
  *   saves    what grad uses: sums of X or A, B, C (inputs) and Y (the output y), or NOTHING
- *   grad     an expression over operations of g (the cotangent), the saved inputs and y, and the numbers p[0], p[1]
+ *   grad     an expression over operations of g (the cotangent), the saved inputs and y, and the numbers p[0], p[1]; it takes g
+ *            once, since the operation that takes it last may write over it
  *   formula  the gradient in words
  *   range    of the sample inputs, as in ct_sample, "" for the usual one; away from kinks
  *
