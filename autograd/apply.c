@@ -2,7 +2,6 @@
  *
  * Invariant: outputs leave here complete, or not at all: a failed call gives back what it made and records one error. */
 #include "observe/observe_internal.h"
-#include <stdarg.h>
 #include <string.h>
 
 void ct_no_grad_begin(void)
@@ -28,230 +27,6 @@ int ct__no_grad_depth(int depth)
     int before = me->no_grad_depth;
     me->no_grad_depth = depth;
     return before;
-}
-
-/* What messages call an operation. */
-static const char *called(const ct_op *op)
-{
-    return op->function ? op->function : op->name;
-}
-
-/* ---- the call, from inside an operation's functions ---- */
-
-int ct_call_inputs(const ct_call *call)
-{
-    return call->n_inputs;
-}
-
-ct_tensor *ct_call_input(ct_call *call, int i)
-{
-    if (i < 0 || i >= call->n_inputs)
-        return NULL;
-    return call->node ? ct__node_saved_input(call->node, i) : call->inputs[i];
-}
-
-const void *ct_call_attributes(const ct_call *call)
-{
-    return call->attributes;
-}
-
-ct_tensor *ct_call_output(ct_call *call, int i)
-{
-    if (i < 0 || i >= call->n_outputs)
-        return NULL;
-    return call->node ? ct__node_saved_output(call->node, i) : call->outputs[i];
-}
-
-const void *ct_call_input_data(ct_call *call, int i)
-{
-    ct_tensor *t = ct_call_input(call, i);
-    if (!t || t->contiguous)
-        return t ? ct__ptr(t) : NULL;
-    ct_tensor *copy = ct__tensor_new((ct_dtype)t->dtype, t->shape, t->rank, call->op->name);
-    if (!copy)
-        return NULL;
-    ct__copy_strided((ct_dtype)t->dtype, ct__ptr(copy), copy->strides, (ct_dtype)t->dtype, ct__ptr(t), t->strides,
-                     t->shape, t->rank);
-    return ct__ptr(copy);
-}
-
-/* Whether output i, which is declared, lies over an input's elements. */
-static bool is_view(const ct_call *call, int i)
-{
-    for (int k = 0; k < call->n_inputs; k++)
-        if (call->inputs[k] && call->inputs[k]->storage == call->outputs[i]->storage)
-            return true;
-    return false;
-}
-
-void *ct_call_output_data(ct_call *call, int i)
-{
-    if (i < 0 || i >= call->n_outputs || call->node)
-        return NULL;
-    if (CT_UNLIKELY(call->outputs[i]->storage->refs > 1) && is_view(call, i)) {
-        ct_call_error(call, CT_ERROR_STATE, "output %d is a view of an input, and is not filled", i);
-        return NULL;
-    }
-    return ct__ptr(call->outputs[i]);
-}
-
-/* Whether t, input or output i, is of that dtype; otherwise the error says so. */
-static bool is_of(ct_call *call, const char *what, int i, const ct_tensor *t, ct_dtype dtype)
-{
-    if ((ct_dtype)t->dtype == dtype)
-        return true;
-    ct_call_error(call, CT_ERROR_DTYPE, "%s %d is %s, and is asked for as %s", what, i,
-                  ct_dtype_name((ct_dtype)t->dtype), ct_dtype_name(dtype));
-    return false;
-}
-
-const void *ct_call_input_as(ct_call *call, int i, ct_dtype dtype)
-{
-    const ct_tensor *t = ct_call_input(call, i);
-    return t && is_of(call, "input", i, t, dtype) ? ct_call_input_data(call, i) : NULL;
-}
-
-void *ct_call_output_as(ct_call *call, int i, ct_dtype dtype)
-{
-    void *data = ct_call_output_data(call, i);
-    return data && is_of(call, "output", i, call->outputs[i], dtype) ? data : NULL;
-}
-
-ct_status ct_call_output_shape(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
-{
-    if (i < 0 || i >= call->n_outputs || call->node || call->outputs[i])
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared here", i);
-    ct_status status = ct__check_shape(dtype, shape, rank, call->op->name);
-    return status == CT_OK ? ct__call_output(call, i, dtype, shape, rank) : status;
-}
-
-ct_status ct_call_output_like(ct_call *call, int i, const ct_tensor *t)
-{
-    ct_status status = ct__check_tensor(t, called(call->op));
-    return status == CT_OK ? ct_call_output_shape(call, i, (ct_dtype)t->dtype, t->shape, t->rank) : status;
-}
-
-/* The elements that a view can reach must lie inside the storage. */
-static bool view_fits(const ct_tensor *t, int64_t offset, const int64_t *shape, const int64_t *strides, int rank)
-{
-    int64_t low = offset, high = offset, count = (int64_t)(t->storage->bytes / ct_dtype_size((ct_dtype)t->dtype));
-    for (int i = 0; i < rank; i++) {
-        int64_t span;
-        if (shape[i] == 0)
-            return true;
-        if (__builtin_mul_overflow(shape[i] - 1, strides[i], &span) ||
-            __builtin_add_overflow(span < 0 ? low : high, span, span < 0 ? &low : &high))
-            return false;
-    }
-    return low >= 0 && high < count;
-}
-
-ct_status ct_call_output_view(ct_call *call, int i, int input, int64_t offset, const int64_t *shape,
-                              const int64_t *strides, int rank)
-{
-    ct_tensor *t = ct_call_input(call, input);
-    if (!t || i < 0 || i >= call->n_outputs || call->node || call->outputs[i])
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "output %d cannot be declared a view here", i);
-    ct_status status = ct__check_shape((ct_dtype)t->dtype, shape, rank, call->op->name);
-    if (status != CT_OK)
-        return status;
-    if (!view_fits(t, offset, shape, strides, rank)) {
-        char text[CT_SHAPE_TEXT];
-        return ct_call_error(call, CT_ERROR_SHAPE, "a view of shape %s leaves its tensor's storage",
-                             ct__shape_text(shape, rank, text));
-    }
-    call->outputs[i] = ct__tensor_view(t, offset, shape, strides, rank, call->op->name);
-    return call->outputs[i] ? CT_OK : CT_ERROR_MEMORY;
-}
-
-ct_status ct_call_error(ct_call *call, ct_status code, const char *format, ...)
-{
-    char message[512];
-    va_list arguments;
-    va_start(arguments, format);
-    ct__vformat(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return ct__error(code, "%s: %s", called(call->op), message);
-}
-
-const char *ct_call_shapes(const ct_call *call)
-{
-    ct__texts *texts = ct__texts_here();
-    if (!texts)
-        return "(no memory)";
-    char *text = texts->shapes, shape[CT_SHAPE_TEXT];
-    size_t used = 0, room = sizeof texts->shapes;
-    text[0] = '\0';
-    for (int i = 0; i < call->n_inputs && used < room; i++) {
-        const ct_tensor *t = call->inputs[i];
-        const char *one = t ? ct__shape_text(t->shape, t->rank, shape) : "NULL";
-        used += (size_t)snprintf(text + used, room - used, i ? ", %s" : "%s", one);
-    }
-    return text;
-}
-
-void ct__hand_over(ct_tensor *t, ct_scope *to)
-{
-    for (ct_scope *scope = ct__scope_current(); t->scope != to && scope != to; scope = scope->parent)
-        if (t->scope == scope)
-            ct__scope_move(t, to);
-}
-
-ct_status ct_call_set_output(ct_call *call, int i, ct_tensor *t)
-{
-    if (!ct__is_expression(call->op) || i < 0 || i >= call->n_outputs)
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "there is no output %d to set", i);
-    if (!t) {
-        ct_status status = ct_error_code();
-        return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "output %d is NULL", i);
-    }
-    call->outputs[i] = t;
-    ct__hand_over(t, call->scope);
-    return CT_OK;
-}
-
-bool ct_call_needs_grad(const ct_call *call, int i)
-{
-    return call->node && i >= 0 && i < call->n_inputs && call->needs[i];
-}
-
-ct_tensor *ct_call_grad_output(ct_call *call, int i)
-{
-    return call->node && i >= 0 && i < call->n_outputs ? call->grad_outputs[i] : NULL;
-}
-
-ct_status ct_call_set_grad(ct_call *call, int i, ct_tensor *grad)
-{
-    if (!call->node || i < 0 || i >= call->n_inputs)
-        return ct_call_error(call, CT_ERROR_ARGUMENT, "there is no input %d to set a gradient for", i);
-    if (!grad) {
-        ct_status status = ct_error_code();
-        return status != CT_OK ? status : ct_call_error(call, CT_ERROR_NULL, "the gradient of input %d is NULL", i);
-    }
-    call->grad_inputs[i] = grad;
-    if (CT_UNLIKELY(grad->scope != call->scope))
-        ct__hand_over(grad, call->scope);
-    return CT_OK;
-}
-
-const void *ct_call_grad_output_data(ct_call *call, int i)
-{
-    ct_tensor *g = ct_call_grad_output(call, i);
-    if (g && !g->contiguous)
-        g = ct__own_copy(false, g);
-    return g ? ct__ptr(g) : NULL;
-}
-
-void *ct_call_grad_input_data(ct_call *call, int i)
-{
-    const int64_t *shape;
-    int rank;
-    ct_dtype dtype;
-    if (!ct_call_needs_grad(call, i))
-        return NULL;
-    ct__node_input_info(call->node, i, &shape, &rank, &dtype);
-    ct_tensor *grad = ct__tensor_new(dtype, shape, rank, call->op->name);
-    return ct_call_set_grad(call, i, grad) == CT_OK ? ct__ptr(grad) : NULL;
 }
 
 /* ---- the door ---- */
@@ -302,8 +77,9 @@ static CT_COLD ct_status explain_record(const ct_op *op, int n, const void *attr
     else if (op->min_inputs < 0 || op->max_inputs < op->min_inputs || op->max_inputs > CT_MAX_INPUTS)
         fault = "must have 0 <= min_inputs <= max_inputs <= CT_MAX_INPUTS";
     if (fault)
-        return ct__error(CT_ERROR_ARGUMENT, "%s: the record %s", called(op), fault);
-    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", called(op), n, op->min_inputs, op->max_inputs);
+        return ct__error(CT_ERROR_ARGUMENT, "%s: the record %s", ct__called(op), fault);
+    return ct__error(CT_ERROR_ARGUMENT, "%s: %d inputs, takes %d to %d", ct__called(op), n, op->min_inputs,
+                     op->max_inputs);
 }
 
 /* Checks what every call needs of its record; what only an expression or recording needs is checked there. */
@@ -389,14 +165,15 @@ static CT_COLD ct_status explain_dtypes(const ct_op *op, ct_tensor *const *input
             continue;
         const char *name = ct_dtype_name((ct_dtype)inputs[i]->dtype);
         if (!(set & CT_ONLY(inputs[i]->dtype)) && set == CT_FLOATS)
-            return ct__error(CT_ERROR_DTYPE, "%s: takes float32 or float64, not %s; ct_cast() it", called(op), name);
+            return ct__error(CT_ERROR_DTYPE, "%s: takes float32 or float64, not %s; ct_cast() it", ct__called(op),
+                             name);
         if (!(set & CT_ONLY(inputs[i]->dtype)))
-            return ct__error(CT_ERROR_DTYPE, "%s: %s %s, not %s; see ct_cast()", called(op),
+            return ct__error(CT_ERROR_DTYPE, "%s: %s %s, not %s; see ct_cast()", ct__called(op),
                              role_of(op, i, role, sizeof role), name, set_text(set, types, sizeof types));
         if (!has_choice(set))
             continue;
         if (first >= 0 && inputs[first]->dtype != inputs[i]->dtype)
-            return ct__error(CT_ERROR_DTYPE, "%s: dtypes differ: %s and %s (inputs %d and %d)", called(op),
+            return ct__error(CT_ERROR_DTYPE, "%s: dtypes differ: %s and %s (inputs %d and %d)", ct__called(op),
                              ct_dtype_name((ct_dtype)inputs[first]->dtype), name, first, i);
         first = first < 0 ? i : first;
     }
@@ -437,11 +214,11 @@ static inline ct_status check_inputs(const ct_op *op, ct_tensor *const *inputs, 
         const ct_tensor *input = inputs[i];
         if (CT_LIKELY(input != NULL)) {
             if (CT_UNLIKELY(!ct__is_alive(input)))
-                return ct__check_tensor(input, called(op));
+                return ct__check_tensor(input, ct__called(op));
             joint &= CT_ONLY(input->dtype);
             any |= input->requires_grad;
         } else if (i < op->min_inputs || op->max_inputs == CT_MAX_INPUTS) {
-            return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", called(op), i);
+            return ct__error(CT_ERROR_NULL, "%s: input %d is NULL", ct__called(op), i);
         } else if (ct_error_code() != CT_OK) { /* left out, or what a failed expression gave? */
             return ct_error_code();
         }
@@ -547,7 +324,7 @@ static CT_HOT ct_status run_forward(ct_call *call)
 static __attribute__((noinline)) ct_status check_views(ct_call *call)
 {
     for (int i = 0; i < call->n_outputs; i++)
-        if (!is_view(call, i))
+        if (!ct__call_is_view(call, i))
             return ct_call_error(call, CT_ERROR_ARGUMENT, "the record has no forward, and output %d is no view", i);
     return CT_OK;
 }
@@ -573,7 +350,7 @@ static ct_status check_results(ct_call *call)
             return ct_error_code() != CT_OK ? ct_error_code()
                                             : ct_call_error(call, CT_ERROR_STATE, "failed without saying why");
         else if (!ct__is_alive(call->outputs[i]))
-            return ct__check_tensor(call->outputs[i], called(call->op));
+            return ct__check_tensor(call->outputs[i], ct__called(call->op));
     return CT_OK;
 }
 
@@ -581,7 +358,7 @@ static ct_status check_results(ct_call *call)
 static __attribute__((noinline)) ct_status run_expression(ct_call *call)
 {
     const ct_op *op = call->op;
-    const ct_part *outer = call->thread->region, *inner = ct__region_of(outer, called(op), true);
+    const ct_part *outer = call->thread->region, *inner = ct__region_of(outer, ct__called(op), true);
     if (!inner)
         return CT_ERROR_MEMORY;
     call->thread->region = inner;
@@ -710,88 +487,6 @@ ct_status ct_at_outputs(const char *file, int line, ct_status status, const ct_o
         if (outputs[i])
             ct_at(file, line, outputs[i]);
     return ct_at_status(file, line, status);
-}
-
-/* ---- leaves ---- */
-
-bool ct_requires_grad(const ct_tensor *t)
-{
-    return ct__can_look(t, "requires_grad") && t->requires_grad;
-}
-
-bool ct_is_leaf(const ct_tensor *t)
-{
-    return ct__can_look(t, "is_leaf") && !t->node;
-}
-
-ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad)
-{
-    if (ct__check_tensor(t, "set_requires_grad") != CT_OK)
-        return NULL;
-    if (!ct_dtype_is_float((ct_dtype)t->dtype)) {
-        ct__error(CT_ERROR_DTYPE, "set_requires_grad: %s has no gradient", ct_dtype_name((ct_dtype)t->dtype));
-        return NULL;
-    }
-    if (t->node) {
-        ct__error(CT_ERROR_STATE, "set_requires_grad: the result of '%s' is no leaf; ct_detach() it", t->made_by);
-        return NULL;
-    }
-    t->requires_grad = requires_grad;
-    return t;
-}
-
-ct_tensor *ct_parameter(ct_tensor *t)
-{
-    t = ct_set_requires_grad(t, true);
-    return t ? ct_keep(t) : NULL;
-}
-
-ct_tensor *ct_grad_of(const ct_tensor *t)
-{
-    return ct__can_look(t, "grad_of") ? t->grad : NULL;
-}
-
-void ct__set_grad(ct_tensor *t, ct_tensor *grad)
-{
-    if (grad)
-        ct__tensor_ref(grad);
-    ct_tensor *before = t->grad;
-    t->grad = grad;
-    ct__tensor_unref(before);
-}
-
-ct_status ct_set_grad(ct_tensor *t, ct_tensor *grad)
-{
-    ct_status status = ct__check_tensor(t, "set_grad");
-    if (status == CT_OK && grad)
-        status = ct__check_tensor(grad, "set_grad");
-    if (status != CT_OK)
-        return status;
-    if (grad && (!ct__same_shape(t, grad) || t->dtype != grad->dtype)) {
-        char of[CT_SHAPE_TEXT], with[CT_SHAPE_TEXT];
-        return ct__error(CT_ERROR_SHAPE, "set_grad: a gradient of %s %s for a tensor of %s %s",
-                         ct_dtype_name((ct_dtype)grad->dtype), ct__shape_text(grad->shape, grad->rank, with),
-                         ct_dtype_name((ct_dtype)t->dtype), ct__shape_text(t->shape, t->rank, of));
-    }
-    ct_tensor *own = grad ? ct__own_copy(true, grad) : NULL;
-    if (grad && !own)
-        return ct_error_code();
-    ct__set_grad(t, own);
-    return CT_OK;
-}
-
-void ct_zero_grad(ct_tensor *t)
-{
-    if (t)
-        ct_set_grad(t, NULL);
-}
-
-ct_tensor *(ct_detach)(ct_tensor *t)
-{
-    ct_tensor *alias = ct__check_tensor(t, "detach") == CT_OK ? ct__tensor_alias(t, "detach") : NULL;
-    if (alias && t->requires_grad)
-        alias->past |= CT_PAST_DETACHED;
-    return alias;
 }
 
 __attribute__((constructor)) static void install(void)

@@ -25,6 +25,15 @@ struct ct_call {
     bool refused;   /* its function was kept from something it may not do */
 };
 
+/* What messages call an operation. */
+static inline const char *ct__called(const ct_op *op)
+{
+    return op->function ? op->function : op->name;
+}
+
+/* Whether output i, which is declared, lies over an input's elements. */
+bool ct__call_is_view(const ct_call *call, int i);
+
 /* Around an operation's own function, which runs on scope: it may not close that, nor give up or change what it was handed, nor
  * go on where something in it failed, as if that had been left out. The end closes what was left open, and turns each of these
  * into an error. */
@@ -256,6 +265,13 @@ void ct__set_grad(ct_tensor *t, ct_tensor *grad);
 /* t's elements, row-major, in a tensor that nobody else has. If recorded, as coming from t where that asks for a gradient.
  * Owned by the innermost scope; NULL with an error (memory). */
 ct_tensor *ct__own_copy(bool recorded, ct_tensor *t);
+/* Makes *grad, a reference, one that can be handed out: a change to its elements changes nobody else's. */
+ct_status ct__make_own(bool recorded, ct_tensor **grad);
+/* Whether t may hold grad. Nobody can ask a tensor that was given up for its gradient, and one that is recorded may lead
+ * back to t, in a circle that nothing would free. */
+bool ct__may_hold(const ct_tensor *t, const ct_tensor *grad);
+/* Runs the hooks on an output over *grad, its complete gradient, and leaves that in the tensors that retain it. */
+ct_status ct__run_hooks(bool recorded, ct_hook_entry *const *list, int output, ct_tensor **grad);
 
 /* ct_grad_enabled(), in line. */
 static inline bool ct__records(void)

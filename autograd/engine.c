@@ -1,120 +1,12 @@
 /* The engine: runs a graph backwards.
  *
  * Invariants: a node runs when every gradient that flows into it has come, once; leaves change only after everything has
- * succeeded. Order: topological from the roots, found iteratively by counting, so depth costs no stack. */
+ * succeeded. */
 #include "observe/observe_internal.h"
 #include <string.h>
 
 ct_engine_ops ct__engine_ops;
 void (*ct__order_fault)(ct_order *order);
-
-/* ---- the order ---- */
-
-static _Atomic uint64_t runs;
-static _Thread_local uint64_t outermost_run = UINT64_MAX; /* of the walks under way on this thread; UINT64_MAX: none */
-
-static ct_status order_push(ct_order *order, struct ct_node *node)
-{
-    if (order->count == order->room) {
-        int64_t room = order->room ? order->room * 2 : 256;
-        struct ct_node **nodes = ct__alloc(sizeof *nodes * (size_t)room);
-        if (!nodes)
-            return ct__no_memory("backward");
-        if (order->count)
-            memcpy(nodes, order->nodes, sizeof *nodes * (size_t)order->count);
-        ct__free(order->nodes, sizeof *nodes * (size_t)order->room);
-        order->nodes = nodes;
-        order->room = room;
-    }
-    order->nodes[order->count++] = node;
-    return CT_OK;
-}
-
-/* Counts one more gradient to come for node; the first time, joins it to the order. */
-static ct_status discover(ct_order *order, struct ct_node *node)
-{
-    if (node->run != order->run) {
-        if (CT_UNLIKELY(node->run >= outermost_run))
-            return ct__error(CT_ERROR_STATE, "backward: '%s' is in a graph that another backward is running over",
-                             node->op->name);
-        ct_status status = order_push(order, node);
-        if (status != CT_OK)
-            return status;
-        node->run = order->run;
-        node->pending = 0;
-        node->needed = node->captured = false;
-    }
-    node->pending++;
-    return CT_OK;
-}
-
-static void settle(struct ct_node *node, struct ct_node **ready)
-{
-    if (--node->pending == 0) {
-        node->link = *ready;
-        *ready = node;
-    }
-}
-
-/* Where the walk goes on from an edge; NULL: nowhere. */
-static inline struct ct_node *behind(const ct_order *order, const ct_edge *edge)
-{
-    return edge->node && ct__is_within(order->origin, edge->node) ? edge->node : NULL;
-}
-
-ct_status ct__order_begin(ct_order *order, struct ct_node *const *roots, int n_roots)
-{
-    return ct__order_begin_within(0, order, roots, n_roots);
-}
-
-ct_status ct__order_begin_within(uint32_t origin, ct_order *order, struct ct_node *const *roots, int n_roots)
-{
-    *order = (ct_order){.origin = origin, .run = ++runs, .inner = outermost_run != UINT64_MAX};
-    if (!order->inner)
-        outermost_run = order->run;
-    ct_status status = CT_OK;
-    for (int i = 0; status == CT_OK && i < n_roots; i++)
-        if (roots[i])
-            status = discover(order, roots[i]);
-    for (int64_t k = 0; status == CT_OK && k < order->count; k++) {
-        struct ct_node *node = order->nodes[k];
-        for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
-            if (behind(order, &node->edges[i]))
-                status = discover(order, node->edges[i].node);
-    }
-    if (status != CT_OK)
-        return status;
-    /* Kahn's algorithm; the list is rewritten in order, from the same nodes. */
-    struct ct_node *ready = NULL;
-    for (int i = 0; i < n_roots; i++)
-        if (roots[i])
-            settle(roots[i], &ready);
-    for (int64_t count = 0; ready; count++) {
-        struct ct_node *node = ready;
-        ready = node->link;
-        order->nodes[count] = node;
-        for (int i = 0; i < node->n_inputs; i++)
-            if (behind(order, &node->edges[i]))
-                settle(node->edges[i].node, &ready);
-    }
-    return CT_OK;
-}
-
-uint64_t ct__walks(void)
-{
-    return runs;
-}
-
-void ct__order_end(ct_order *order)
-{
-    /* Inside another walk the nodes must not look like that one's; otherwise the next walk's higher number does. */
-    for (int64_t k = 0; order->inner && k < order->count; k++)
-        order->nodes[k]->run = 0;
-    if (!order->inner)
-        outermost_run = UINT64_MAX;
-    ct__free(order->nodes, sizeof *order->nodes * (size_t)order->room);
-    *order = (ct_order){0};
-}
 
 /* ---- one run ---- */
 
@@ -296,134 +188,14 @@ ct_status ct__call_add_part(ct_call *call, int i, ct_tensor *grad, int64_t offse
     return status;
 }
 
-/* ---- what is handed out ---- */
-
-/* t's elements as a result of their own that is recorded as coming from it. */
-static ct_tensor *recorded_copy(ct_tensor *t)
-{
-    int depth = ct__no_grad_depth(0);
-    ct_tensor *copy = ct__engine_ops.sum_to(t, t->shape, t->rank);
-    ct__no_grad_depth(depth);
-    return copy;
-}
-
-ct_tensor *ct__own_copy(bool recorded, ct_tensor *t)
-{
-    if (recorded && t->requires_grad)
-        return recorded_copy(t);
-    ct_tensor *own = ct__tensor_new((ct_dtype)t->dtype, t->shape, t->rank, "backward");
-    if (own)
-        ct__copy_strided((ct_dtype)own->dtype, ct__ptr(own), own->strides, (ct_dtype)own->dtype, ct__ptr(t), t->strides,
-                         own->shape, own->rank);
-    return own;
-}
-
-/* Whether t can be handed out as it is: it has no owner, and no other tensor has its elements. What is recorded may be saved
- * in the graph too, since it cannot be changed in place. */
-static bool is_alone(const ct_tensor *t)
-{
-    if (t->scope || t->kept || t->past & CT_PAST_HANDED)
-        return false;
-    return t->node ? t->storage->refs == 1 : ct__is_ours(t);
-}
-
-/* Makes *grad, a reference, one that can be handed out: a change to its elements changes nobody else's. */
-static ct_status make_own(bool create, ct_tensor **grad)
-{
-    if (!is_alone(*grad)) {
-        ct_tensor *own = ct__own_copy(create, *grad);
-        if (!own)
-            return ct_error_code();
-        ct__scope_move(own, NULL);
-        ct__tensor_unref(*grad);
-        *grad = own;
-    }
-    return CT_OK;
-}
-
-/* Calls a hook, which may not give up or change what it is handed. A scope that it leaves open goes with the one around it. */
-static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
-{
-    static const ct_op hook = {.name = "a hook"};
-    ct_call call = {.op = &hook, .thread = ct__here(), .inputs = &grad, .n_inputs = 1};
-    ct__call_begin(&call, ct__scope_current());
-    ct_tensor *other = entry->hook(grad, entry->user);
-    call.scope->call = call.outer;
-    return other;
-}
-
-/* Puts what a hook returns in the place of *grad. */
-static ct_status call_hook(bool create, const ct_hook_entry *entry, ct_tensor **grad)
-{
-    ct_status before = ct_error_code(), status = make_own(create, grad);
-    if (status != CT_OK)
-        return status;
-    ct_tensor *other = run_hook(entry, *grad);
-    status = make_own(create, grad); /* the hook may have kept it, or a view of it */
-    if (status != CT_OK)
-        return status;
-    if (!other) /* leaves it, or is what a failed expression gave */
-        return before == CT_OK ? ct_error_code() : CT_OK;
-    status = ct__check_tensor(other, "hook");
-    if (status != CT_OK || other == *grad)
-        return status;
-    if (!ct__same_shape(other, *grad) || other->dtype != (*grad)->dtype)
-        return ct__error(CT_ERROR_SHAPE, "hook: returned a gradient of another shape or dtype");
-    ct__tensor_ref(other);
-    ct__tensor_unref(*grad);
-    *grad = other;
-    return CT_OK;
-}
-
-/* The next entry of this output, by its handle: a hook may remove itself or another. */
-static ct_hook_entry *next_entry(ct_hook_entry *const *list, int output, int64_t after)
-{
-    ct_hook_entry *entry = *list;
-    while (entry && (entry->output != output || entry->handle <= after))
-        entry = entry->next;
-    return entry;
-}
-
-/* Whether t may hold grad. Nobody can ask a tensor that was given up for its gradient, and one that is recorded may lead
- * back to t, in a circle that nothing would free. */
-static bool may_hold(const ct_tensor *t, const ct_tensor *grad)
-{
-    return t->scope || t->kept || !grad->node;
-}
-
-/* Leaves a gradient that goes on in t, as a tensor of its own. */
-static ct_status retain(bool create, ct_tensor *t, ct_tensor *grad)
-{
-    ct_tensor *own = ct__own_copy(create, grad);
-    if (!own)
-        return ct_error_code();
-    ct__set_grad(t, own);
-    return CT_OK;
-}
-
-/* Runs the hooks on an output over *grad, its complete gradient, and leaves that in the tensors that retain it. */
-static ct_status run_hooks(bool create, ct_hook_entry *const *list, int output, ct_tensor **grad)
-{
-    int64_t handle = 0;
-    for (ct_hook_entry *entry; (entry = next_entry(list, output, handle));) {
-        handle = entry->handle;
-        ct_status status = entry->hook ? call_hook(create, entry, grad) : CT_OK;
-        if (status != CT_OK)
-            return status;
-    }
-    handle = 0;
-    for (ct_hook_entry *entry; (entry = next_entry(list, output, handle)); handle = entry->handle)
-        if (entry->tensor && may_hold(entry->tensor, *grad) && retain(create, entry->tensor, *grad) != CT_OK)
-            return ct_error_code();
-    return CT_OK;
-}
+/* ---- a node's backward ---- */
 
 static ct_status hook_and_capture(ct_run *run, struct ct_node *node)
 {
     for (int i = 0; i < node->n_outputs; i++) {
         if (!node->grads[i])
             continue;
-        ct_status status = node->hooks ? run_hooks(run->create, &node->hooks, i, &node->grads[i]) : CT_OK;
+        ct_status status = node->hooks ? ct__run_hooks(run->create, &node->hooks, i, &node->grads[i]) : CT_OK;
         if (status != CT_OK)
             return status;
         for (int k = 0; node->captured && k < run->n_inputs; k++) {
@@ -572,7 +344,7 @@ static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
         ct__tensor_unref(g->grad);
         g->grad = total;
     }
-    status = make_own(run->create, &g->grad);
+    status = ct__make_own(run->create, &g->grad);
     if (status == CT_OK)
         g->grad->past |= CT_PAST_HANDED;
     return status;
@@ -586,7 +358,7 @@ static ct_status prepare_leaves(const ct_run *run)
     ct_status status = CT_OK;
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
         if (g->grad && g->leaf->hooks && !run->within)
-            status = run_hooks(run->create, &g->leaf->hooks, 0, &g->grad);
+            status = ct__run_hooks(run->create, &g->leaf->hooks, 0, &g->grad);
     for (ct_gathered *g = run->leaves; g && status == CT_OK; g = g->next)
         status = prepare_leaf(run, g);
     ct__scope_pop(&inner);
@@ -599,7 +371,7 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
     if (adds_in_place(run, leaf)) {
         ct__engine_ops.add_in_place(leaf->grad, g->grad);
         ct__tensor_written(leaf->grad, "backward");
-    } else if (may_hold(leaf, g->grad)) {
+    } else if (ct__may_hold(leaf, g->grad)) {
         ct__set_grad(leaf, g->grad);
     }
     leaf->past |= CT_PAST_GRADIENT;
@@ -769,7 +541,7 @@ static ct_status check_grad_call(ct_tensor *const *outputs, int n_outputs, ct_te
 /* Hands *result over to the innermost scope. */
 static ct_status give_result(const ct_run *run, ct_tensor **result)
 {
-    ct_status status = make_own(run->create, result);
+    ct_status status = ct__make_own(run->create, result);
     if (status != CT_OK)
         return status;
     (*result)->past |= CT_PAST_HANDED;
@@ -838,72 +610,3 @@ ct_status ct__grad_within(ct_tensor *const *outputs, int n_outputs, ct_tensor *c
 
 CT_OPTIONS_INIT(ct_backward_options)
 CT_OPTIONS_INIT(ct_grad_options)
-
-/* ---- hooks ---- */
-
-static ct_hook_entry *add_entry(ct_tensor *t, const char *what)
-{
-    static _Atomic int64_t handles;
-    if (ct__check_tensor(t, what) != CT_OK)
-        return NULL;
-    if (!t->requires_grad) {
-        ct__error(CT_ERROR_STATE, "%s: the tensor asks for no gradient", what);
-        return NULL;
-    }
-    ct_hook_entry *entry = ct__alloc(sizeof *entry);
-    if (!entry) {
-        ct__no_memory(what);
-        return NULL;
-    }
-    *entry = (ct_hook_entry){.handle = ++handles, .output = t->output};
-    ct_hook_entry **end = t->node ? &t->node->hooks : &t->hooks;
-    while (*end)
-        end = &(*end)->next;
-    *end = entry;
-    return entry;
-}
-
-int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user)
-{
-    if (!hook) {
-        ct__error(CT_ERROR_NULL, "add_hook: the hook is NULL");
-        return 0;
-    }
-    ct_hook_entry *entry = add_entry(t, "add_hook");
-    if (!entry)
-        return 0;
-    entry->hook = hook;
-    entry->user = user;
-    return entry->handle;
-}
-
-ct_status ct_remove_hook(ct_tensor *t, int64_t handle)
-{
-    ct_status status = ct__check_tensor(t, "remove_hook");
-    if (status != CT_OK)
-        return status;
-    for (ct_hook_entry **place = t->node ? &t->node->hooks : &t->hooks; *place; place = &(*place)->next) {
-        ct_hook_entry *entry = *place;
-        if (entry->handle != handle)
-            continue;
-        *place = entry->next;
-        ct__free(entry, sizeof *entry);
-        return CT_OK;
-    }
-    return ct__error(CT_ERROR_ARGUMENT, "remove_hook: the tensor has no hook %lld", (long long)handle);
-}
-
-ct_status ct_retain_grad(ct_tensor *t)
-{
-    ct_status status = ct__check_tensor(t, "retain_grad");
-    if (status != CT_OK)
-        return status;
-    if (t->requires_grad && (!t->node || t->retains_grad))
-        return CT_OK; /* a leaf does anyway */
-    ct_hook_entry *entry = add_entry(t, "retain_grad");
-    if (!entry)
-        return ct_error_code();
-    entry->tensor = t;
-    t->retains_grad = true;
-    return CT_OK;
-}
