@@ -115,7 +115,7 @@ static inline bool ct__is_ours(const ct_tensor *t)
 }
 
 /* Whether nobody reads a cotangent behind the call, a backward's: the engine alone has it, and no run that records, or is observed. */
-static inline bool ct__call_may_spend(const ct_call *call, const ct_tensor *cotangent)
+static CT_HOT bool ct__call_may_spend(const ct_call *call, const ct_tensor *cotangent)
 {
     return call->run && call->thread->no_grad_depth > 0 && !call->thread->observers && ct__is_ours(cotangent);
 }
@@ -182,11 +182,11 @@ struct ct_node {
     uint32_t origin;      /* the run of a checkpoint's function that made it; 0: none */
     struct ct_node *link; /* a list of nodes to visit or to free */
     void *attributes;
-    ct_edge *edges;              /* n_inputs */
     ct_saved *saved;             /* n_inputs, then n_outputs */
     ct_output_info *output_info; /* n_outputs */
     ct_tensor **grads;           /* n_outputs; gradients gathered so far */
     ct_hook_entry *hooks;
+    ct_edge edges[]; /* n_inputs */
 };
 
 void ct__node_free(struct ct_node *node); /* whose last reference has gone */

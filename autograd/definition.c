@@ -144,7 +144,7 @@ static ct_tensor *stand_in(const rerun *r, const ct_call *call, const struct ct_
     return NULL;
 }
 
-static ct_status cut_edges(const rerun *r, const ct_call *call, const struct ct_node *node)
+static ct_status cut_edges(const rerun *r, const ct_call *call, struct ct_node *node)
 {
     for (int i = 0; i < node->n_inputs; i++) {
         ct_edge *edge = &node->edges[i];

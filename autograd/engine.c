@@ -21,6 +21,7 @@ typedef struct ct_gathered {
 } ct_gathered;
 
 typedef struct ct_run {
+    ct__thread_state *thread; /* on which it runs */
     ct_order order;
     bool chosen; /* ct_grad: only what leads to wanted tensors runs, and leaves accumulate nothing */
     bool within; /* part of another run, in which the leaves' hooks wait for the whole gradient */
@@ -98,7 +99,7 @@ static CT_HOT ct_status deliver(ct_run *run, const struct ct_node *node, int i, 
     ct_tensor **sum = sum_at(run, edge);
     if (!sum)
         return CT_ERROR_MEMORY;
-    if (CT_LIKELY(!ct__here()->observers))
+    if (CT_LIKELY(!run->thread->observers))
         return accumulate(sum, grad);
     return accumulate_observed(&(ct_arrival){.from = node, .input = i, .to = edge, .gradient = grad}, sum, grad);
 }
@@ -150,7 +151,7 @@ static ct_tensor *reduce(struct ct_node *node, int i, ct_tensor *grad)
 
 bool ct__call_adds_parts(const ct_call *call)
 {
-    return call->run && !ct_grad_enabled() && !ct__here()->observers;
+    return call->run && !ct_grad_enabled() && !call->thread->observers;
 }
 
 /* Makes *sum a tensor of input i's shape that may be changed where it lies: zeros if nothing has come yet. */
@@ -238,7 +239,7 @@ static ct_status call_backward(ct_run *run, struct ct_node *node)
     }
     ct_call call; /* every member by itself: see apply() */
     call.op = node->op;
-    call.thread = ct__here();
+    call.thread = run->thread;
     call.attributes = node->attributes;
     call.inputs = NULL;
     call.n_inputs = node->n_inputs;
@@ -271,7 +272,7 @@ static ct_status run_node(ct_run *run, struct ct_node *node, ct_scope *scope)
     if (!any)
         return CT_OK;
     bool needed = !run->chosen || node->needed;
-    ct__here()->region = node->region; /* until the scope is popped */
+    run->thread->region = node->region; /* until the scope is popped */
     ct_status status = CT_OK;
     if (node->hooks || node->captured)
         status = hook_and_capture(run, node);
@@ -333,7 +334,7 @@ static ct_status prepare_leaf(const ct_run *run, ct_gathered *g)
     if (!g->grad || run->chosen)
         return CT_OK;
     ct_status status =
-        CT_UNLIKELY(ct__here()->observers) ? ct__tell_leaf(CT_LEAF_CHANGES, leaf, g->grad, leaf->grad) : CT_OK;
+        CT_UNLIKELY(run->thread->observers) ? ct__tell_leaf(CT_LEAF_CHANGES, leaf, g->grad, leaf->grad) : CT_OK;
     if (status != CT_OK || adds_in_place(run, leaf))
         return status;
     if (leaf->grad) {
@@ -375,7 +376,7 @@ static void commit_leaf(const ct_run *run, ct_gathered *g)
         ct__set_grad(leaf, g->grad);
     }
     leaf->past |= CT_PAST_GRADIENT;
-    if (CT_UNLIKELY(ct__here()->observers))
+    if (CT_UNLIKELY(run->thread->observers))
         ct__tell_leaf(CT_LEAF_CHANGED, leaf, NULL, leaf->grad);
 }
 
@@ -501,7 +502,7 @@ static ct_status run_graph(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     }
     ct_status status = ct__order_begin(&run->order, nodes, n);
     if (status == CT_OK)
-        status = ct__here()->observers ? run_observed(run, roots, gradients, n) : run_order(run, roots, gradients, n);
+        status = run->thread->observers ? run_observed(run, roots, gradients, n) : run_order(run, roots, gradients, n);
     ct__order_end(&run->order);
     for (int i = 0; i < n; i++)
         if (nodes[i])
@@ -516,7 +517,7 @@ ct_status(ct_backward)(ct_tensor *root, const ct_backward_options *options)
     if (status != CT_OK)
         return status;
     ct__why_note_run(root);
-    ct_run run = {.retain = o->retain_graph || o->create_graph, .create = o->create_graph};
+    ct_run run = {.thread = ct__here(), .retain = o->retain_graph || o->create_graph, .create = o->create_graph};
     return run_graph(&run, &root, &o->gradient, 1);
 }
 
@@ -580,7 +581,8 @@ static ct_status run_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *c
         results[i] = NULL;
     if (status != CT_OK)
         return status;
-    ct_run run = {.chosen = true,
+    ct_run run = {.thread = ct__here(),
+                  .chosen = true,
                   .within = within,
                   .retain = o->retain_graph || o->create_graph,
                   .create = o->create_graph,

@@ -35,9 +35,9 @@ void ct__origin_end(uint32_t before)
 
 /* ---- making ---- */
 
-/* The parts of a node's block, one behind the other. */
+/* The parts of a node's block behind its edges, one behind the other. */
 typedef struct layout {
-    size_t edges, saved, grads, info, shapes, attributes, end;
+    size_t saved, grads, info, shapes, attributes, end;
 } layout;
 
 static layout lay_out(const ct_call *call)
@@ -46,8 +46,7 @@ static layout lay_out(const ct_call *call)
     size_t n_inputs = (size_t)call->n_inputs, n_outputs = (size_t)call->n_outputs, sizes = 0;
     for (size_t i = 0; i < n_outputs; i++)
         sizes += call->outputs[i]->rank;
-    at.edges = sizeof(struct ct_node);
-    at.saved = at.edges + n_inputs * sizeof(ct_edge);
+    at.saved = sizeof(struct ct_node) + n_inputs * sizeof(ct_edge);
     at.grads = at.saved + (n_inputs + n_outputs) * sizeof(ct_saved);
     at.info = at.grads + n_outputs * sizeof(ct_tensor *);
     at.shapes = at.info + n_outputs * sizeof(ct_output_info);
@@ -60,10 +59,10 @@ static layout lay_out(const ct_call *call)
 static inline struct ct_node *new_block(const ct_call *call)
 {
     layout at = lay_out(call);
-    char *base = ct__alloc(at.end);
+    const ct__thread_state *me = call->thread;
+    char *base = ct__alloc_on(call->thread, at.end);
     if (!base)
         return NULL;
-    const ct__thread_state *me = ct__here();
     struct ct_node *node = (struct ct_node *)base;
     *node = (struct ct_node){
         .op = call->op,
@@ -73,7 +72,6 @@ static inline struct ct_node *new_block(const ct_call *call)
         .n_inputs = call->n_inputs,
         .n_outputs = (uint8_t)call->n_outputs,
         .bytes = (uint32_t)at.end, /* shapes, edges and attributes of at most 72 tensors */
-        .edges = (ct_edge *)(base + at.edges),
         .saved = (ct_saved *)(base + at.saved),
         .grads = (ct_tensor **)(base + at.grads),
         .output_info = (ct_output_info *)(base + at.info),
@@ -152,7 +150,7 @@ struct ct_node *ct__node_new(const ct_call *call)
         ct__no_memory(op->name);
         return NULL;
     }
-    const ct__thread_state *me = ct__here();
+    const ct__thread_state *me = call->thread;
     if (op->attributes_size)
         memcpy(node->attributes, call->attributes, op->attributes_size);
     for (int i = 0; i < call->n_inputs; i++) {

@@ -223,7 +223,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     ct_status status = CT_OK
 
 /* Whether gradient i of n is the last for which g is read; and not one before it itself. */
-static inline bool is_last(const ct_call *call, int n, int i)
+static CT_HOT bool is_last(const ct_call *call, int n, int i)
 {
     for (int k = 0; k < n; k++)
         if (k < i ? call->grad_inputs[k] == call->grad_outputs[0] : k > i && call->needs[k])
