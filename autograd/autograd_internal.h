@@ -160,7 +160,8 @@ typedef struct ct_hook_entry {
     struct ct_hook_entry *next;
     int64_t handle;
     int32_t output;
-    ct_hook hook; /* NULL: retain the gradient in tensor */
+    ct_hook hook; /* NULL: a ready hook, or retain the gradient in tensor */
+    ct_ready_hook ready;
     void *user;
     ct_tensor *tensor; /* not a reference: the tensor unlinks the entry when it goes */
 } ct_hook_entry;
@@ -272,6 +273,10 @@ ct_status ct__make_own(bool recorded, ct_tensor **grad);
 bool ct__may_hold(const ct_tensor *t, const ct_tensor *grad);
 /* Runs the hooks on an output over *grad, its complete gradient, and leaves that in the tensors that retain it. */
 ct_status ct__run_hooks(bool recorded, ct_hook_entry *const *list, int output, ct_tensor **grad);
+/* Whether any leaf has ever had a ready hook; whether this one has; calls those of leaf with grad, all of its gradient. */
+extern _Atomic bool ct__ready_hooks;
+bool ct__has_ready_hook(const ct_tensor *leaf);
+ct_status ct__run_ready_hooks(const ct_tensor *leaf, ct_tensor *grad);
 
 /* ct_grad_enabled(), in line. */
 static inline bool ct__records(void)

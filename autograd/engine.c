@@ -15,6 +15,7 @@ typedef struct ct_gathered {
     struct ct_run *run;
     ct_tensor *leaf;           /* a reference */
     ct_tensor *grad;           /* gathered so far: NULL or a reference */
+    int64_t to_come;           /* edges to a leaf with ready hooks over which the run has not gone yet */
     bool wanted, reached;      /* by the ct_grad that runs; whether its outputs lead there */
     struct ct_gathered *next;  /* of this run */
     struct ct_gathered *outer; /* for this leaf, of the run around this one */
@@ -320,6 +321,51 @@ static void mark_needed(ct_run *run)
     }
 }
 
+/* ---- leaves, as soon as their gradient is complete ---- */
+
+static ct_status count_edge(ct_run *run, const ct_edge *edge)
+{
+    if (edge->node || !edge->leaf || !edge_wanted(run, edge) || !ct__has_ready_hook(edge->leaf))
+        return CT_OK;
+    ct_gathered *g = gathered_for(run, edge->leaf);
+    if (!g)
+        return CT_ERROR_MEMORY;
+    g->to_come++;
+    return CT_OK;
+}
+
+/* How many edges lead to each leaf with ready hooks. In a part of another run no gradient is complete. */
+static ct_status count_edges(ct_run *run)
+{
+    ct_status status = CT_OK;
+    for (int64_t k = 0; !run->within && status == CT_OK && k < run->order.count; k++) {
+        const struct ct_node *node = run->order.nodes[k];
+        for (int i = 0; status == CT_OK && i < node->n_inputs; i++)
+            status = count_edge(run, &node->edges[i]);
+    }
+    return status;
+}
+
+/* A root that is a leaf has its cotangent, and perhaps more to come. */
+static ct_status tell_root(const ct_run *run, const ct_tensor *root)
+{
+    const ct_gathered *g = root->node || run->within ? NULL : find_gathered(run, root);
+    return g && g->to_come == 0 && g->grad ? ct__run_ready_hooks(g->leaf, g->grad) : CT_OK;
+}
+
+/* The run has gone over the node's edges. */
+static ct_status tell_leaves(const ct_run *run, const struct ct_node *node)
+{
+    ct_status status = CT_OK;
+    for (int i = 0; status == CT_OK && i < node->n_inputs; i++) {
+        const ct_edge *edge = &node->edges[i];
+        ct_gathered *g = edge->leaf && !edge->node ? find_gathered(run, edge->leaf) : NULL;
+        if (g && g->to_come > 0 && --g->to_come == 0 && g->grad)
+            status = ct__run_ready_hooks(g->leaf, g->grad);
+    }
+    return status;
+}
+
 /* ---- leaves, once all has succeeded ---- */
 
 static bool adds_in_place(const ct_run *run, const ct_tensor *leaf)
@@ -461,13 +507,20 @@ static ct_status run_order(ct_run *run, ct_tensor *const *roots, ct_tensor *cons
     ct_status status = mark_wanted(run);
     if (status == CT_OK && run->chosen)
         mark_needed(run);
+    bool ready_hooks = ct__ready_hooks; /* of any leaf; without one, nothing is counted */
+    if (status == CT_OK && ready_hooks)
+        status = count_edges(run);
     for (int i = 0; status == CT_OK && i < n; i++)
         status = seed(run, roots[i], gradients ? gradients[i] : NULL);
+    for (int i = 0; status == CT_OK && ready_hooks && i < n; i++)
+        status = tell_root(run, roots[i]);
     ct__scope_empty(&outer);
     for (int64_t k = 0; k < run->order.count; k++) {
         struct ct_node *node = run->order.nodes[k];
         if (status == CT_OK)
             status = run_node(run, node, &outer);
+        if (status == CT_OK && ready_hooks && (!run->chosen || node->needed))
+            status = tell_leaves(run, node);
         for (int i = 0; status != CT_OK && i < node->n_outputs; i++) { /* left over from the failure */
             ct__tensor_unref(node->grads[i]);
             node->grads[i] = NULL;

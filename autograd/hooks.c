@@ -49,13 +49,18 @@ ct_status ct__make_own(bool create, ct_tensor **grad)
 
 /* ---- running hooks ---- */
 
-/* Calls a hook, which may not give up or change what it is handed. A scope that it leaves open goes with the one around it. */
-static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad)
+/* Calls a hook, which may not give up or change what it is handed: what it returns, or, of a ready hook, its status. A scope
+ * that it leaves open goes with the one around it. */
+static ct_tensor *run_hook(const ct_hook_entry *entry, ct_tensor *grad, ct_status *status)
 {
     static const ct_op hook = {.name = "a hook"};
     ct_call call = {.op = &hook, .thread = ct__here(), .inputs = &grad, .n_inputs = 1};
+    ct_tensor *other = NULL;
     ct__call_begin(&call, ct__scope_current());
-    ct_tensor *other = entry->hook(grad, entry->user);
+    if (entry->ready)
+        *status = entry->ready(grad, entry->user);
+    else
+        other = entry->hook(grad, entry->user);
     call.scope->call = call.outer;
     return other;
 }
@@ -66,7 +71,7 @@ static ct_status call_hook(bool create, const ct_hook_entry *entry, ct_tensor **
     ct_status before = ct_error_code(), status = ct__make_own(create, grad);
     if (status != CT_OK)
         return status;
-    ct_tensor *other = run_hook(entry, *grad);
+    ct_tensor *other = run_hook(entry, *grad, &status);
     status = ct__make_own(create, grad); /* the hook may have kept it, or a view of it */
     if (status != CT_OK)
         return status;
@@ -123,6 +128,47 @@ ct_status ct__run_hooks(bool create, ct_hook_entry *const *list, int output, ct_
     return CT_OK;
 }
 
+/* ---- ready hooks ---- */
+
+_Atomic bool ct__ready_hooks;
+
+/* The next ready hook of a leaf, by its handle. */
+static const ct_hook_entry *next_ready(const ct_tensor *leaf, int64_t after)
+{
+    const ct_hook_entry *entry = leaf->hooks;
+    while (entry && (!entry->ready || entry->handle <= after))
+        entry = entry->next;
+    return entry;
+}
+
+bool ct__has_ready_hook(const ct_tensor *leaf)
+{
+    return next_ready(leaf, 0) != NULL;
+}
+
+static ct_status call_ready(const ct_hook_entry *entry, ct_tensor *grad)
+{
+    ct_status before = ct_error_code(), status = CT_OK;
+    run_hook(entry, grad, &status);
+    if (status == CT_OK)
+        return before == CT_OK ? ct_error_code() : CT_OK;
+    return ct__error(status, "backward: a ready hook failed without saying why");
+}
+
+ct_status ct__run_ready_hooks(const ct_tensor *leaf, ct_tensor *grad)
+{
+    ct_scope inner;
+    ct__scope_push(&inner);
+    ct_status status = CT_OK;
+    int64_t handle = 0;
+    for (const ct_hook_entry *entry; status == CT_OK && (entry = next_ready(leaf, handle));) {
+        handle = entry->handle;
+        status = call_ready(entry, grad);
+    }
+    ct__scope_pop(&inner);
+    return status;
+}
+
 /* ---- adding and removing them ---- */
 
 static ct_hook_entry *add_entry(ct_tensor *t, const char *what)
@@ -158,6 +204,22 @@ int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user)
         return 0;
     entry->hook = hook;
     entry->user = user;
+    return entry->handle;
+}
+
+int64_t ct_add_ready_hook(ct_tensor *leaf, ct_ready_hook hook, void *user)
+{
+    if (!hook || (leaf && leaf->node)) {
+        ct__error(hook ? CT_ERROR_STATE : CT_ERROR_NULL, "add_ready_hook: the %s",
+                  hook ? "tensor is no leaf" : "hook is NULL");
+        return 0;
+    }
+    ct_hook_entry *entry = add_entry(leaf, "add_ready_hook");
+    if (!entry)
+        return 0;
+    entry->ready = hook;
+    entry->user = user;
+    ct__ready_hooks = true;
     return entry->handle;
 }
 

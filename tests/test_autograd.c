@@ -3,6 +3,7 @@
 #include "suites.h"
 #include "tensor_checks.h"
 #include "core_internal.h"
+#include <cotan/functional.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -748,6 +749,91 @@ START_TEST(bad_hooks)
     expect_failure(ct_backward(y, .retain_graph = true), CT_ERROR_SHAPE,
                    "hook: returned a gradient of another shape or dtype");
     ck_assert_ptr_null(ct_grad_of(x));
+}
+END_TEST
+
+/* ---- ready hooks ---- */
+
+static ct_status note_ready(const ct_tensor *grad, void *user)
+{
+    notes *n = user;
+    strcat(n->order, "r");
+    n->seen = ct_item(grad);
+    n->calls++;
+    return CT_OK;
+}
+
+static ct_status refuse(const ct_tensor *grad, void *user)
+{
+    (void)grad;
+    return user ? ct_error_set(CT_ERROR_STATE, "told so") : CT_ERROR_STATE;
+}
+
+/* w's gradient is there after the product, before y's hook and the other leaf; x's, from three edges, at the end. */
+START_TEST(ready_hooks_come_as_soon_as_all_of_a_gradient)
+{
+    notes n = {.order = ""}, of_x = {.order = ""};
+    ct_tensor *x = leaf(3), *w = leaf(2), *y = ct_square(x);
+    ct_add_hook(w, note_a, &n);
+    ct_add_hook(y, note_b, &n);
+    ck_assert_int_gt(ct_add_ready_hook(w, note_ready, &n), 0);
+    ck_assert_int_gt(ct_add_ready_hook(x, note_ready, &of_x), 0);
+    ok(ct_backward(ct_mul(ct_mul(w, y), x)));
+    ck_assert_str_eq(n.order, "rba");
+    ck_assert_str_eq(of_x.order, "r");
+    ck_assert_double_eq(of_x.seen, 2 * 27);
+    expect_value(ct_grad_of(x), 54);
+    ok(ct_backward(ct_mul(w, x))); /* what has accumulated before is not in it */
+    ck_assert_double_eq(n.seen, 3);
+    ck_assert_double_eq(of_x.seen, 2);
+    expect_value(ct_grad_of(x), 56);
+    ct_tensor *z = ct_mul(w, x), *result; /* only towards x, and w is told nothing */
+    ok(ct_grad(&z, 1, &x, 1, &result));
+    ck_assert_int_eq(of_x.calls, 3);
+    ck_assert_int_eq(n.calls, 4);
+}
+END_TEST
+
+/* The function of a checkpoint is part of the run around it: its leaves are complete when the checkpoint is. */
+static ct_tensor *times_leaf(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)n;
+    return ct_mul(ct_mul(inputs[0], user), user);
+}
+
+START_TEST(ready_hooks_wait_for_parts_of_a_run)
+{
+    notes n = {.order = ""};
+    ct_tensor *w = leaf(2), *x = leaf(5);
+    ct_add_ready_hook(w, note_ready, &n);
+    ok(ct_backward(ct_mul(ct_checkpoint(times_leaf, w, CT_TENSORS(x)), w)));
+    ck_assert_int_eq(n.calls, 1);
+    ck_assert_double_eq(n.seen, 3 * 4 * 5);
+}
+END_TEST
+
+START_TEST(ready_hooks_fail_and_are_removed)
+{
+    notes n = {.order = ""};
+    ct_tensor *x = leaf(3), *y = ct_square(x);
+    int64_t first = ct_add_ready_hook(x, refuse, NULL), second = ct_add_ready_hook(x, note_ready, &n);
+    expect_failure(ct_backward(y, .retain_graph = true), CT_ERROR_STATE,
+                   "backward: a ready hook failed without saying why");
+    ok(ct_remove_hook(x, first));
+    first = ct_add_ready_hook(x, refuse, x);
+    expect_failure(ct_backward(y, .retain_graph = true), CT_ERROR_STATE, "told so");
+    ck_assert_ptr_null(ct_grad_of(x));
+    ck_assert_str_eq(n.order, "r"); /* that of the second came first then */
+    ok(ct_remove_hook(x, first));
+    ok(ct_remove_hook(x, second));
+    ok(ct_backward(y));
+    expect_value(ct_grad_of(x), 6);
+    ck_assert_int_eq(ct_add_ready_hook(x, NULL, NULL), 0);
+    expect_failure(ct_error_code(), CT_ERROR_NULL, "add_ready_hook: the hook is NULL");
+    ck_assert_int_eq(ct_add_ready_hook(ct_square(x), note_ready, &n), 0);
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "add_ready_hook: the tensor is no leaf");
+    ck_assert_int_eq(ct_add_ready_hook(ct_scalar(CT_FLOAT64, 1), note_ready, &n), 0);
+    expect_failure(ct_error_code(), CT_ERROR_STATE, "add_ready_hook: the tensor asks for no gradient");
 }
 END_TEST
 
@@ -1916,10 +2002,11 @@ Suite *ct_suite_autograd(void)
         TESTS(gradients_share_nothing, recorded_gradients_share_nothing, expanded_gradients_are_materialised,
               kept_gradient_outlives_zero_grad, recorded_gradient_of_a_given_up_leaf));
     add(suite, "hooks", 1,
-        TESTS(hooks_on_a_leaf, hooks_on_a_result, hooks_are_removed, bad_hooks, hook_removes_itself,
-              hook_releases_the_root, hook_leaves_a_scope_open, hook_cannot_close_the_scope_around_it,
-              hook_keeps_the_gradient, retained_gradient_of_a_result, retaining_tensor_is_freed_before_backward,
-              hooked_leaf_is_freed, hook_ends_the_program));
+        TESTS(hooks_on_a_leaf, hooks_on_a_result, hooks_are_removed, bad_hooks,
+              ready_hooks_come_as_soon_as_all_of_a_gradient, ready_hooks_wait_for_parts_of_a_run,
+              ready_hooks_fail_and_are_removed, hook_removes_itself, hook_releases_the_root, hook_leaves_a_scope_open,
+              hook_cannot_close_the_scope_around_it, hook_keeps_the_gradient, retained_gradient_of_a_result,
+              retaining_tensor_is_freed_before_backward, hooked_leaf_is_freed, hook_ends_the_program));
 #if CT_LIFETIME_CHECKS
     add(suite, "closed", 1, TESTS(closed_tensor_retains_nothing, closed_node_is_named));
 #endif

@@ -238,6 +238,12 @@ CT_API ct_status ct_grad(ct_tensor *const *outputs, int n_outputs, ct_tensor *co
  * over another graph, with the same leaves or others. The gradient that it sees it may keep, but not change in place (error: state).  Returns a handle > 0, or 0 with an error. */
 typedef ct_tensor *(*ct_hook)(ct_tensor *grad, void *user);
 CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
+/* A ready hook sees the gradient of a leaf as soon as backward has all of it, while the rest of the graph still runs: to send it
+ * elsewhere meanwhile, say. What is accumulated already (ct_grad_of()) is not in it, and it may not be kept or changed; what stands in its place is
+ * left to hooks of ct_add_hook(). It is told of no leaf to which no gradient comes. A status of its own makes the backward fail, which may fail
+ * later all the same. Returns a handle > 0 for ct_remove_hook(), or 0 with an error: NULL, state (no leaf that asks for a gradient), memory. */
+typedef ct_status (*ct_ready_hook)(const ct_tensor *grad, void *user);
+CT_API int64_t ct_add_ready_hook(ct_tensor *leaf, ct_ready_hook hook, void *user);
 CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
 /* Makes backward leave the gradient of t, a result, in ct_grad_of(t) too. */
 CT_API ct_status ct_retain_grad(ct_tensor *t);
@@ -282,6 +288,7 @@ CT_API ct_status ct_at_outputs(const char *file, int line, ct_status status, con
 #define ct_detach(t) ct_at(CT_HERE, ct_detach(t))
 #define ct_zero_grad(...) (void)ct_at_integer(CT_HERE, (ct_zero_grad(__VA_ARGS__), 0))
 #define ct_add_hook(...) ct_at_integer(CT_HERE, ct_add_hook(__VA_ARGS__))
+#define ct_add_ready_hook(...) ct_at_integer(CT_HERE, ct_add_ready_hook(__VA_ARGS__))
 #define ct_graph_nodes(...) ct_at_integer(CT_HERE, ct_graph_nodes(__VA_ARGS__))
 #define ct_remove_hook(t, handle) ct_at_status(CT_HERE, ct_remove_hook(t, handle))
 #define ct_retain_grad(t) ct_at_status(CT_HERE, ct_retain_grad(t))
