@@ -288,6 +288,48 @@ START_TEST(the_last_batch_is_dropped)
 }
 END_TEST
 
+/* The batches of three parts, taken in turn, are those of the whole, as far as these make whole rounds; padded, the first ones again. */
+static void expect_parts(const ct_dataset *d, int64_t n, bool shuffled, bool padded)
+{
+    ct_batches *whole = ct_batches_new(d, .size = 2, .shuffle = shuffled, .seed = 4), *parts[3];
+    int64_t order[64], rounds = n / 6 + (padded && n % 6 > 0), k = 0;
+    CT_EACH_BATCH (whole, x, y)
+        for (int64_t i = 0; i < ct_size(x, 0); i++)
+            order[k++] = (int64_t)ct_get(x, &i, 1);
+    for (int p = 0; p < 3; p++) {
+        parts[p] = ct_batches_new(d, .size = 2, .shuffle = shuffled, .seed = 4, .part = p, .parts = 3, .pad = padded);
+        ck_assert(ct_batches_count(parts[p]) == rounds && ct_batches_samples(parts[p]) == 2 * rounds);
+        int64_t batch = p;
+        CT_EACH_BATCH (parts[p], x, y) {
+            ck_assert_int_eq(ct_size(x, 0), 2);
+            for (int64_t i = 0; i < 2; i++)
+                ck_assert_int_eq((int64_t)ct_get(x, &i, 1), order[(2 * batch + i) % n]);
+            batch += 3;
+        }
+        ck_assert_int_eq(batch, p + 3 * rounds);
+        ct_batches_free(parts[p]);
+    }
+    ct_batches_free(whole);
+}
+
+START_TEST(batches_are_dealt_to_parts)
+{
+    for (int64_t n = 0; n <= 13; n++) {
+        ct_dataset *d = numbered(n, 1);
+        for (int i = 0; i < 4; i++)
+            expect_parts(d, n, i & 1, i & 2);
+        ct_dataset_free(d);
+    }
+    expect_no_error();
+    ct_dataset *d = numbered(4, 1);
+    ck_assert_ptr_null(ct_batches_new(d, .part = 3, .parts = 3));
+    expect_failure(CT_ERROR_ARGUMENT, "batches: part 3 of 3, of batches of 64");
+    ck_assert_ptr_null(ct_batches_new(d, .parts = 0));
+    expect_failure(CT_ERROR_ARGUMENT, "batches: part 0 of 0");
+    ct_dataset_free(d);
+}
+END_TEST
+
 /* As often as the weights say, to four standard deviations; never with weight 0; the same for a seed and an epoch. */
 START_TEST(samples_are_drawn_by_weight)
 {
@@ -668,6 +710,7 @@ Suite *ct_suite_data(void)
     suite_add_tcase(suite, t);
     t = case_without_error("batches");
     tcase_add_test(t, the_last_batch_is_dropped);
+    tcase_add_test(t, batches_are_dealt_to_parts);
     tcase_add_test(t, samples_are_drawn_by_weight);
     tcase_add_test(t, samples_are_drawn_without_replacement);
     tcase_add_test(t, batches_are_refused);

@@ -651,6 +651,67 @@ START_TEST(layers_refuse)
 }
 END_TEST
 
+/* ---- batch norms over several batches ---- */
+
+/* The rows of the batch that it is called for and of x, the other one. */
+static ct_tensor *gather_with(ct_tensor *row, void *x)
+{
+    ct_tensor *count = ct_full(ct_dtype_of(row), 4, CT_SHAPE(1));
+    ct_tensor *other =
+        ct_concat(CT_TENSORS(count, ct_mean(x, CT_AXES(0, 2)), ct_var(x, CT_AXES(0, 2), .biased = true)), 0);
+    return ct_stack(CT_TENSORS(row, other), 0);
+}
+
+static ct_tensor *gather_nothing(ct_tensor *row, void *user)
+{
+    return user ? row : NULL;
+}
+
+/* Of five samples the first three, with the statistics of all, as a batch norm of all gives them: result, gradient, running statistics. */
+static void expect_gathered(ct_dtype dtype, double tolerance)
+{
+    ct_seed(3);
+    ct_module *net = ct_module_new(dtype), *norm = ct_batch_norm_new(net, "norm", 2);
+    ct_module *twin = ct_module_new(dtype), *whole = ct_batch_norm_new(twin, "norm", 2);
+    ct_tensor *x = ct_parameter(ct_randn(dtype, 1, 2, CT_SHAPE(5, 2, 2))),
+              *w = ct_randn(dtype, 0, 1, CT_SHAPE(3, 2, 2));
+    ct_tensor *first = ct_slice(x, 0, 0, 3, 1), *rest = ct_slice(x, 0, 3, 5, 1), *of_parts, *of_whole;
+    ck_assert_int_eq(ct_batch_norm_gather(net, gather_with, rest), CT_OK);
+    ct_tensor *y = ct_sum(ct_mul(ct_forward(norm, first), w));
+    ct_tensor *z = ct_sum(ct_mul(ct_slice(ct_forward(whole, x), 0, 0, 3, 1), w));
+    expect_close(y, z, tolerance);
+    ct_grad(&y, 1, &x, 1, &of_parts);
+    ct_grad(&z, 1, &x, 1, &of_whole);
+    expect_close(of_parts, of_whole, tolerance);
+    expect_close(ct_module_get(norm, "running_mean"), ct_module_get(whole, "running_mean"), tolerance);
+    expect_close(ct_module_get(norm, "running_var"), ct_module_get(whole, "running_var"), tolerance);
+    ct_batch_norm_gather(net, NULL, NULL);
+    expect_close(ct_forward(norm, x), ct_forward(whole, x), 0);
+    ct_release(x);
+    ct_module_free(net);
+    ct_module_free(twin);
+}
+
+START_TEST(batch_norms_over_several_batches)
+{
+    expect_gathered(CT_FLOAT64, 1e-13);
+    expect_gathered(CT_FLOAT32, 1e-5);
+    expect_no_error();
+    ct_module *net = ct_module_new(CT_FLOAT64), *norm = ct_batch_norm_new(net, "norm", 2);
+    ct_batch_norm_gather(norm, gather_nothing, NULL);
+    ck_assert_ptr_null(ct_forward(norm, ct_ones(CT_FLOAT64, CT_SHAPE(3, 2))));
+    expect_failure(CT_ERROR_NULL, "norm: batch_norm: gather has returned NULL, and no error");
+    ct_batch_norm_gather(norm, gather_nothing, net);
+    ck_assert_ptr_null(ct_forward(norm, ct_ones(CT_FLOAT64, CT_SHAPE(3, 2))));
+    expect_failure(CT_ERROR_SHAPE, "norm: batch_norm: rows of 5 statistics were gathered as [5]");
+    ck_assert_ptr_null(ct_forward(norm, ct_ones(CT_FLOAT64, CT_SHAPE(0, 2))));
+    expect_failure(CT_ERROR_ARGUMENT, "norm: batch_norm: no batch of channels to gather statistics of: [0,2]");
+    ck_assert_int_eq(ct_batch_norm_gather(NULL, gather_nothing, NULL), CT_ERROR_NULL);
+    ct_error_clear();
+    ct_module_free(net);
+}
+END_TEST
+
 Suite *ct_suite_layers(void)
 {
     TCase *tcase = tcase_create("layers");
@@ -668,6 +729,7 @@ Suite *ct_suite_layers(void)
     tcase_add_test(tcase, grouped_queries_share_keys);
     tcase_add_test(tcase, padding_of_sequences_counts_for_nothing);
     tcase_add_test(tcase, attention_and_recurrence_refuse);
+    tcase_add_test(tcase, batch_norms_over_several_batches);
     tcase_add_test(tcase, layers_refuse);
     Suite *suite = suite_create("layers");
     suite_add_tcase(suite, tcase);

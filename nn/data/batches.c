@@ -9,7 +9,9 @@ struct ct_batches {
     ct__samples *samples_of; /* the data set's */
     ct__loader *loader;      /* NULL: none asked for */
     int64_t size, count;     /* samples in a batch; batches in an epoch */
-    int64_t samples;         /* of an epoch */
+    int64_t samples;         /* of an epoch, all parts */
+    int64_t drawn;           /* of an epoch's order; those behind them are the first once more */
+    int64_t part, parts;     /* batch number k of these is number k parts + part of the epoch */
     bool shuffle, without_replacement;
     uint64_t seed;
     int64_t epoch;
@@ -57,9 +59,9 @@ static ct_status take_weights(ct_batches *b, const ct_tensor *weights)
         drawable += b->weights[i] > 0;
         sum += b->weights[i];
     }
-    if ((b->samples > 0 && drawable == 0) || isinf(sum) || (b->without_replacement && drawable < b->samples))
+    if ((b->drawn > 0 && drawable == 0) || isinf(sum) || (b->without_replacement && drawable < b->drawn))
         return ct_error_set(CT_ERROR_ARGUMENT, "batches: %lld samples to draw, and %lld have a weight; the sum is %g",
-                            (long long)b->samples, (long long)drawable, sum);
+                            (long long)b->drawn, (long long)drawable, sum);
     return CT_OK;
 }
 
@@ -84,13 +86,21 @@ static ct_status take_transforms(ct_batches *b, const ct_transform *const *trans
     return CT_OK;
 }
 
+/* How many samples an epoch has, and batches in this part of it. */
+static void count_batches(ct_batches *b, const ct_batches_options *o, int64_t samples)
+{
+    int64_t round = o->size * o->parts, left = samples % round;
+    b->samples = o->parts == 1 && o->drop_last ? samples - left : samples;
+    if (o->parts > 1)
+        b->samples = samples - left + (o->pad && left > 0 ? round : 0);
+    b->drawn = samples < b->samples ? samples : b->samples;
+    b->count = b->samples / round + (b->samples % round != 0);
+}
+
 static ct_status begin(ct_batches *b, const ct_batches_options *o)
 {
     int64_t all = ct_dataset_count(b->dataset);
-    b->samples = o->weights && o->draws != CT_UNSET_INT ? o->draws : all;
-    if (o->drop_last)
-        b->samples -= b->samples % o->size;
-    b->count = b->samples / o->size + (b->samples % o->size != 0);
+    count_batches(b, o, o->weights && o->draws != CT_UNSET_INT ? o->draws : all);
     b->order = ct__nn_alloc("batches", all > b->samples ? all : b->samples, sizeof *b->order);
     if (!b->order || take_transforms(b, o->transforms) != CT_OK || ct_scope_open() != CT_OK)
         return ct_error_code();
@@ -108,6 +118,9 @@ ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *
         return NULL;
     if (o->size < 1)
         ct_error_set(CT_ERROR_ARGUMENT, "batches: size must be at least 1, not %lld", (long long)o->size);
+    if (o->parts < 1 || o->part < 0 || o->part >= o->parts || o->size > INT64_MAX / (o->parts > 0 ? o->parts : 1))
+        ct_error_set(CT_ERROR_ARGUMENT, "batches: part %lld of %lld, of batches of %lld", (long long)o->part,
+                     (long long)o->parts, (long long)o->size);
     if (o->workers < 0 || o->workers > CT_WORKERS)
         ct_error_set(CT_ERROR_ARGUMENT, "batches: workers must be from 0 to %d: %lld", CT_WORKERS,
                      (long long)o->workers);
@@ -119,6 +132,8 @@ ct_batches *ct_batches_new(const ct_dataset *dataset, const ct_batches_options *
     *b = (ct_batches){.dataset = dataset,
                       .samples_of = ct__samples_keep(dataset->samples),
                       .size = o->size,
+                      .part = o->part,
+                      .parts = o->parts,
                       .shuffle = o->shuffle,
                       .without_replacement = o->without_replacement,
                       .seed = o->seed};
@@ -153,7 +168,9 @@ int64_t ct_batches_count(const ct_batches *batches)
 
 int64_t ct_batches_samples(const ct_batches *batches)
 {
-    return batches && ct_object_check(batches, "batches", "batches_samples") == CT_OK ? batches->samples : 0;
+    return batches && ct_object_check(batches, "batches", "batches_samples") == CT_OK
+               ? batches->samples / batches->parts
+               : 0;
 }
 
 /* Where the numbers of an epoch begin: those of its order at 0, those of its batches, counted from 1, so far apart that none meets
@@ -194,11 +211,11 @@ static int64_t sample_at(const double *sums, int64_t n, double share)
 static ct_status draw(ct_batches *b)
 {
     int64_t n = ct_dataset_count(b->dataset);
-    const double *uniform = ct_data(ct_rand(CT_FLOAT64, 0, 1, &b->samples, 1));
+    const double *uniform = ct_data(ct_rand(CT_FLOAT64, 0, 1, &b->drawn, 1));
     double *sums = ct__nn_alloc("batches", n, sizeof *sums);
     for (int64_t i = 0; sums && i < n; i++)
         sums[i] = b->weights[i] + (i > 0 ? sums[i - 1] : 0);
-    for (int64_t k = 0; sums && uniform && k < b->samples; k++)
+    for (int64_t k = 0; sums && uniform && k < b->drawn; k++)
         b->order[k] = sample_at(sums, n, uniform[k]);
     free(sums);
     return ct_error_code();
@@ -215,7 +232,7 @@ static ct_status draw_without_replacement(ct_batches *b)
     for (int64_t i = 0; key && uniform && i < n; i++)
         key[i] = b->weights[i] > 0 ? log1p(-uniform[i]) / b->weights[i] : -INFINITY;
     const int64_t *order = ct_data(ct_argsort(keys, 0, true));
-    for (; order && places < b->samples; places++)
+    for (; order && places < b->drawn; places++)
         b->order[places] = order[places];
     return ct_error_code();
 }
@@ -248,11 +265,15 @@ ct_status ct_batches_start(ct_batches *batches, int64_t epoch)
     ct__loader_forget(batches->loader);
     batches->next = 0;
     batches->epoch = epoch;
+    ct_status status = CT_OK;
     if (batches->shuffle || batches->weights)
-        return draw_order(batches, epoch);
-    for (int64_t i = 0; i < ct_dataset_count(batches->dataset); i++)
-        batches->order[i] = i;
-    return CT_OK;
+        status = draw_order(batches, epoch);
+    else
+        for (int64_t i = 0; i < ct_dataset_count(batches->dataset); i++)
+            batches->order[i] = i;
+    for (int64_t k = batches->drawn; status == CT_OK && k < batches->samples; k++)
+        batches->order[k] = batches->order[k - batches->drawn];
+    return status;
 }
 
 ct_status ct__batches_begin_next(ct_batches *batches)
@@ -300,8 +321,9 @@ static ct_status transform(const ct_batches *b, ct_tensor **tensors)
 
 /* The batch of that number in the epoch, made with nothing but what batches are made of: it may be on another thread. The thread's generator
  * goes on where it was. */
-static ct_status make_batch(const ct_batches *b, int64_t number, ct_tensor **tensors)
+static ct_status make_batch(const ct_batches *b, int64_t of_part, ct_tensor **tensors)
 {
+    int64_t number = of_part * b->parts + b->part;
     int64_t first = number * b->size, left = b->samples - first;
     ct_random_state before = ct_random_get();
     ct_random_set(generator_of(b, b->epoch, number + 1));

@@ -7,8 +7,10 @@ typedef struct norm {
     int64_t shape[CT_MAX_RANK]; /* of weight and bias */
     int64_t groups;
     bool affine, bias, running;
-    int64_t mean_over;    /* of a mean over batches that is being made, batches with the next one; 0: none is */
-    ct_norm_options call; /* of the operation */
+    int64_t mean_over;     /* of a mean over batches that is being made, batches with the next one; 0: none is */
+    ct_norm_options call;  /* of the operation */
+    ct_norm_gather gather; /* NULL: a batch's statistics are its own */
+    void *gathers_for;
 } norm;
 
 static void build(ct_module *module)
@@ -37,6 +39,91 @@ static ct_tensor *bias_of(const ct_module *module)
 
 /* ---- what each does ---- */
 
+/* ---- statistics of several batches ---- */
+
+static ct_tensor *columns(ct_tensor *rows, int64_t from, int64_t to)
+{
+    return ct_slice(rows, 1, from, to, 1);
+}
+
+/* Sum over the batches of count x, divided by all their counts: [C]. */
+static ct_tensor *weighted(ct_tensor *counts, ct_tensor *x)
+{
+    CT_OPTIONS(ct_reduce_options, batches, .axes = (const int64_t[]){0}, .n_axes = 1);
+    return ct_div(ct_sum(ct_mul(counts, x), &batches), ct_sum(counts, &batches));
+}
+
+/* This batch's count, means and variances: [2 C + 1]. */
+static ct_tensor *row_of(ct_tensor *x)
+{
+    int64_t axes[CT_MAX_RANK], channels = ct_size(x, 1);
+    int n = 0;
+    for (int i = 0; i < ct_rank(x); i++)
+        if (i != 1)
+            axes[n++] = i;
+    CT_OPTIONS(ct_reduce_options, mean, .axes = axes, .n_axes = n);
+    CT_OPTIONS(ct_var_options, variance, .axes = axes, .n_axes = n, .biased = true);
+    ct_tensor *count = ct_full(ct_dtype_of(x), (double)(ct_numel(x) / channels), (const int64_t[]){1}, 1);
+    return ct_concat((ct_tensor *[]){count, ct_mean(x, &mean), ct_var(x, &variance)}, 3, 0);
+}
+
+static ct_tensor *gather_rows(const norm *n, ct_tensor *x)
+{
+    char text[CT_NN_SHAPE_TEXT];
+    if (ct_rank(x) < 2 || ct_numel(x) == 0) {
+        ct_error_set(CT_ERROR_ARGUMENT, "batch_norm: no batch of channels to gather statistics of: %s",
+                     ct__nn_shape_text(x, text));
+        return NULL;
+    }
+    ct_tensor *row = row_of(x), *rows = row ? n->gather(row, n->gathers_for) : NULL;
+    if (rows && (ct_rank(rows) != 2 || ct_size(rows, 0) < 1 || ct_size(rows, 1) != ct_numel(row)))
+        ct_error_set(CT_ERROR_SHAPE, "batch_norm: rows of %lld statistics were gathered as %s",
+                     (long long)ct_numel(row), ct__nn_shape_text(rows, text));
+    if (row && !rows)
+        ct_error_set(CT_ERROR_NULL, "batch_norm: gather has returned NULL, and no error");
+    return ct_error_code() == CT_OK ? rows : NULL;
+}
+
+/* t = (1 - momentum) t + momentum x. */
+static ct_status mix(ct_tensor *t, ct_tensor *x, double momentum)
+{
+    ct_tensor *mixed = ct_add(ct_mul_scalar(t, 1 - momentum), ct_mul_scalar(x, momentum));
+    return mixed && ct_scope_guard(t) == CT_OK ? ct_copy_(t, mixed) : ct_error_code();
+}
+
+static ct_status update_running(const ct_norm_options *call, ct_tensor *mean, ct_tensor *variance, ct_tensor *counts)
+{
+    if (!call->running_mean || !variance)
+        return ct_error_code();
+    ct_no_grad_begin();
+    double count = ct_item(ct_sum(counts, NULL));
+    ct_status status = count > 1 ? mix(call->running_mean, mean, call->momentum)
+                                 : ct_error_set(CT_ERROR_ARGUMENT,
+                                                "batch_norm: training needs more than one element for each channel");
+    if (status == CT_OK)
+        status = mix(call->running_var, ct_mul_scalar(variance, count / (count - 1)), call->momentum);
+    ct_no_grad_end();
+    return status;
+}
+
+/* The variance of all is the mean of the variances and of the squares of what the means are off (Chan, Golub, LeVeque 1979). */
+static ct_tensor *batch_norm_of_all(ct_module *module, const norm *n, ct_norm_options *call, ct_tensor *x)
+{
+    ct_tensor *rows = gather_rows(n, x);
+    if (!rows)
+        return NULL;
+    int64_t channels = ct_size(x, 1);
+    ct_tensor *counts = columns(rows, 0, 1), *means = columns(rows, 1, channels + 1);
+    ct_tensor *mean = weighted(counts, means), *off = ct_square(ct_sub(means, mean));
+    ct_tensor *variance = weighted(counts, ct_add(columns(rows, channels + 1, 2 * channels + 1), off));
+    if (update_running(call, mean, variance, counts) != CT_OK)
+        return NULL;
+    call->running_mean = mean;
+    call->running_var = variance;
+    call->evaluation = true;
+    return ct_batch_norm(x, weight_of(module), bias_of(module), call);
+}
+
 static ct_tensor *batch_norm(ct_module *module, ct_tensor *x)
 {
     norm *n = ct_module_self(module);
@@ -46,6 +133,8 @@ static ct_tensor *batch_norm(ct_module *module, ct_tensor *x)
     call.evaluation = n->running && !ct_module_training(module);
     if (n->mean_over > 0)
         call.momentum = 1 / (double)n->mean_over++;
+    if (n->gather && ct_module_training(module))
+        return batch_norm_of_all(module, n, &call, x);
     return ct_batch_norm(x, weight_of(module), bias_of(module), &call);
 }
 
@@ -83,6 +172,21 @@ LAYER(layer_norm)
 LAYER(rms_norm)
 LAYER(group_norm)
 LAYER(instance_norm)
+
+ct_status ct_batch_norm_gather(ct_module *module, ct_norm_gather gather, void *user)
+{
+    ct_status status = ct_object_check(module, "module", "batch_norm_gather");
+    if (status != CT_OK)
+        return status;
+    if (ct_module_layer(module) == &batch_norm_layer) {
+        norm *n = ct_module_self(module);
+        n->gather = gather;
+        n->gathers_for = user;
+    }
+    for (int64_t i = 0; i < ct_module_children(module); i++)
+        ct_batch_norm_gather(ct_module_child(module, i), gather, user);
+    return CT_OK;
+}
 
 /* ---- making them ---- */
 

@@ -219,8 +219,13 @@ typedef struct CT_BY_NAME ct_batches_options {
     /* Threads that make batches ahead, one each, at most CT_WORKERS; 0, the default: the caller makes them. The batches, their order and
      * their errors are the same. */
     int64_t workers;
+    /* An epoch's batches are dealt to so many parts in turn, default 1, and these are those of one of them: batch number k goes to part
+     * k modulo parts, for processes that train one model together. All batches are whole then, and all parts have as many: what is left over is
+     * dropped or, with .pad, filled up from the epoch's beginning. */
+    int64_t part, parts;
+    bool pad;
 } ct_batches_options;
-#define CT_DEFAULTS_ct_batches_options .size = 64, .draws = CT_UNSET_INT,
+#define CT_DEFAULTS_ct_batches_options .size = 64, .draws = CT_UNSET_INT, .parts = 1,
 CT_API void ct_batches_options_init(ct_batches_options *options, size_t size);
 
 /* The data set must live as long. The result is the caller's until ct_batches_free(). Errors: NULL, argument, shape and dtype of the

@@ -122,6 +122,13 @@ CT_API void ct_norm_layer_options_init(ct_norm_layer_options *options, size_t si
  * neither kept nor missed. */
 CT_API ct_module *ct_batch_norm_new(ct_module *module, const char *name, int64_t features,
                                     const ct_norm_layer_options *options);
+/* Brings rows together: row, [2 C + 1] of x's dtype, has the count of elements of a channel, the C means and the C biased variances of one
+ * batch; returns such rows of several batches, this one's among them, as [n, 2 C + 1], differentiably; NULL with an error. */
+typedef ct_tensor *(*ct_norm_gather)(ct_tensor *row, void *user);
+/* From now on the batch norms in module, itself included, take in training the statistics of all the batches that gather brings together as
+ * those of one: of several processes, say. NULL: of their own batch again. Running statistics follow likewise. Errors: NULL; in
+ * forward those of gather, shape (of what it returns), argument (a batch of nothing). */
+CT_API ct_status ct_batch_norm_gather(ct_module *module, ct_norm_gather gather, void *user);
 /* Over the last axes, which have that shape. */
 CT_API ct_module *ct_layer_norm_new(ct_module *module, const char *name, const int64_t *shape, int rank,
                                     const ct_norm_layer_options *options);
@@ -342,6 +349,7 @@ CT_API ct_tensor *ct_transformer_decoder_layer_forward(ct_module *module, ct_ten
 #define ct_upsample_new(...) ct_at_object(CT_HERE, CT_WITH2(ct_upsample_new, ct_interpolate_options, __VA_ARGS__, ))
 #define ct_pad_new(...) CT_LAYER4_(ct_pad_new, ct_pad_options, __VA_ARGS__)
 #define ct_flatten_new(...) ct_at_object(CT_HERE, ct_flatten_new(__VA_ARGS__))
+#define ct_batch_norm_gather(...) ct_at_status(CT_HERE, ct_batch_norm_gather(__VA_ARGS__))
 #define ct_batch_norm_new(...) CT_LAYER3_(ct_batch_norm_new, ct_norm_layer_options, __VA_ARGS__)
 #define ct_layer_norm_new(...) CT_LAYER4_(ct_layer_norm_new, ct_norm_layer_options, __VA_ARGS__)
 #define ct_rms_norm_new(...) CT_LAYER4_(ct_rms_norm_new, ct_norm_layer_options, __VA_ARGS__)
