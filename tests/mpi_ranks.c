@@ -103,11 +103,10 @@ static void train(char **argument)
     ct_dataset_free(d);
 }
 
-/* accumulate DTYPE FILE RANKS: the same by one process, which takes the ranks' batches one after the other. */
-static void accumulate(char **argument)
+/* The same by one process, which takes the ranks' batches one after the other. */
+static void take_in_turn(ct_dtype dtype, const char *file, int ranks)
 {
-    ct_dtype dtype = dtype_named(argument[0]);
-    int ranks = atoi(argument[2]), batch = 0;
+    int batch = 0;
     ct_dataset *d = samples(dtype);
     ct_seed(1);
     ct_module *net = network(dtype, false);
@@ -125,11 +124,22 @@ static void accumulate(char **argument)
             ct_optimizer_step(adam);
             ct_optimizer_zero_grad(adam);
         }
-    ct_module_save(net, argument[1]);
+    ct_module_save(net, file);
     ct_optimizer_free(adam);
     ct_batches_free(batches);
     ct_module_free(net);
     ct_dataset_free(d);
+}
+
+/* accumulate NAME: for 1 to 4 ranks and both dtypes, into NAME-float32-1 and so on. */
+static void accumulate(char **argument)
+{
+    for (int ranks = 1; ranks <= 4; ranks++)
+        for (ct_dtype dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+            char file[500];
+            snprintf(file, sizeof file, "%s-%s-%d", argument[0], ct_dtype_name(dtype), ranks);
+            take_in_turn(dtype, file, ranks);
+        }
 }
 
 /* ---- checks within one run ---- */
@@ -293,30 +303,40 @@ static void step(ct_module *net, ct_mpi_optimizer *o)
     ct_mpi_optimizer_zero_grad(o);
 }
 
-/* checkpoint DTYPE PATH STEPS FILE: goes on from the checkpoint for so many steps, all of the same sample, and writes one and the weights. */
-static void checkpoint(char **argument)
+/* Goes on from the checkpoint for so many steps, all of the same sample, and writes one, and the weights. */
+static void go_on(ct_dtype dtype, const char *path, int64_t steps, const char *weights)
 {
     int64_t position[2] = {0, 0};
     bool found = false;
     ct_seed(1);
-    ct_module *net = network(dtype_named(argument[0]), true);
+    ct_module *net = network(dtype, true);
     ct_mpi_parallel *p = ct_mpi_data_parallel(net, MPI_COMM_WORLD);
     ct_mpi_optimizer *o = ct_mpi_optimizer_new(p, &ct_rule_nadam, .lr = 0.01);
     ct_mpi_optimizer_group(o, "*.bias", .lr = 0.02);
     ct_optimizer_schedule(ct_mpi_optimizer_local(o), CT_SCHEDULE_COSINE(0.1), .steps = 20);
-    ct_mpi_load(o, argument[1], position, 2, &found);
+    ct_mpi_load(o, path, position, 2, &found);
     CHECK(found == (position[0] > 0) && position[1] == 7 * position[0]);
-    for (int i = 0; i < atoi(argument[2]); i++)
+    for (int i = 0; i < steps; i++)
         step(net, o);
-    position[0] += atoi(argument[2]);
+    position[0] += steps;
     position[1] = 7 * position[0];
-    ct_mpi_save(o, argument[1], position, 2);
+    ct_mpi_save(o, path, position, 2);
     if (rank == 0)
-        ct_module_save(net, argument[3]);
-    CHECK(ct_error_code() == CT_OK);
+        ct_module_save(net, weights);
     ct_mpi_optimizer_free(o);
     ct_mpi_parallel_free(p);
     ct_module_free(net);
+}
+
+/* checkpoint FOLDER STEPS NAME: in both dtypes; weights go into NAME-float32 and NAME-float64. */
+static void checkpoint(char **argument)
+{
+    for (ct_dtype dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+        char path[500], weights[500];
+        snprintf(path, sizeof path, "%s/%s", argument[0], ct_dtype_name(dtype));
+        snprintf(weights, sizeof weights, "%s-%s", argument[2], ct_dtype_name(dtype));
+        go_on(dtype, path, atoi(argument[1]), weights);
+    }
 }
 
 /* ---- ranks that fail ---- */
@@ -324,13 +344,13 @@ static void checkpoint(char **argument)
 /* fail HOW: the last rank has an error in its third step, or ends without one, or stays away. */
 static void fail(char **argument)
 {
-    ct_mpi_set_timeout(1.5);
+    ct_mpi_set_timeout(0.5);
     ct_module *net = network(CT_FLOAT32, false);
     ct_mpi_parallel *p = ct_mpi_data_parallel(net, MPI_COMM_WORLD);
     for (int i = 0; i < 5 && ct_error_code() == CT_OK; i++) {
         bool here = rank == size - 1 && i == 2;
         if (here && strcmp(argument[0], "away") == 0)
-            sleep(3);
+            sleep(2);
         ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(2, here && strcmp(argument[0], "error") == 0 ? 6 : 5));
         ct_backward(loss_of(net, x, ct_ones(CT_FLOAT32, CT_SHAPE(2, 3))));
     }
@@ -346,8 +366,8 @@ static const struct mode {
     void (*run)(char **argument);
     bool counts;
 } modes[] = {
-    {"train", 5, train, false},  {"accumulate", 3, accumulate, false},
-    {"checks", 0, checks, true}, {"checkpoint", 4, checkpoint, false},
+    {"train", 5, train, false},  {"accumulate", 1, accumulate, false},
+    {"checks", 0, checks, true}, {"checkpoint", 3, checkpoint, false},
     {"fail", 1, fail, false},
 };
 

@@ -42,22 +42,25 @@ def counted(said):
 
 def same_bits(folder):
     """Each number of ranks with another dtype, way of sending and optimiser, so that each of them is met."""
+    run(0, program, "accumulate", folder / "one")
     for ranks, dtype, bucket, progress, shared in ((1, "float64", 600, 0, 1), (2, "float32", 600, 0, 0), (3, "float32", 300, 1, 1),
                                                    (4, "float64", 1 << 20, 2, 0)):
-        one, many = folder / f"one{ranks}", folder / f"many{ranks}"
-        run(0, program, "accumulate", dtype, one, ranks)
+        one, many = folder / f"one-{dtype}-{ranks}", folder / f"many{ranks}"
         run(ranks, program, "train", dtype, many, bucket, progress, shared)
         check(f"{ranks} ranks have the bits of one process that accumulates", one.read_bytes() == many.read_bytes())
 
 
 def checkpoints(folder):
     """By 4, 1 and 2 ranks in turn, as by 2 alone: means of equal gradients by powers of two are exact."""
+    turns, whole = folder / "in-turns", folder / "whole"
+    for ranks in (4, 1, 2):
+        turns.mkdir(exist_ok=True)
+        run(ranks, program, "checkpoint", turns, 2, folder / "turns")
+    whole.mkdir()
+    run(2, program, "checkpoint", whole, 6, folder / "once")
     for dtype in ("float32", "float64"):
-        for ranks in (4, 1, 2):
-            run(ranks, program, "checkpoint", dtype, folder / f"{dtype}-turns", 2, folder / "turns")
-        run(2, program, "checkpoint", dtype, folder / f"{dtype}-whole", 6, folder / "whole")
-        check("a checkpoint is read by any number of ranks", (folder / "turns").read_bytes() == (folder / "whole").read_bytes())
-        files = sorted(p.name for p in folder.glob(f"{dtype}-turns*"))
+        check("a checkpoint is read by any number of ranks", (folder / f"turns-{dtype}").read_bytes() == (folder / f"once-{dtype}").read_bytes())
+        files = sorted(p.name for p in turns.glob(f"{dtype}*"))
         check("one checkpoint stays", len(files) == 5 and all(".3." in name for name in files[:4]), files)
 
 
@@ -68,9 +71,9 @@ def failures(folder):
     check("an error of one rank is every rank's", f"on rank 2: first: {message}" in said and f"on rank 0: rank 2: first: {message}" in said, said)
     check("it ends the run", time.time() - begin < 10)
     said = run(2, program, "fail", "away", wanted=1)
-    check("who is missing is named", "on rank 0: data_parallel: rank 0 of 2 has waited 1.5 seconds for the others: gradients, bucket 0 of 1, from rank 1" in said, said)
-    said = run(2, program, "checkpoint", "float32", folder / "absent" / "x", 1, folder / "none", wanted=1)
-    check("a folder that is not there is told", "absent/x" in said and "No such file" in said, said)
+    check("who is missing is named", "on rank 0: data_parallel: rank 0 of 2 has waited 0.5 seconds for the others: gradients, bucket 0 of 1, from rank 1" in said, said)
+    said = run(2, program, "checkpoint", folder / "absent", 1, folder / "none", wanted=1)
+    check("a folder that is not there is told", "absent/float32" in said and "No such file" in said, said)
 
 
 def children(pid):
@@ -126,7 +129,7 @@ def main():
             folder = pathlib.Path(top) / part.__name__
             folder.mkdir()
             part(folder)
-    for ranks in (1, 2, 3):
+    for ranks in (2, 3):
         counted(run(ranks, program, "checks"))
     print(f"{passed} passed, {failed} failed")
     return failed > 0 or passed == 0

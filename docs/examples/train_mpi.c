@@ -38,7 +38,7 @@ static void train(ct_module *net, ct_mpi_parallel *parallel, const ct_dataset *d
 {
     const char *checkpoint = example_path(e, "run");
     ct_batches *batches =
-        ct_mpi_batches(digits, MPI_COMM_WORLD, .size = 16, .shuffle = true, .seed = (uint64_t)e->seed);
+        ct_mpi_batches(digits, MPI_COMM_WORLD, .size = 32, .shuffle = true, .seed = (uint64_t)e->seed);
     ct_mpi_optimizer *adam = ct_mpi_optimizer_new(parallel, &ct_rule_adamw, .lr = 3e-3);
     ct_optimizer_schedule(ct_mpi_optimizer_local(adam), CT_SCHEDULE_COSINE(0.01),
                           .steps = e->epochs * ct_batches_count(batches));
@@ -60,7 +60,7 @@ static void train(ct_module *net, ct_mpi_parallel *parallel, const ct_dataset *d
 
 int main(int argc, char **argv)
 {
-    example e = {.epochs = 40, .quick_epochs = 16, .seed = 1};
+    example e = {.epochs = 40, .quick_epochs = 6, .seed = 1};
     if (ct_mpi_begin(&argc, &argv) != CT_OK)
         return fprintf(stderr, "%s\n", ct_error_message()), EXIT_FAILURE;
     if (!example_begin(&e, argc, argv))

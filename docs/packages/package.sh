@@ -11,7 +11,7 @@ version=$(sed -n "s/^ *version: '\(.*\)',/\1/p" "$top/meson.build")
 depends()
 {
     objdump -p "$@" | sed -n 's/^ *NEEDED *//p' | sort -u | while read -r library; do
-        path=$(readlink -f "$(ldconfig -p | sed -n "s|^[[:space:]]$library .*=> ||p" | head -n 1)")
+        path=$(readlink -f "$(ldconfig -p | sed -n "s|^[[:space:]]$library .*=> ||p" | head -n 1)") || continue # one of ours
         # /lib is /usr/lib, but a package may know its files by the old name.
         { dpkg-query -S "$path" || dpkg-query -S "${path#/usr}"; } 2>/dev/null | sed 's/:.*//'
     done | sort -u | paste -sd , | sed 's/,/, /g'
@@ -26,7 +26,8 @@ Architecture: $(dpkg --print-architecture)
 Maintainer: cotan's authors <cotan@localhost>
 Section: libs
 Priority: optional
-Depends: $1
+Depends: $1${2:+
+Recommends: $2}
 Description: reverse-mode automatic differentiation for tensors, in C
  The library, its headers for C and C++, the command cotan, and what pkg-config, CMake and man look for.
 CONTROL
@@ -39,7 +40,8 @@ make_deb()
     library=$(find "$root" -name "libcotan.so.$version")
     needs=$(depends "$library" $(find "$root" -path '*/bin/*' -type f))
     mkdir "$root/DEBIAN"
-    control "$needs" >"$root/DEBIAN/control"
+    of_mpi=$(find "$root" -name "libcotan-mpi.so.$version")
+    control "$needs" "${of_mpi:+$(depends "$of_mpi" | sed 's/cotan, //')}" >"$root/DEBIAN/control"
     echo 'activate-noawait ldconfig' >"$root/DEBIAN/triggers"
     dpkg-deb --root-owner-group --build "$root" "$folder" >/dev/null
     rm -rf "$root"

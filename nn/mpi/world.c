@@ -178,7 +178,7 @@ static bool hear(void)
 /* A while that grows: what is on its way over shared memory comes at once, and other ranks may want this core. */
 static void pause_for(int64_t turn)
 {
-    if (turn < 1000)
+    if (turn < 300)
         sched_yield();
     else
         nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);

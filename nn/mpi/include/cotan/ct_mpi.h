@@ -106,7 +106,8 @@ CT_API ct_status ct_mpi_sync_batch_norm(ct_module *module, MPI_Comm comm);
 /* Collective and differentiable: [n, ...], the tensors of all n ranks, of one shape and dtype. The gradient, for the sum of all ranks' losses, comes back to the rank it belongs to;
  * in backward it is collective too. Errors: shape (of another rank), rank of the result. */
 CT_API ct_tensor *ct_mpi_all_gather(ct_tensor *x, MPI_Comm comm);
-/* The way back, differentiable too: of x [n, ...] the sum over the ranks of their rows of this rank's number, [...]. */
+/* The way back, differentiable too: of x [n, ...], of one shape on all ranks, the sum over them of their rows of this rank's number, [...].
+ * Errors: shape (no row for each rank). */
 CT_API ct_tensor *ct_mpi_sum_scatter(ct_tensor *x, MPI_Comm comm);
 CT_API extern const ct_op ct_mpi_op_all_gather, ct_mpi_op_sum_scatter;
 
