@@ -22,6 +22,12 @@ for path in */include/cotan/*.h; do
     compiles "$2" c c17 "$header"
     compiles "$3" c++ c++17 "$header"
 done
+# nn/mpi's, where there is an MPI.
+mpi=$({ pkg-config --cflags ompi-c || pkg-config --cflags mpich; } 2>/dev/null | sed 's/-I/-isystem /g')
+if [ -n "$mpi" ]; then
+    compiles "$2 -Inn/mpi/include $mpi" c c17 cotan/ct_mpi.h
+    compiles "$3 -Inn/mpi/include $mpi" c++ c++17 cotan/ct_mpi.h
+fi
 for path in */include/cotan/*.hpp; do
     for compiler in "$3" ${4:+"$4"}; do
         compiles "$compiler" c++ c++17 "${path#*/include/}"

@@ -62,6 +62,16 @@ def checkpoints(folder):
         check("a checkpoint is read by any number of ranks", (folder / f"turns-{dtype}").read_bytes() == (folder / f"once-{dtype}").read_bytes())
         files = sorted(p.name for p in turns.glob(f"{dtype}*"))
         check("one checkpoint stays", len(files) == 5 and all(".3." in name for name in files[:4]), files)
+    damaged(turns)
+
+
+def damaged(folder):
+    """The checkpoint of 2 ranks, a file of the second cut short: an error on both, which names the file."""
+    cut = next(folder.glob("float32.*.1-of-2.optimizer.safetensors"))
+    cut.write_bytes(cut.read_bytes()[:-5])
+    said = run(2, program, "checkpoint", folder, 1, folder / "none", wanted=1)
+    check("a damaged file is told by all ranks", all(f"on rank {r}: " in said for r in (0, 1)) and said.count(cut.name) >= 2, said)
+    check("nothing is left of the reading", not list(folder.glob("*.loading.*")))
 
 
 def failures(folder):

@@ -243,10 +243,12 @@ ct_status ct__mpi_exchange_start(ct__mpi_exchange *e, int i)
 
 ct_status ct__mpi_exchange_look(ct__mpi_exchange *e)
 {
-    if (e->progress == CT_MPI_AFTER || e->has_thread)
+    if (e->progress == CT_MPI_AFTER || pthread_mutex_trylock(&e->lock) != 0)
         return CT_OK;
     advance_all(e);
-    return ct__mpi_code(e->code, "data_parallel");
+    int code = e->code;
+    pthread_mutex_unlock(&e->lock);
+    return ct__mpi_code(code, "data_parallel");
 }
 
 static bool all_arrived(void *user)
