@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Measures training by several processes, and holds a model of a step's time against it; then has the model tell of 1 to 4,096 ranks.
 
-usage: mpi.py MPI_STEPS [REPEATS]          (root, for the network namespaces; REPEATS: the fastest of so many runs, default 3)
+usage: mpi.py [MPI_STEPS [REPEATS]]        (root, for the network namespaces; REPEATS: the fastest of so many runs, default 3; without
+arguments the model's table alone)
 
 MPI_STEPS is the program tests/mpi_steps of the build. Processes on one machine talk over shared memory; two network namespaces, joined
 by a link whose bandwidth tc limits, stand for two machines. Prints the tables of docs/distributed.md. Nothing else should be running.
 
-The model, for a bucket of B bytes on n ranks, latency a and bandwidth b: all-reduce by shares takes 2 (n - 1) a + 2 (n - 1) / n B / b, as a
-ring does with messages one after the other; by a tree, up and down, 2 log2(n) (a + B / b). Buckets are ready at even distances in backward, and
-go one after the other; what is left when backward ends is waited for. a and b are taken from a network with next to nothing to compute; all
-else is then foretold."""
+The model, for a bucket of B bytes on n ranks, with the latency a, the bandwidth b and o for each message that a rank sends: by shares, as cotan does,
+2 (a + (n - 1) o + (n - 1) / n B / b); by a ring 2 (n - 1) (a + o + B / (n b)); by a tree, up and down, 2 log2(n) (a + o + B / b). Buckets are ready at even
+distances in backward, and go one after the other; what is left when backward ends is waited for. What a bucket costs here is measured with
+next to nothing to compute; all else is then foretold."""
 import math, os, pathlib, subprocess, sys, tempfile
 
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
@@ -75,12 +76,16 @@ def down():
 
 # ---- the model; seconds and bytes ----
 
-def by_shares(n, size, a, b):
-    return 2 * (n - 1) * a + 2 * (n - 1) / n * size / b
+def by_shares(n, size, a, o, b):
+    return 2 * (a + (n - 1) * o + (n - 1) / n * size / b)
 
 
-def by_tree(n, size, a, b):
-    return 2 * math.ceil(math.log2(n)) * (a + size / b)
+def by_ring(n, size, a, o, b):
+    return 2 * (n - 1) * (a + o + size / n / b)
+
+
+def by_tree(n, size, a, o, b):
+    return 2 * math.ceil(math.log2(n)) * (a + o + size / b)
 
 
 def step_time(n, forward, backward, sizes, send, after=False):
@@ -124,19 +129,18 @@ def processes_or_threads(repeats, local, program):
 
 
 def foretell():
-    """A network of 25 million parameters, 100 ms of forward and backward a step, 100 Gbit/s, 5 microseconds."""
-    a, b, sizes = 5e-6, 12.5e9, [25 * MIB] * 4
-    print("\n| ranks | by shares | ring | tree | by shares, 1 MiB | efficiency by shares |\n|---|---|---|---|---|---|")
-    n = 1
-    while n <= 4096:
-        rows = []
-        for send, parts in ((by_shares, sizes), (by_shares, sizes), (by_tree, sizes), (by_shares, [MIB] * 100)):
-            rows.append(step_time(n, 0.033, 0.067, parts, lambda size: send(n, size, a, b))[0])
-        print(f"| {n:,} | {1e3 * rows[0]:.1f} ms | {1e3 * rows[1]:.1f} ms | {1e3 * rows[2]:.1f} ms | {1e3 * rows[3]:.1f} ms | {0.1 / rows[0]:.0%} |")
-        n *= 2 if n == 1 else 4 if n < 2048 else 2
+    """A network of 25 million parameters (100 MiB) on machines with 100 Gbit/s; 100 ms of forward and backward a step."""
+    a, o, b = 5e-6, 1e-6, 12.5e9
+    kinds = [(by_shares, [25 * MIB] * 4), (by_ring, [25 * MIB] * 4), (by_tree, [25 * MIB] * 4), (by_shares, [5 * MIB] * 20), (by_shares, [100 * MIB])]
+    print("\n| ranks | by shares | ring | tree | by shares, 5 MiB | by shares, one bucket | efficiency by shares |\n|---|---|---|---|---|---|---|")
+    for n in (1, 2, 8, 32, 128, 512, 1024, 2048, 4096):
+        times = [step_time(n, 0.033, 0.067, sizes, lambda size: kind(n, size, a, o, b))[0] for kind, sizes in kinds]
+        print(f"| {n:,} | " + " | ".join(f"{1e3 * t:.1f} ms" for t in times) + f" | {0.1 / times[0]:.0%} |")
 
 
 def main():
+    if len(sys.argv) == 1:
+        return foretell()
     program, repeats = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     program = str(pathlib.Path(program).resolve())
     local = lambda n: ["mpirun", "-n", str(n), "--bind-to", "none"]
