@@ -21,7 +21,8 @@ static struct {
     bool begun, threads, ours; /* ours: MPI began here */
     MPI_Comm control;
     int rank, size;
-    int heard; /* ranks that have told of their end */
+    int heard;    /* ranks that have told of their end */
+    bool adopted; /* the pending error is another rank's */
     double timeout;
 } world = {.timeout = 600};
 
@@ -155,6 +156,7 @@ ct_status ct_mpi_set_timeout(double seconds)
 /* The error of another rank is this one's too, unless it has one; it may be that of a third one, handed on. */
 static void adopt(int rank, const failure *theirs)
 {
+    world.adopted = world.adopted || ct_error_code() == CT_OK;
     if (strncmp(theirs->text, "rank ", 5) == 0)
         ct_error_set((ct_status)theirs->status, "%s", theirs->text);
     else
@@ -292,7 +294,8 @@ ct_status ct_mpi_agree(MPI_Comm comm)
     return ct_error_code();
 }
 
-/* Tells all other ranks, and waits a second for their answers, which are of the same kind. */
+/* Tells all other ranks, and waits a second for their answers, which are of the same kind. The launcher ends all once one has ended: so that the
+ * rank whose error it is can say it, the others leave it the time. */
 static void tell_all(void)
 {
     static failure told; /* must last until it is sent */
@@ -304,6 +307,8 @@ static void tell_all(void)
     for (double begin = ct__mpi_now(); world.heard < world.size - 1 && ct__mpi_now() - begin < 1;)
         if (!hear())
             pause_for(1000);
+    if (world.adopted)
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
 }
 
 int ct_mpi_end(void)
