@@ -397,8 +397,11 @@ int main(int argc, char **argv)
         if (mode->counts)
             tell_counts();
     }
+    bool told = ct_error_code() != CT_OK;
+    if (told) /* while all ranks are there still: the launcher ends them once one has ended */
+        fprintf(stderr, "on rank %d: %s\n", rank, ct_error_message());
     int status = ct_mpi_end();
-    if (status != 0)
+    if (status != 0 && !told)
         fprintf(stderr, "on rank %d: %s\n", rank, ct_error_message());
     return status != 0 || failed > 0;
 }

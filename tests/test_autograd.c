@@ -791,7 +791,7 @@ START_TEST(ready_hooks_come_as_soon_as_all_of_a_gradient)
     ok(ct_grad(&z, 1, &x, 1, &result));
     ck_assert_int_eq(of_x.calls, 3);
     ck_assert_int_eq(n.calls, 4); /* with the other hook's */
-    ok(ct_backward(w)); /* a leaf as root */
+    ok(ct_backward(w));           /* a leaf as root */
     ck_assert_int_eq(n.calls, 6);
     ck_assert_double_eq(n.seen, 1);
 }
