@@ -20,7 +20,8 @@ ct_status ct__mpi_code(int code, const char *what);
 bool ct__mpi_has_threads(void);
 extern _Atomic bool ct__mpi_failing; /* this rank ends with an error: what MPI is doing is left alone */
 
-/* Until done(user), while other ranks are well and the timeout has not passed; what is for the message, and told by say(user, buffer, size) if that is not NULL. */
+/* Until done(user), while other ranks are well and the timeout has not passed; what is for the message, and told by say(user,
+ * buffer, size) if that is not NULL. */
 typedef struct ct__mpi_waiting {
     bool (*done)(void *user);
     void (*say)(void *user, char *text, size_t size);
