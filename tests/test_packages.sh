@@ -69,7 +69,19 @@ refused_by_cmake()
     ! by_cmake 0.2
 }
 
+# The library for several processes: its program compiles, and begins and ends.
+by_pkg_config_mpi()
+{
+    mkdir -p "$folder/pc" && for pc in cotan cotan-mpi; do # MPI's own prefix stays
+        sed "s|^prefix=.*|prefix=$folder/moved|" "$lib/pkgconfig/$pc.pc" >"$folder/pc/$pc.pc"
+    done
+    flags=$(PKG_CONFIG_PATH=$folder/pc pkg-config --cflags --libs cotan-mpi) &&
+        printf '#include <cotan/ct_mpi.h>\nint main(void) { return ct_mpi_begin(NULL, NULL) || ct_mpi_end(); }\n' >"$folder/mpi.c" &&
+        "$@" "$folder/mpi.c" $flags -o "$folder/by_pkg_config_mpi" && LD_LIBRARY_PATH=$lib "$folder/by_pkg_config_mpi"
+}
+
 if has pkg-config; then check "pkg-config" by_pkg_config "$@"; else skip pkg-config; fi
+if [ -f "$lib/pkgconfig/cotan-mpi.pc" ]; then check "pkg-config, MPI" by_pkg_config_mpi "$@"; else skip "pkg-config, MPI"; fi
 if has cmake; then
     check "CMake" by_cmake 0.1
     check "CMake refuses another minor version" refused_by_cmake
