@@ -11,6 +11,16 @@ static void put_escaped(FILE *stream, const char *text)
             fputc(*text, stream);
 }
 
+/* The link to a page where what is shown can be changed. */
+static void put_edit(FILE *stream, const char *address)
+{
+    if (!address)
+        return;
+    fputs("<a id=\"edit\" href=\"", stream);
+    put_escaped(stream, address);
+    fputs("\" title=\"Other values, another expression\">Change this</a>", stream);
+}
+
 ct_status ct__write_html(FILE *stream, void *picture)
 {
     ct_picture *p = picture;
@@ -30,6 +40,8 @@ ct_status ct__write_html(FILE *stream, void *picture)
             fputs(ct__page_css, stream);
         else if (strncmp(mark, "{{script}}", 10) == 0)
             fputs(ct__page_js, stream);
+        else if (strncmp(mark, "{{edit}}", 8) == 0)
+            put_edit(stream, p->options->edit);
         else if (strncmp(mark, "{{mistakes}}", 12) == 0)
             fputs(ct__mistakes_h, stream);
         else

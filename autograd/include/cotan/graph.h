@@ -24,6 +24,7 @@ typedef struct CT_BY_NAME ct_graph_options {
     bool source;        /* default true: a page has the text of the source lines, where their files can be read */
     int64_t step; /* .svg: as it is after so many of the backward, told below; .html: opens there; default 0: the end */
     bool blanks;  /* .svg: a line to be filled in stands where a gradient is */
+    const char *edit; /* .html: the address of a page where what is shown can be changed, for a link; NULL: no link */
 } ct_graph_options;
 #define CT_DEFAULTS_ct_graph_options .constants = true, .distance = 2, .width = 1200, .source = true,
 CT_API void ct_graph_options_init(ct_graph_options *options, size_t size);

@@ -19,7 +19,7 @@ function search() {
 }
 const themes = ['system', 'light', 'dark'];
 const darkWanted = matchMedia('(prefers-color-scheme: dark)');
-let theme = 0;
+let theme = Math.max(0, themes.indexOf(document.documentElement.dataset.theme)); /* the page around may have chosen */
 function showTheme() {
   const dark = themes[theme] === 'dark' || (themes[theme] === 'system' && darkWanted.matches);
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';

@@ -86,23 +86,26 @@ for (const [from, to, bends] of data.lanes) {
 const parentOf = tile => tile < N ? N + nodes[tile].box : boxes[tile - N].parent < 0 ? -1 : N + boxes[tile - N].parent;
 const isBend = tile => tile >= N + boxes.length;
 
-/* A step with what can be found out: the incoming gradient, and the sums before and after. */
-const came = new Map(); /* tile: what has come to it so far */
-const steps = data.steps.map(([action, from, input, to, contribution, x, y, now, incoming]) => {
-  const s = {action, from, input, to, contribution: value(contribution), old: came.get(to) || null, local: null, elementwise: false, summed: 0};
-  if (action === 2) {
-    s.old = value(x);
-    s.now = value(y);
-  } else {
-    s.local = value(x);
-    s.elementwise = (y & 1) === 1;
-    s.summed = y >> 1;
-    s.now = now === undefined ? s.contribution : value(now);
-    s.incoming = incoming !== undefined ? value(incoming) : from >= 0 ? came.get(from) || null : null;
-  }
-  came.set(to, s.now);
-  return s;
-});
+/* Steps with what can be found out: the incoming gradient, and the sums before and after. */
+function readSteps(list) {
+  const came = new Map(); /* tile: what has come to it so far */
+  return list.map(([action, from, input, to, contribution, x, y, now, incoming]) => {
+    const s = {action, from, input, to, contribution: value(contribution), old: came.get(to) || null, local: null, elementwise: false, summed: 0};
+    if (action === 2) {
+      s.old = value(x);
+      s.now = value(y);
+    } else {
+      s.local = value(x);
+      s.elementwise = (y & 1) === 1;
+      s.summed = y >> 1;
+      s.now = now === undefined ? s.contribution : value(now);
+      s.incoming = incoming !== undefined ? value(incoming) : from >= 0 ? came.get(from) || null : null;
+    }
+    came.set(to, s.now);
+    return s;
+  });
+}
+const steps = readSteps(data.steps);
 
 for (const [k, elements] of data.kinks) steps[k].kinks = elements;
 

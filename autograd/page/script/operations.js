@@ -306,7 +306,9 @@ function whyFixed() {
 }
 
 const sliders = {
-  why: null,
+  why: null, /* why the inputs cannot be moved; null if they can */
+  unknown: null, /* why this page cannot compute the graph itself */
+  library: null, /* computes it in the page's place: connect() */
   computes: false, /* values are what the library has; perhaps not gradients */
   given: new Map(),
   movable: nodes.filter(n => n.kind !== RESULT && /^float/.test(n.value ? n.value.dtype : '') && n.value.shape.reduce((a, b) => a * b, 1) <= 9 && n.value.v),
@@ -314,7 +316,8 @@ const sliders = {
   prepare() {
     nodes.forEach(n => { n.recordedValue = n.value; n.parameters = attributesOf(n); });
     steps.forEach(s => { s.recorded = {...s}; });
-    try { this.why = whyFixed(); } catch (e) { this.why = `this page cannot compute it (${e.message})`; }
+    try { this.unknown = whyFixed(); } catch (e) { this.unknown = `this page cannot compute it (${e.message})`; }
+    this.why = this.unknown;
   },
   hash() {
     return [...this.given].map(([n, x]) => `x${n}=${x.v.join('_')}`).join('&');
@@ -330,10 +333,15 @@ const sliders = {
   },
   compute() {
     if (this.why) return;
-    const moved = this.given.size > 0, values = moved ? forward(this.given) : nodes.map(n => n.recordedValue);
+    const moved = this.given.size > 0, fresh = moved && this.library ? this.ask() : null;
+    const values = fresh ? fresh.nodes.map(n => value(n[9])) : moved ? forward(this.given) : nodes.map(n => n.recordedValue);
     nodes.forEach(n => { n.value = values[n.id]; });
-    const again = moved ? replay(values) : steps.map(s => s.recorded);
+    const again = fresh ? readSteps(fresh.steps) : moved ? replay(values) : steps.map(s => s.recorded);
     steps.forEach((s, k) => Object.assign(s, again[k], {recorded: s.recorded}));
+  },
+  /* The data of the same graph for the inputs as they are now, by the library. */
+  ask() {
+    return this.library([...this.given].map(([id, x]) => ({name: nodes[id].label, shape: x.shape, v: x.v})));
   },
   set(id, k, x) {
     const n = nodes[id], v = n.value.v.slice();
@@ -361,7 +369,7 @@ const sliders = {
       const last = nodes[id].came.filter(c => c.step.action !== 2).pop();
       if (last) x.v.forEach((e, k) => { forecast += last.step.recorded.now.v[k] * (e - nodes[id].recordedValue.v[k]); });
     }
-    $('moved').innerHTML = `<b>Computed by this page</b>, since inputs were moved. ${esc(root.label)} was ${cell(was.v[0])}; the gradients forecast ${cell(forecast)}; it is ${cell(is.v[0])}.`;
+    $('moved').innerHTML = `<b>Computed by ${this.library ? 'the library' : 'this page'}</b>, since inputs were moved. ${esc(root.label)} was ${cell(was.v[0])}; the gradients forecast ${cell(forecast)}; it is ${cell(is.v[0])}.`;
   },
   show() {
     if (!this.movable.length) return;
@@ -403,7 +411,7 @@ const nearly = (a, b, share) => Math.abs(a - b) <= share * Math.max(1, Math.abs(
 /* Why nothing can be measured; null if it can. */
 function whyNotMeasured() {
   const root = nodes[data.root].value;
-  if (sliders.why && !sliders.computes) return sliders.why;
+  if (sliders.unknown && !sliders.computes) return sliders.unknown;
   return sizeOf(root) === 1 && root.dtype === 'float64' ? null : 'the result is not one number of float64';
 }
 /* d root / d node, each element: by central differences, and the slopes on both sides, which at a kink stay apart however short the

@@ -258,7 +258,7 @@ function readHash() {
   sliders.read(parts);
 }
 
-/* ---- for the page around, which shows two of these (cotan diff) ---- */
+/* ---- for a page around: cotan diff, which shows two of these, and the playground ---- */
 
 /* Marks the nodes of these ids in the trace, and shows the first. */
 function light(ids) {
@@ -269,6 +269,13 @@ function light(ids) {
 }
 function stepBy(n) {
   goTo(state.t + n);
+}
+/* For the playground, which has the library: from now on that computes what follows from moved inputs, whatever operations there are.
+ * library([{name, shape, v}]) gives the data of the same graph for these leaves. */
+function connect(library) {
+  if (nodes.some(n => n.failed)) return;
+  Object.assign(sliders, {library, why: null, movable: sliders.movable.filter(n => n.kind === LEAF)});
+  sliders.show();
 }
 
 /* ---- playing ---- */
