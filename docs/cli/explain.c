@@ -201,10 +201,12 @@ static int write_picture(session *s, const ct_trace_log *trace)
     const char *path = s->given->values[which];
     if (!has_region(s, trace))
         return WRONG_USE;
-    if (ct_trace_write(trace, path, .title = s->title, .source = is_recorded(s->given), .step = s->step,
-                       .open = s->given->values[REGION], .around = s->given->values[AROUND]) != CT_OK)
-        return complain_of_error("explain");
-    return FINE;
+    char *edit = which == HTML && !is_recorded(s->given) ? playground_address(s, path) : NULL;
+    ct_status status =
+        ct_trace_write(trace, path, .title = s->title, .source = is_recorded(s->given), .step = s->step,
+                       .open = s->given->values[REGION], .around = s->given->values[AROUND], .edit = edit);
+    free(edit);
+    return status == CT_OK ? FINE : complain_of_error("explain");
 }
 
 /* The steps of the last run, but those that only lay a leaf's first gradient down. */

@@ -26,5 +26,7 @@ int write_check(session *s, const ct_trace_log *trace);
 void vary_numbers(session *s, const char *student);
 /* --step: changes the leaves as "sgd lr=0.1" says and calculates the expression again; false after complaining (step.c). */
 bool take_step(session *s, const char *text);
+/* The address of the playground with this expression, if it lies beside a picture's path; else NULL. For free() (playground.c). */
+char *playground_address(const session *s, const char *picture);
 
 #endif
