@@ -21,6 +21,12 @@ static bool gradient_is_zero(const ct_op *op)
     return op->gradient[strspn(op->gradient, "0, ")] == '\0';
 }
 
+/* Where a moved input draws another number there is nothing to measure; the record names the operation in which it is measured. */
+static bool measured_elsewhere(const ct_op *op)
+{
+    return strstr(op->gradient, ", measured there") != NULL;
+}
+
 START_TEST(test_record)
 {
     int n;
@@ -46,7 +52,7 @@ START_TEST(test_gradient)
             ct_gradcheck_report report = {0};
             ct_verdict verdict = ct_gradcheck_op(op, &report, .order = 2, .mode = mode, .seed = seed,
                                                  .checks = CT_CHECK_ALL & ~(unsigned)CT_CHECK_VARIATIONS);
-            bool vacuous = !has_gradient(op) || gradient_is_zero(op);
+            bool vacuous = !has_gradient(op) || gradient_is_zero(op) || measured_elsewhere(op);
             bool right = ct_error_code() == CT_OK && (vacuous ? verdict == CT_VACUOUS : ct_verdict_good(verdict));
             if (!right)
                 ct_gradcheck_print(&report, stderr);

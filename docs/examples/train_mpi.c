@@ -36,7 +36,7 @@ static double learn(ct_module *net, ct_mpi_optimizer *adam, ct_batches *batches)
 
 static void train(ct_module *net, ct_mpi_parallel *parallel, const ct_dataset *digits, example *e, bool talks)
 {
-    const char *checkpoint = example_path(e, "run");
+    const char *checkpoint = example_path(e, "train_mpi");
     ct_batches *batches =
         ct_mpi_batches(digits, MPI_COMM_WORLD, .size = 32, .shuffle = true, .seed = (uint64_t)e->seed);
     ct_mpi_optimizer *adam = ct_mpi_optimizer_new(parallel, &ct_rule_adamw, .lr = 3e-3);
