@@ -176,7 +176,7 @@ refuses(["explain", "f = alpha*y", "alpha=3", "y=4", "--to", "alpa"], "the neare
 says(["explain", "relu(x)*y", "x=-3", "y=4", "--why", "x"], "relu")
 refuses(["explain", "relu(x)", "x=-3", "--why", "q"], "there is no 'q'")
 refuses(["explain", "x*[1,2]", "x=3"], "result has shape [2], and a gradient is that of one number")
-says(["explain", "y = x*[1,2]", "x=3", "--seed", "[0,1]"], "y = mul(x, [1,2]) = [3, 6]", "∂y/∂x = 2")
+says(["explain", "y = x*[1,2]", "x=3", "--seed", "[0,1]"], "gradients of sum(seed × y), the seed times the Jacobian, with seed = [0, 1] inputs", "y = mul(x, [1,2]) = [3, 6]", "∂y/∂x = 2")
 refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,1,2]"], "--seed has shape [3], the result [2]")
 refuses(["explain", "x*[1,2]", "x=3", "--seed", "[0,"], "column 4", lines=3)
 refuses(["explain", "x", "x=1", "--quiz", "--json"], "--quiz and --json do not go together")

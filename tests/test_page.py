@@ -416,6 +416,26 @@ def a_broadcast_is_told(b, folder):
         assert words in told and sum(words in step for step in b.run("steps.map(stepText)")) == 1, (words, told)
 
 
+def story_and_page(b, folder):
+    """The terminal's backward has the page's steps: in their order, by the same names, with the same numbers."""
+    path = folder / "same.html"
+    for words in (["f = 1/(1+exp(-(w0*x0 + w1*x1 + w2)))", "w0=2", "x0=-1", "w1=-3", "x1=-2", "w2=-3"], ["f = x*y + x + exp(x)*y^2", "x=3e-5", "y=-4"],
+                  ["l = mean((W @ x - y)^2)", "W=[[1,2],[3,4]]", "x=[1,-1]", "y=[0,1]"], ["f = sum(softmax(x) * x)", "x=randn([20])"]):
+        subprocess.run([sys.argv[2], "explain", *words, "--html", path], check=True)
+        told = subprocess.run([sys.argv[2], "explain", *words], check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "1000"}).stdout
+        lines = told.split("backward\n")[1].split("gradients\n")[0].splitlines()
+        b.open(path)
+        steps = b.run("""(list => steps.map(s => [s.from >= 0 ? nodes[s.from].op : 'begin', partial(nodes[s.to]), [briefly(s.contribution), list(s.contribution)],
+          s.old ? briefly(s.now) : '']))(({v, shape}) => { let all = v.map(numberText);
+            for (const n of [...shape].reverse()) all = Array.from({length: all.length / n}, (_, k) => '[' + all.slice(k * n, k * n + n).join(', ') + ']');
+            return all[0]; })""")
+        assert len(lines) == len(steps) > 4, (lines, steps)
+        for line, (op, name, contribution, now) in zip(lines, steps):
+            said = line.split("  (")[0]  # the sum and the rule stand behind it
+            assert said.split()[0] == op and f" {name} " in said and said.rstrip().endswith(tuple(contribution)), (line, op, name, contribution)
+            assert not now or f"{now})" in line or f"{now};" in line, (line, now)
+
+
 def a_kink_is_told(b, folder):
     """Likewise, as long as the inputs are where they were."""
     path, words = folder / "kinks.html", ["explain", "f = abs(a) + sum(relu(x))", "a=0", "x=[0,-1,0]"]
@@ -484,7 +504,7 @@ def ratio(a, b):
 
 
 TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
-         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, a_broadcast_is_told, a_kink_is_told, a_failure_is_drawn, nothing_breaks_out,
+         a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, story_and_page, a_broadcast_is_told, a_kink_is_told, a_failure_is_drawn, nothing_breaks_out,
          contrast]
 
 

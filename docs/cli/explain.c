@@ -152,6 +152,15 @@ static bool has_region(const session *s, const ct_trace_log *trace)
     return !wanted;
 }
 
+/* What the gradients are of, where the result is not one number. */
+static void write_seed(const session *s)
+{
+    char seed[VALUE_SIZE], text[VALUE_SIZE + 128];
+    snprintf(text, sizeof text, "gradients of sum(seed %s %.60s), the seed times the Jacobian, with seed = %s",
+             text_is_utf8() ? "\u00d7" : "*", s->name, value_text(seed, s->seed));
+    write_wrapped(stdout, text, 0, screen_width());
+}
+
 static int write_story(session *s, const ct_trace_log *trace)
 {
     char value[VALUE_SIZE];
@@ -162,6 +171,8 @@ static int write_story(session *s, const ct_trace_log *trace)
                value_text(value, s->root));
         return FINE;
     }
+    if (s->seed)
+        write_seed(s);
     if (ct_trace_explain(trace, stdout, .to = s->given->values[TO], .region = s->given->values[REGION],
                          .width = screen_width(), .unicode = text_is_utf8() ? CT_YES : CT_NO) != CT_OK)
         return complain_of_error("explain");
