@@ -375,13 +375,15 @@ static void checkpoint(char **argument)
 /* fail HOW: the last rank has an error in its third step, or ends without one, or stays away. */
 static void fail(char **argument)
 {
-    ct_mpi_set_timeout(0.5);
     ct_module *net = network(CT_FLOAT32, false);
     ct_mpi_parallel *p = ct_mpi_data_parallel(net, MPI_COMM_WORLD);
     for (int i = 0; i < 5 && ct_error_code() == CT_OK; i++) {
         bool here = rank == size - 1 && i == 2;
-        if (here && strcmp(argument[0], "away") == 0)
-            sleep(1);
+        bool away = i == 2 && strcmp(argument[0], "away") == 0;
+        if (away && here)
+            sleep(2);
+        else if (away)
+            ct_mpi_set_timeout(0.5);
         ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(2, here && strcmp(argument[0], "error") == 0 ? 6 : 5));
         ct_backward(loss_of(net, x, ct_ones(CT_FLOAT32, CT_SHAPE(2, 3))));
     }

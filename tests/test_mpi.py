@@ -5,7 +5,7 @@ changing numbers of ranks, and ranks that fail or are killed.
 usage: test_mpi.py [MPI_RANKS MPIRUN TRAIN_MPI]
 
 Without arguments there is no MPI, and the test is skipped. MPI_RANKS is tests/mpi_ranks.c, TRAIN_MPI docs/examples/train_mpi.c. Ends with "N passed, N failed"."""
-import os, pathlib, re, signal, subprocess, sys, tempfile, time
+import json, math, os, pathlib, re, signal, subprocess, sys, tempfile, time
 
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
                "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "COTAN_NUM_THREADS": "1"}
@@ -61,8 +61,17 @@ def checkpoints(folder):
     for dtype in ("float32", "float64"):
         check("a checkpoint is read by any number of ranks", (folder / f"turns-{dtype}").read_bytes() == (folder / f"once-{dtype}").read_bytes())
         files = sorted(p.name for p in turns.glob(f"{dtype}*"))
+        shares = [states(turns / name) for name in files if "optimizer" in name]
+        check("each rank has its half of the states", len(shares) == 2 and abs(shares[0] - shares[1]) <= 2 and min(shares) > 100, shares)
         check("one checkpoint stays", len(files) == 5 and all(".3." in name for name in files[:4]), files)
     damaged(turns)
+
+
+def states(path):
+    """Elements of an optimiser's states in its file."""
+    data = path.read_bytes()
+    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+    return sum(math.prod(t["shape"]) for name, t in header.items() if name.startswith("state."))
 
 
 def damaged(folder):
@@ -100,7 +109,7 @@ def read(path):
 
 def killed(folder):
     """A rank that is killed ends the run; the same command goes on from the checkpoint and ends with the bits of a run that nobody killed."""
-    command = [mpirun, "-n", "2", "--bind-to", "none", example, "--quick", "--seed", "3", "--out"]
+    command = [mpirun, "-n", "2", "--bind-to", "none", example, "--epochs", "6", "--out"]
     for name in ("whole", "killed"):
         (folder / name).mkdir()
     done = subprocess.run([*command, folder / "whole"], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)

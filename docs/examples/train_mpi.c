@@ -38,8 +38,8 @@ static void train(ct_module *net, ct_mpi_parallel *parallel, const ct_dataset *d
 {
     const char *checkpoint = example_path(e, "train_mpi");
     ct_batches *batches =
-        ct_mpi_batches(digits, MPI_COMM_WORLD, .size = 32, .shuffle = true, .seed = (uint64_t)e->seed);
-    ct_mpi_optimizer *adam = ct_mpi_optimizer_new(parallel, &ct_rule_adamw, .lr = 3e-3);
+        ct_mpi_batches(digits, MPI_COMM_WORLD, .size = 64, .shuffle = true, .seed = (uint64_t)e->seed);
+    ct_mpi_optimizer *adam = ct_mpi_optimizer_new(parallel, &ct_rule_adamw, .lr = 5e-3);
     ct_optimizer_schedule(ct_mpi_optimizer_local(adam), CT_SCHEDULE_COSINE(0.01),
                           .steps = e->epochs * ct_batches_count(batches));
     int64_t epoch = 0;
