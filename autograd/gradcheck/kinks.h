@@ -16,9 +16,4 @@ bool ct__kink_around(ct__line *line, double analytic, ct__corner corner);
 /* Whether phi jumps where all inputs are moved together, though it may not along any one. */
 bool ct__jump_around(ct__line *line);
 
-/* Elements that are each possible may be impossible together, as where both of two equal inputs of a maximum have all of the
- * gradient: the gradients of two must lie in the hull of those around x. Returns the place of the first of count that does not, or
- * -1; error in *status. */
-int ct__outside_hull(ct__check *check, const ct__kinked *kinked, int count, ct_status *status);
-
 #endif

@@ -4,7 +4,7 @@
  * Invariant: every wanted input has a row, whatever became of it. */
 #include "numeric.h"
 #include "fast.h"
-#include "kinks.h"
+#include "hull.h"
 #include "picture.h"
 #include "row.h"
 #include <math.h>
@@ -70,10 +70,12 @@ static void report_row(ct_gradcheck_report *report, const ct_gradcheck_tensor *r
     static const char *const orders[] = {"", "gradient", "second-order gradient", "third-order gradient"};
     if (row->verdict != CT_FAIL)
         return;
-    report->unexplained |= !report->cause[0] && !row->pattern[0];
+    report->unexplained |= !report->cause[0] && !row->pattern[0] && row->order == 1;
     ct__report_fault(report, orders[row->order], row->input, "%s",
-                     row->pattern[0] ? row->pattern
-                                     : "the gradient differs from the measured one, in no simple pattern");
+                     row->pattern[0]  ? row->pattern
+                     : row->order > 1 ? "the order below is right and this one is not: something that the backward "
+                                        "uses is detached from the graph, or its own gradient is wrong"
+                                      : "the gradient differs from the measured one, in no simple pattern");
 }
 
 /* Of several samples, the largest. */
@@ -131,8 +133,8 @@ static ct_status check_kinks(ct__check *check)
     }
     ct__report_fault(
         report, "kink", check->kinked[bad].input,
-        "at a tie or kink the gradients of several elements are each possible, but not together: each is given "
-        "what only one can have");
+        "at a tie or kink the gradients of several elements are each possible, but not together: what only one can "
+        "have is given to several, or what they share does not add up");
     return status;
 }
 
