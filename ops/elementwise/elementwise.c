@@ -427,6 +427,12 @@ ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b)
     return ct_log(ct_where(none, ct_scalar(ct_dtype_of(b), 1), b));
 }
 
+ct_tensor *ct__ratio_or_zero(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *none = ct_logical_and(ct_eq(a, ct_scalar(ct_dtype_of(a), 0)), ct_eq(b, ct_scalar(ct_dtype_of(b), 0)));
+    return ct_div(a, ct_where(none, ct_scalar(ct_dtype_of(b), 1), b));
+}
+
 /* In double: a logarithm in float32 would have lost digits of a large x. */
 ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x)
 {

@@ -61,9 +61,10 @@ ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest);
 ct_tensor *ct_hypot_slope(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__hypot_curve(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct__hypot_twist(ct_tensor *a, ct_tensor *b);
-/* t, with 1 for 0; log(b), but 0 where xlogy is whatever b is. */
+/* t, with 1 for 0; log(b), but 0 where xlogy is whatever b is; a / b, but 0 of two zeros. */
 ct_tensor *ct__one_for_zero(ct_tensor *t);
 ct_tensor *ct__log_or_zero(ct_tensor *a, ct_tensor *b);
+ct_tensor *ct__ratio_or_zero(ct_tensor *a, ct_tensor *b);
 /* The derivatives of igamma(a, x), by x and by a, and what the latter is made of: ct__igamma_slope() and ct__gamma_growth() of special.h. */
 ct_tensor *ct_gamma_density(ct_tensor *a, ct_tensor *x);
 ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x);

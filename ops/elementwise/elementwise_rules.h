@@ -122,8 +122,8 @@ OP2(atan2, 0, V_ATAN2(a, b), A + B, ct_mul(g, ct_atan2_slope(a, b)), ct_neg(ct_m
 
 OP2(hypot, 0, V_HYPOT(a, b), A + B, ct_mul(g, ct_hypot_slope(a, b)), ct_mul(g, ct_hypot_slope(b, a)), "g a / y, g b / y; 0 where y is 0", "@0.2..3", "@0.2..3")
 OP2(logaddexp, 0, V_LOGADDEXP(a, b), A + B, ct_mul(g, ct_sigmoid(ct_sub(a, b))), ct_mul(g, ct_sigmoid(ct_sub(b, a))), "g sigmoid(a - b), g sigmoid(b - a)", "", "")
-OP2(xlogy, 0, V_XLOGY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, b)), ct_mul(g, ct_div(a, b)), "g log(b), g a / b", "", "@0.2..3")
-OP2(xlog1py, 0, V_XLOG1PY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, ct_add_scalar(b, 1))), ct_mul(g, ct_div(a, ct_add_scalar(b, 1))), "g log(1 + b), g a / (1 + b)", "", "@-0.8..3")
+OP2(xlogy, 0, V_XLOGY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, b)), ct_mul(g, ct__ratio_or_zero(a, b)), "g log(b), g a / b", "", "@0.2..3")
+OP2(xlog1py, 0, V_XLOG1PY(a, b), A + B, ct_mul(g, ct__log_or_zero(a, ct_add_scalar(b, 1))), ct_mul(g, ct__ratio_or_zero(a, ct_add_scalar(b, 1))), "g log(1 + b), g a / (1 + b)", "", "@-0.8..3")
 INT2(remainder, 0, V_REMAINDER(a, b), A + B, g, ct_neg(ct_mul(g, ct_floor_divide(a, b))), "g, -g floor(a / b)", "@0.1..0.4", "@0.5..0.9")
 INT2(fmod, 0, V_FMOD(a, b), A + B + Y, g, ct_neg(ct_mul(g, ct__multiples(a, b, y))), "g, -g trunc(a / b)", "@1.1..1.4", "@0.8..0.9")
 INT2(floor_divide, 0, V_FLOOR_DIVIDE(a, b), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "@0.1..0.4", "@0.5..0.9")
