@@ -237,6 +237,7 @@ typedef struct ct__thread_state {
     int64_t cached_bytes;
     int64_t allocations, fail_at; /* ct__alloc calls so far, and the one that is to fail; 0: none */
     bool fail_all_after, started, in_parallel;
+    int threads;     /* what ct_num_threads() is on this thread; 0: what it is everywhere */
     int32_t account; /* by which other threads tell what they give back of this one's; 0: none yet */
     /* tensor.c */
     int64_t live_bytes, peak_bytes,
@@ -489,6 +490,8 @@ void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), voi
 
 /* Whether this thread is running a task of ct__parallel. */
 bool ct__in_parallel(void);
+/* As ct_set_num_threads(), for this thread alone; 0: as everywhere. Returns what it was. */
+int ct__set_own_threads(int threads);
 
 /* ---- matrix product ---- */
 /* C = A B, or, with add, C += A B: A is m x k, B is k x n, C is m x n, any strides (in elements; 0 and negative ones too, but

@@ -46,7 +46,7 @@ static int default_threads(void)
 
 int ct_num_threads(void)
 {
-    int n = atomic_load_explicit(&threads, memory_order_relaxed);
+    int own = ct__here()->threads, n = own ? own : atomic_load_explicit(&threads, memory_order_relaxed);
     if (CT_UNLIKELY(n == 0)) {
         n = default_threads();
         atomic_store(&threads, n);
@@ -57,6 +57,13 @@ int ct_num_threads(void)
 void ct_set_num_threads(int n)
 {
     atomic_store(&threads, n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : n);
+}
+
+int ct__set_own_threads(int n)
+{
+    int before = ct__here()->threads;
+    ct__here()->threads = n;
+    return before;
 }
 
 static void run_tasks(job *work)

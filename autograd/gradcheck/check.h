@@ -31,11 +31,14 @@ typedef struct ct__check {
     double unit;  /* relative rounding error of the results */
     ct_random_state stream; /* for cotangents and directions */
     int64_t confirmed_bad;  /* mismatches for which the costly kink test was done */
+    int64_t off_kinks;      /* of those, at kinks, with a gradient that is beyond both sides */
     bool doubted;           /* some measurement was no clear pass at first */
     /* n: how exact each element of the computed gradient is, as far as it was seen not to be linear in the cotangent, and, if
      * noise_known, to jump from one number to the next; float64, NULL where not wanted */
     ct_tensor **noise;
     bool noise_known;
+    ct_tensor *const *
+        then; /* NULL, or n other inputs: ct__vjp() calls the subject on them before it goes back through the first call */
     int n_kinked;
     ct__kinked kinked[CT__KINKED];
     void *block; /* of the arrays above */

@@ -114,6 +114,15 @@ static bool nothing_to_say(ct__line *l, ct__corner corner)
     return l->w->check->subject->lenient && (corner == CT__JUMP || ct__jump_around(l));
 }
 
+/* At inputs of the checker's own a gradient need not be finite where phi has no derivative. */
+static bool may_be_infinite(ct__line *l, const ct__slope *slope)
+{
+    double low, high;
+    const ct__subject *subject = l->w->check->subject;
+    return subject->lenient && (subject->infinite || !slope->converged || ct__corner_at(l, &low, &high) != CT__SMOOTH ||
+                                ct__jump_around(l));
+}
+
 /* With noise measured, of values and of gradients, and from steps of every size: are they the same after all? Is there a kink? */
 static ct_verdict look_again(ct__line *l, ct__point *p)
 {
@@ -130,7 +139,11 @@ static ct_verdict look_again(ct__line *l, ct__point *p)
         return CT_VACUOUS;
     if (corner == CT__KINK && p->analytic >= low && p->analytic <= high)
         return CT_KINK;
-    return (verdict == CT_FAIL || corner != CT__SMOOTH) && ct__kink_around(l, p->analytic, corner) ? CT_KINK : verdict;
+    if ((verdict == CT_FAIL || corner != CT__SMOOTH) && ct__kink_around(l, p->analytic, corner))
+        return CT_KINK;
+    if (verdict == CT_FAIL && corner == CT__KINK)
+        __atomic_fetch_add(&l->w->check->off_kinks, 1, __ATOMIC_RELAXED);
+    return verdict;
 }
 
 /* Mismatches beyond the first few are taken as they are: what explains those is not there. */
@@ -152,7 +165,7 @@ ct__point ct__compare(ct__line *l, const double *gradient)
     ct__slope slope = ct__ridders(ct__line_at, l, &l->precision, l->w->check->options->step);
     take(l, &p, &slope);
     if (!isfinite(p.analytic)) {
-        p.verdict = CT_FAIL;
+        p.verdict = may_be_infinite(l, &slope) ? CT_VACUOUS : CT_FAIL;
         return p;
     }
     p.verdict = CT_FAIL;

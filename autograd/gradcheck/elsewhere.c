@@ -4,10 +4,12 @@
 #include "elsewhere.h"
 #include "line.h"
 #include "numeric.h"
+#include "structure.h"
 #include <math.h>
 #include <string.h>
 
 enum { CROWD = 24 }; /* runs at once */
+#define KEPT "the backward keeps something from an earlier call"
 
 /* ---- a second point ---- */
 
@@ -73,34 +75,125 @@ static ct_status check_there(ct__check *check, ct_tensor **x)
         status = wrong_there(check, x, &wrong, &argument);
     if (status == CT_OK && wrong)
         ct__report_fault(check->report, "elsewhere", argument,
-                         "right at the first inputs and wrong at others of the same shapes: the backward keeps "
-                         "something from an earlier call");
+                         "right at the first inputs and wrong at others of the same shapes: " KEPT);
     return status;
+}
+
+static void compare_bits(ct__check *check, ct_tensor *const *grads, ct_tensor *const *right, const char *cause)
+{
+    for (int i = 0; i < check->n; i++)
+        if (check->wanted[i] && ct__checksum(grads[i]) != ct__checksum(right[i]))
+            ct__report_fault(check->report, "elsewhere", i, "%s", cause);
 }
 
 static ct_status check_again(ct__check *check, ct_tensor **grads)
 {
     ct_status status = ct__vjp(check, check->x, check->wanted, check->cotangents, grads);
-    for (int i = 0; status == CT_OK && i < check->n; i++)
-        if (check->wanted[i] && ct__checksum(grads[i]) != ct__checksum(check->analytic[i]))
-            ct__report_fault(check->report, "elsewhere", i,
-                             "after a call at other inputs, the gradient at the first ones is not what it was: the "
-                             "backward keeps something from an earlier call");
+    if (status == CT_OK)
+        compare_bits(check, grads, check->analytic,
+                     "after a call at other inputs, the gradient at the first ones is not what it was: " KEPT);
+    return status;
+}
+
+/* Two calls in one graph: other is called before the backward of the first. */
+static ct_status check_between(ct__check *check, ct_tensor *const *other, ct_tensor **grads)
+{
+    ct__check two = *check;
+    two.then = other;
+    ct_status status = ct__vjp(&two, check->x, check->wanted, check->cotangents, grads);
+    if (status == CT_OK)
+        compare_bits(check, grads, check->analytic,
+                     "with a call at other inputs between its forward and its backward, the gradient is another: the "
+                     "backward takes what it needs from the last call instead of its own");
+    return status;
+}
+
+/* Copies the elements of the float ones of from into to. */
+static void put(const ct__check *check, ct_tensor *const *from, ct_tensor *const *to)
+{
+    for (int i = 0; i < check->n; i++)
+        if (ct__is_float(to[i]))
+            memcpy(ct__doubles(to[i]), ct__doubles(from[i]), (size_t)to[i]->numel * sizeof(double));
+}
+
+/* At other values in the same memory, against the same values elsewhere. arrays has room for three tensors an input. */
+static ct_status check_in_place(ct__check *check, ct_tensor *const *other, ct_tensor **arrays)
+{
+    ct_tensor **before = arrays, **grads = before + check->n, **right = grads + check->n;
+    for (int i = 0; i < check->n; i++) {
+        before[i] = ct__is_float(check->x[i]) ? ct__copy_as(check->x[i], CT_FLOAT64) : NULL;
+        if (ct__is_float(check->x[i]) && !before[i])
+            return ct_error_code();
+    }
+    ct_status status = ct__vjp(check, other, check->wanted, check->cotangents, right);
+    put(check, other, check->x);
+    if (status == CT_OK)
+        status = ct__vjp(check, check->x, check->wanted, check->cotangents, grads);
+    put(check, before, check->x);
+    if (status == CT_OK)
+        compare_bits(check, grads, right,
+                     "at other values in the memory of the first ones, the gradient is not theirs: the backward keeps "
+                     "something by its address");
     return status;
 }
 
 ct_status ct__check_elsewhere(ct__check *check)
 {
-    size_t bytes = (size_t)check->n * sizeof(ct_tensor *);
-    ct_tensor **tensors = ct__alloc(bytes);
+    size_t n = (size_t)check->n, bytes = 4 * n * sizeof(ct_tensor *);
+    ct_tensor **other = ct__alloc(bytes), **arrays = other ? other + n : NULL;
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_status status = tensors ? check_there(check, tensors) : ct__no_memory("gradcheck");
+    ct_status status = other ? check_there(check, other) : ct__no_memory("gradcheck");
     if (status == CT_OK && check->report->verdict != CT_FAIL)
-        status = check_again(check, tensors);
+        status = check_again(check, arrays);
+    if (status == CT_OK && check->report->verdict != CT_FAIL)
+        status = check_between(check, other, arrays);
+    if (status == CT_OK && check->report->verdict != CT_FAIL)
+        status = check_in_place(check, other, arrays);
     check->report->structural++;
     ct__scope_pop(&scope);
-    ct__free(tensors, bytes);
+    ct__free(other, bytes);
+    return status;
+}
+
+/* Whether phi at the middle between x and other is not the mean of phi at both, as it would be of a linear function. */
+static bool is_curved(ct__check *check, ct_tensor *const *other, ct_status *status)
+{
+    ct__worker w = ct__worker_of(check);
+    double here = ct__evaluate(&w, NULL), magnitude;
+    w.x = (ct_tensor **)other;
+    double there = ct__evaluate(&w, &magnitude);
+    for (int i = 0; i < check->n; i++)
+        for (int64_t k = 0; ct__is_float(other[i]) && k < other[i]->numel; k++)
+            ct__doubles(other[i])[k] = (ct__doubles(other[i])[k] + ct__doubles(check->x[i])[k]) / 2;
+    double middle = ct__evaluate(&w, NULL);
+    *status = w.status;
+    check->report->evaluations += w.evaluations;
+    return fabs(here - 2 * middle + there) > 1e-6 * magnitude;
+}
+
+static void explain(ct_gradcheck_report *report)
+{
+    report->unexplained = false;
+    snprintf(report->cause, sizeof report->cause,
+             "the gradient is the same at other inputs, where the function is not linear: " KEPT);
+}
+
+ct_status ct__explain_kept(ct__check *check)
+{
+    size_t n = (size_t)check->n, bytes = 2 * n * sizeof(ct_tensor *);
+    int i = check->report->argument;
+    ct_tensor **other = ct__alloc(bytes), **grads = other ? other + n : NULL;
+    ct_scope scope;
+    ct__scope_push(&scope);
+    ct_status status = other ? move_all(check, other) : ct__no_memory("gradcheck");
+    if (status == CT_OK)
+        status = ct__vjp(check, other, check->wanted, check->cotangents, grads);
+    if (status == CT_OK && i >= 0 && i < check->n && check->wanted[i] &&
+        ct__checksum(grads[i]) == ct__checksum(check->analytic[i]) && is_curved(check, other, &status))
+        explain(check->report);
+    ct__scope_pop(&scope);
+    ct__free(other, bytes);
     return status;
 }
 
@@ -142,7 +235,7 @@ static void crowd_task(void *context, int64_t index)
     ct__free(arrays, bytes);
 }
 
-ct_status ct__check_threads(ct__check *check)
+static ct_status check_crowd(ct__check *check)
 {
     crowd c = {.check = check};
     ct__parallel(CROWD, crowd_task, &c);
@@ -155,4 +248,30 @@ ct_status ct__check_threads(ct__check *check)
                              "on several threads at once the backward gives different bits: calls share memory that "
                              "they write to");
     return CT_OK;
+}
+
+/* The gradient where operations may use so many threads. */
+static ct_status check_so_many(ct__check *check, int threads)
+{
+    ct__room r;
+    int before = ct__set_own_threads(threads);
+    ct_status status = ct__room_open(&r, check);
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    ct__set_own_threads(before);
+    int bad = status == CT_OK ? ct__first_different_gradient(check, r.grads, check->analytic) : -1;
+    if (bad >= 0)
+        ct__report_fault(check->report, "threads", bad,
+                         "with %d thread%s the gradient is another: how the work is shared out depends on how many "
+                         "there are, and leaves something out or does it twice",
+                         threads, threads == 1 ? "" : "s");
+    return ct__room_close(&r, status);
+}
+
+ct_status ct__check_threads(ct__check *check)
+{
+    ct_status status = check_crowd(check);
+    for (int threads = 1; threads <= 3 && status == CT_OK; threads += 2)
+        status = check_so_many(check, threads);
+    return status;
 }

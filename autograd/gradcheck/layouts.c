@@ -5,14 +5,13 @@
 
 enum { MANY_INPUTS = 16 }; /* of more, only the first are laid out one at a time */
 
-typedef enum layout { TRANSPOSED, SLICED, OFFSET, REVERSED, EXPANDED, LAYOUTS } layout;
 static const char *const layout_names[] = {"transposed", "sliced with a step", "offset", "reversed", "expanded"};
 
 /* Strides and offset over a storage of the shape in *storage_shape, for a view with t's shape in a given layout. */
-static int64_t lay_out(const ct_tensor *t, layout kind, int64_t *storage_shape, int64_t *strides)
+static int64_t lay_out(const ct_tensor *t, ct__layout kind, int64_t *storage_shape, int64_t *strides)
 {
-    int64_t step = kind == SLICED ? 3 : 1, offset = kind == OFFSET ? 5 : kind == SLICED ? 1 : 0;
-    if (kind == TRANSPOSED) { /* the first axis varies fastest */
+    int64_t step = kind == CT__SLICED ? 3 : 1, offset = kind == CT__OFFSET ? 5 : kind == CT__SLICED ? 1 : 0;
+    if (kind == CT__TRANSPOSED) { /* the first axis varies fastest */
         for (int i = 0; i < t->rank; i++, step *= t->shape[i - 1])
             strides[i] = step;
     } else {
@@ -22,17 +21,16 @@ static int64_t lay_out(const ct_tensor *t, layout kind, int64_t *storage_shape, 
         }
     }
     *storage_shape = step + offset + 2;
-    if (kind == REVERSED && t->rank > 0) {
+    if (kind == CT__REVERSED && t->rank > 0) {
         offset = (t->shape[t->rank - 1] - 1) * strides[t->rank - 1];
         strides[t->rank - 1] = -strides[t->rank - 1];
     }
-    if (kind == EXPANDED && t->rank > 0)
+    if (kind == CT__EXPANDED && t->rank > 0)
         strides[0] = 0;
     return offset;
 }
 
-/* t's elements in another layout; what lies between them is NaN, or -1. For EXPANDED those of its first row, in every row. */
-static ct_tensor *in_layout(const ct_tensor *t, layout kind)
+ct_tensor *ct__in_layout(const ct_tensor *t, ct__layout kind)
 {
     int64_t strides[CT_MAX_RANK], shape[CT_MAX_RANK], numel;
     if (t->numel == 0)
@@ -43,7 +41,7 @@ static ct_tensor *in_layout(const ct_tensor *t, layout kind)
     if (!view)
         return NULL;
     memcpy(shape, t->shape, (size_t)t->rank * sizeof *shape);
-    if (kind == EXPANDED && t->rank > 0)
+    if (kind == CT__EXPANDED && t->rank > 0)
         shape[0] = 1;
     ct__copy_strided((ct_dtype)t->dtype, ct__ptr(view), strides, (ct_dtype)t->dtype, ct__ptr(t), t->strides, shape,
                      t->rank);
@@ -67,8 +65,7 @@ ct_status ct__values_of(ct__check *check, ct_tensor *const *x, ct_tensor **out)
     return ct_error_code();
 }
 
-/* Of the same computation on the same numbers: only the order of sums may differ. */
-static int first_different_value(ct_tensor *const *a, ct_tensor *const *b, int m)
+int ct__first_different_value(ct_tensor *const *a, ct_tensor *const *b, int m)
 {
     for (int i = 0; i < m; i++) {
         if (!a[i] || !b[i])
@@ -81,16 +78,17 @@ static int first_different_value(ct_tensor *const *a, ct_tensor *const *b, int m
 }
 
 /* Values and gradients for inputs in a layout against those for contiguous ones; only: this one alone, or -1: all of them. */
-static ct_status check_input_layout(ct__check *check, layout kind, int only)
+static ct_status check_input_layout(ct__check *check, ct__layout kind, int only)
 {
     ct__room r;
     ct_status status = ct__room_open(&r, check);
     for (int i = 0; status == CT_OK && i < check->n; i++) { /* x in the layout, third the same values, contiguous */
         r.third[i] = check->x[i];
-        bool other_values = kind == EXPANDED && !ct__is_float(check->x[i]); /* of a mask, say, and so another result */
+        bool other_values =
+            kind == CT__EXPANDED && !ct__is_float(check->x[i]); /* of a mask, say, and so another result */
         if (!check->x[i] || (only >= 0 && i != only) || other_values)
             continue;
-        r.x[i] = in_layout(check->x[i], kind);
+        r.x[i] = ct__in_layout(check->x[i], kind);
         r.third[i] = r.x[i] ? ct__copy_as(r.x[i], (ct_dtype)r.x[i]->dtype) : NULL;
         status = ct_error_code();
     }
@@ -98,7 +96,7 @@ static ct_status check_input_layout(ct__check *check, layout kind, int only)
         status = ct__values_of(check, r.x, r.h);
     if (status == CT_OK)
         status = ct__values_of(check, r.third, r.g);
-    int bad = status == CT_OK ? first_different_value(r.h, r.g, check->m) : -1;
+    int bad = status == CT_OK ? ct__first_different_value(r.h, r.g, check->m) : -1;
     if (bad >= 0)
         ct__report_fault(check->report, "layouts", only,
                          "output %d differs when the inputs are %s: the forward assumes a contiguous input", bad,
@@ -114,21 +112,21 @@ static ct_status check_input_layout(ct__check *check, layout kind, int only)
             "the gradient differs when the inputs are %s: the backward assumes that what it saved is contiguous",
             layout_names[kind]);
     status = ct__room_close(&r, status);
-    if (kind == EXPANDED && status == CT_ERROR_ARGUMENT) { /* other values: a singular matrix, say, is refused */
+    if (kind == CT__EXPANDED && status == CT_ERROR_ARGUMENT) { /* other values: a singular matrix, say, is refused */
         ct_error_clear();
         status = CT_OK;
     }
     return status;
 }
 
-static ct_status check_cotangent_layout(ct__check *check, layout kind)
+static ct_status check_cotangent_layout(ct__check *check, ct__layout kind)
 {
     ct__room r;
     ct_status status = ct__room_open(&r, check);
     for (int i = 0; status == CT_OK && i < check->m; i++) {
         if (!check->cotangents[i])
             continue;
-        r.g[i] = in_layout(check->cotangents[i], kind);
+        r.g[i] = ct__in_layout(check->cotangents[i], kind);
         r.h[i] = r.g[i] ? ct__copy_as(r.g[i], CT_FLOAT64) : NULL;
         status = ct_error_code();
     }
@@ -144,16 +142,44 @@ static ct_status check_cotangent_layout(ct__check *check, layout kind)
     return ct__room_close(&r, status);
 }
 
+/* The cotangent in it, and all inputs, which alone and each are right. */
+static ct_status check_both_layouts(ct__check *check, ct__layout kind)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    for (int i = 0; status == CT_OK && i < check->n; i++) {
+        if (!ct__is_float(check->x[i]))
+            continue;
+        r.x[i] = ct__in_layout(check->x[i], kind);
+        status = ct_error_code();
+    }
+    for (int i = 0; status == CT_OK && i < check->m; i++) {
+        r.g[i] = check->cotangents[i] ? ct__in_layout(check->cotangents[i], kind) : NULL;
+        status = ct_error_code();
+    }
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    int bad = status == CT_OK ? ct__first_different_gradient(check, r.grads, check->analytic) : -1;
+    if (bad >= 0)
+        ct__report_fault(check->report, "layouts", bad,
+                         "the gradient differs when inputs and cotangent are both %s: the backward takes one's strides "
+                         "for the other's",
+                         layout_names[kind]);
+    return ct__room_close(&r, status);
+}
+
 ct_status ct__check_layouts(ct__check *check)
 {
     ct_status status = CT_OK;
-    for (layout kind = 0; status == CT_OK && kind < LAYOUTS; kind++) {
+    for (ct__layout kind = 0; status == CT_OK && kind <= CT__EXPANDED; kind++) {
         status = check_input_layout(check, kind, -1);
         for (int i = 0; status == CT_OK && check->n > 1 && i < check->n && i < MANY_INPUTS; i++)
             if (check->x[i])
                 status = check_input_layout(check, kind, i);
         if (status == CT_OK)
             status = check_cotangent_layout(check, kind);
+        if (status == CT_OK && kind != CT__EXPANDED) /* other values */
+            status = check_both_layouts(check, kind);
     }
     return status;
 }

@@ -7,7 +7,8 @@
 
 enum {
     SAFETY = 16, /* of the noise seen at a few points */
-    POINTS_NEARBY = 8
+    POINTS_NEARBY = 8,
+    FAR = 32, /* how much more a gradient that is unlike its neighbours is off than they are */
 };
 
 /* ---- comparing ---- */
@@ -56,43 +57,89 @@ static ct_status gradients_at(ct__check *check, ct__place place, double by, ct_t
     return status == CT_OK ? ct__vjp(check, arrays, check->wanted, arrays + n, grads) : status;
 }
 
-/* Of what is smooth, a second difference and four times the one over half the distance leave nothing. */
+/* What is left of gradients around a point: with what is at the point itself, and without, of the sums of both sides and of their
+ * differences; rounding may cancel in one of these, and in the other it does not. */
+typedef struct jumps {
+    ct_tensor **with, **sums, **wide, **close; /* n each; differences over the distance and over half of it */
+} jumps;
+
+/* Of what is smooth, a second difference and four times the one over half the distance leave nothing; the sums over both distances differ
+ * by next to nothing. */
 static void add_jumps(const ct__check *check, ct_tensor *const *above, ct_tensor *const *middle,
-                      ct_tensor *const *below, double factor, ct_tensor **sum)
+                      ct_tensor *const *below, bool half, jumps *j)
 {
     for (int i = 0; i < check->n; i++)
-        for (int64_t k = 0; check->wanted[i] && k < sum[i]->numel; k++)
-            ct__doubles(sum[i])[k] +=
-                factor * (ct__doubles(above[i])[k] - 2 * ct__doubles(middle[i])[k] + ct__doubles(below[i])[k]);
+        for (int64_t k = 0; check->wanted[i] && k < j->with[i]->numel; k++) {
+            double a = ct__doubles(above[i])[k], b = ct__doubles(below[i])[k];
+            ct__doubles(j->with[i])[k] += (half ? -1 : 0.25) * (a - 2 * ct__doubles(middle[i])[k] + b);
+            ct__doubles(j->sums[i])[k] += (half ? -1 : 1) * (a + b);
+            ct__doubles((half ? j->close : j->wide)[i])[k] = a - b;
+        }
 }
 
-static ct_status second_difference(ct__check *check, ct__place place, double by, double factor, ct_tensor **arrays,
-                                   ct_tensor **sum)
+static ct_status second_difference(ct__check *check, ct__place place, double by, bool half, ct_tensor **arrays,
+                                   jumps *j)
 {
     ct_tensor **above = arrays + check->n + check->subject->max_outputs, **below = above + check->n;
+    by = half ? by / 2 : by;
     ct_status status = gradients_at(check, place, by, arrays, above);
     if (status == CT_OK)
         status = gradients_at(check, place, -by, arrays, below);
     if (status == CT_OK)
-        add_jumps(check, above, place.gradient, below, factor, sum);
+        add_jumps(check, above, place.gradient, below, half, j);
     return status;
 }
 
-static ct_status noise_at(ct__check *check, ct__place place, double by, ct_tensor **arrays, ct_tensor **noise)
+/* The difference over a distance is twice that over half of it, or at a kink the same. */
+static double odd_part(const jumps *j, int i, int64_t k)
 {
-    ct_tensor **sum = arrays + 3 * check->n + check->subject->max_outputs;
+    double wide = ct__doubles(j->wide[i])[k], close = ct__doubles(j->close[i])[k];
+    return fmin(fabs(wide - 2 * close), fabs(wide - close));
+}
+
+/* A gradient that is unlike all those beside it, which are alike, is not noisy but wrong at that point: so FAR times what they
+ * differ by is the most that counts. */
+static void raise_to_jumps(const ct__check *check, const jumps *j, ct_tensor **noise)
+{
+    for (int i = 0; i < check->n; i++)
+        for (int64_t k = 0; check->wanted[i] && k < j->with[i]->numel; k++) {
+            double with = fabs(ct__doubles(j->with[i])[k]),
+                   without = fmax(fabs(ct__doubles(j->sums[i])[k]), odd_part(j, i, k));
+            if (isfinite(with) && isfinite(without))
+                ct__doubles(noise[i])[k] = fmax(ct__doubles(noise[i])[k], fmin(with, FAR * without));
+        }
+}
+
+static ct_status zeros(const ct__check *check, ct_tensor **tensors)
+{
     for (int i = 0; i < check->n; i++) {
-        sum[i] = check->wanted[i] ? ct_zeros_like(check->x[i]) : NULL;
-        if (check->wanted[i] && !sum[i])
+        tensors[i] = check->wanted[i] ? ct_zeros_like(check->x[i]) : NULL;
+        if (check->wanted[i] && !tensors[i])
             return ct_error_code();
     }
-    ct_status status = second_difference(check, place, by, 0.25, arrays, sum);
+    return CT_OK;
+}
+
+/* arrays has room for 7 n tensors, and a cotangent each. */
+static ct_status noise_at(ct__check *check, ct__place place, double by, ct_tensor **arrays, ct_tensor **noise)
+{
+    jumps j = {.with = arrays + 3 * check->n + check->subject->max_outputs};
+    j.sums = j.with + check->n;
+    j.wide = j.sums + check->n;
+    j.close = j.wide + check->n;
+    ct_status status = zeros(check, j.with);
     if (status == CT_OK)
-        status = second_difference(check, place, by / 2, -1, arrays, sum);
-    for (int i = 0; status == CT_OK && i < check->n; i++)
-        for (int64_t k = 0; check->wanted[i] && k < sum[i]->numel; k++)
-            if (isfinite(ct__doubles(sum[i])[k]))
-                ct__doubles(noise[i])[k] = fmax(ct__doubles(noise[i])[k], fabs(ct__doubles(sum[i])[k]));
+        status = zeros(check, j.sums);
+    if (status == CT_OK)
+        status = zeros(check, j.wide);
+    if (status == CT_OK)
+        status = zeros(check, j.close);
+    if (status == CT_OK)
+        status = second_difference(check, place, by, false, arrays, &j);
+    if (status == CT_OK)
+        status = second_difference(check, place, by, true, arrays, &j);
+    if (status == CT_OK)
+        raise_to_jumps(check, &j, noise);
     return status;
 }
 
@@ -100,7 +147,7 @@ static ct_status noise_at(ct__check *check, ct__place place, double by, ct_tenso
 ct_status ct__gradient_noise(ct__check *check, ct__place place, ct_tensor **noise)
 {
     static const double moves[] = {0x1.8p-49, 0x1.4p-44, 0x1.8p-39, 0x1.4p-34, 0x1.8p-29, 0x1.8p-24, 0x1.4p-23};
-    size_t bytes = (size_t)(4 * check->n + check->subject->max_outputs) * sizeof(ct_tensor *);
+    size_t bytes = (size_t)(7 * check->n + check->subject->max_outputs) * sizeof(ct_tensor *);
     ct_tensor **arrays = ct__alloc(bytes);
     ct_gradcheck_options value_only = *check->options;
     value_only.checks = CT_CHECK_VALUE_ONLY;

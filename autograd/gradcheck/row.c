@@ -110,11 +110,29 @@ static ct_tensor *thinned(const ct__sweep *s, const ct_tensor *t)
     return few;
 }
 
+/* Whether all that was looked at twice is at kinks, and not at 0, for which there are words of their own. What is measured there is no
+ * derivative, and looks like nothing. */
+static bool is_off_at_kinks(const ct__sweep *s)
+{
+    const ct__check *check = s->check;
+    const double *x = ct__doubles(check->x[s->input]);
+    int64_t kinks = check->off_kinks - s->off_kinks;
+    bool zeros = true;
+    for (int64_t i = 0; i < s->count; i++)
+        zeros &= s->verdict[i * s->stride] != CT_FAIL || x[i * s->stride] == 0;
+    return kinks > 0 && kinks >= check->confirmed_bad - s->looked_at && !zeros;
+}
+
 void ct__row_pattern(ct_gradcheck_tensor *row, ct__sweep *s)
 {
     const ct__check *check = s->check;
     if (!row->bad)
         return;
+    if (is_off_at_kinks(s)) {
+        snprintf(row->pattern, sizeof row->pattern,
+                 "at a kink the gradient is beyond the derivatives on both sides of it, and not between them");
+        return;
+    }
     ct_tensor *x = thinned(s, check->x[s->input]), *analytic = thinned(s, check->analytic[s->input]);
     ct_tensor *numeric = x ? ct__tensor_new(CT_FLOAT64, x->shape, x->rank, "gradcheck") : NULL;
     if (!analytic || !numeric)

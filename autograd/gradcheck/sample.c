@@ -93,41 +93,69 @@ static bool read_word(const char **at, word *w)
     return true;
 }
 
-static ct_tensor *float_input(const word *w, ct_dtype dtype)
+/* Where functions have kinks, roots and cases of their own, and series and tables their ends. */
+static const double near_values[] = {1, -1, 0.5, 2, -0.5, -2, 1.5, -1.5, 3, 0.25};
+static const double far_values[] = {3, -3, 6, -6, 4, -4, 5, 10, -5, 20};
+
+int ct__special_values(bool far)
+{
+    return far ? (int)(sizeof far_values / sizeof *far_values) : (int)(sizeof near_values / sizeof *near_values);
+}
+
+/* Puts those of the list that are in the word's range into values, one after the other. */
+static void take_special(const word *w, ct__otherwise otherwise, int input, ct_tensor *values)
+{
+    double fit[sizeof near_values / sizeof *near_values];
+    int count = 0, all = ct__special_values(otherwise.far);
+    for (int i = 0; i < all; i++) {
+        double value = otherwise.far ? far_values[i] : near_values[i];
+        if (otherwise.far || (value >= w->low && value <= w->high))
+            fit[count++] = value;
+    }
+    for (int64_t k = 0; count > 0 && k < values->numel; k++)
+        ct__doubles(values)[k] = fit[(otherwise.place - 1 + k + 5 * (int64_t)input) % count];
+}
+
+static ct_tensor *float_input(const word *w, ct_dtype dtype, ct__otherwise otherwise, int input)
 {
     ct_tensor *values = w->low < w->high ? ct_rand(CT_FLOAT64, w->low, w->high, w->shape, w->rank)
                                          : ct_full(CT_FLOAT64, w->low, w->shape, w->rank);
+    if (values && otherwise.place && w->low < w->high)
+        take_special(w, otherwise, input, values);
     ct_tensor *rounded = values ? ct__copy_as(values, CT_FLOAT32) : NULL;
-    ct_tensor *input = rounded ? ct__copy_as(rounded, dtype) : NULL;
-    if (input && !w->fixed)
-        input->requires_grad = true;
-    return input;
+    ct_tensor *made = rounded ? ct__copy_as(rounded, dtype) : NULL;
+    if (made && !w->fixed)
+        made->requires_grad = true;
+    return made;
 }
 
-static ct_tensor *make_input(const word *w, ct_dtype dtype)
+static ct_tensor *make_input(const word *w, ct_dtype dtype, ct__otherwise otherwise, int i)
 {
     if (w->kind == 'f')
-        return float_input(w, dtype);
+        return float_input(w, dtype, otherwise, i);
     ct_tensor *input = ct_randint(0, w->below, w->shape, w->rank);
     ct_dtype wanted = w->kind == 'i' ? CT_INT64 : w->kind == 'u' ? CT_UINT8 : CT_BOOL;
     return input && wanted != CT_INT64 ? ct__copy_as(input, wanted) : input;
 }
 
-/* False if it has no room for another axis. */
-static bool resized(word *w, ct__resize resize)
+/* False if it has no room for more axes. */
+static bool resized(word *w, ct__otherwise otherwise)
 {
     for (int i = 0; i < w->rank; i++)
-        w->shape[i] = resize.from && w->shape[i] == resize.from ? resize.to : w->shape[i];
-    if (!resize.lead || w->kind == 'n')
+        w->shape[i] = otherwise.from && w->shape[i] == otherwise.from ? otherwise.to : w->shape[i];
+    if (w->kind == 'n')
         return true;
-    if (w->rank == CT_MAX_RANK)
+    if (w->rank + otherwise.lead > CT_MAX_RANK)
         return false;
-    memmove(w->shape + 1, w->shape, (size_t)w->rank++ * sizeof *w->shape);
-    w->shape[0] = resize.lead;
+    memmove(w->shape + otherwise.lead, w->shape, (size_t)w->rank * sizeof *w->shape);
+    w->rank += otherwise.lead;
+    for (int i = 0; i < otherwise.lead; i++)
+        w->shape[i] = 2;
     return true;
 }
 
-ct_status ct__sample_resized(const ct_sample *sample, ct_dtype dtype, ct__resize resize, ct_tensor **inputs, int *n)
+ct_status ct__sample_otherwise(const ct_sample *sample, ct_dtype dtype, ct__otherwise otherwise, ct_tensor **inputs,
+                               int *n)
 {
     if (!sample || !sample->inputs || !inputs || !n)
         return ct__error(CT_ERROR_NULL, "sample_inputs: %s is NULL",
@@ -143,9 +171,9 @@ ct_status ct__sample_resized(const ct_sample *sample, ct_dtype dtype, ct__resize
         if (*n == CT_MAX_INPUTS || !read_word(&at, &w) || (*at && *at != ' '))
             return ct__error(CT_ERROR_ARGUMENT, "sample_inputs: input %d of \"%s\" is not understood", *n,
                              sample->inputs);
-        if (!resized(&w, resize))
+        if (!resized(&w, otherwise))
             return ct__error(CT_ERROR_SHAPE, "sample_inputs: rank above %d", CT_MAX_RANK);
-        inputs[*n] = w.kind == 'n' ? NULL : make_input(&w, dtype);
+        inputs[*n] = w.kind == 'n' ? NULL : make_input(&w, dtype, otherwise, *n);
         if (w.kind != 'n' && !inputs[*n])
             return ct_error_code();
         ++*n;
@@ -157,5 +185,5 @@ ct_status ct__sample_resized(const ct_sample *sample, ct_dtype dtype, ct__resize
 
 ct_status ct_sample_inputs(const ct_sample *sample, ct_dtype dtype, ct_tensor **inputs, int *n)
 {
-    return ct__sample_resized(sample, dtype, (ct__resize){0}, inputs, n);
+    return ct__sample_otherwise(sample, dtype, (ct__otherwise){0}, inputs, n);
 }

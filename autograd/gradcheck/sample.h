@@ -5,11 +5,19 @@
 #include "small.h"
 #include <cotan/gradcheck.h>
 
-/* Every size that is from becomes to, and lead is the size of another axis in front; 0: neither. */
-typedef struct ct__resize {
-    int64_t from, to, lead;
-} ct__resize;
+/* What to make otherwise than the sample says. */
+typedef struct ct__otherwise {
+    int64_t from, to; /* every size that is from becomes to; 0: none */
+    int lead;         /* so many axes of size 2 in front */
+    /* Values are taken in turn from a list, from place - 1 on: those in the sample's range at which functions are treated apart, or, far,
+     * those outside of most ranges. 0: they are drawn as ever. */
+    int place;
+    bool far;
+} ct__otherwise;
 /* As ct_sample_inputs(). */
-ct_status ct__sample_resized(const ct_sample *sample, ct_dtype dtype, ct__resize resize, ct_tensor **inputs, int *n);
+ct_status ct__sample_otherwise(const ct_sample *sample, ct_dtype dtype, ct__otherwise otherwise, ct_tensor **inputs,
+                               int *n);
+/* How many values are in the list. */
+int ct__special_values(bool far);
 
 #endif

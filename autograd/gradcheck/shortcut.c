@@ -11,8 +11,7 @@ enum { VALUE_UNITS = 128, GRADIENT_UNITS = 1024 };
 
 /* ---- results ---- */
 
-/* Raises noise[] to how much each result jumps from one number to the next. */
-static ct_status noise_of_values(ct__check *check, ct_tensor *const *y, double *noise)
+ct_status ct__noise_of_values(ct__check *check, ct_tensor *const *y, double *noise)
 {
     static const double moves[] = {0x1.8p-49, 0x1.4p-44, 0x1.8p-39};
     ct_status status = CT_OK;
@@ -63,7 +62,7 @@ static ct_status compare_values(ct__check *check, ct__check *other)
         if (d.worst <= VALUE_UNITS * check->unit * d.size)
             continue;
         if (!known)
-            status = noise_of_values(other, r.g, noise);
+            status = ct__noise_of_values(other, r.g, noise);
         known = true;
         if (status == CT_OK && !(d.worst <= SAFETY * noise[i]))
             blame_value(check, i, r.h[i], r.g[i]);

@@ -77,6 +77,47 @@ static ct_status check_linear(ct__check *check)
     return status;
 }
 
+/* ---- sparse cotangents ---- */
+
+/* Draws which elements of the cotangents are in r->g; the others are in r->h, and each has 0 where the other has something. */
+static ct_status split(ct__check *check, ct__room *r)
+{
+    ct_random_set(check->stream);
+    for (int i = 0; i < check->m; i++) {
+        r->h[i] = check->cotangents[i] ? ct__copy_as(check->cotangents[i], CT_FLOAT64) : NULL;
+        r->g[i] = r->h[i] ? ct_zeros_like(r->h[i]) : NULL;
+        if (check->cotangents[i] && !r->g[i])
+            return ct_error_code();
+        for (int64_t k = 0; r->g[i] && k < r->g[i]->numel; k++)
+            if (ct_random_u64() % 2) {
+                ct__doubles(r->g[i])[k] = ct__doubles(r->h[i])[k];
+                ct__doubles(r->h[i])[k] = 0;
+            }
+    }
+    check->stream = ct_random_get();
+    return CT_OK;
+}
+
+static ct_status check_split(ct__check *check)
+{
+    ct__room r;
+    ct_status status = ct__room_open(&r, check);
+    if (status == CT_OK)
+        status = split(check, &r);
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.g, r.grads);
+    if (status == CT_OK)
+        status = ct__vjp(check, r.x, r.wanted, r.h, r.other);
+    for (int i = 0; status == CT_OK && i < check->n; i++)
+        if (check->wanted[i] && ct__all_finite(check->analytic[i]) &&
+            !ct__same_gradient(check, i, check->analytic[i], 1, r.grads[i], 1, r.other[i]))
+            ct__report_fault(
+                check->report, "linear", i,
+                "the gradients of two parts of a cotangent, each 0 where the other is not, do not add up to "
+                "that of the whole: what a zero cotangent gives is not 0 everywhere");
+    return ct__room_close(&r, status);
+}
+
 /* ---- backward again, and accumulation ---- */
 
 /* Whether x's accumulated gradient is base + count times once, bit by bit (base may be NULL). */
@@ -147,6 +188,27 @@ static ct_status repeat_root(ct__check *check, ct__room *r, ct_tensor *root, ct_
     return status;
 }
 
+/* The results of a run that is recorded, outputs, must be those of one that is not. */
+static ct_status check_recorded(ct__check *check, ct__room *r, int m)
+{
+    ct_tensor **recorded = r->g; /* not needed any more */
+    double noise[CT_MAX_OUTPUTS] = {0};
+    for (int i = 0; i < m; i++) {
+        recorded[i] = check->cotangents[i] ? ct__copy_as(r->h[i], CT_FLOAT64) : NULL;
+        if (check->cotangents[i] && !recorded[i])
+            return ct_error_code();
+    }
+    ct_status status = ct__values_of(check, check->x, r->h);
+    int bad = status == CT_OK ? ct__first_different_value(recorded, r->h, m) : -1;
+    if (bad >= 0 && bad < CT_MAX_OUTPUTS)
+        status = ct__noise_of_values(check, r->h, noise);
+    if (status == CT_OK && bad >= 0 &&
+        !(ct__compare_gradients(recorded[bad], 1, r->h[bad], 0, NULL).worst <= noise[bad % CT_MAX_OUTPUTS]))
+        ct__report_fault(check->report, "repeat", -1,
+                         "result %d is another where a gradient is asked for: the forward is not one function", bad);
+    return status;
+}
+
 static ct_status check_repeat(ct__check *check)
 {
     ct__room r;
@@ -164,6 +226,8 @@ static ct_status check_repeat(ct__check *check)
     for (int i = 0; i < check->n; i++)
         if (check->wanted[i])
             check->x[i]->requires_grad = false;
+    if (status == CT_OK && check->order == 1)
+        status = check_recorded(check, &r, m);
     return ct__room_close(&r, status);
 }
 
@@ -234,6 +298,8 @@ ct_status ct__check_structure(ct__check *check)
         status = check_zero(check);
     if (status == CT_OK)
         status = check_linear(check);
+    if (status == CT_OK && checks & CT_CHECK_LINEAR)
+        status = check_split(check);
     if (status == CT_OK && checks & CT_CHECK_MISSING)
         status = check_missing(check);
     return status;

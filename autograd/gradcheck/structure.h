@@ -18,8 +18,19 @@ typedef struct ct__room {
 ct_status ct__room_open(ct__room *r, const ct__check *check);
 ct_status ct__room_close(ct__room *r, ct_status status);
 
+/* Where elements of the same values may lie: the first axis varying fastest; every third; from the sixth on; the last axis backwards; the
+ * first row in every row. */
+typedef enum ct__layout { CT__TRANSPOSED, CT__SLICED, CT__OFFSET, CT__REVERSED, CT__EXPANDED } ct__layout;
+/* t's elements in another layout; what lies between them is NaN, or 0. For CT__EXPANDED those of its first row, in every row. */
+ct_tensor *ct__in_layout(const ct_tensor *t, ct__layout kind);
+
 /* The float outputs of an unrecorded run, as contiguous float64 copies in the current scope; out has room for max_outputs. (layouts.c) */
 ct_status ct__values_of(ct__check *check, ct_tensor *const *x, ct_tensor **out);
+/* The first of m results that differs, where they come of the same computation on the same numbers, so that only the order of sums may
+ * be another; -1: none. */
+int ct__first_different_value(ct_tensor *const *a, ct_tensor *const *b, int m);
+/* Raises noise[] (one for each output, y at the check's x) to how much results jump from one number to the next. (shortcut.c) */
+ct_status ct__noise_of_values(ct__check *check, ct_tensor *const *y, double *noise);
 
 /* Structural checks of one subject of any kind, */
 ct_status ct__check_structure(ct__check *check);

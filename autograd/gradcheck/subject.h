@@ -11,11 +11,12 @@ struct ct__subject {
     int (*run)(const ct__subject *subject, ct_tensor *const *inputs, ct_tensor **outputs);
     const char *name;
     int n_inputs, max_outputs;
-    double gain; /* of the cotangents drawn for it; 0 counts as 1 */
+    int gain; /* cotangents drawn for it are 2^gain times as large */
     bool
         lenient; /* at kinks: inputs are not the user's, and what an operation does at a tie of everything is its own affair */
-    bool records; /* run needs recording on even where no gradient is asked for */
-    bool shares;  /* run may use tensors that are not its inputs, so only one thread may run it */
+    bool infinite; /* its gradient may be so: inputs are not meant for it */
+    bool records;  /* run needs recording on even where no gradient is asked for */
+    bool shares;   /* run may use tensors that are not its inputs, so only one thread may run it */
     bool
         differentiates; /* a function that runs the engine, and so needs what it is measured on to ask for gradients too */
     ct_function fn;

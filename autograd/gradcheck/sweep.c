@@ -18,8 +18,13 @@ const char *ct__what_of(const ct__check *check, int input, char *text, size_t si
 bool ct__sweep_open(ct__sweep *s, ct__check *check, int input, int64_t limit)
 {
     int64_t numel = check->x[input]->numel;
-    *s = (ct__sweep){
-        .check = check, .input = input, .stride = 1, .count = numel, .scale = ct__largest(check->analytic[input])};
+    *s = (ct__sweep){.check = check,
+                     .input = input,
+                     .stride = 1,
+                     .count = numel,
+                     .scale = ct__largest(check->analytic[input]),
+                     .looked_at = check->confirmed_bad,
+                     .off_kinks = check->off_kinks};
     if (numel > limit) {
         s->stride = (numel + limit - 1) / limit;
         s->count = (numel + s->stride - 1) / s->stride;

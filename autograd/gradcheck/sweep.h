@@ -13,7 +13,9 @@ typedef struct ct__sweep {
     uint8_t *verdict;                            /* numel; CT_GRADCHECK_UNLOOKED: left out */
     double scale;                                /* largest computed derivative */
     int64_t evaluations, done;
-    int failed; /* a ct_status */
+    int64_t looked_at,
+        off_kinks; /* mismatches that the check had had a second look at before, and those of them at kinks */
+    int failed;    /* a ct_status */
     char message[256];
 } ct__sweep;
 

@@ -3,7 +3,19 @@
 #include "sample.h"
 #include "whole.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* What is wrong where the gradient says nothing more. */
+#define LARGE_VALUES "the gradient is wrong: a branch, a bound or a series that is not meant for values like these"
+#define SMALL_VALUES \
+    "the gradient is wrong: a series or a guard for small values that is not meant for values like these"
+#define SIGNS "the gradient is wrong: where all have one sign, it is not that of the forward"
+#define ORDERS "the gradient is wrong: where they are in order, it is not that of the forward"
+#define SPECIAL_VALUES "the gradient is wrong: what is done at a zero or a tie is not what the forward does"
+#define COTANGENTS "the gradient is wrong: the backward clips, rounds or saturates what arrives"
+#define SIZES "the gradient is wrong: a size is built in, or an index or a count falls short"
+#define ABSENT "the gradient is wrong: what an absent input leaves out is not left out of the backward"
 
 /* The sample with every size equal to from (0: every size) replaced by to, run and differentiated. */
 static ct_status try_sizes(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to, bool scalar,
@@ -41,7 +53,7 @@ static ct_status try_sizes(const ct_op *op, const ct_sample *sample, int64_t fro
     bool not_finite = found.cause[0] && strcmp(found.check, "finite") == 0; /* a mean of nothing, a deviation of one */
     if (found.verdict == CT_FAIL && !not_finite)
         ct__report_fault(report, "sizes", found.argument, "with size %lld as %lld%s: %.200s", (long long)from,
-                         (long long)to, scalar ? " (0-d)" : "", found.cause);
+                         (long long)to, scalar ? " (0-d)" : "", found.unexplained ? SIZES : found.cause);
     ct_gradcheck_report_free(&found);
     if (status == CT_ERROR_SHAPE || status == CT_ERROR_ARGUMENT) { /* a clear refusal */
         ct_error_clear();
@@ -94,48 +106,95 @@ ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_
 
 enum {
     ODD_SIZE = 67,
+    EVEN_SIZE = 64,
+    TURNS = 3,       /* through a list of values, at most */
     LARGE = 40000,   /* elements: more than an int16_t or a block of 32768 takes; */
     MOST = 2 * LARGE /* and more than this takes too long */
 };
 
-#define LARGE_VALUES "the gradient is wrong: a branch, a bound or a series that is not meant for values like these"
-#define SPECIAL_VALUES "the gradient is wrong: what is done at a zero or a tie is not what the forward does"
-#define COTANGENTS "the gradient is wrong: the backward clips, rounds or saturates what arrives"
-#define SIZES "the gradient is wrong: a size is built in, or an index or a count falls short"
-#define ABSENT "the gradient is wrong: what an absent input leaves out is not left out of the backward"
-
 /* One way in which inputs differ from the sample's. */
 typedef struct variation {
     const char *what, *tells; /* what is wrong where the gradient says nothing more */
-    ct__resize resize;
+    ct__otherwise otherwise;
     double times; /* values; 0 counts as 1 */
-    double gain;  /* cotangents */
-    enum { AS_THEY_ARE, WITH_ZEROS, ZEROS, ROUNDED } values;
-    int drop; /* this input but one is left out: 1 is input 0 */
+    int gain;     /* of cotangents, a power of two */
+    enum { AS_THEY_ARE, WITH_ZEROS, ZEROS, ROUNDED, POSITIVE, NEGATIVE, ASCENDING, DESCENDING, EQUAL } values;
+    int drop;     /* this input but one is left out: 1 is input 0 */
+    bool float32; /* that check too */
 } variation;
 
-static void vary_values(const variation *v, ct_tensor *x)
+static int by_size(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* Zeros of either sign. */
+static double zero(int64_t k)
+{
+    return k % 2 ? -0.0 : 0.0;
+}
+
+static double varied(const variation *v, double x, int64_t k)
+{
+    x *= v->times != 0 ? v->times : 1;
+    switch (v->values) {
+    case WITH_ZEROS:
+        return k % 3 == 1 ? zero(k) : x;
+    case ZEROS:
+        return zero(k);
+    case ROUNDED:
+        return rint(x);
+    case POSITIVE:
+        return fabs(x);
+    case NEGATIVE:
+        return -fabs(x);
+    default:
+        return x;
+    }
+}
+
+static void vary_values(const variation *v, ct_tensor *x, const ct_tensor *first)
 {
     if (!ct__is_float(x))
         return;
     double *values = ct__doubles(x);
-    for (int64_t k = 0; k < x->numel; k++) {
-        values[k] *= v->times != 0 ? v->times : 1;
-        if (v->values == ZEROS || (v->values == WITH_ZEROS && k % 3 == 1))
-            values[k] = 0;
-        else if (v->values == ROUNDED)
-            values[k] = rint(values[k]);
+    for (int64_t k = 0; k < x->numel; k++)
+        values[k] = varied(v, values[k], k);
+    if (v->values == ASCENDING || v->values == DESCENDING)
+        qsort(values, (size_t)x->numel, sizeof *values, by_size);
+    for (int64_t k = 0; v->values == DESCENDING && k < x->numel / 2; k++) {
+        double other = values[k];
+        values[k] = values[x->numel - 1 - k];
+        values[x->numel - 1 - k] = other;
     }
+    if (v->values == EQUAL && x != first && ct__is_float(first) && ct__same_shape(x, first))
+        memcpy(values, ct__doubles(first), (size_t)x->numel * sizeof *values);
 }
 
-static ct_status varied_inputs(const ct_sample *sample, const variation *v, ct_tensor **inputs, bool *wanted, int *n)
+static bool has_both_signs(const ct_tensor *x)
 {
-    ct_status status = ct__sample_resized(sample, CT_FLOAT64, v->resize, inputs, n);
+    bool above = false, below = false;
+    for (int64_t k = 0; k < x->numel; k++) {
+        above |= ct__doubles(x)[k] > 0;
+        below |= ct__doubles(x)[k] < 0;
+    }
+    return above && below;
+}
+
+/* *meant: whether they are such as the sample's range has, as far as zeros and sizes go. */
+static ct_status varied_inputs(const ct_sample *sample, const variation *v, ct_tensor **inputs, bool *wanted, int *n,
+                               bool *meant)
+{
+    ct_status status = ct__sample_otherwise(sample, CT_FLOAT64, v->otherwise, inputs, n);
+    bool zeros = v->values == WITH_ZEROS || v->values == ZEROS || v->values == ROUNDED;
+    *meant = v->times == 0 && !v->otherwise.far;
+    for (int i = 0; status == CT_OK && zeros && i < *n; i++)
+        *meant &= !ct__is_float(inputs[i]) || has_both_signs(inputs[i]);
     if (status == CT_OK && v->drop > 0 && v->drop <= *n)
         inputs[v->drop - 1] = NULL;
     for (int i = 0; status == CT_OK && i < *n; i++) {
         wanted[i] = inputs[i] && inputs[i]->requires_grad;
-        vary_values(v, inputs[i]);
+        vary_values(v, inputs[i], inputs[0]);
     }
     return status;
 }
@@ -145,15 +204,16 @@ static ct_status check_variation(const ct_op *op, const ct_sample *sample, const
                                  const ct_gradcheck_options *options, ct_gradcheck_report *found)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
-    bool wanted[CT_MAX_INPUTS];
+    bool wanted[CT_MAX_INPUTS], meant;
     int n;
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_status status = varied_inputs(sample, v, inputs, wanted, &n);
+    ct_status status = varied_inputs(sample, v, inputs, wanted, &n, &meant);
     if (status == CT_OK) {
         ct__subject subject = ct__subject_op(op, sample->attributes, n);
         subject.gain = v->gain;
         subject.lenient = true;
+        subject.infinite = !meant;
         status = ct__check_subject(&subject, inputs, wanted, 0, options, found);
     }
     ct__scope_pop(&scope);
@@ -170,7 +230,7 @@ static ct_status try_variation(const ct_op *op, const ct_sample *sample, const v
                                const ct_gradcheck_options *options, ct_gradcheck_report *report)
 {
     ct_gradcheck_options simple = *options;
-    simple.checks = CT_CHECK_VALUE_ONLY;
+    simple.checks = v->float32 ? options->checks & CT_CHECK_FLOAT32 : CT_CHECK_VALUE_ONLY;
     simple.order = 1;
     simple.mode = CT_FAST;
     simple.probes = 1;
@@ -191,12 +251,12 @@ static ct_status try_variation(const ct_op *op, const ct_sample *sample, const v
     return status;
 }
 
-static ct_status try_size(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to,
+static ct_status try_size(const ct_op *op, const ct_sample *sample, int64_t from, int64_t to, bool float32,
                           const ct_gradcheck_options *options, ct_gradcheck_report *report)
 {
     char what[64];
     snprintf(what, sizeof what, "with size %lld as %lld", (long long)from, (long long)to);
-    variation v = {.what = what, .tells = SIZES, .resize = {.from = from, .to = to}};
+    variation v = {.what = what, .tells = SIZES, .otherwise = {.from = from, .to = to}, .float32 = float32};
     return try_variation(op, sample, &v, options, report);
 }
 
@@ -222,7 +282,7 @@ static int64_t recorded_elements(const ct_op *op, const ct_sample *sample, int64
     ct_order order = {0};
     ct_scope scope;
     ct__scope_push(&scope);
-    ct_status status = ct__sample_resized(sample, CT_FLOAT64, (ct__resize){.from = from, .to = to}, inputs, &n);
+    ct_status status = ct__sample_otherwise(sample, CT_FLOAT64, (ct__otherwise){.from = from, .to = to}, inputs, &n);
     if (status == CT_OK)
         status = ct_apply_multi(op, inputs, n, sample->attributes, outputs);
     for (int i = 0; status == CT_OK && i < (op->outputs ? op->outputs : 1); i++)
@@ -259,21 +319,49 @@ static ct_status try_large(const ct_op *op, const ct_sample *sample, ct_tensor *
             more = recorded_elements(op, sample, from, 4 * ODD_SIZE);
     if (some <= 0 || more <= some || more > 5 * some)
         return ct_error_code();
-    return try_size(op, sample, from, to, options, report);
+    return try_size(op, sample, from, to, false, options, report);
 }
 
 static const variation plain_variations[] = {
     {.what = "with values 10 times as large", .tells = LARGE_VALUES, .times = 10},
     {.what = "with values 100 times as large", .tells = LARGE_VALUES, .times = 100},
+    {.what = "with values 1e5 times as large", .tells = LARGE_VALUES, .times = 1e5},
+    {.what = "with values 2^-20 times as large", .tells = SMALL_VALUES, .times = 0x1p-20},
     {.what = "with zeros among the values", .tells = SPECIAL_VALUES, .values = WITH_ZEROS},
     {.what = "with values that are all 0", .tells = SPECIAL_VALUES, .values = ZEROS},
     {.what = "with values that are integers, and so ties", .tells = SPECIAL_VALUES, .values = ROUNDED},
-    {.what = "with cotangents 1000 times as large", .tells = COTANGENTS, .gain = 1e3},
-    {.what = "with cotangents 1e-7 times as large", .tells = COTANGENTS, .gain = 1e-7},
-    {.what = "with another axis in front", .tells = SIZES, .resize = {.lead = 2}},
+    {.what = "with values that are all positive", .tells = SIGNS, .values = POSITIVE},
+    {.what = "with values that are all negative", .tells = SIGNS, .values = NEGATIVE},
+    {.what = "with values in ascending order", .tells = ORDERS, .values = ASCENDING},
+    {.what = "with values in descending order", .tells = ORDERS, .values = DESCENDING},
+    {.what = "with inputs that are equal", .tells = SPECIAL_VALUES, .values = EQUAL},
+    {.what = "with cotangents 2^20 times as large", .tells = COTANGENTS, .gain = 20},
+    {.what = "with cotangents 2^-40 times as large", .tells = COTANGENTS, .gain = -40},
+    {.what = "with another axis in front", .tells = SIZES, .otherwise = {.lead = 1}},
+    {.what = "with two more axes in front", .tells = SIZES, .otherwise = {.lead = 2}},
 };
 
-static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large, const ct_gradcheck_options *options,
+/* With values of the list, in so many turns that each is in the largest input. */
+static ct_status vary_special(const ct_op *op, const ct_sample *sample, bool far, const ct_gradcheck_options *options,
+                              ct_gradcheck_report *report)
+{
+    ct_tensor *inputs[CT_MAX_INPUTS];
+    int n;
+    int64_t most = 1;
+    ct_status status = ct_sample_inputs(sample, CT_FLOAT64, inputs, &n);
+    for (int i = 0; status == CT_OK && i < n; i++)
+        most = ct__is_float(inputs[i]) && inputs[i]->numel > most ? inputs[i]->numel : most;
+    variation v = {.what = far ? "with values such as 3, 6, 10" : "with values such as 1, -1, 0.5",
+                   .tells = SPECIAL_VALUES};
+    for (int64_t at = 0, turn = 0; status == CT_OK && at < ct__special_values(far) && turn < TURNS;
+         at += most, turn++) {
+        v.otherwise = (ct__otherwise){.place = (int)at + 1, .far = far};
+        status = try_variation(op, sample, &v, options, report);
+    }
+    return status;
+}
+
+static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool first, const ct_gradcheck_options *options,
                             ct_gradcheck_report *report)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
@@ -282,10 +370,12 @@ static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large
     ct_status status = ct_sample_inputs(sample, CT_FLOAT64, inputs, &n);
     int count = status == CT_OK ? sizes_of(inputs, n, seen) : 0;
     for (int k = 0; status == CT_OK && k < count && report->verdict != CT_FAIL; k++) {
-        status = try_size(op, sample, seen[k], seen[k] + 1, options, report);
+        status = try_size(op, sample, seen[k], seen[k] + 1, false, options, report);
         if (status == CT_OK && resized_elements(inputs, n, seen[k], ODD_SIZE) <= MOST)
-            status = try_size(op, sample, seen[k], ODD_SIZE, options, report);
-        if (status == CT_OK && large)
+            status = try_size(op, sample, seen[k], ODD_SIZE, first, options, report);
+        if (status == CT_OK && first && resized_elements(inputs, n, seen[k], EVEN_SIZE) <= MOST)
+            status = try_size(op, sample, seen[k], EVEN_SIZE, false, options, report);
+        if (status == CT_OK && first)
             status = try_large(op, sample, inputs, n, seen[k], options, report);
     }
     for (int i = op->min_inputs; status == CT_OK && i < n; i++) {
@@ -296,7 +386,7 @@ static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool large
     return status;
 }
 
-ct_status ct__check_op_variations(const ct_op *op, const ct_sample *sample, bool large,
+ct_status ct__check_op_variations(const ct_op *op, const ct_sample *sample, bool first,
                                   const ct_gradcheck_options *options, ct_gradcheck_report *report)
 {
     if (ct__has_no_gradient(op)) /* where its result does not change, which no varied point need be */
@@ -306,8 +396,10 @@ ct_status ct__check_op_variations(const ct_op *op, const ct_sample *sample, bool
     ct_status status = CT_OK;
     for (size_t i = 0; status == CT_OK && i < sizeof plain_variations / sizeof *plain_variations; i++)
         status = try_variation(op, sample, &plain_variations[i], options, report);
+    for (int far = 0; status == CT_OK && far < 2; far++)
+        status = vary_special(op, sample, far, options, report);
     if (status == CT_OK)
-        status = vary_sizes(op, sample, large, options, report);
+        status = vary_sizes(op, sample, first, options, report);
     ct__scope_pop(&scope);
     return status;
 }

@@ -67,6 +67,8 @@ static ct_status check_all(ct__check *check, bool value)
     bool elsewhere = check->options->checks & CT_CHECK_ELSEWHERE && check->report->verdict < CT_NONDETERMINISTIC;
     if (status == CT_OK && value && elsewhere && may_go_on(check, "a second point"))
         status = ct__check_elsewhere(check);
+    else if (status == CT_OK && value && check->options->checks & CT_CHECK_ELSEWHERE && check->report->unexplained)
+        status = ct__explain_kept(check);
     if (status == CT_OK && value && check->options->order > 1 && may_go_on(check, "the second order"))
         status = check_next_order(check);
     return status;

@@ -35,7 +35,7 @@ bool ct__depends_on_x(ct__wrong *w)
         way += fabs(step);
         before = step != 0 ? step : before;
     }
-    return n >= FEWEST && w->outputs == w->n && turns <= 1 + n / 10 && way <= n * M_PI / 8;
+    return n >= FEWEST && w->outputs == w->n && turns <= 2 + n / 10 && way <= n * M_PI / 8;
 }
 
 bool ct__broadcast(ct__wrong *w)

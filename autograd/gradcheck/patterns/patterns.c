@@ -18,6 +18,9 @@ static const struct {
      "only elements whose input is exactly 0 are wrong: a kink, a branch or a guard there is not treated as the "
      "forward "
      "treats it"},
+    {ct__only_at_value, WITH_FACTOR,
+     "only elements whose input is exactly %g are wrong: a case or a guard of its own there is not treated as the "
+     "forward treats it"},
     {ct__negated, PLAIN, "the sign is wrong: the gradient is -1 times the measured one"},
     {ct__half, PLAIN, "a factor 2 is missing: the gradient is 0.5 times the measured one"},
     {ct__mean_for_sum, WITH_FACTOR,

@@ -1,5 +1,6 @@
 /* Only some elements are wrong. Invariant: see wrong.h. */
 #include "wrong.h"
+#include <math.h>
 
 bool ct__only_negative(ct__wrong *w)
 {
@@ -22,6 +23,21 @@ bool ct__only_at_zero(ct__wrong *w)
         right += w->verdict[k] != CT_FAIL && w->x[k] != 0;
     }
     return off > 0 && (right > 0 || off == w->n);
+}
+
+/* Where x is one number such as 1 or -0.5 alone; any other could be that of an element that is wrong for another reason. */
+bool ct__only_at_value(ct__wrong *w)
+{
+    int64_t k = 0;
+    while (k < w->n && w->verdict[k] != CT_FAIL)
+        k++;
+    if (k == w->n || !ct__wrong_some_right(w) || w->x[k] * 8 != rint(w->x[k] * 8))
+        return false;
+    w->factor = w->x[k];
+    for (k = 0; k < w->n; k++)
+        if ((w->verdict[k] == CT_FAIL && w->x[k] != w->factor) || (w->verdict[k] == CT_PASS && w->x[k] == w->factor))
+            return false;
+    return true;
 }
 
 /* All elements with position at or above from along axis are wrong, and none below; or, before, the other way round. What is at 0 by

@@ -55,6 +55,7 @@ bool ct__from_wrong_side(ct__wrong *w);
 /* some.c */
 bool ct__only_negative(ct__wrong *w);
 bool ct__only_at_zero(ct__wrong *w);
+bool ct__only_at_value(ct__wrong *w);
 bool ct__from_position_on(ct__wrong *w);
 bool ct__only_first(ct__wrong *w);
 bool ct__from_element_on(ct__wrong *w);

@@ -35,17 +35,19 @@ typedef enum ct_gradcheck_mode {
 enum {
     CT_CHECK_UNCHANGED = 1 << 0, /* inputs, saved tensors and cotangents are the same after as before */
     CT_CHECK_LINEAR = 1 << 1,    /* the gradient of 0 is 0, that of a g1 + b g2 is a B(g1) + b B(g2) */
-    CT_CHECK_REPEAT = 1 << 2,    /* backward twice gives the same bits; gradients accumulate into leaves */
+    CT_CHECK_REPEAT =
+        1 << 2, /* backward twice gives the same bits; gradients accumulate; recording changes no result */
     CT_CHECK_MISSING =
         1 << 3,              /* one cotangent missing counts as 0; an input that needs no gradient changes no other's */
     CT_CHECK_FORKS = 1 << 4, /* operations: results used twice, diamonds, one tensor as two inputs */
-    CT_CHECK_LAYOUTS = 1 << 5,   /* operations: transposed, sliced, offset and expanded inputs and cotangents */
-    CT_CHECK_SIZES = 1 << 6,     /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
-    CT_CHECK_FLOAT32 = 1 << 7,   /* the float32 run against the float64 gradient */
-    CT_CHECK_ELSEWHERE = 1 << 8, /* the gradient is right at a second point too, and at the first one again */
-    CT_CHECK_THREADS = 1 << 9,   /* operations: many threads at once get the same bits */
-    /* Operations: what samples may not have. Values 10 and 100 times as large, zeros, ties, one more of each size, 67, more than 32768
-     * elements, another axis, cotangents large and tiny, optional inputs left out. */
+    CT_CHECK_LAYOUTS = 1 << 5, /* operations: transposed, sliced, offset and expanded inputs, cotangents, and both */
+    CT_CHECK_SIZES = 1 << 6,   /* operations: sizes 0 and 1 in the samples' shapes give a result or a clear error */
+    CT_CHECK_FLOAT32 = 1 << 7, /* the float32 run against the float64 gradient */
+    CT_CHECK_ELSEWHERE =
+        1 << 8, /* the gradient is right at a second point too, and at the first one again, whatever came between */
+    CT_CHECK_THREADS = 1 << 9, /* operations: many threads at once get the same bits, one and three the same gradient */
+    /* Operations: what samples may not have. Values large and small, of one sign, in order, equal, zeros, ties, those at which functions
+     * are treated apart, other sizes up to more than 32768 elements, more axes, cotangents large and tiny, optional inputs left out. */
     CT_CHECK_VARIATIONS = 1 << 10,
     CT_CHECK_DEFINITION = 1 << 11, /* operations: a forward and backward give what the expression beside them gives */
     CT_CHECK_FORWARD =
