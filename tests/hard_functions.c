@@ -1,23 +1,14 @@
 /* Does the checker leave right gradients alone where they are hard to measure? Functions that are large, tiny, cancelling,
  * ill-conditioned, kinked, rounded to float32 inside, random, deep: each under so many seeds in full mode, in fast mode, and to the
  * second order.
- *     build/tests/hard_functions [SEEDS]
+ *     build/tests/hard_functions [SEEDS [PART OF A NAME]]
  * Prints a line for each that is not always a pass, and last "F false alarms, I inconclusive in T checks". Exit status 0 only if
  * there is no false alarm and at most 2 % are inconclusive. */
-#include <cotan/cotan.h>
+#include "hard_functions.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { SEEDS = 8 };
-
-/* A function of x = in[0], y = in[1], z = in[2]. */
-#define FUNCTION(NAME, ...)                                                         \
-    static ct_tensor *NAME(ct_tensor *const *in, int n, void *user)                 \
-    {                                                                               \
-        ct_tensor *x = in[0], *y = n > 1 ? in[1] : NULL, *z = n > 2 ? in[2] : NULL; \
-        (void)user, (void)y, (void)z;                                               \
-        return __VA_ARGS__;                                                         \
-    }
 
 /* ---- large and tiny ---- */
 
@@ -175,11 +166,7 @@ static ct_tensor *newton(ct_tensor *const *in, int n, void *user)
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *name;
-    ct_function fn;
-    const char *inputs; /* as of a sample */
-} table[] = {
+static const hard_function functions[] = {
     {"exp at 300", exponential, "4@299..301"},
     {"sin at 1e9", sine, "4@1e9..1.1e9"},
     {"sin at 1e5", sine, "4@1e5..2e5"},
@@ -267,27 +254,26 @@ static const struct {
 /* ---- the check ---- */
 
 typedef struct tally {
-    int checks, alarms, inconclusive, passes;
+    int functions, checks, alarms, inconclusive, passes;
 } tally;
 
-static void check(int which, uint64_t seed, ct_gradcheck_mode mode, int order, tally *t)
+static void check(const hard_function *f, uint64_t seed, ct_gradcheck_mode mode, int order, tally *t)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
     int n;
     ct_gradcheck_report report = {0};
     ct_scope_open();
     ct_seed(seed);
-    ct_sample_inputs(&(ct_sample){.inputs = table[which].inputs}, CT_FLOAT64, inputs, &n);
-    ct_verdict verdict =
-        ct_gradcheck(table[which].fn, NULL, inputs, n, &report, .mode = mode, .order = order, .seed = seed);
+    ct_sample_inputs(&(ct_sample){.inputs = f->inputs}, CT_FLOAT64, inputs, &n);
+    ct_verdict verdict = ct_gradcheck(f->fn, NULL, inputs, n, &report, .mode = mode, .order = order, .seed = seed);
     bool alarm = verdict == CT_FAIL || verdict == CT_NONDETERMINISTIC || ct_error_code() != CT_OK;
     t->checks++;
     t->alarms += alarm;
     t->inconclusive += verdict == CT_INCONCLUSIVE;
     t->passes += ct_verdict_good(verdict) || verdict == CT_VACUOUS;
     if (alarm || verdict == CT_INCONCLUSIVE)
-        printf("    %s, seed %d, %s, order %d: %s (%s) %s\n", table[which].name, (int)seed,
-               mode == CT_FULL ? "full" : "fast", order, ct_verdict_name(verdict), report.cause, ct_error_message());
+        printf("    %s, seed %d, %s, order %d: %s (%s) %s\n", f->name, (int)seed, mode == CT_FULL ? "full" : "fast",
+               order, ct_verdict_name(verdict), report.cause, ct_error_message());
     if (alarm && getenv("SHOW"))
         ct_gradcheck_print(&report, stdout);
     ct_error_clear();
@@ -295,30 +281,38 @@ static void check(int which, uint64_t seed, ct_gradcheck_mode mode, int order, t
     ct_scope_close();
 }
 
+/* Under all seeds, in each way. */
+static void check_function(const hard_function *f, int seeds, tally *all)
+{
+    tally t = {0};
+    for (int seed = 0; seed < seeds; seed++) {
+        check(f, (uint64_t)seed, CT_FULL, 1, &t);
+        check(f, (uint64_t)seed, CT_FAST, 1, &t);
+        check(f, (uint64_t)seed, CT_FULL, 2, &t);
+    }
+    if (t.passes < t.checks)
+        printf("%-30s %d false alarms, %d inconclusive in %d\n", f->name, t.alarms, t.inconclusive, t.checks);
+    all->functions++;
+    all->checks += t.checks;
+    all->alarms += t.alarms;
+    all->inconclusive += t.inconclusive;
+    all->passes += t.passes;
+}
+
 int main(int argc, char **argv)
 {
-    enum { FUNCTIONS = sizeof table / sizeof *table };
+    int n_algorithms, n_functions = (int)(sizeof functions / sizeof *functions);
+    const hard_function *algorithms = hard_algorithms(&n_algorithms);
     int seeds = argc > 1 ? atoi(argv[1]) : SEEDS;
     tally all = {0};
-    for (int i = 0; i < FUNCTIONS; i++) {
-        if (argc > 2 && !strstr(table[i].name, argv[2]))
-            continue;
-        tally t = {0};
-        for (int seed = 0; seed < seeds; seed++) {
-            check(i, (uint64_t)seed, CT_FULL, 1, &t);
-            check(i, (uint64_t)seed, CT_FAST, 1, &t);
-            check(i, (uint64_t)seed, CT_FULL, 2, &t);
-        }
-        if (t.passes < t.checks)
-            printf("%-30s %d false alarms, %d inconclusive in %d\n", table[i].name, t.alarms, t.inconclusive, t.checks);
-        all.checks += t.checks;
-        all.alarms += t.alarms;
-        all.inconclusive += t.inconclusive;
-        all.passes += t.passes;
+    for (int i = 0; i < n_functions + n_algorithms; i++) {
+        const hard_function *f = i < n_functions ? &functions[i] : &algorithms[i - n_functions];
+        if (argc < 3 || strstr(f->name, argv[2]))
+            check_function(f, seeds, &all);
     }
     bool holds = all.checks > 0 && all.alarms == 0 && all.inconclusive * 50 <= all.checks;
     printf("%d passed, %d failed\n", all.passes, holds ? 0 : all.alarms + !all.alarms);
     printf("%d false alarms, %d inconclusive in %d checks of %d functions\n", all.alarms, all.inconclusive, all.checks,
-           FUNCTIONS);
+           all.functions);
     return holds ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,55 +2,12 @@
  * beside large constants, where samples do not reach, in float32, in threads. Each is a record whose kernels take any shape.
  *
  * Invariant: with wrong unset every backward here is right; the two differ in the one expression that is the mistake. */
-#include <cotan/cotan.h>
-
-#include "planted_ops.h"
+#include "planted_arrays.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_IN = 2 };
-
-/* A call as the kernels see it: inputs, the result and its cotangent, gradients (zero at first). */
-typedef struct args {
-    int64_t n, rows, columns, m; /* elements of input 0, its last axis and what is before it; elements of the result */
-    int64_t second_axis;         /* size of axis 1, or 1 */
-    const double *x, *z;         /* inputs; z is NULL where there is none */
-    const double *g;
-    double *y, *gx, *gz;
-    bool wrong, float32;
-} args;
-
-typedef struct kernels {
-    enum { LIKE, ROWS, ONE } result; /* of input 0's shape, without its last axis, or a scalar */
-    void (*forward)(args *a);
-    void (*backward)(args *a);
-} kernels;
-
-typedef struct attributes {
-    const kernels *kernels;
-    int64_t wrong;
-} attributes;
-
-/* ---- elementwise ----
- * VALUE and SLOPE of x; WRONG in their place: the whole gradient, of x, g, k, and slope = g SLOPE. */
-#define ELEMENTWISE(NAME, VALUE, SLOPE, WRONG)                    \
-    static void NAME##_forward(args *a)                           \
-    {                                                             \
-        for (int64_t k = 0; k < a->n; k++) {                      \
-            double x = a->x[k];                                   \
-            a->y[k] = VALUE;                                      \
-        }                                                         \
-    }                                                             \
-    static void NAME##_backward(args *a)                          \
-    {                                                             \
-        for (int64_t k = 0; k < a->n; k++) {                      \
-            double x = a->x[k], g = a->g[k], slope = g * (SLOPE); \
-            (void)x;                                              \
-            a->gx[k] = a->wrong ? (WRONG) : slope;                \
-        }                                                         \
-    }                                                             \
-    static const kernels NAME = {LIKE, NAME##_forward, NAME##_backward};
+/* ---- elementwise ---- */
 
 static double sign(double x)
 {
@@ -434,112 +391,7 @@ static void shared_backward(args *a)
 
 static const kernels shared_buffer = {LIKE, shared_forward, shared_backward};
 
-/* ---- the records' functions, the same for all ---- */
-
-static ct_status infer(ct_call *call)
-{
-    const attributes *a = ct_call_attributes(call);
-    ct_tensor *x = ct_call_input(call, 0), *z = ct_call_inputs(call) > 1 ? ct_call_input(call, 1) : NULL;
-    int rank = ct_rank(x);
-    if (z && (ct_rank(z) != rank || (rank && memcmp(ct_shape(z), ct_shape(x), (size_t)rank * sizeof(int64_t)) != 0)))
-        return ct_call_error(call, CT_ERROR_SHAPE, "shapes differ: %s", ct_call_shapes(call));
-    if (a->kernels->result == ROWS && (rank == 0 || ct_size(x, -1) == 0))
-        return ct_call_error(call, CT_ERROR_SHAPE, "there is no last axis, or nothing along it: %s",
-                             ct_call_shapes(call));
-    int result_rank = a->kernels->result == ONE ? 0 : a->kernels->result == ROWS ? rank - 1 : rank;
-    return ct_call_output_shape(call, 0, ct_dtype_of(x), ct_shape(x), result_rank);
-}
-
-/* t's elements in memory for free(); NULL for NULL. */
-static double *values(const ct_tensor *t, ct_status *status)
-{
-    double *x = t ? malloc(sizeof *x * (size_t)(ct_numel(t) + 1)) : NULL;
-    if (x && ct_to_values(t, x, ct_numel(t)) != CT_OK)
-        *status = ct_error_code();
-    return x;
-}
-
-static args sizes(const ct_call *call, const ct_tensor *x)
-{
-    const attributes *a = ct_call_attributes(call);
-    int rank = ct_rank(x);
-    int64_t columns = rank ? ct_size(x, -1) : 1;
-    return (args){.n = ct_numel(x),
-                  .columns = columns > 0 ? columns : 1,
-                  .rows = columns > 0 ? ct_numel(x) / columns : 1,
-                  .second_axis = rank > 1 ? ct_size(x, 1) : 1,
-                  .wrong = a->wrong,
-                  .float32 = ct_dtype_of(x) == CT_FLOAT32};
-}
-
-static ct_status forward(ct_call *call)
-{
-    const attributes *how = ct_call_attributes(call);
-    ct_status status = CT_OK;
-    const ct_tensor *second = ct_call_inputs(call) > 1 ? ct_call_input(call, 1) : NULL;
-    ct_tensor *out = ct_call_output(call, 0);
-    double *x = values(ct_call_input(call, 0), &status), *z = values(second, &status),
-           *y = calloc((size_t)ct_numel(out) + 1, sizeof *y);
-    args a = sizes(call, ct_call_input(call, 0));
-    a.x = x, a.z = z, a.y = y, a.m = ct_numel(out);
-    if (status == CT_OK && x && y)
-        how->kernels->forward(&a);
-    for (int64_t k = 0; status == CT_OK && k < a.m; k++) {
-        if (a.float32)
-            ((float *)ct_call_output_data(call, 0))[k] = (float)y[k];
-        else
-            ((double *)ct_call_output_data(call, 0))[k] = y[k];
-    }
-    free(x), free(z), free(y);
-    return status;
-}
-
-static ct_status set_grad(ct_call *call, int i, const double *grad)
-{
-    const ct_tensor *like = ct_call_input(call, i);
-    if (!ct_call_needs_grad(call, i))
-        return CT_OK;
-    return ct_call_set_grad(call, i,
-                            ct_from_values(ct_dtype_of(like), grad, ct_numel(like), ct_shape(like), ct_rank(like)));
-}
-
-static ct_status backward(ct_call *call)
-{
-    const attributes *how = ct_call_attributes(call);
-    ct_status status = CT_OK;
-    const ct_tensor *second = ct_call_inputs(call) > 1 ? ct_call_input(call, 1) : NULL,
-                    *cotangent = ct_call_grad_output(call, 0);
-    double *x = values(ct_call_input(call, 0), &status), *z = values(second, &status), *g = values(cotangent, &status);
-    args a = sizes(call, ct_call_input(call, 0));
-    double *room = calloc((size_t)(2 * a.n + ct_numel(cotangent)) + 1, sizeof *room);
-    a.x = x, a.z = z, a.g = g, a.gx = room, a.gz = room + a.n, a.y = room + 2 * a.n, a.m = ct_numel(cotangent);
-    if (status == CT_OK && x && g && room)
-        how->kernels->backward(&a);
-    if (status == CT_OK)
-        status = set_grad(call, 0, a.gx);
-    if (status == CT_OK && second)
-        status = set_grad(call, 1, a.gz);
-    free(x), free(z), free(g), free(room);
-    return status;
-}
-
 /* ---- the table ---- */
-
-#define OP(NAME, LEAST, MOST, SAMPLE, KERNELS, WRONG)                                                       \
-    {                                                                                                       \
-        .name = NAME, .gradient = "see docs/gradcheck.md", .min_inputs = LEAST, .max_inputs = MOST,         \
-        .saves = CT_SAVE_INPUTS, .attributes_size = sizeof(attributes), .infer = infer, .forward = forward, \
-        .backward = backward,                                                                               \
-        .samples = (const ct_sample[]){{SAMPLE, &(const attributes){&KERNELS, WRONG}}, {NULL, NULL}},       \
-    }
-#define PLANT_AS(NUMBER, NAME, MISTAKE, LEAST, MOST, SAMPLE, KERNELS)                                           \
-    {                                                                                                           \
-        .number = NUMBER, .mistake = MISTAKE, .right = &(const ct_op)OP(NAME, LEAST, MOST, SAMPLE, KERNELS, 0), \
-        .wrong = &(const ct_op)OP(NAME, LEAST, MOST, SAMPLE, KERNELS, 1),                                       \
-    }
-#define PLANT(NUMBER, NAME, MISTAKE, SAMPLE, KERNELS) PLANT_AS(NUMBER, NAME, MISTAKE, 1, 1, SAMPLE, KERNELS)
-#define PLANT_2(NUMBER, NAME, MISTAKE, SAMPLE, KERNELS) PLANT_AS(NUMBER, NAME, MISTAKE, 2, 2, SAMPLE, KERNELS)
-#define PLANT_OPTIONAL(NUMBER, NAME, MISTAKE, SAMPLE, KERNELS) PLANT_AS(NUMBER, NAME, MISTAKE, 1, 2, SAMPLE, KERNELS)
 
 /* clang-format off */
 static const planted_op table[] = {

@@ -1,5 +1,6 @@
-"""Functions of tests/hard_functions.c once more, for PyTorch and JAX: name there, and the same on tensors. m is torch or jax.numpy, or
-stands for it. Their inputs are read from the C source, so that they are the same."""
+"""Functions of tests/hard_functions.c and hard_algorithms.c once more, for PyTorch and JAX: name there, and the same on tensors. m is torch or jax.numpy, or
+stands for it. Their inputs are read from the C sources, so that they are the same."""
+import functools, math
 
 
 def softmax(m, x):
@@ -34,7 +35,98 @@ def recurrent(m, x, w, u):
     return h
 
 
+def logsumexp(m, x):
+    most = m.amax(x, -1, keepdims=True)
+    return (m.log(m.exp(x - most).sum(-1, keepdims=True)) + most)[..., 0]
+
+
+def logaddexp(m, x, y):
+    most = m.maximum(x, y)
+    return most + m.log(m.exp(x - most) + m.exp(y - most))
+
+
+def softplus(m, x):
+    return m.log(1 + m.exp(-m.abs(x))) + m.relu(x)
+
+
+def horner(coefficients, x):
+    y = 0 * x + coefficients[0]
+    for c in coefficients[1:]:
+        y = y * x + c
+    return y
+
+
+def kahan(m, x):
+    total, carry = 0 * x[0], 0 * x[0]
+    for i in range(x.shape[0]):
+        term = x[i] * x[i] - carry
+        new = total + term
+        carry, total = (new - total) - term, new
+    return total
+
+
+def quadrature(m, x):
+    weights = [1 if i in (0, 32) else 4 if i % 2 else 2 for i in range(33)]
+    return sum(w / 96 * m.exp(-x * (i / 32) ** 2) for i, w in enumerate(weights))
+
+
+def newton_step(m, x, y):
+    return y - (y + m.exp(y) - x) / (m.exp(y) + 1)
+
+
+def network(m, x):
+    c = [x[:, i] for i in range(4)]
+    for turn in range(4):
+        for i in range(turn % 2, 3, 2):
+            c[i], c[i + 1] = m.minimum(c[i], c[i + 1]), m.maximum(c[i], c[i + 1])
+    return c[0] + c[1] ** 2 + m.exp(c[2]) + m.sin(c[3])
+
+
+def pendulum(m, angle, speed):
+    for _ in range(50):
+        speed = speed - 0.05 * m.sin(angle)
+        angle = angle + 0.05 * speed
+    return angle
+
+
 FUNCTIONS = {
+    "logsumexp at 1e4": logsumexp,
+    "logsumexp of far apart": logsumexp,
+    "softplus at -700": softplus,
+    "softplus at 700": softplus,
+    "1e150 softplus": lambda m, x: 1e150 * softplus(m, x),
+    "1e-150 sin": lambda m, x: 1e-150 * m.sin(x),
+    "1e150 e^(-x^2)": lambda m, x: 1e150 * m.exp(-x * x),
+    "norm at 1e-30": lambda m, x: m.sqrt((x * x).sum()),
+    "atan2 near an axis": lambda m, x, y: m.arctan2(x, y),
+    "atan2 near the cut": lambda m, x, y: m.arctan2(x, y),
+    "hypot at 1e20": lambda m, x, y: m.hypot(x, y),
+    "hypot of far apart": lambda m, x, y: m.hypot(x, y),
+    "logaddexp at 1e5": logaddexp,
+    "logaddexp at -800": logaddexp,
+    "sigmoid at -40": sigmoid,
+    "sigmoid at 30": sigmoid,
+    "log sigmoid at -30": lambda m, x: m.log(sigmoid(m, x)),
+    "cos at 1e7": lambda m, x: m.cos(x),
+    "1/x^2 from 1e-3 to 10": lambda m, x: 1 / (x * x),
+    "(x - 1)^5 near 1, expanded": lambda m, x: horner([1, -5, 10, -10, 5, -1], x),
+    "(x - 1)^5 at 2, expanded": lambda m, x: horner([1, -5, 10, -10, 5, -1], x),
+    "standardised at 1e6": lambda m, x: (x - x.mean()) / m.sqrt(((x - x.mean()) ** 2).sum() / 7),
+    "distance of near points": lambda m, x, y: m.sqrt(((x - y) ** 2).sum()),
+    "e^x / (e^x + e^y) at 300": lambda m, x, y: m.exp(x) / (m.exp(x) + m.exp(y)),
+    "log(e^x - e^y)": lambda m, x, y: m.log(m.exp(x) - m.exp(y)),
+    "Kahan's sum": kahan,
+    "Simpson's rule": quadrature,
+    "y + e^y = x by Newton": lambda m, x: repeat(12, lambda y: newton_step(m, x, y), 0 * x),
+    "sorting network": network,
+    "sorting network of ties": network,
+    "200 factors": lambda m, x: functools.reduce(lambda y, i: y * (1 + 0.01 * math.cos(i) * x), range(200), 1 + 0 * x),
+    "pendulum": pendulum,
+    "steps and a slope": lambda m, x: m.round(3 * x) + 2 * m.tanh(x),
+    "floor(x) e^y": lambda m, x, y: m.floor(x) * m.exp(y),
+    "sawtooth squared": lambda m, x: (x - m.trunc(x)) ** 2,
+    "float32 island": lambda m, x, y: m.sin(x) * m.wide(m.exp(m.narrow(y))),
+    "sum in float32": lambda m, x: m.wide(m.narrow(m.exp(x)).sum()),
     "exp at 300": lambda m, x: m.exp(x),
     "sin at 1e9": lambda m, x: m.sin(x),
     "sin at 1e5": lambda m, x: m.sin(x),

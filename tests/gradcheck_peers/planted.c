@@ -8,9 +8,15 @@
 
 static const planted_op *bug(int which)
 {
-    int n_ops, n_kinds;
-    const planted_op *ops = planted_ops(&n_ops), *kinds = planted_kinds(&n_kinds);
-    return which < n_ops ? &ops[which] : which < n_ops + n_kinds ? &kinds[which - n_ops] : NULL;
+    const planted_op *(*const tables[])(int *) = {planted_ops, planted_kinds, planted_rare, planted_orders};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        int n;
+        const planted_op *table = tables[i](&n);
+        if (which < n)
+            return &table[which];
+        which -= n;
+    }
+    return NULL;
 }
 
 /* NULL: there are no so many bugs. */
