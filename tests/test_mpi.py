@@ -116,7 +116,7 @@ def killed(folder):
     check("the example runs", done.returncode == 0, done.stdout + done.stderr)
     running = subprocess.Popen([*command, folder / "killed"], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     begin = time.time()
-    while not (folder / "killed/run.safetensors").exists() and time.time() - begin < 20 and running.poll() is None:
+    while not (folder / "killed/train_mpi.safetensors").exists() and time.time() - begin < 20 and running.poll() is None:
         time.sleep(0.005)
     ranks = [p for p in children(running.pid) if "train_mpi" in read(pathlib.Path(f"/proc/{p}/comm"))]
     check("the run is under way when a rank is killed", len(ranks) == 2, ranks)

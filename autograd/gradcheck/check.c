@@ -250,9 +250,10 @@ static ct_status zero_grads(const ct__check *check, ct_tensor *const *x, const b
     return CT_OK;
 }
 
+/* Where there was no memory for a sum, nothing is known. */
 static void watch(const ct__check *check, bool changed, const char *what)
 {
-    if (changed)
+    if (changed && ct_error_code() == CT_OK)
         ct__report_fault(check->report, "unchanged", -1, "%s", what);
 }
 
@@ -316,7 +317,7 @@ static ct_status run_and_differentiate(ct__check *check, ct_tensor *const *x, co
         watch(check, saved != saved_checksum(roots + at, count),
               "the backward changes a saved tensor: a second backward would be wrong");
     }
-    return CT_OK;
+    return ct_error_code();
 }
 
 ct_status ct__vjp(ct__check *check, ct_tensor *const *x, const bool *wanted, ct_tensor *const *cotangents,
