@@ -3,7 +3,7 @@
 of the table below, planted into a solution, fails in words that no other mistake of its exercise gets.
 usage: test_exercises.py TOP BUILD COMPILER...
 """
-import concurrent.futures, csv, json, os, pathlib, re, shutil, subprocess, sys, tempfile
+import concurrent.futures, csv, json, os, pathlib, re, shutil, subprocess, sys, tempfile, urllib.parse
 
 top, build, compiler = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
 course = top / "docs/course"
@@ -316,6 +316,19 @@ def check_show():
     check("of what is not written there is nothing to show", "browser" not in printed and not (folder / "show/02_product.html").exists(), everything)
 
 
+def check_odd_names():
+    """A folder with a blank in its name, of which an address has none; a number with a zero before it."""
+    (folder / "a folder, 50%").mkdir()
+    file = folder / "a folder, 50%" / "08 softmax.c"
+    file.write_text(solution(8).read_text().replace("ct_sub(g, through_the_sum)", "g"))
+    report = json.loads(grade("08", file, "--show", "--json", state="a folder, 50%/state")[1])
+    path = urllib.parse.unquote(report["page"].removeprefix("file://").split("#")[0])
+    check("--show in a folder with a blank", report["exercise"] == 8 and " " not in report["page"] and pathlib.Path(path).is_file(), report)
+    file.write_text("no C")
+    status, printed, everything = grade("08", file, "--json", state="a folder, 50%/state")
+    check("exercise 08 is exercise 8", status == 1 and json.loads(printed)["exercise"] == 8 and "printf" not in everything, everything)
+
+
 def check_without_solutions():
     """What students get: the course without its solutions."""
     shutil.copytree(course, folder / "given/docs/course", ignore=shutil.ignore_patterns("solutions", "*.svg"))
@@ -416,6 +429,7 @@ check_hints()
 check_sample()
 check_json()
 check_show()
+check_odd_names()
 check_without_solutions()
 check_marks()
 print(f"{passed} passed, {failed} failed")

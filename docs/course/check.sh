@@ -24,9 +24,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $number in '' | *[!0-9]*) usage ;; esac
-two=$(printf '%02d' "${number#0}")
+asked=$number number=$(echo "$number" | sed 's/^0*//') # of 08 printf would make an octal number
+two=$(printf '%02d' "${number:-0}")
 name=$(cd "$course/exercises" && echo "$two"_*.c)
-[ -f "$course/exercises/$name" ] || { echo "there is no exercise $number: 1 to 12" >&2; exit 2; }
+[ -f "$course/exercises/$name" ] || { echo "there is no exercise $asked: 1 to 12" >&2; exit 2; }
 file=${file:-$course/exercises/$name}
 [ -f "$file" ] || { echo "there is no file $file" >&2; exit 2; }
 say() { [ $form = json ] || echo "$@"; }

@@ -26,11 +26,11 @@ while [ $# -gt 0 ]; do
 done
 case $number in '' | *[!0-9]*) usage ;; esac
 case $line in none | '') ;; *[!0-9]*) usage ;; esac
-name=$(cd "$course/zoo" && echo "$(printf '%02d' "${number#0}")"_*.c)
-[ -f "$course/zoo/$name" ] || { echo "there is no animal $number: 1 to 12" >&2; exit 2; }
+asked=$number number=$(echo "$number" | sed 's/^0*//') # of 08 printf would make an octal number
+name=$(cd "$course/zoo" && echo "$(printf '%02d' "${number:-0}")"_*.c)
+[ -f "$course/zoo/$name" ] || { echo "there is no animal $asked: 1 to 12" >&2; exit 2; }
 file=${file:-$course/zoo/$name}
 [ -f "$file" ] || { echo "there is no file $file" >&2; exit 2; }
-number=${number#0}
 
 # answer WHAT: what is known of this animal
 answer() { awk -v number="$number" -v what="$1" '$1 == number && $2 == what { print $3 }' "$course/zoo/answers" 2>/dev/null; }

@@ -6,6 +6,7 @@
  * SEED: of the numbers, 0 for everybody's; PAGE: a file for a page that shows what the backward did */
 #include "grade.h"
 #include "record.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #undef ct_call_set_grad
@@ -205,6 +206,20 @@ static ct_tensor *traced(const ct_op *op)
     return loss;
 }
 
+/* "file:///home/ada/a%20folder/05_matmul.html#n=1" (RFC 3986), without the node if there is none; "" if it is too long. */
+static void put_address(const char *path, int64_t node, char *address, size_t size)
+{
+    size_t used = (size_t)snprintf(address, size, "file://");
+    for (const char *c = path; *c && used + 24 < size; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("/-._~", *c);
+        used += (size_t)snprintf(address + used, size - used, plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    if (used + 24 >= size)
+        *address = '\0';
+    else if (node >= 0)
+        snprintf(address + used, size - used, "#n=%lld", (long long)node);
+}
+
 /* Writes the page, for a browser to open at the input whose gradient is wrong. */
 static void write_page(finding *found, const char *path)
 {
@@ -217,7 +232,7 @@ static void write_page(finding *found, const char *path)
     ct_trace_log *trace = ct_trace_end();
     int64_t id = found->input < 0 ? -1 : ct_trace_find(trace, current->inputs[found->input]);
     if (status == CT_OK)
-        snprintf(found->page, sizeof found->page, id < 0 ? "file://%s" : "file://%s#n=%lld", path, (long long)id);
+        put_address(path, id, found->page, sizeof found->page);
     ct_trace_free(trace);
     ct_scope_close();
     ct_error_clear();

@@ -28,7 +28,7 @@ typedef struct finding {
     bool unwritten;
     int input;          /* -1: not known */
     const char *sample; /* the inputs it was found with, in the words of ct_sample */
-    char page[300];     /* where it can be looked at, or "" */
+    char page[4096];    /* where it can be looked at, an address, or "" */
     bool located;
     ct_gradcheck_tensor worst;
     char cause[400];
