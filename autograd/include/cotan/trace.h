@@ -3,7 +3,7 @@
  * Between ct_trace_begin() and ct_trace_end() every operation leaves a node and every gradient that comes to a tensor a step.
  * Values are copied when they are seen, so later changes do not reach them. The trace is an observer: results are the same with
  * it. It holds on to the graph and to unrecorded tensors that it has met until it ends, and it runs the backward of small
- * operations once more for their local derivatives. */
+ * operations once more for their local derivatives, and their forward a little beside, to see where there are none. */
 #ifndef COTAN_TRACE_H
 #define COTAN_TRACE_H
 
