@@ -1,5 +1,6 @@
 /* Data sets: targets of any kind, parts, batches drawn by weight, and the sets that come with cotan. */
 #include "suites.h"
+#include "tensor_checks.h"
 #include "training_checks.h"
 #include <math.h>
 #include <stdlib.h>
@@ -24,12 +25,8 @@ static ct_dataset *numbered(int64_t n, int64_t classes)
 /* The numbers of a data set's samples, [count], in order; owned by the innermost scope. */
 static const double *numbers_of(const ct_dataset *d)
 {
-    int64_t n = ct_dataset_count(d), *all = calloc((size_t)n + 1, sizeof *all);
-    for (int64_t i = 0; i < n; i++)
-        all[i] = i;
     ct_tensor *x, *y;
-    ck_assert_int_eq(ct_dataset_batch(d, all, n, &x, &y), CT_OK);
-    free(all);
+    ck_assert_int_eq(ct_dataset_all(d, &x, &y), CT_OK);
     return ct_data(x);
 }
 
@@ -67,6 +64,35 @@ START_TEST(targets_of_any_kind)
     ct_dataset_free(numbers);
     ct_dataset_free(texts);
     expect_no_error();
+}
+END_TEST
+
+START_TEST(all_samples_at_once)
+{
+    ct_scope_open();
+    ct_tensor *a = ct_reshape(ct_arange(CT_FLOAT32, 0, 1, 6), CT_SHAPE(3, 2)), *b = ct_arange(CT_INT64, 0, 1, 3);
+    ct_tensor *x, *y, *tensors[3] = {a, a, a};
+    ct_dataset *pairs = ct_dataset_new(a, b, .scale = 2), *triples = ct_dataset_from_tensors(CT_TENSORS(a, b, b));
+    ck_assert_int_eq(ct_dataset_all(pairs, &x, &y), CT_OK);
+    expect_tensor(x, CT_FLOAT32, CT_SHAPE(3, 2), CT_VALUES(0, 2, 4, 6, 8, 10));
+    expect_tensor(y, CT_INT64, CT_SHAPE(3), CT_VALUES(0, 1, 2));
+    ck_assert_int_eq(ct_dataset_all_tensors(triples, tensors), CT_OK);
+    expect_tensor(tensors[2], CT_INT64, CT_SHAPE(3), CT_VALUES(0, 1, 2));
+    ck_assert_int_eq(ct_dataset_all(triples, &x, &y), CT_ERROR_ARGUMENT);
+    ck_assert(!x && !y);
+    expect_failure(CT_ERROR_ARGUMENT, "a sample has 3 tensors");
+    ck_assert_int_eq(ct_dataset_batch_tensors(triples, (int64_t[]){3}, 1, tensors), CT_ERROR_ARGUMENT);
+    ck_assert(!tensors[0] && !tensors[2]);
+    expect_failure(CT_ERROR_ARGUMENT, "index 3 of 3 samples");
+    ck_assert_int_eq(ct_dataset_all(NULL, &x, &y), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "data set is NULL");
+    ck_assert_int_eq(ct_dataset_all(pairs, NULL, &y), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "nowhere to put the samples");
+    ck_assert_int_eq(ct_dataset_all_tensors(pairs, NULL), CT_ERROR_NULL);
+    expect_failure(CT_ERROR_NULL, "nowhere to put the samples");
+    ct_dataset_free(pairs);
+    ct_dataset_free(triples);
+    close_good_scope();
 }
 END_TEST
 
@@ -699,6 +725,7 @@ Suite *ct_suite_data(void)
     TCase *t = case_without_error("targets");
     tcase_add_loop_test(t, targets_of_any_kind, 0, 2);
     tcase_add_test(t, targets_are_refused);
+    tcase_add_test(t, all_samples_at_once);
     tcase_add_test(t, a_regression_is_fitted);
     suite_add_tcase(suite, t);
     t = case_without_error("parts");

@@ -42,8 +42,8 @@ int main(int argc, char **argv)
     ct_dataset *part[2];
     ct_tensor *x, *unseen, *labels;
     example_digits(&e, part);
-    example_all(part[0], &x, &labels);
-    example_all(part[1], &unseen, &labels);
+    ct_dataset_all(part[0], &x, &labels);
+    ct_dataset_all(part[1], &unseen, &labels);
     x = ct_flatten(x, 1, -1), unseen = ct_flatten(unseen, 1, -1);
     ct_dataset *copies = ct_dataset_new(x, x);
     ct_module *net = build();

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     ct_evaluation result = {0};
     ct_tensor *xyy[3]; /* the loss takes labels as an input, too */
     example_digits(&e, part);
-    example_all(part[0], &xyy[0], &xyy[1]);
+    ct_dataset_all(part[0], &xyy[0], &xyy[1]);
     xyy[2] = xyy[1];
     ct_dataset *labelled = ct_dataset_from_tensors(xyy, 3);
     ct_module *net = build();
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
     ct_fit(NULL, net, adam, labelled, .forward_many = loss, .loss = example_own_loss, .epochs = e.epochs,
            .batch_size = 32, .seed = (uint64_t)e.seed, .epoch_end = example_tell_loss, .user = &e, .output = NULL);
     ct_evaluate(classify, net, part[1], &result, .metrics = {&ct_metric_accuracy}, .loss = margin_loss);
-    example_all(part[1], &xyy[0], &xyy[1]);
+    ct_dataset_all(part[1], &xyy[0], &xyy[1]);
     ct_tensor *x = ct_slice(xyy[0], 0, 0, SHOWN, 1), *v = capsules(net, x);
     ct_tensor *both[] = {x, ct_reshape(reconstruct(net, v, ct_argmax(lengths(v), 1)), CT_SHAPE(SHOWN, 1, 8, 8))};
     example_png(&e, "capsule.png", ct_select(ct_concat(both, 2, 0), 1, 0), SHOWN, -1, 1);

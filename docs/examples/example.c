@@ -266,23 +266,6 @@ ct_tensor *example_call(ct_module *net, const char *name, ct_tensor *x)
     return ct_forward(ct_module_find(net, name), x);
 }
 
-void example_tensors(const ct_dataset *set, ct_tensor **tensors)
-{
-    int64_t n = ct_dataset_count(set), *indices = first(n);
-    for (int i = 0; i < ct_dataset_tensors(set); i++)
-        tensors[i] = NULL;
-    if (indices)
-        ct_dataset_batch_tensors(set, indices, n, tensors);
-    free(indices);
-}
-
-void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y)
-{
-    ct_tensor *both[CT_SAMPLE_TENSORS] = {NULL};
-    example_tensors(set, both);
-    *x = both[0], *y = both[1];
-}
-
 void example_expect(const example *e, const char *path, const char *package)
 {
     if (access(path, R_OK) != 0)

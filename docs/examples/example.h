@@ -73,10 +73,6 @@ void example_digits(const example *e, ct_dataset *part[2]);
 /* What the part of a network that has that name makes of x. */
 ct_tensor *example_call(ct_module *net, const char *name, ct_tensor *x);
 
-/* All of a data set as one batch, owned by the innermost scope. */
-void example_all(const ct_dataset *set, ct_tensor **x, ct_tensor **y);
-/* The same of samples of any number of tensors. */
-void example_tensors(const ct_dataset *set, ct_tensor **tensors);
 /* If a file is not there, says which Debian package has it; the error is left to who reads it. */
 void example_expect(const example *e, const char *path, const char *package);
 /* Texts: the files of --data, up to the first NULL, those that are there, one behind the other; for free(). */

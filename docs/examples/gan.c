@@ -80,7 +80,7 @@ int main(int argc, char **argv)
            .loss = example_own_loss, .progress = teach_generator, .user = &g, .log = example_path(&e, "gan.csv"));
     ct_tensor *written, *labels, *made = ct_detach(make(&g, JUDGED));
     double sure, different, sure_of_written, all_different;
-    example_all(digits, &written, &labels);
+    ct_dataset_all(digits, &written, &labels);
     ask(classifier, made, &sure, &different);
     ask(classifier, written, &sure_of_written, &all_different);
     example_png(&e, "gan.png", ct_reshape(ct_slice(made, 0, 0, SHOWN, 1), CT_SHAPE(SHOWN, 8, 8)), 20, -1, 1);

@@ -22,7 +22,7 @@ static int tell_shipped(ct_module *net, const char *folder)
     ct_dataset *digits = ct_load_digits(.scale = 1. / 8, .offset = -1);
     ct_tensor *x, *labels;
     int right = 0;
-    example_all(digits, &x, &labels);
+    ct_dataset_all(digits, &x, &labels);
     for (int64_t i = 0; i < SHOWN && ct_error_code() == CT_OK; i++) {
         char path[1100];
         snprintf(path, sizeof path, "%s/digit-%lld.npy", folder, (long long)i);

@@ -47,7 +47,7 @@ static double learn(const example *e, const row *r, const ct_dataset *train, exa
         n.layers[i] = ct_linear_new(n.module, NULL, i ? WIDTH : 64, WIDTH, .weight = r->weight, .bias = &ct_init_zeros);
     n.out = ct_linear_new(n.module, NULL, WIDTH, 10);
     ct_optimizer *sgd = ct_optimizer_new(n.module, &ct_rule_sgd, .lr = 0.01, .momentum = 0.9);
-    example_all(train, &x, &labels);
+    ct_dataset_all(train, &x, &labels);
     forward(&n, x);
     n.sizes = NULL;
     ct_fit(forward, &n, sgd, train, .epochs = e->epochs, .batch_size = 32, .seed = (uint64_t)e->seed,

@@ -14,7 +14,7 @@ static ct_tensor *measurements(void)
     ct_module *scaler = ct_module_new(CT_FLOAT64);
     ct_tensor *x, *labels;
     ct_standard_scaler_new(scaler, NULL, cells);
-    example_all(cells, &x, &labels);
+    ct_dataset_all(cells, &x, &labels);
     x = ct_forward(scaler, x);
     ct_module_free(scaler);
     ct_dataset_free(cells);

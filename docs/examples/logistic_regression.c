@@ -18,7 +18,7 @@ static const ct_metric right = {"right", share_right};
 static double area(ct_module *model, const ct_dataset *set, const char *picture)
 {
     ct_tensor *x, *labels;
-    example_all(set, &x, &labels);
+    ct_dataset_all(set, &x, &labels);
     ct_tensor *scores = ct_detach(ct_squeeze(ct_forward(model, x), 1)), *curve = ct_roc_curve(scores, labels);
     ct_series series = {.label = "held out",
                         .x = ct_data(ct_contiguous(ct_select(curve, 1, 0))),

@@ -5,7 +5,7 @@
 static void print_confusion(ct_module *net, const ct_dataset *test)
 {
     ct_tensor *x, *labels;
-    example_all(test, &x, &labels);
+    ct_dataset_all(test, &x, &labels);
     ct_module_train(net, false);
     ct_tensor *counts = ct_confusion_matrix(ct_forward(net, x), labels, 10);
     printf("digit taken for 0   1   2   3   4   5   6   7   8   9\n");

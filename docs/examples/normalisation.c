@@ -51,7 +51,7 @@ static double learn(const example *e, int row, ct_dataset *const part[2], exampl
 static ct_dataset *two_of(const ct_dataset *cells)
 {
     ct_tensor *x, *labels;
-    example_all(cells, &x, &labels);
+    ct_dataset_all(cells, &x, &labels);
     ct_tensor *columns[2] = {ct_slice(x, 1, RADIUS, RADIUS + 1, 1), ct_slice(x, 1, CONCAVE, CONCAVE + 1, 1)};
     return ct_dataset_new(ct_concat(columns, 2, 1), labels, .dtype = CT_FLOAT64);
 }
@@ -62,7 +62,7 @@ static void note_cells(const ct_dataset *cells, int row, example_curve *curve)
     ct_module *net = ct_module_new(CT_FLOAT64);
     ct_tensor *x, *labels;
     prepare(net, row, cells, 2);
-    example_all(cells, &x, &labels);
+    ct_dataset_all(cells, &x, &labels);
     x = row ? ct_forward(net, x) : x;
     curve->label = names[row];
     for (int64_t i = 0; i < ct_size(x, 0); i++)

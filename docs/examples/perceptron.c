@@ -72,7 +72,7 @@ static int64_t learn(const points *p, int64_t rounds, double *most, example_curv
 static void take(points *p, const char *name, ct_dataset *set, int64_t numbers, int64_t one, int64_t other)
 {
     ct_tensor *x, *y;
-    example_all(set, &x, &y);
+    ct_dataset_all(set, &x, &y);
     ct_tensor *classes = ct_one_hot(y, ct_dataset_classes(set), CT_FLOAT64);
     ct_tensor *sign = ct_sub(ct_select(classes, 1, one), ct_select(classes, 1, other));
     ct_tensor *which = ct_slice(ct_squeeze(ct_nonzero(sign), 1), 0, 0, MOST, 1);

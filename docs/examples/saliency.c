@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     ct_fit(ct_module_forward, net, adam, part[0], .epochs = e.epochs, .batch_size = 64, .seed = (uint64_t)e.seed);
     ct_evaluate(ct_module_forward, net, part[1], &result);
     ct_module_train(net, false);
-    example_all(part[1], &x, &labels);
+    ct_dataset_all(part[1], &x, &labels);
     x = ct_slice(x, 0, 0, 200, 1), labels = ct_slice(labels, 0, 0, 200, 1);
     double share = 0, level = ct_item(ct_sub(ct_amax(x), ct_amin(x))) / 255;
     ct_tensor *moved = adversarial(net, x, labels, level, &share);

@@ -35,7 +35,7 @@ static ct_dataset *canvases(const ct_dataset *set, int64_t n)
     ct_tensor *x, *y, *random = ct_randint(0, ct_dataset_count(set), CT_SHAPE(n, 2, 3));
     ct_tensor *samples = ct_empty(CT_FLOAT32, CT_SHAPE(n, 1, SIDE, SIDE)),
               *targets = ct_empty(CT_FLOAT32, CT_SHAPE(n, PIXELS + 8));
-    example_all(set, &x, &y);
+    ct_dataset_all(set, &x, &y);
     const float *digits = ct_data(x);
     const int64_t *labels = ct_data(y), *r = ct_data(random);
     float *ink = ct_data_mut(samples), *target = ct_data_mut(targets);
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
            .epoch_end = example_tell_loss, .user = &e, .output = NULL);
     ct_module_train(net, false);
     ct_tensor *x, *target;
-    example_all(set[1], &x, &target);
+    ct_dataset_all(set[1], &x, &target);
     ct_tensor *said = ct_detach(segment(net, x)), *best = ct_argmax(logits_of(said), 1), *there = classes_of(target);
     ct_tensor *rows[] = {ct_mul_scalar(ct_select(x, 1, 0), 10), ct_cast(there, CT_FLOAT32), ct_cast(best, CT_FLOAT32)};
     for (int i = 0; i < 3; i++)

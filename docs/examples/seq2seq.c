@@ -97,7 +97,7 @@ static double test(example *e, ct_module *net, const ct_dataset *set, const ct_d
 {
     char in[ROW], out[ROW];
     ct_tensor *sample[3], *weights;
-    example_tensors(set, sample);
+    ct_dataset_all_tensors(set, sample);
     ct_module_train(net, false);
     ct_tensor *said = write_down(net, sample[0], ct_slice(sample[1], 1, 0, 1, 1), &weights);
     example_text(characters, ct_select(sample[0], 0, SHOWN), in, ROW);

@@ -244,6 +244,8 @@ ct_status ct_dataset_batch_tensors(const ct_dataset *dataset, const int64_t *ind
 {
     if (!tensors)
         return ct_error_set(CT_ERROR_NULL, "dataset: nowhere to put a batch");
+    for (int i = 0; i < ct_dataset_tensors(dataset); i++)
+        tensors[i] = NULL;
     ct_status status = check_indices(dataset, indices, n);
     return status == CT_OK ? ct__samples_batch(dataset->samples, indices, n, tensors) : status;
 }
@@ -268,6 +270,41 @@ ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, in
     *x = tensors[0];
     *y = tensors[1];
     return CT_OK;
+}
+
+/* 0, 1, and so on, to be freed; NULL with an error. */
+static int64_t *every_index(const ct_dataset *dataset)
+{
+    if (ct_error_code() != CT_OK || ct_object_check(dataset, "data set", "dataset") != CT_OK)
+        return NULL;
+    int64_t n = ct_dataset_count(dataset), *indices = ct__nn_alloc("dataset", n, sizeof *indices);
+    for (int64_t i = 0; indices && i < n; i++)
+        indices[i] = i;
+    return indices;
+}
+
+ct_status ct_dataset_all(const ct_dataset *dataset, ct_tensor **x, ct_tensor **y)
+{
+    if (!x || !y)
+        return ct_error_set(CT_ERROR_NULL, "dataset: nowhere to put the samples");
+    *x = *y = NULL;
+    int64_t *indices = every_index(dataset);
+    ct_status status = indices ? ct_dataset_batch(dataset, indices, ct_dataset_count(dataset), x, y) : ct_error_code();
+    free(indices);
+    return status;
+}
+
+ct_status ct_dataset_all_tensors(const ct_dataset *dataset, ct_tensor **tensors)
+{
+    if (!tensors)
+        return ct_error_set(CT_ERROR_NULL, "dataset: nowhere to put the samples");
+    for (int i = 0; i < ct_dataset_tensors(dataset); i++)
+        tensors[i] = NULL;
+    int64_t *indices = every_index(dataset);
+    ct_status status =
+        indices ? ct_dataset_batch_tensors(dataset, indices, ct_dataset_count(dataset), tensors) : ct_error_code();
+    free(indices);
+    return status;
 }
 
 ct_dataset *ct_dataset_subset(const ct_dataset *dataset, const int64_t *indices, int64_t n)

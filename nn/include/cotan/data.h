@@ -111,9 +111,13 @@ CT_API const char *ct_dataset_class_name(const ct_dataset *dataset, int64_t inde
 /* The samples at n indices, x [n, ...], and their targets, y [n, ...], owned by the innermost scope. On an error both are NULL. */
 CT_API ct_status ct_dataset_batch(const ct_dataset *dataset, const int64_t *indices, int64_t n, ct_tensor **x,
                                   ct_tensor **y);
-/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]. */
+/* The same for samples of any number of tensors: all of them, in tensors[0..ct_dataset_tensors()-1]; on an error they are NULL. */
 CT_API ct_status ct_dataset_batch_tensors(const ct_dataset *dataset, const int64_t *indices, int64_t n,
                                           ct_tensor **tensors);
+
+/* All samples as one batch: the same of 0, 1, ..., count - 1. */
+CT_API ct_status ct_dataset_all(const ct_dataset *dataset, ct_tensor **x, ct_tensor **y);
+CT_API ct_status ct_dataset_all_tensors(const ct_dataset *dataset, ct_tensor **tensors);
 
 /* ---- sets that come with cotan ---- */
 
@@ -258,6 +262,8 @@ CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
 #define ct_dataset_batch_tensors(...) ct_at_status(CT_HERE, ct_dataset_batch_tensors(__VA_ARGS__))
 #define ct_batches_next_tensors(...) ct_at_bool(CT_HERE, ct_batches_next_tensors(__VA_ARGS__))
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))
+#define ct_dataset_all(...) ct_at_status(CT_HERE, ct_dataset_all(__VA_ARGS__))
+#define ct_dataset_all_tensors(...) ct_at_status(CT_HERE, ct_dataset_all_tensors(__VA_ARGS__))
 #define ct_dataset_batch(...) ct_at_status(CT_HERE, ct_dataset_batch(__VA_ARGS__))
 #define ct_random_split(...) ct_at_status(CT_HERE, CT_WITH4(ct_random_split, ct_split_options, __VA_ARGS__, ))
 #define ct_dataset_map(...) ct_at_object(CT_HERE, CT_WITH3(ct_dataset_map, ct_dataset_map_options, __VA_ARGS__, ))
