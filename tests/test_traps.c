@@ -175,7 +175,7 @@ START_TEST(a_zero_behind_a_first_entry_has_a_name)
 }
 END_TEST
 
-/* ---- a value without a name does not compile ---- */
+/* ---- a value without a name, or of another type, does not compile ---- */
 
 /* Calls of every macro that takes options. */
 static const char *const unnamed[] = {
@@ -246,6 +246,9 @@ static const char *const unnamed[] = {
     "ct_batches_new(data, 32)",
     "ct_fit(model, NULL, optimizer, data, 5)",
     "ct_plot_svg(\"a\", NULL, 0, \"title\")",
+    "ct_fit(model, NULL, optimizer, data, .loss = ct_mse_loss)", /* which takes options too */
+    "ct_evaluate(model, NULL, data, NULL, .loss = ct_l1_loss)",
+    "ct_batches_new(data, .weights = data)",
 };
 
 /* Calls that must compile, in the same file: so it is the value that is refused above. */
@@ -255,6 +258,7 @@ static const char *const named[] = {
     "ct_conv2d(x, w, b, .stride = {2}, .padding = {0}, .groups = 0)",
     "ct_add(ct_sum(x, .keepdim = true), ct_mean(ct_sum(x, CT_AXES(0))))",
     "ct_optimizer_new(module, &ct_rule_adamw, .weight_decay = 0)",
+    "ct_fit(model, NULL, optimizer, data, .loss = ct_loss_mse)",
     "ct_cross_entropy(ct_mul(x, ct_sum(w, .keepdim = false)), b, .ignore_index = 0)",
 };
 
