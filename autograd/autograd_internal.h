@@ -114,7 +114,8 @@ static inline bool ct__is_ours(const ct_tensor *t)
     return t->refs == 1 && t->storage->refs == 1 && t->contiguous && !t->node;
 }
 
-/* Whether nobody reads a cotangent behind the call, a backward's: the engine alone has it, and no run that records, or is observed. */
+/* Whether nobody reads a cotangent after the call, a backward's: the engine alone has it, in a run that neither records nor is
+ * observed. */
 static CT_HOT bool ct__call_may_spend(const ct_call *call, const ct_tensor *cotangent)
 {
     return call->run && call->thread->no_grad_depth > 0 && !call->thread->observers && ct__is_ours(cotangent);

@@ -222,7 +222,7 @@ static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
     (void)g, (void)name_a, (void)name_b, (void)name_c, (void)y, (void)p;        \
     ct_status status = CT_OK
 
-/* Whether gradient i of n is the last for which g is read; and not one before it itself. */
+/* Whether gradient i of n is the last for which g is read, and no gradient before it is g itself. */
 static CT_HOT bool is_last(const ct_call *call, int n, int i)
 {
     for (int k = 0; k < n; k++)
