@@ -146,10 +146,11 @@ typedef struct ct_edge {
     int32_t output;
 } ct_edge;
 
-/* A tensor that a node keeps for backward, and the version it had. */
+/* A tensor that a node keeps for backward, and the version it had; or one in bfloat16 in place of one in float32. */
 typedef struct ct_saved {
     ct_tensor *tensor;
     uint32_t version;
+    bool halved;
 } ct_saved;
 
 typedef struct ct_output_info {
@@ -209,10 +210,13 @@ static inline bool ct__saves_input(const ct_op *op, int i)
 }
 /* The tensor that was saved; NULL with an error (state) if there is none, or it was changed in place. */
 ct_tensor *ct__explain_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i);
+/* One in bfloat16 in float32, for the backward that asks, and known as the same result. */
+ct_tensor *ct__unpack_saved(struct ct_node *node, const ct_tensor *half);
 static inline ct_tensor *ct__check_saved(struct ct_node *node, const ct_saved *saved, const char *what, int i)
 {
-    bool good = saved->tensor && saved->tensor->storage->version == saved->version;
-    return CT_LIKELY(good) ? saved->tensor : ct__explain_saved(node, saved, what, i);
+    if (CT_UNLIKELY(!saved->tensor || saved->tensor->storage->version != saved->version))
+        return ct__explain_saved(node, saved, what, i);
+    return CT_LIKELY(!saved->halved) ? saved->tensor : ct__unpack_saved(node, saved->tensor);
 }
 /* The tensor saved for input or output i, so checked. */
 static inline ct_tensor *ct__node_saved_input(struct ct_node *node, int i)

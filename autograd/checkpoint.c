@@ -183,9 +183,12 @@ static ct_tensor *freeze(const frozen *f, uses *u, ct_tensor *y)
 static ct_tensor *run_recorded(const frozen *f, uses *u, ct_tensor *const *inputs)
 {
     uint32_t before;
+    bool inside = ct__here()->saves_inside;
+    ct__here()->saves_inside = false;
     u->origin = ct__origin_begin(&before);
     ct_tensor *y = take_inputs(u, inputs, (int)f->n) == CT_OK ? run(f, u->inputs) : NULL;
     ct__origin_end(before);
+    ct__here()->saves_inside = inside;
     return y;
 }
 

@@ -93,8 +93,7 @@ static inline struct ct_node *new_block(const ct_call *call)
 static void save(ct_saved *saved, ct_tensor *t)
 {
     ct__tensor_ref(t);
-    saved->tensor = t;
-    saved->version = t->storage->version;
+    *saved = (ct_saved){.tensor = t, .version = t->storage->version};
 }
 
 /* An output is saved as an alias without its node, which would be a circle. */
@@ -111,7 +110,7 @@ static ct_status save_output(struct ct_node *node, int i, const ct_tensor *outpu
 /* Whether input comes from outside of the checkpoint whose function runs: that needs to know the tensor. */
 static bool comes_in(const ct__thread_state *me, const ct_tensor *input)
 {
-    return me->origin && input->node && input->node->origin != me->origin;
+    return me->origin && !me->saves_inside && input->node && input->node->origin != me->origin;
 }
 
 static void connect(ct_edge *edge, ct_tensor *input)
@@ -249,6 +248,22 @@ CT_COLD ct_tensor *ct__explain_saved(struct ct_node *node, const ct_saved *saved
               node->op->name, ct__node_place(node, place), what, i, storage->writer ? storage->writer : "something",
               writer_place);
     return NULL;
+}
+
+CT_COLD ct_tensor *ct__unpack_saved(struct ct_node *node, const ct_tensor *half)
+{
+    ct_tensor *t = ct__tensor_new(CT_FLOAT32, half->shape, half->rank, node->op->name);
+    if (!t)
+        return NULL;
+    ct__copy_strided(CT_FLOAT32, ct__ptr(t), t->strides, CT_BFLOAT16, ct__ptr(half), half->strides, half->shape,
+                     half->rank);
+    if (half->node) {
+        t->node = half->node;
+        t->node->refs++;
+        t->output = half->output;
+    }
+    t->requires_grad = half->requires_grad;
+    return t;
 }
 
 bool ct__node_saves(const struct ct_node *node, const ct_tensor *t, bool elements)

@@ -255,7 +255,7 @@ typedef struct ct__thread_state {
     struct ct__texts *texts; /* what messages are written into; NULL before the first */
     /* autograd's */
     int no_grad_depth;
-    bool all_inputs, freeing, telling, definitions;
+    bool all_inputs, freeing, telling, definitions, saves_inside;
     ct_tensor *spent;               /* a cotangent over which the operation that takes it next may write; NULL: none */
     uint32_t origin;                /* of the nodes that are made now */
     struct ct_node *to_free;        /* wait while another node is being freed */

@@ -49,6 +49,7 @@
     SUITE(index) \
     SUITE(scatter) \
     SUITE(types) \
+    SUITE(halve) \
     SUITE(halves) \
     SUITE(loss) \
     SUITE(criteria) \

@@ -139,6 +139,10 @@ static void functions_are_differentiated()
     };
     sum(cotan::checkpoint(block, {x})).backward();
     EXPECT(calls.item() == 2 && std::abs(w.grad().values()[1] - 2 * std::exp(4)) < 1e-12);
+
+    tensor v = parameter({1, 2}, {2});
+    sum(cotan::halve_saved([](const list &in) { return exp(in[0]) * in[0]; }, {v})).backward();
+    EXPECT(std::abs(v.grad().values()[0] - 2 * std::exp(1)) < 1e-12);
 }
 
 struct own {

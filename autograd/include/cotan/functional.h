@@ -55,7 +55,15 @@ CT_API ct_tensor *ct_jvp(ct_function fn, void *user, ct_tensor *const *inputs, i
  * since). */
 CT_API ct_tensor *ct_checkpoint(ct_function fn, void *user, ct_tensor *const *inputs, int n);
 
+/* fn(inputs, n, user), of whose operations' results in float32 those that backward needs are kept as bfloat16, and made float32 again when
+ * it runs: half of the memory, and gradients to two or three digits. Values are fn's to the bit; what is kept in another type, leaves,
+ * inputs and what else comes from outside, and the result, stay as they are. Two operations that save one result share its copy. The result
+ * is owned by the innermost scope, and is fn's; NULL with an error. Equal elements, maxima say, may be more after rounding, and share the
+ * gradient. Errors: NULL; memory; what fn fails with. */
+CT_API ct_tensor *ct_halve_saved(ct_function fn, void *user, ct_tensor *const *inputs, int n);
+
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
+#define ct_halve_saved(fn, user, ...) ct_at(CT_HERE, ct_halve_saved(fn, user, __VA_ARGS__))
 #define ct_checkpoint(fn, user, ...) ct_at(CT_HERE, ct_checkpoint(fn, user, __VA_ARGS__))
 #define ct_jacobian(...) ct_at_status(CT_HERE, CT_WITH5(ct_jacobian, ct_functional_options, __VA_ARGS__, ))
 #define ct_hessian(...) ct_at_status(CT_HERE, CT_WITH5(ct_hessian, ct_functional_options, __VA_ARGS__, ))

@@ -231,6 +231,17 @@ template <class F> tensor checkpoint(F &f, const std::vector<tensor> &inputs, lo
 }
 template <class F> tensor checkpoint(const F &&, const std::vector<tensor> &, location = location::here()) = delete;
 
+/* f(inputs), whose operations' results are kept for backward as bfloat16. As ct_halve_saved(). */
+template <class F> tensor halve_saved(F &&f, const std::vector<tensor> &inputs, location at = location::here())
+{
+    const detail::inside scope;
+    detail::during<F> function(f);
+    ct_tensor *raw =
+        ct_halve_saved(function.function, &function, detail::pointers(inputs).data(), detail::count(inputs));
+    function.check(at);
+    return detail::made(at, raw, inputs);
+}
+
 /* dy/dx_i of the outputs' sum; leaves accumulate nothing. As ct_grad(): an input that is unused, where that is allowed, has an empty one. */
 inline std::vector<tensor> grad(const std::vector<tensor> &outputs, const std::vector<tensor> &inputs,
                                 const options<ct_grad_options> &how = {}, location at = location::here())
