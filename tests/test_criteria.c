@@ -88,6 +88,42 @@ START_TEST(margins_and_reductions)
 }
 END_TEST
 
+/* [n,1] beside [n] would be n x n losses. */
+#define UNEQUAL "x and the target differ in shape, and neither is broadcast: [3,1], [3]"
+START_TEST(losses_are_not_broadcast)
+{
+    ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(3, 1)), *t = ct_ones(CT_FLOAT64, CT_SHAPE(3)),
+              *xs = ct_ones(CT_FLOAT64, CT_SHAPE(3, 4));
+    expect_error(ct_smooth_l1_loss(x, t), CT_ERROR_SHAPE, "smooth_l1_loss: " UNEQUAL);
+    expect_error(ct_soft_margin_loss(x, t), CT_ERROR_SHAPE, "soft_margin_loss: " UNEQUAL);
+    expect_error(ct_hinge_embedding_loss(x, t), CT_ERROR_SHAPE, "hinge_embedding_loss: " UNEQUAL);
+    expect_error(ct_margin_ranking_loss(x, t, t), CT_ERROR_SHAPE, "margin_ranking_loss: " UNEQUAL);
+    expect_error(ct_cosine_embedding_loss(x, t, t), CT_ERROR_SHAPE, "cosine_embedding_loss: " UNEQUAL);
+    expect_error(ct_gaussian_nll_loss(x, t, t), CT_ERROR_SHAPE, "gaussian_nll_loss: " UNEQUAL);
+    expect_error(ct_poisson_nll_loss(x, t), CT_ERROR_SHAPE, "poisson_nll_loss: " UNEQUAL);
+    expect_error(ct_sigmoid_focal_loss(x, t), CT_ERROR_SHAPE, "sigmoid_focal_loss: " UNEQUAL);
+    expect_error(ct_multilabel_soft_margin_loss(x, t), CT_ERROR_SHAPE, "multilabel_soft_margin_loss: " UNEQUAL);
+    expect_error(ct_margin_ranking_loss(x, x, t), CT_ERROR_SHAPE,
+                 "margin_ranking_loss: the target has one number for each loss, or one for all: [3,1], [3,1], [3]");
+    expect_error(ct_cosine_embedding_loss(xs, xs, x), CT_ERROR_SHAPE,
+                 "cosine_embedding_loss: the target has one number for each loss, or one for all: [3,4], [3,4], [3,1]");
+    expect_error(ct_gaussian_nll_loss(xs, xs, ct_ones(CT_FLOAT64, CT_SHAPE(4))), CT_ERROR_SHAPE,
+                 "gaussian_nll_loss: var has one number for each loss, or one for all: [3,4], [3,4], [4]");
+}
+END_TEST
+
+/* A variance of [n] is of the rows, also where there are as many columns. */
+START_TEST(a_variance_is_of_a_row)
+{
+    ct_tensor *x = ct_zeros(CT_FLOAT64, CT_SHAPE(2, 2)), *t = ct_ones(CT_FLOAT64, CT_SHAPE(2, 2)),
+              *var = row(CT_VALUES(1, 4)), *one = ct_scalar(CT_FLOAT64, 1);
+    double far = log(4) / 2 + 0.125;
+    expect_close(ct_gaussian_nll_loss(x, t, var, .reduction = CT_NONE),
+                 ct_from_values(CT_FLOAT64, CT_VALUES(0.5, 0.5, far, far), CT_SHAPE(2, 2)), 1e-15);
+    ck_assert_double_eq(ct_item(ct_gaussian_nll_loss(x, t, one)), 0.5);
+}
+END_TEST
+
 static ct_tensor *labels(const double *values, int64_t n, int64_t rows)
 {
     return ct_from_values(CT_INT64, values, n, CT_SHAPE(rows, n / rows));
@@ -153,6 +189,8 @@ Suite *ct_suite_criteria(void)
     tcase_add_test(tests, random_choices);
     tcase_add_test(tests, sparse_choices);
     tcase_add_test(tests, margins_and_reductions);
+    tcase_add_test(tests, losses_are_not_broadcast);
+    tcase_add_test(tests, a_variance_is_of_a_row);
     tcase_add_test(tests, alignments_are_counted);
     tcase_add_test(tests, impossible_alignments);
     tcase_add_test(tests, errors_of_ctc);

@@ -299,6 +299,17 @@ START_TEST(cross_entropy_of_probabilities)
 }
 END_TEST
 
+/* A mean divides by the labels' weights also where they sum to less than 0. */
+START_TEST(weights_may_be_negative)
+{
+    ct_tensor *x = ct_log_softmax(numbers(CT_FLOAT64, CT_SHAPE(2, 3), 1), 1);
+    ct_tensor *t = ct_from_values(CT_INT64, CT_VALUES(1, 2), CT_SHAPE(2));
+    ct_tensor *w = ct_from_values(CT_FLOAT64, CT_VALUES(5, -4, 1), CT_SHAPE(3));
+    expect_close(ct_nll_loss(x, t, .weight = w), ct_cross_entropy(x, t, .weight = w), 1e-15);
+    ck_assert(isfinite(ct_item(ct_nll_loss(x, t, .weight = w))));
+}
+END_TEST
+
 START_TEST(options_may_be_left_out)
 {
     ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(6, 5), 1), *t = labels_below(5, CT_SHAPE(6), 2);
@@ -913,6 +924,7 @@ Suite *ct_suite_loss(void)
     tcase_add_loop_test(entropy, cross_entropy_of_labels, 0, LABELLED);
     tcase_add_loop_test(entropy, cross_entropy_of_probabilities, 0, LABELLED);
     tcase_add_test(entropy, options_may_be_left_out);
+    tcase_add_test(entropy, weights_may_be_negative);
     tcase_add_test(entropy, nothing_left_to_average);
     tcase_add_test(entropy, cross_entropy_at_extremes);
     tcase_add_test(entropy, threads_change_nothing);

@@ -1,9 +1,11 @@
 /* Losses of margins, distances and likelihoods: expressions over operations, reduced as their options say.
  *
- * Invariant: inputs broadcast as PyTorch's do; what depends on the reduction is done once, in reduce(). */
+ * Invariant: no input is broadcast where that would give more losses than there are samples; what depends on the reduction is done
+ * once, in reduce(). */
 #include "expression.h"
 #include "loss_internal.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct criterion_attributes {
     double margin, p, eps, alpha, gamma;
@@ -52,6 +54,18 @@ static ct_tensor *by_sign(ct_tensor *t, ct_tensor *yes, ct_tensor *no)
 static ct_tensor *above(ct_tensor *x, double margin)
 {
     return ct_relu(ct_add_scalar(x, margin));
+}
+
+/* What belongs to each loss has the losses' shape, which is that of a without its last axes, or is one number for all. */
+static bool one_for_each(ct_call *call, int i, int last, const char *what)
+{
+    const ct_tensor *a = ct_call_input(call, 0), *t = ct_call_input(call, i);
+    bool same = t->rank == a->rank - last && memcmp(t->shape, a->shape, (size_t)t->rank * sizeof *t->shape) == 0;
+    if (same || t->rank == 0)
+        return true;
+    ct_call_error(call, CT_ERROR_SHAPE, "%s has one number for each loss, or one for all: %s", what,
+                  ct_call_shapes(call));
+    return false;
 }
 
 /* At least least, with the gradient of x itself, as PyTorch's clamp outside the graph has it. */
@@ -106,6 +120,8 @@ ct_tensor *ct_smooth_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *
 static ct_tensor *smooth_l1_loss_expression(ct_call *call)
 {
     double beta = attributes(call)->margin;
+    if (!ct__paired(call))
+        return NULL;
     ct_tensor *d = ct_sub(ct_call_input(call, 0), ct_call_input(call, 1));
     if (beta == 0)
         return reduce(call, ct_abs(d));
@@ -128,6 +144,8 @@ CRITERION(smooth_l1_loss, "g clamp((x - t) / beta, -1, 1) and its negative", 2,
 
 static ct_tensor *soft_margin_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call))
+        return NULL;
     return reduce(call, ct_softplus(ct_neg(ct_mul(ct_call_input(call, 0), ct_call_input(call, 1))), 1));
 }
 
@@ -144,6 +162,8 @@ CRITERION(soft_margin_loss, "-g t sigmoid(-x t) and -g x sigmoid(-x t)", 2, .rol
 
 static ct_tensor *hinge_embedding_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call))
+        return NULL;
     ct_tensor *x = ct_call_input(call, 0), *t = ct_detach(ct_call_input(call, 1));
     return reduce(call, by_sign(t, x, above(ct_neg(x), attributes(call)->margin)));
 }
@@ -161,6 +181,8 @@ CRITERION(hinge_embedding_loss, "g where t is 1, -g where x < margin, else 0", 2
 
 static ct_tensor *margin_ranking_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call) || !one_for_each(call, 2, 0, "the target"))
+        return NULL;
     ct_tensor *difference = ct_sub(ct_call_input(call, 0), ct_call_input(call, 1));
     return reduce(call, above(ct_neg(ct_mul(ct_call_input(call, 2), difference)), attributes(call)->margin));
 }
@@ -180,6 +202,8 @@ CRITERION(margin_ranking_loss, "where t (a - b) < margin: -g t, g t, -g (a - b)"
 
 static ct_tensor *cosine_embedding_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call) || !one_for_each(call, 2, 1, "the target"))
+        return NULL;
     ct_tensor *t = ct_detach(ct_call_input(call, 2));
     ct_tensor *cosine = ct_cosine_similarity(ct_call_input(call, 0), ct_call_input(call, 1), -1, 1e-8);
     return reduce(call, by_sign(t, ct_add_scalar(ct_neg(cosine), 1), above(cosine, -attributes(call)->margin)));
@@ -248,10 +272,23 @@ CRITERION(triplet_margin_loss, "g where the loss is above 0, through the distanc
 
 /* ---- gaussian_nll_loss, poisson_nll_loss ---- */
 
+/* One for each element, [n,d]; for each row, [n,1] or [n]; or for all. Anything else would be taken for that of another axis. */
+static ct_tensor *variances(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0), *var = ct_call_input(call, 2);
+    bool rows = x->rank > 0 && var->rank == x->rank && var->shape[x->rank - 1] == 1 &&
+                memcmp(var->shape, x->shape, (size_t)(x->rank - 1) * sizeof *x->shape) == 0;
+    if (rows || ct__same_shape(x, var) || var->rank == 0)
+        return var;
+    return one_for_each(call, 2, 1, "var") ? ct_unsqueeze(var, -1) : NULL;
+}
+
 static ct_tensor *gaussian_nll_loss_expression(ct_call *call)
 {
     const criterion_attributes *how = attributes(call);
-    ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1), *var = ct_call_input(call, 2);
+    ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1), *var = variances(call);
+    if (!var || !ct__paired(call))
+        return NULL;
     if (ct_numel(var) > 0 && ct_item(ct_amin(ct_detach(var), NULL)) < 0) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "var has elements below 0: %s", ct_call_shapes(call));
         return NULL;
@@ -269,6 +306,7 @@ ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *t, ct_tensor *var, cons
 static const ct_sample gaussian_nll_loss_samples[] = {
     {"3x4@0.5..2 3x4@0.5..2 3x4@0.5..2", HOW(.eps = 1e-6)},
     {"3x4@0.5..2 3x4@0.5..2 3x1@0.5..2", HOW(.eps = 1e-6, .full = 1, .reduction = CT_NONE)},
+    {"3x4@0.5..2 3x4@0.5..2 3@0.5..2", HOW(.eps = 1e-6)},
     {NULL, NULL}};
 CRITERION(gaussian_nll_loss, "with d = x - t: g d / var, -g d / var, g (1 / var - d^2 / var^2) / 2", 3,
           .roles = "x target var", .source = "Nix, Weigend: Estimating the mean and variance of the target (1994)")
@@ -283,6 +321,8 @@ static ct_tensor *stirling(ct_tensor *t)
 
 static ct_tensor *poisson_nll_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call))
+        return NULL;
     const criterion_attributes *how = attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1);
     ct_tensor *losses =
@@ -306,6 +346,8 @@ CRITERION(poisson_nll_loss, "g (exp(x) - t), -g x; of a rate x: g (1 - t / x), -
 
 static ct_tensor *sigmoid_focal_loss_expression(ct_call *call)
 {
+    if (!ct__paired(call))
+        return NULL;
     const criterion_attributes *how = attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1), *p = ct_sigmoid(x);
     ct_tensor *entropy = ct_sub(ct_softplus(x, 1), ct_mul(x, t));
@@ -334,6 +376,8 @@ static ct_tensor *multilabel_soft_margin_loss_expression(ct_call *call)
 {
     const int64_t last[] = {-1};
     const ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), .axes = last, .n_axes = 1};
+    if (!ct__paired(call))
+        return NULL;
     ct_tensor *x = ct_call_input(call, 0), *t = ct_call_input(call, 1);
     return reduce(call, ct_mean(ct_sub(ct_softplus(x, 1), ct_mul(x, t)), &over));
 }

@@ -35,16 +35,20 @@ static bool weight_fits(ct_call *call, int i)
     return false;
 }
 
-/* x and target of one shape, weights that broadcast to it; last is the last reduction that the
- * loss knows. A target of another shape is more often a mistake than meant, and would give a loss of another shape than x. */
+bool ct__paired(ct_call *call)
+{
+    if (ct__same_shape(ct_call_input(call, 0), ct_call_input(call, 1)))
+        return true;
+    ct_call_error(call, CT_ERROR_SHAPE, "x and the target differ in shape, and neither is broadcast: %s",
+                  ct_call_shapes(call));
+    return false;
+}
+
+/* x and target of one shape, weights that broadcast to it; last is the last reduction that the loss knows. */
 static bool check(ct_call *call, ct_reduction last)
 {
-    const ct_tensor *x = ct_call_input(call, 0);
-    if (!ct__same_shape(x, ct_call_input(call, 1))) {
-        ct_call_error(call, CT_ERROR_SHAPE, "x and the target differ in shape, and neither is broadcast: %s",
-                      ct_call_shapes(call));
+    if (!ct__paired(call))
         return false;
-    }
     for (int i = 2; i < ct_call_inputs(call); i++)
         if (!weight_fits(call, i))
             return false;

@@ -9,6 +9,10 @@
 ct_status ct__check_labels(ct_call *call, const ct_tensor *x, const ct_tensor *labels, const ct_tensor *weight,
                            const int64_t *ignored);
 
+/* Whether x and the target, inputs 0 and 1, have one shape; else an error. A target of another shape is more often a mistake than
+ * meant, and would give a loss of another shape than x. */
+bool ct__paired(ct_call *call);
+
 /* y (g - sum(g y)): the gradient of y = softmax. */
 ct_tensor *ct__softmax_backward(ct_tensor *g, ct_tensor *y, int axis);
 

@@ -490,7 +490,7 @@ const ct_op ct_op_mean = {
 
 ct_tensor *ct__mean_of(ct_tensor *sum, double count)
 {
-    return count > 0 ? ct_mul_scalar(sum, 1 / count) : ct_add_scalar(sum, NAN);
+    return count != 0 ? ct_mul_scalar(sum, 1 / count) : ct_add_scalar(sum, NAN);
 }
 
 /* ---- prod ---- */

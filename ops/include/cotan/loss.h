@@ -86,7 +86,8 @@ CT_API ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_option
 /* d^2 / (2 delta), or |d| - delta/2 where |d| > delta: huber_loss / delta; |d| for a delta of 0. PyTorch's beta is delta. */
 CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 
-/* ---- margins, distances, likelihoods; inputs broadcast; t is 1 or -1 unless said otherwise ---- */
+/* ---- margins, distances, likelihoods; x and t, or a and b, have one shape, and neither is broadcast; t is 1 or -1 unless said otherwise
+ * ---- */
 
 typedef struct CT_BY_NAME ct_criterion_options {
     CT_OPTIONS_HEAD;
@@ -107,17 +108,20 @@ CT_API void ct_criterion_options_init(ct_criterion_options *options, size_t size
 CT_API ct_tensor *ct_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
 /* x where t is 1, else max(0, margin - x). t gets no gradient. */
 CT_API ct_tensor *ct_hinge_embedding_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
-/* max(0, -t (a - b) + margin). */
+/* max(0, -t (a - b) + margin), t of a's shape or one number. */
 CT_API ct_tensor *ct_margin_ranking_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t, const ct_criterion_options *options);
-/* With the cosine of a and b [..., E]: 1 - cosine where t [...] is 1, else max(0, cosine - margin). t gets no gradient. */
+/* With the cosine of a and b [..., E]: 1 - cosine where t, [...] or one number, is 1, else max(0, cosine - margin). t gets no
+ * gradient. */
 CT_API ct_tensor *ct_cosine_embedding_loss(ct_tensor *a, ct_tensor *b, ct_tensor *t,
                                            const ct_criterion_options *options);
-/* max(0, |anchor - positive| - |anchor - negative| + margin), the distances along the last axis, of differences + eps. */
+/* max(0, |anchor - positive| - |anchor - negative| + margin), the distances along the last axis, of differences + eps;
+ * the three broadcast. */
 CT_API ct_tensor *ct_triplet_margin_loss(ct_tensor *anchor, ct_tensor *positive, ct_tensor *negative,
                                          const ct_criterion_options *options);
 /* The norm of a - b + eps along the last axis. PyTorch's p is 2, its eps 1e-6. */
 CT_API ct_tensor *ct_pairwise_distance(ct_tensor *a, ct_tensor *b, double p, double eps, bool keepdim);
-/* (log v + (x - t)^2 / v) / 2, v the larger of var and eps; var's gradient is as if it were var. Error (argument): var < 0. */
+/* (log v + (x - t)^2 / v) / 2, v the larger of var and eps; var's gradient is as if it were var. var is one number for each element of x
+ * [...,d], for each row ([...] or [...,1]), or for all. Error (argument): var < 0. */
 CT_API ct_tensor *ct_gaussian_nll_loss(ct_tensor *x, ct_tensor *t, ct_tensor *var, const ct_criterion_options *options);
 /* exp(x) - t x, or, of a rate, x - t log(x + eps): t counts. */
 CT_API ct_tensor *ct_poisson_nll_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
