@@ -553,6 +553,11 @@ made = json.loads(pathlib.Path("run.json").read_text())
 made["nodes"][1]["inputs"] = [0, 0]
 pathlib.Path("made.json").write_text(json.dumps(made))
 refuses(["explain", "made.json", "--svg", "made.svg"], "no trace: 'inputs' is missing or cannot be so")
+made = json.loads(says(["explain", "abs(x)", "x=0", "--json"]))
+kinked = next(step for step in made["steps"] if step["kinks"])
+kinked["local"] = {key: value for key, value in kinked["local"].items() if key in ("dtype", "shape")}
+pathlib.Path("kinks.json").write_text(json.dumps(made))
+refuses(["explain", "kinks.json"], "no trace: 'kinks' is missing or cannot be so")
 refuses(["explain", "absent.json"], "absent.json: cannot open: No such file")
 os.mkfifo("nobody.json")
 for words in (["explain", "nobody.json"], ["diff", "nobody.json", "nobody.json"], ["check", "./nobody.json"], ["check", "./"]):

@@ -275,8 +275,9 @@ static void read_step(reader *r, const json_t *object, int64_t i)
                                          .kinks = bits(json_object_get(object, "kinks"), CT_TRACE_WHOLE)};
     ct_trace_step *step = &r->trace->steps[i];
     bool known = step->from < 0 || (step->from > step->to && step->incoming); /* a way back ends */
-    if (step->to < 0 || !known || ((step->elementwise || step->kinks) && !step->local) ||
-        (step->action != CT_STEP_LEAF && !step->now))
+    if (step->kinks && (!step->elementwise || !step->local || step->local->shown != step->local->numel))
+        refuse(r, "kinks");
+    if (step->to < 0 || !known || (step->elementwise && !step->local) || (step->action != CT_STEP_LEAF && !step->now))
         refuse(r, "to");
 }
 
