@@ -181,6 +181,7 @@ static void check_agreement(void)
 /* y = sum over all ranks' losses of w_r . gather(x)^2 has the gradient sum_r w_r[s] 2 x_s at rank s. */
 static void check_gather(ct_dtype dtype)
 {
+    char words[60];
     ct_tensor *x = ct_parameter(ct_full(dtype, 1 + rank, CT_SHAPE(2, 1)));
     ct_tensor *all = ct_mpi_all_gather(x, MPI_COMM_WORLD), *first, *second;
     CHECK(ct_rank(all) == 3 && ct_size(all, 0) == size && ct_size(all, 1) == 2);
@@ -193,6 +194,11 @@ static void check_gather(ct_dtype dtype)
     first = ct_sum(first);
     CHECK(ct_grad(&first, 1, &x, 1, &second) == CT_OK); /* of a sum over ranks of sums over ranks */
     CHECK(ct_get(second, CT_SHAPE(0, 0)) == weights * 6 * (1 + rank));
+    if (size > 1) {
+        CHECK(!ct_mpi_all_gather(ct_ones(dtype, CT_SHAPE(rank == 0 ? 3 : 2)), MPI_COMM_WORLD));
+        snprintf(words, sizeof words, "mpi_all_gather: rank %d has [%d], ", rank, rank == 0 ? 3 : 2);
+        EXPECT_ERROR(CT_ERROR_SHAPE, words);
+    }
     CHECK(!ct_mpi_sum_scatter(ct_ones(dtype, CT_SHAPE(size + 1)), MPI_COMM_WORLD));
     EXPECT_ERROR(CT_ERROR_SHAPE, "not a row for each of");
     ct_release(x);

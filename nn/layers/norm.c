@@ -56,14 +56,14 @@ static ct_tensor *weighted(ct_tensor *counts, ct_tensor *x)
 /* This batch's count, means and variances: [2 C + 1]. */
 static ct_tensor *row_of(ct_tensor *x)
 {
-    int64_t axes[CT_MAX_RANK], channels = ct_size(x, 1);
+    int64_t axes[CT_MAX_RANK], elements = ct_numel(x) / ct_size(x, 1);
     int n = 0;
     for (int i = 0; i < ct_rank(x); i++)
         if (i != 1)
             axes[n++] = i;
     CT_OPTIONS(ct_reduce_options, mean, .axes = axes, .n_axes = n);
     CT_OPTIONS(ct_var_options, variance, .axes = axes, .n_axes = n, .biased = true);
-    ct_tensor *count = ct_full(ct_dtype_of(x), (double)(ct_numel(x) / channels), (const int64_t[]){1}, 1);
+    ct_tensor *count = ct_full(ct_dtype_of(x), (double)elements, (const int64_t[]){1}, 1);
     return ct_concat((ct_tensor *[]){count, ct_mean(x, &mean), ct_var(x, &variance)}, 3, 0);
 }
 

@@ -27,20 +27,19 @@ static ct_status gather_infer(ct_call *call)
     return shape[0] > 0 ? ct_call_output_shape(call, 0, ct_dtype_of(x), shape, ct_rank(x) + 1) : ct_error_code();
 }
 
-/* All ranks must have x of one size. */
-static ct_status check_sizes(const ct_call *call, const char *what, int64_t n)
+/* All ranks must have x of as many bytes. */
+static ct_status check_sizes(const ct_call *call, int64_t bytes)
 {
     MPI_Comm comm = comm_of(call);
     int size = ct_mpi_size(comm);
-    int64_t *all = ct__mpi_alloc(what, size, sizeof *all);
-    ct_status status = all ? ct__mpi_gather_all(comm, &n, all, sizeof n, what) : ct_error_code();
-    for (int r = 0; r < size && status == CT_OK; r++)
-        if (all[r] != n)
-            status = ct_error_set(CT_ERROR_SHAPE, "%s: %s on rank %d, %lld elements on rank %d", what,
-                                  ct_call_shapes(call), ct_mpi_rank(comm), (long long)all[r], r);
-    if (ct_error_code() == CT_OK || status == CT_ERROR_SHAPE)
-        free(all);
-    return status;
+    int64_t *all = ct__mpi_alloc("mpi_all_gather", size, sizeof *all);
+    ct_status status = all ? ct__mpi_gather_all(comm, &bytes, all, sizeof bytes, "mpi_all_gather") : ct_error_code();
+    for (int r = 0; r < size && status == CT_OK && ct_error_code() == CT_OK; r++)
+        if (all[r] != bytes)
+            ct_error_set(CT_ERROR_SHAPE, "mpi_all_gather: rank %d has %s, %lld bytes, and rank %d has %lld",
+                         ct_mpi_rank(comm), ct_call_shapes(call), (long long)bytes, r, (long long)all[r]);
+    ct__mpi_done_with(all, status);
+    return ct_error_code();
 }
 
 static ct_status gather_forward(ct_call *call)
@@ -48,7 +47,7 @@ static ct_status gather_forward(ct_call *call)
     const ct_tensor *x = ct_call_input(call, 0);
     const void *mine = ct_call_input_data(call, 0);
     size_t bytes = (size_t)ct_numel(x) * ct_dtype_size(ct_dtype_of(x));
-    if (!mine || check_sizes(call, "mpi_all_gather", (int64_t)bytes) != CT_OK)
+    if (!mine || check_sizes(call, (int64_t)bytes) != CT_OK)
         return ct_error_code();
     return ct__mpi_gather_all(comm_of(call), mine, ct_call_output_data(call, 0), bytes, "mpi_all_gather");
 }
@@ -117,12 +116,14 @@ static ct_status sum_forward(ct_call *call)
     int size = ct_mpi_size(comm_of(call));
     int64_t n = ct_numel(x) / size;
     const void *mine = ct_call_input_data(call, 0);
-    void *theirs = ct__mpi_alloc("mpi_sum_scatter", ct_numel(x), ct_dtype_size(ct_dtype_of(x)));
-    if (!mine || !theirs || exchange_rows(comm_of(call), mine, theirs, n, ct_dtype_of(x)) != CT_OK)
+    void *theirs = mine ? ct__mpi_alloc("mpi_sum_scatter", ct_numel(x), ct_dtype_size(ct_dtype_of(x))) : NULL;
+    if (!theirs)
         return ct_error_code();
-    add_rows(ct_dtype_of(x), theirs, n, size, ct_call_output_data(call, 0));
-    free(theirs);
-    return CT_OK;
+    ct_status status = exchange_rows(comm_of(call), mine, theirs, n, ct_dtype_of(x));
+    if (status == CT_OK)
+        add_rows(ct_dtype_of(x), theirs, n, size, ct_call_output_data(call, 0));
+    ct__mpi_done_with(theirs, status);
+    return status;
 }
 
 static ct_status sum_backward(ct_call *call)

@@ -37,6 +37,8 @@ ct_status ct__mpi_gather_all(MPI_Comm comm, const void *mine, void *all, size_t 
 
 /* count zeroed elements, at least one; NULL with an error. */
 void *ct__mpi_alloc(const char *what, int64_t count, size_t size);
+/* Frees what MPI has done with; after an error MPI may still write there, and it stays. */
+void ct__mpi_done_with(void *block, ct_status status);
 double ct__mpi_now(void);                  /* seconds */
 MPI_Datatype ct__mpi_type(ct_dtype dtype); /* of float32 or float64 */
 /* "float32 [3,4]" into text; returns text. */

@@ -77,8 +77,7 @@ static ct_status send_tensor(const ct_mpi_parallel *p, ct_tensor *t)
     memcpy(shape, ct_shape(t), (size_t)ct_rank(t) * sizeof *shape);
     if (status == CT_OK && p->rank != 0)
         status = ct_copy_(t, ct_from_array(ct_dtype_of(t), data, shape, ct_rank(t)));
-    if (status == CT_OK)
-        free(data); /* else MPI may still write there */
+    ct__mpi_done_with(data, status);
     return status;
 }
 

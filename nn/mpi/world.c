@@ -24,6 +24,7 @@ static struct {
     int heard;    /* ranks that have told of their end */
     bool adopted; /* the pending error is another rank's */
     double timeout;
+    void *left; /* to MPI after an error, the last such block: so that no tool takes it for forgotten */
 } world = {.timeout = 600};
 
 _Atomic bool ct__mpi_failing;
@@ -36,6 +37,14 @@ void *ct__mpi_alloc(const char *what, int64_t count, size_t size)
     if (!block)
         ct_error_set(CT_ERROR_MEMORY, "%s: no memory", what);
     return block;
+}
+
+void ct__mpi_done_with(void *block, ct_status status)
+{
+    if (status == CT_OK)
+        free(block);
+    else
+        world.left = block;
 }
 
 double ct__mpi_now(void)
@@ -365,7 +374,6 @@ ct_status ct_mpi_mean(MPI_Comm comm, double *values, int n, const ct_mpi_mean_op
     ct_status status = ct__mpi_gather_all(comm, mine, all, (size_t)(n + 1) * sizeof *mine, "mpi_mean");
     if (status == CT_OK)
         mean_of(all, size, n, values);
-    if (status == CT_OK)
-        free(all); /* else MPI may still write there */
+    ct__mpi_done_with(all, status);
     return status;
 }
