@@ -210,7 +210,7 @@ ct_status ct__mpi_wait_until(const ct__mpi_waiting *waiting)
     for (int64_t turn = 0; !waiting->done(waiting->user); turn++) {
         if (ct_error_code() != CT_OK || (turn % 16 == 15 && hear()))
             return ct_error_code();
-        if (turn % 256 == 255 && ct__mpi_now() - begin > world.timeout)
+        if (turn % 16 == 15 && ct__mpi_now() - begin > world.timeout)
             return give_up(waiting);
         pause_for(turn);
     }
