@@ -225,6 +225,16 @@ static void expect_pairs(ct_tensor *(*op)(ct_tensor *, ct_tensor *), wide (*f)(w
     }
 }
 
+static wide sized(wide a)
+{
+    return a < 0 ? -a : a;
+}
+
+static wide divisor_of(wide a, wide b)
+{
+    return b == 0 ? sized(a) : divisor_of(b, a % b);
+}
+
 #define PAIRS(name, divides, f)                                 \
     static wide name##_by_definition(wide a, wide b)            \
     {                                                           \
@@ -249,6 +259,8 @@ PAIRS(bitwise_or, false, a | b)
 PAIRS(bitwise_xor, false, a ^ b)
 PAIRS(bitwise_left_shift, false, b<0 || b> 63 ? 0 : a *((wide)1 << b))
 PAIRS(bitwise_right_shift, false, shifted(a, b<0 || b> 63 ? 64 : b))
+PAIRS(gcd, false, divisor_of(a, b))
+PAIRS(lcm, false, divisor_of(a, b) == 0 ? 0 : sized(a) / divisor_of(a, b) * sized(b))
 
 static void expect_each(ct_tensor *y, const ct_tensor *x, wide (*f)(wide))
 {
@@ -375,6 +387,8 @@ Suite *ct_suite_types(void)
     tcase_add_test(tests, integer_bitwise_xor);
     tcase_add_test(tests, integer_bitwise_left_shift);
     tcase_add_test(tests, integer_bitwise_right_shift);
+    tcase_add_test(tests, integer_gcd);
+    tcase_add_test(tests, integer_lcm);
     tcase_add_test(tests, integers_one_by_one);
     tcase_add_test(tests, integer_products);
     tcase_add_test(tests, integers_refused);

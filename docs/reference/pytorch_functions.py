@@ -121,7 +121,14 @@ COMPOSED = {
  "ormqr": "ct_matmul(ct_qr(a, NULL), b)",
  "rnn_relu_cell": "ct_relu(ct_add(ct_linear(x, w, b), ct_linear(h, u, c)))",
 
-
+    "zero_": "ct_fill_(x, 0)", "clamp_max_": "ct_clamp_(x, -INFINITY, high)", "clamp_min_": "ct_clamp_(x, low, INFINITY)",
+    "addmv_": "ct_add_(x, ct_matmul(a, b), 1)", "ldexp_": "ct_mul_(x, ct_exp2(n))", "conj_physical_": "x",
+    "logit_": "ct_copy_(x, ct_log(ct_div(x, ct_add_scalar(ct_neg(x), 1))))",
+    "feature_dropout_": "ct_mul_(x, ct_dropout(ct_ones(dtype, CT_SHAPE(N, C, 1, 1)), p, true))",
+    "alpha_dropout": "ct_where(ct_cast(ct_bernoulli(ct_full(...)), CT_BOOL), x, like(-1.758099)), then ct_mul_scalar and ct_add_scalar by the paper's a and b",
+    "feature_alpha_dropout": "alpha_dropout with the mask of CT_SHAPE(N, C, 1, 1)",
+    "cartesian_prod": "meshgrid, then ct_reshape of ct_stack", "segment_reduce": "ct_scatter_reduce at ct_repeat_interleave(ct_arange(CT_INT64, 0, 1, n), lengths, 0)",
+    "embedding_renorm_": "ct_copy_(w, ct_index_copy(w, 0, index, renorm of ct_embedding(w, index)))", "rnn_relu": "rnn_relu_cell at ct_select(x, 0, t) for each t, then ct_stack",
 }
 
 # Not here, because.
@@ -132,14 +139,13 @@ REASONS = [
     (r"complex|imag|polar$|view_as_|is_conj|is_neg|isreal|eig$|eigvals$|symeig", "no complex tensors"),
     (r"cudnn|miopen|mkldnn|vulkan|cudagraph|device|thread_safe|get_device", "other hardware and its libraries"),
     (r"^sym_|compile|cond$|while_loop|fork|vmap|import_ir|parse_|unify_type|merge_type|boolean_dispatch|torch_function|assert_int|Optional|classproperty|autograd|slice_inverse|script|batch_norm_|hash_tensor|is_storage|is_inference|is_distributed|get_file_path|multiprocessing|use_deterministic|deterministic|warn|is_signed|promote|can_cast|flush|interop|init_num|storage|default_tensor|dlpack|from_file|default_device|seed|typename", "Python's or the compiler's own affairs"),
-    (r"gcd|lcm", "no request yet"),
     (r"empty_|as_strided|resize|set_", "memory is laid out by operations, not by hand"),
     (r"fractional", "images: fractional pools"),
-    (r"bessel|airy|polynomial|_k0|_k1", "special functions without a derivative in PyTorch either"),
+    (r"bessel_k|airy|polynomial", "special functions without a derivative in PyTorch either"),
     (r"ldl|lobpcg|^lu|lu_|eig|geqrf|orgqr|householder", "factors that no gradient needs"),
     (r"nextafter|frexp|default_dtype|is_tensor|printoptions|anomaly|broadcast_shapes|same_size", "C has it, or the dtype is an argument"),
     (r"^wait|choose_qparams", "Python's or the compiler's own affairs"),
-    (r"multilabel_margin|segment_reduce|alpha_dropout|cartesian|zeta|logdet_|rnn_relu|cell|renorm_|histogramdd|embedding_renorm", "no request yet"),
+    (r"multilabel_margin|zeta|histogramdd|alpha_dropout_", "no request yet"),
     (r".*_$", "in place: ct_copy_(t, ...) of the operation, for buffers"),
 ]
 

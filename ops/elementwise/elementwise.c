@@ -407,6 +407,16 @@ ct_tensor *ct__bessel_i_slope(ct_tensor *x, double v)
     return ct_add(ct_mul_scalar(ct_bessel_i(x, v - 1), 0.5), ct_mul_scalar(ct_bessel_i(x, v + 1), 0.5));
 }
 
+ct_tensor *ct__bessel_j_slope(ct_tensor *x, double v)
+{
+    return ct_mul_scalar(ct_sub(ct_bessel_j(x, v - 1), ct_bessel_j(x, v + 1)), 0.5);
+}
+
+ct_tensor *ct__bessel_y_slope(ct_tensor *x, double v)
+{
+    return ct_mul_scalar(ct_sub(ct_bessel_y(x, v - 1), ct_bessel_y(x, v + 1)), 0.5);
+}
+
 ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest)
 {
     return ct_round(ct_div(ct_sub(ct_detach(a), ct_detach(rest)), ct_detach(b)));

@@ -55,6 +55,11 @@ ct_tensor *ct_atan2_curve(ct_tensor *a, ct_tensor *b);
 ct_tensor *ct_hurwitz_zeta(ct_tensor *x, double s);
 ct_tensor *ct_bessel_i(ct_tensor *x, double v);
 ct_tensor *ct__bessel_i_slope(ct_tensor *x, double v);
+/* The same of J and of Y. */
+ct_tensor *ct_bessel_j(ct_tensor *x, double v);
+ct_tensor *ct_bessel_y(ct_tensor *x, double v);
+ct_tensor *ct__bessel_j_slope(ct_tensor *x, double v);
+ct_tensor *ct__bessel_y_slope(ct_tensor *x, double v);
 /* trunc(a / b), a constant of the graph, where fmod(a, b) is rest. */
 ct_tensor *ct__multiples(ct_tensor *a, ct_tensor *b, ct_tensor *rest);
 /* With r = hypot(a, b): a / r, b^2 / r^3, a b / r^3; 0 where r is. */

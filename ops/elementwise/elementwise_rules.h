@@ -77,6 +77,12 @@ OP1(hurwitz_zeta, 1, V_ZETA(x, p0), X, ct_mul_scalar(ct_mul(g, ct_hurwitz_zeta(x
 OP1(i0, 0, V_BESSEL_I(x, V_ZERO), X, ct_mul(g, ct_i1(x)), "g I_1(x)", "")
 OP1(i1, 0, V_BESSEL_I(x, V_ONE), X, ct_mul(g, ct__bessel_i_slope(x, 1)), "g (I_0(x) + I_2(x)) / 2", "")
 OP1(bessel_i, 1, V_BESSEL_I(x, p0), X, ct_mul(g, ct__bessel_i_slope(x, p[0])), "g (I_(v-1)(x) + I_(v+1)(x)) / 2", "@0.2..3")
+OP1(bessel_j0, 0, V_BESSEL_J(x, V_ZERO), X, ct_neg(ct_mul(g, ct_bessel_j1(x))), "-g J_1(x)", "")
+OP1(bessel_j1, 0, V_BESSEL_J(x, V_ONE), X, ct_mul(g, ct__bessel_j_slope(x, 1)), "g (J_0(x) - J_2(x)) / 2", "")
+OP1(bessel_j, 1, V_BESSEL_J(x, p0), X, ct_mul(g, ct__bessel_j_slope(x, p[0])), "g (J_(v-1)(x) - J_(v+1)(x)) / 2, v rounded down", "@0.2..3")
+OP1(bessel_y0, 0, V_BESSEL_Y(x, V_ZERO), X, ct_neg(ct_mul(g, ct_bessel_y1(x))), "-g Y_1(x)", "@0.2..3")
+OP1(bessel_y1, 0, V_BESSEL_Y(x, V_ONE), X, ct_mul(g, ct__bessel_y_slope(x, 1)), "g (Y_0(x) - Y_2(x)) / 2", "@0.2..3")
+OP1(bessel_y, 1, V_BESSEL_Y(x, p0), X, ct_mul(g, ct__bessel_y_slope(x, p[0])), "g (Y_(v-1)(x) - Y_(v+1)(x)) / 2, v rounded down", "@0.2..3")
 
 /* ---- the square that asin and others have ---- */
 

@@ -27,6 +27,23 @@ static inline int64_t rest(int64_t a, int64_t b)
     return b == -1 ? 0 : a % b;
 }
 
+static inline uint64_t size_of(int64_t a)
+{
+    return a < 0 ? 0 - U(a) : U(a);
+}
+
+/* The greatest common divisor, by Euclid's algorithm; 0 of 0 and 0. */
+static inline uint64_t common(int64_t a, int64_t b)
+{
+    uint64_t x = size_of(a), y = size_of(b);
+    while (y > 0) {
+        uint64_t left = x % y;
+        x = y;
+        y = left;
+    }
+    return x;
+}
+
 /* Whether a number has a bit there. */
 static inline bool is_place(int64_t b)
 {

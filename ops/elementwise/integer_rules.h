@@ -26,6 +26,8 @@ BITS2(bitwise_or, a | b, CT_INTEGERS | CT_ONLY(CT_BOOL))
 BITS2(bitwise_xor, a ^ b, CT_INTEGERS | CT_ONLY(CT_BOOL))
 BITS2(bitwise_left_shift, is_place(b) ? U(a) << b : 0, CT_INTEGERS)
 BITS2(bitwise_right_shift, a >> (is_place(b) ? b : 63), CT_INTEGERS)
+BITS2(gcd, common(a, b), CT_INTEGERS)
+BITS2(lcm, common(a, b) == 0 ? 0 : size_of(a) / common(a, b) * size_of(b), CT_INTEGERS)
 /* clang-format on */
 #undef INTEGER1
 #undef INTEGER2

@@ -221,3 +221,18 @@ double ct__bessel_i(double x, double v)
     real scaled = bessel_ie(x, v, 0);
     return scaled == 0 ? (double)scaled : (double)(scaled * expl(fabsl(x)));
 }
+
+/* ---- Bessel functions ---- */
+
+double ct__bessel_j(double x, double v)
+{
+    return isinf(x) ? 0 : jn((int)floor(v), x);
+}
+
+/* Y_-v is (-1)^v Y_v. */
+double ct__bessel_y(double x, double v)
+{
+    if (isnan(x) || x < 0)
+        return NAN;
+    return isinf(x) ? 0 : x == 0 ? (v < 0 && fmod(floor(v), 2) != 0 ? INFINITY : -INFINITY) : yn((int)floor(v), x);
+}

@@ -31,6 +31,9 @@ double ct__sinc(double x, int k);
  * of both sides. For x < 0 whole v only: NaN for others; of the derivative for x = 0 too. */
 double ct__bessel_i(double x, double v);
 double ct__bessel_ie(double x, double v, int k);
+/* The Bessel functions J and Y of the order v, rounded down: libm's. */
+double ct__bessel_j(double x, double v);
+double ct__bessel_y(double x, double v);
 /* The regularised incomplete gamma functions: of all that the integral of t^(a-1) exp(-t) has, the share below x, and above. For
  * a >= 0 and x >= 0; up to a of 1e8 or so, past which their series are given up (NaN) near x = a. */
 double ct__igamma(double a, double x);

@@ -1766,6 +1766,18 @@ inline tensor bitwise_right_shift(const tensor &a, const tensor &b, location at 
     return detail::made(at, ct_bitwise_right_shift(a.get(), b.get()), a, b);
 }
 
+inline tensor gcd(const tensor &a, const tensor &b, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_gcd(a.get(), b.get()), a, b);
+}
+
+inline tensor lcm(const tensor &a, const tensor &b, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_lcm(a.get(), b.get()), a, b);
+}
+
 inline tensor isnan(const tensor &x, location at = location::here())
 {
     const detail::inside scope;
@@ -1944,6 +1956,30 @@ inline tensor i1e(const tensor &x, location at = location::here())
 {
     const detail::inside scope;
     return detail::made(at, ct_i1e(x.get()), x);
+}
+
+inline tensor bessel_j0(const tensor &x, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_bessel_j0(x.get()), x);
+}
+
+inline tensor bessel_j1(const tensor &x, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_bessel_j1(x.get()), x);
+}
+
+inline tensor bessel_y0(const tensor &x, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_bessel_y0(x.get()), x);
+}
+
+inline tensor bessel_y1(const tensor &x, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_bessel_y1(x.get()), x);
 }
 
 inline tensor fft(const tensor &x, const options<ct_fft_options> &options = {}, location at = location::here())

@@ -39,6 +39,9 @@ CT_API ct_tensor *ct_bitwise_xor(ct_tensor *a, ct_tensor *b); /* a ^ b; also of 
  * and to the right -1 where a is negative. */
 CT_API ct_tensor *ct_bitwise_left_shift(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_bitwise_right_shift(ct_tensor *a, ct_tensor *b);
+/* Likewise of integers: the greatest common divisor, 0 of 0 and 0, and the least common multiple, 0 beside a 0; neither below 0. */
+CT_API ct_tensor *ct_gcd(ct_tensor *a, ct_tensor *b);
+CT_API ct_tensor *ct_lcm(ct_tensor *a, ct_tensor *b);
 
 /* ---- tests: bool, no gradient; any dtype ---- */
 CT_API ct_tensor *ct_isnan(ct_tensor *x);    /* not a number */
@@ -78,6 +81,12 @@ CT_API ct_tensor *ct_i0(ct_tensor *x);  /* the modified Bessel function of order
 CT_API ct_tensor *ct_i1(ct_tensor *x);  /* and 1 */
 CT_API ct_tensor *ct_i0e(ct_tensor *x); /* exp(-|x|) i0(x); gradient 0 at 0 */
 CT_API ct_tensor *ct_i1e(ct_tensor *x); /* exp(-|x|) i1(x) */
+/* The Bessel functions of the first and of the second kind, orders 0 and 1; the latter are -infinity at 0, and NaN below. PyTorch's have no
+ * gradient. */
+CT_API ct_tensor *ct_bessel_j0(ct_tensor *x);
+CT_API ct_tensor *ct_bessel_j1(ct_tensor *x);
+CT_API ct_tensor *ct_bessel_y0(ct_tensor *x);
+CT_API ct_tensor *ct_bessel_y1(ct_tensor *x);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_ceil(x) ct_at(CT_HERE, ct_ceil(x))
@@ -90,6 +99,8 @@ CT_API ct_tensor *ct_i1e(ct_tensor *x); /* exp(-|x|) i1(x) */
 #define ct_bitwise_xor(a, b) ct_at(CT_HERE, ct_bitwise_xor(a, b))
 #define ct_bitwise_left_shift(a, b) ct_at(CT_HERE, ct_bitwise_left_shift(a, b))
 #define ct_bitwise_right_shift(a, b) ct_at(CT_HERE, ct_bitwise_right_shift(a, b))
+#define ct_gcd(a, b) ct_at(CT_HERE, ct_gcd(a, b))
+#define ct_lcm(a, b) ct_at(CT_HERE, ct_lcm(a, b))
 #define ct_isnan(x) ct_at(CT_HERE, ct_isnan(x))
 #define ct_isinf(x) ct_at(CT_HERE, ct_isinf(x))
 #define ct_isposinf(x) ct_at(CT_HERE, ct_isposinf(x))
@@ -112,6 +123,10 @@ CT_API ct_tensor *ct_i1e(ct_tensor *x); /* exp(-|x|) i1(x) */
 #define ct_i1(x) ct_at(CT_HERE, ct_i1(x))
 #define ct_i0e(x) ct_at(CT_HERE, ct_i0e(x))
 #define ct_i1e(x) ct_at(CT_HERE, ct_i1e(x))
+#define ct_bessel_j0(x) ct_at(CT_HERE, ct_bessel_j0(x))
+#define ct_bessel_j1(x) ct_at(CT_HERE, ct_bessel_j1(x))
+#define ct_bessel_y0(x) ct_at(CT_HERE, ct_bessel_y0(x))
+#define ct_bessel_y1(x) ct_at(CT_HERE, ct_bessel_y1(x))
 #define ct_remainder(a, b) ct_at(CT_HERE, ct_remainder(a, b))
 #define ct_fmod(a, b) ct_at(CT_HERE, ct_fmod(a, b))
 #define ct_floor_divide(a, b) ct_at(CT_HERE, ct_floor_divide(a, b))
