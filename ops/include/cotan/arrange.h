@@ -43,7 +43,7 @@ CT_API ct_tensor *ct_tril(ct_tensor *x, int64_t k);
 CT_API ct_tensor *ct_triu(ct_tensor *x, int64_t k);
 /* The elements [i, i + offset] of the two axes (negative offset: [i - offset, i]) as a new last axis; a view. */
 CT_API ct_tensor *ct_diagonal(ct_tensor *x, int64_t offset, int axis0, int axis1);
-/* The sum of a matrix's diagonal; float. */
+/* The sum of a matrix's diagonal; of integers int64. */
 CT_API ct_tensor *ct_trace(ct_tensor *x);
 
 /* x's slices along axis at index (int64, one axis), which may repeat. Error (argument): an index outside the axis. */

@@ -40,11 +40,11 @@ CT_API ct_tensor *ct_index_put(ct_tensor *x, ct_tensor *const *indices, int n, c
 CT_API ct_tensor *ct_subscript(ct_tensor *x, const char *subscript);
 
 /* Where each value belongs among sorted elements, as int64: how many of them are below it, or, if right, not above it. sorted [n], or
- * [..., n] with values [..., m]; any dtype. PyTorch's searchsorted, and its bucketize(values, sorted). */
+ * [..., n] with values [..., m]; any dtype but of two bytes. PyTorch's searchsorted, and its bucketize(values, sorted). */
 CT_API ct_tensor *ct_searchsorted(ct_tensor *sorted, ct_tensor *values, bool right);
-/* The places of the elements that are not 0, in row-major order: int64 [n, x's rank]; any dtype. */
+/* The places of the elements that are not 0, in row-major order: int64 [n, x's rank]; any dtype but of two bytes. */
 CT_API ct_tensor *ct_nonzero(ct_tensor *x);
-/* x's different elements, sorted, one axis; any dtype, no gradient. inverse gets where each element of x is among them, counts how
+/* x's different elements, sorted, one axis; any dtype but of two bytes, no gradient. inverse gets where each element of x is among them, counts how
  * often each is there (int64); both may be NULL. */
 CT_API ct_tensor *ct_unique(ct_tensor *x, ct_tensor **inverse, ct_tensor **counts);
 /* x's slices along axis one after the other, each repeats times: int64, 0-d or one for each slice. */

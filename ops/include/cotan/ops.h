@@ -86,7 +86,7 @@ CT_API ct_tensor *ct_div(ct_tensor *a, ct_tensor *b);     /* a / b */
 CT_API ct_tensor *ct_pow(ct_tensor *a, ct_tensor *b);     /* a^b */
 CT_API ct_tensor *ct_maximum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
 CT_API ct_tensor *ct_minimum(ct_tensor *a, ct_tensor *b); /* at a tie each gets half the gradient */
-/* Comparisons: bool, no gradient; any one dtype. */
+/* Comparisons: bool, no gradient; any one dtype but of two bytes. */
 CT_API ct_tensor *ct_eq(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_ne(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_lt(ct_tensor *a, ct_tensor *b);
@@ -121,7 +121,7 @@ CT_API ct_tensor *ct_min(ct_tensor *x, int axis, bool keepdim, ct_tensor **indic
 /* Where the largest, or the smallest, along axis is: int64, axis removed; the first of ties; no gradient. */
 CT_API ct_tensor *ct_argmax(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_argmin(ct_tensor *x, int axis);
-/* bool: whether any, or every, element differs from 0. Any dtype; no gradient. Of nothing: false and true. */
+/* bool: whether any, or every, element differs from 0. Any dtype but of two bytes; no gradient. Of nothing: false and true. */
 CT_API ct_tensor *ct_any(ct_tensor *x, const ct_reduce_options *options);
 CT_API ct_tensor *ct_all(ct_tensor *x, const ct_reduce_options *options);
 
@@ -149,7 +149,7 @@ CT_API ct_tensor *ct_logsumexp(ct_tensor *x, const ct_reduce_options *options);
 /* The sum, or the product, of all elements up to each. Integers give int64. The gradient is exact beside zeros too. */
 CT_API ct_tensor *ct_cumsum(ct_tensor *x, int axis);
 CT_API ct_tensor *ct_cumprod(ct_tensor *x, int axis);
-/* The elements in ascending or descending order, and where each was (int64); indices may be NULL. Any dtype. Stable: ties
+/* The elements in ascending or descending order, and where each was (int64); indices may be NULL. Any dtype but of two bytes. Stable: ties
  * keep their order. NaN counts as the largest. */
 CT_API ct_tensor *ct_sort(ct_tensor *x, int axis, bool descending, ct_tensor **indices);
 /* ct_sort's indices alone; no gradient. */

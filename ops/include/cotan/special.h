@@ -39,11 +39,12 @@ CT_API ct_tensor *ct_bitwise_xor(ct_tensor *a, ct_tensor *b); /* a ^ b; also of 
  * and to the right -1 where a is negative. */
 CT_API ct_tensor *ct_bitwise_left_shift(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_bitwise_right_shift(ct_tensor *a, ct_tensor *b);
-/* Likewise of integers: the greatest common divisor, 0 of 0 and 0, and the least common multiple, 0 beside a 0; neither below 0. */
+/* Likewise of integers: the greatest common divisor, 0 of 0 and 0, and the least common multiple, 0 beside a 0; neither below 0 but where
+ * it wraps. */
 CT_API ct_tensor *ct_gcd(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_lcm(ct_tensor *a, ct_tensor *b);
 
-/* ---- tests: bool, no gradient; any dtype ---- */
+/* ---- tests: bool, no gradient; any dtype but of two bytes ---- */
 CT_API ct_tensor *ct_isnan(ct_tensor *x);    /* not a number */
 CT_API ct_tensor *ct_isinf(ct_tensor *x);    /* either infinity */
 CT_API ct_tensor *ct_isposinf(ct_tensor *x); /* infinity */

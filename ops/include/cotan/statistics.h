@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* ---- order: the axis goes, or is kept with size 1; any dtype; error (shape): it has no elements ----
+/* ---- order: the axis goes, or is kept with size 1; any dtype but of two bytes; error (shape): it has no elements ----
  * indices, which may be NULL, gets where the element is (int64); it has all the gradient. NaN counts as the largest. */
 
 /* The k-th smallest, k from 1 on. Error (argument): k beyond the elements. */
@@ -46,7 +46,7 @@ CT_API ct_tensor *ct_quantile(ct_tensor *x, ct_tensor *q, const ct_quantile_opti
 /* ---- running: y has x's shape ---- */
 /* log of the sum of exp(x) up to each element; finite and exact for any finite x. */
 CT_API ct_tensor *ct_logcumsumexp(ct_tensor *x, int axis);
-/* The largest, or the smallest, element up to each, any dtype; indices, which may be NULL, gets where the last such one is, and
+/* The largest, or the smallest, element up to each, any dtype but of two bytes; indices, which may be NULL, gets where the last such one is, and
  * has all the gradient. From NaN on, NaN. */
 CT_API ct_tensor *ct_cummax(ct_tensor *x, int axis, ct_tensor **indices);
 CT_API ct_tensor *ct_cummin(ct_tensor *x, int axis, ct_tensor **indices);
@@ -60,7 +60,7 @@ CT_API ct_tensor *ct_trapezoid(ct_tensor *y, ct_tensor *x, int axis);
 CT_API ct_tensor *ct_cumulative_trapezoid(ct_tensor *y, ct_tensor *x, int axis);
 
 /* ---- samples ---- */
-/* How many elements differ from 0: int64; any dtype. Options as of ct_sum. */
+/* How many elements differ from 0: int64; any dtype but of two bytes. Options as of ct_sum. */
 CT_API ct_tensor *ct_count_nonzero(ct_tensor *x, const ct_reduce_options *options);
 
 typedef struct CT_BY_NAME ct_cov_options {
