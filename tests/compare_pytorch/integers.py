@@ -27,7 +27,7 @@ def halves(r):
 
 PAIRS = [("add", torch.add), ("sub", torch.sub), ("mul", torch.mul), ("maximum", torch.maximum), ("minimum", torch.minimum), ("eq", torch.eq), ("lt", torch.lt),
          ("ge", torch.ge), ("bitwise_and", torch.bitwise_and), ("bitwise_or", torch.bitwise_or), ("bitwise_xor", torch.bitwise_xor),
-         ("floor_divide", torch.floor_divide), ("remainder", torch.remainder), ("fmod", torch.fmod), ("logical_and", torch.logical_and), ("logical_xor", torch.logical_xor), ("gcd", torch.gcd), ("lcm", torch.lcm)]
+         ("floor_divide", torch.floor_divide), ("remainder", torch.remainder), ("fmod", torch.fmod), ("logical_and", torch.logical_and), ("logical_xor", torch.logical_xor), ("gcd", torch.gcd)]
 SHIFTS = [("bitwise_left_shift", torch.bitwise_left_shift), ("bitwise_right_shift", torch.bitwise_right_shift)]
 ONE = [("neg", torch.neg), ("abs", torch.abs), ("sign", torch.sign), ("square", torch.square), ("bitwise_not", torch.bitwise_not), ("logical_not", torch.logical_not),
        ("isnan", torch.isnan), ("isfinite", torch.isfinite), ("signbit", torch.signbit)]
