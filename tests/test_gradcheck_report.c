@@ -4,6 +4,7 @@
 #include "gradcheck_checks.h"
 #include "planted_ops.h"
 #include "suites.h"
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +297,39 @@ START_TEST(test_print_of_samples)
 }
 END_TEST
 
+/* What the report looks like on a terminal. */
+static void print_on_terminal(char *text, size_t size)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    FILE *slave = fopen(ptsname(master), "w");
+    ck_assert_ptr_nonnull(slave);
+    setenv("TERM", "xterm", 1);
+    ck_assert_int_eq(ct_gradcheck_print(&report, slave), CT_OK);
+    fflush(slave);
+    ssize_t n = read(master, text, size - 1);
+    text[n > 0 ? n : 0] = '\0';
+    fclose(slave);
+    close(master);
+}
+
+START_TEST(test_colours)
+{
+    ct_tensor *x = f64(CT_SHAPE(3, 4), 1);
+    char text[1024];
+    expect(ct_gradcheck_graph(chain, (void *)planted("5")->wrong, &x, 1, &report), CT_FAIL);
+    print_on_terminal(text, sizeof text);
+    ck_assert_msg(strncmp(text, "\033[1;31mFAIL\033[0m: gradient check", 31) == 0, "%s", text);
+    expect(ct_gradcheck_graph(chain, (void *)planted("5")->right, &x, 1, &report), CT_PASS);
+    print_on_terminal(text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "\033[32mPASS"));
+    setenv("NO_COLOR", "1", 1);
+    print_on_terminal(text, sizeof text);
+    ck_assert_ptr_null(strchr(text, '\033'));
+    unsetenv("NO_COLOR");
+}
+END_TEST
+
 START_TEST(test_print)
 {
     ct_tensor *x = f64(CT_SHAPE(3, 4), 1);
@@ -462,6 +496,7 @@ Suite *ct_suite_gradcheck_report(void)
     tcase_add_test(tcase, test_bad_samples);
     tcase_add_test(tcase, test_print_of_samples);
     tcase_add_test(tcase, test_print);
+    tcase_add_test(tcase, test_colours);
     tcase_add_test(tcase, test_picture);
     tcase_add_test(tcase, test_picture_of_any_size);
     tcase_add_test(tcase, test_plot);

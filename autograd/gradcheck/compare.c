@@ -90,11 +90,13 @@ static double jumps(ct__line *l)
     return slack;
 }
 
-/* A second order may be all that is left of numbers that are far larger, in the tails of a softmax, say; no local noise shows that. */
+/* A second order may be all that is left of numbers that are far larger, in the tails of a softmax, say; no local noise shows that. What an
+ * exponential makes of the rounding of its argument is as many times larger as that is. */
 static double tails(const ct__line *l)
 {
     const ct__check *check = l->w->check;
-    return check->order > 1 ? 1e-9 * l->scale + 4 * check->unit * check->usual : 0;
+    double argument = fmin(fmax(1, ct__largest(check->x[ct__input_of(l)])), 1e4);
+    return check->order > 1 ? 1e-9 * l->scale + 4 * check->unit * check->usual * argument : 0;
 }
 
 /* Where phi does not change at all and nothing else is claimed, as between the steps of floor. What comes in steps by its rounding

@@ -72,6 +72,17 @@ static void explain_stop(session *s)
     snprintf(report->cause, sizeof report->cause, "%s; not looked at: %s", s->watch.why, report->unlooked);
 }
 
+/* Exactly 0 for every input, as computed and as measured, is no matter of noise. */
+static void explain_unused(ct_gradcheck_report *report)
+{
+    bool unused = report->verdict == CT_VACUOUS && report->n_tensors > 0 && !report->cause[0];
+    for (int i = 0; i < report->n_tensors; i++)
+        unused &= report->tensors[i].checked > 0 && report->tensors[i].analytic == 0 && report->tensors[i].numeric == 0;
+    if (unused)
+        snprintf(report->cause, sizeof report->cause,
+                 "the result does not change with the inputs: they are never used, or others in their place");
+}
+
 static ct_verdict session_end(session *s, ct_status status)
 {
     ct__no_grad_depth(s->no_grad_depth);
@@ -83,6 +94,8 @@ static ct_verdict session_end(session *s, ct_status status)
     }
     if (status == CT_OK)
         explain_stop(s);
+    if (status == CT_OK)
+        explain_unused(s->report);
     ct_verdict verdict = s->report->verdict;
     ct_gradcheck_report_free(&s->own);
     return verdict;

@@ -1,10 +1,36 @@
 /* The report, for people: the verdict, the table of tensors, the culprit. Invariant: reads only the report. */
 #include "findings.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Tables of a model with hundreds of tensors show all that is not a pass, and so many of those that are. */
 enum { PASSES_SHOWN = 40, SAMPLES_SHOWN = 12 };
+
+/* ---- colours, on a terminal (https://no-color.org) ---- */
+
+static bool is_coloured(FILE *stream)
+{
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fileno(stream)) && !(no_color && *no_color) && !(terminal && strcmp(terminal, "dumb") == 0);
+}
+
+static const char *colour_of(FILE *stream, ct_verdict verdict)
+{
+    return !is_coloured(stream)         ? ""
+           : ct_verdict_good(verdict)   ? "\033[32m"
+           : verdict < CT_INCONCLUSIVE  ? "\033[2m"
+           : verdict == CT_INCONCLUSIVE ? "\033[33m"
+                                        : "\033[1;31m";
+}
+
+static const char *plain(FILE *stream)
+{
+    return is_coloured(stream) ? "\033[0m" : "";
+}
+
+/* ---- the table ---- */
 
 static const char *index_text(const ct_gradcheck_tensor *row, char *buffer)
 {
@@ -27,9 +53,10 @@ static void print_row(FILE *stream, const ct_gradcheck_tensor *row)
     char shape[CT_SHAPE_TEXT], index[CT_SHAPE_TEXT], input[48], counts[64];
     snprintf(counts, sizeof counts, "%lld/%lld/%lld of %lld", (long long)row->bad, (long long)row->kinks,
              (long long)row->inconclusive, (long long)row->checked);
-    fprintf(stream, "  %-8s %-11s %-12s %-14s %-9s %10.4g %10.4g %8.1e %7.1e\n", input_text(row, input, sizeof input),
-            ct__shape_text(row->shape, row->rank, shape), ct_verdict_name(row->verdict), counts, index_text(row, index),
-            row->analytic, row->numeric, row->analytic - row->numeric, row->tolerance);
+    fprintf(stream, "  %-8s %-11s %s%-12s%s %-14s %-9s %10.4g %10.4g %8.1e %7.1e\n",
+            input_text(row, input, sizeof input), ct__shape_text(row->shape, row->rank, shape),
+            colour_of(stream, row->verdict), ct_verdict_name(row->verdict), plain(stream), counts,
+            index_text(row, index), row->analytic, row->numeric, row->analytic - row->numeric, row->tolerance);
 }
 
 static void print_table(FILE *stream, const ct_gradcheck_report *report)
@@ -141,8 +168,8 @@ static void print_unlooked(FILE *stream, const ct_gradcheck_report *report)
 
 static void print_head(FILE *stream, const ct_gradcheck_report *report)
 {
-    fprintf(stream, "%s: gradient check of %s", ct_verdict_name(report->verdict),
-            report->subject ? report->subject : "nothing");
+    fprintf(stream, "%s%s%s: gradient check of %s", colour_of(stream, report->verdict),
+            ct_verdict_name(report->verdict), plain(stream), report->subject ? report->subject : "nothing");
     if (report->verdict == CT_VACUOUS)
         fprintf(stream, ": %s",
                 report->cause[0]    ? report->cause

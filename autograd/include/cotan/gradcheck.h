@@ -200,7 +200,8 @@ CT_API ct_verdict ct_gradcheck_raw_float(ct_raw_forward_float forward, ct_raw_ba
                                          const int64_t *sizes, int n, int64_t results, const double *const *x,
                                          void *user, ct_gradcheck_report *report, const ct_gradcheck_options *options);
 
-/* Writes the report for people: the verdict, the table of tensors, the culprit with its cause. Errors: NULL, io. */
+/* Writes the report for people: the verdict, the table of tensors, the culprit with its cause; in colour on a terminal, unless NO_COLOR is
+ * set. Errors: NULL, io. */
 CT_API ct_status ct_gradcheck_print(const ct_gradcheck_report *report, FILE *stream);
 /* Writes the report as a JSON object: the members of the struct by name, tensors as an array; null for what is no number. Errors: NULL,
  * io, memory. */
