@@ -17,7 +17,7 @@
 
 enum { ALIGNMENT = 64, PAGE = 4096, LOT = 64 << 10, HUGE_PAGE = 2 << 20 };
 
-/* Whether blocks are kept at all: not with COTAN_CACHE=0, for memory debuggers, which want to see every free. */
+/* Whether blocks are kept at all: not with COTAN_CACHE=0, for memory debuggers, which want to see every free, nor of a caller's allocator. */
 static bool keeps_blocks(void)
 {
 #if ADDRESS_SANITIZER
@@ -26,7 +26,7 @@ static bool keeps_blocks(void)
     static _Atomic int kept; /* 1 yes, -1 no; for the whole process, whatever becomes of the variable */
     if (CT_UNLIKELY(atomic_load_explicit(&kept, memory_order_relaxed) == 0)) {
         const char *setting = getenv("COTAN_CACHE");
-        atomic_store(&kept, setting && strcmp(setting, "0") == 0 ? -1 : 1);
+        atomic_store(&kept, ct__has_own_source() || (setting && strcmp(setting, "0") == 0) ? -1 : 1);
     }
     return atomic_load_explicit(&kept, memory_order_relaxed) > 0;
 #endif
@@ -35,13 +35,13 @@ static bool keeps_blocks(void)
 void ct__cache_begin(ct__thread_state *me)
 {
     if (keeps_blocks())
-        me->cache = calloc(1, sizeof *me->cache);
+        me->cache = ct_allocate(1, sizeof *me->cache);
 }
 
 void ct__cache_end(ct__thread_state *me)
 {
     ct_memory_trim();
-    free(me->cache);
+    ct_deallocate(me->cache);
     me->cache = NULL;
 }
 
@@ -55,10 +55,10 @@ static void *touched(char *block, size_t size)
 
 static void *from_system(size_t size)
 {
-    if (size < HUGE_PAGE)
-        return touched(aligned_alloc(ALIGNMENT, size), size);
+    if (size < HUGE_PAGE || ct__has_own_source())
+        return touched(ct__source_alloc(size, ALIGNMENT), size);
     size_t whole = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-    void *block = aligned_alloc(HUGE_PAGE, whole);
+    void *block = ct__source_alloc(whole, HUGE_PAGE);
 #ifdef MADV_HUGEPAGE
     if (block)
         madvise(block, whole, MADV_HUGEPAGE);
@@ -81,7 +81,7 @@ static bool comes_in_lots(size_t size)
 static void *block_of_lot(int class, size_t size)
 {
     ct__thread_state *me = ct__here();
-    char *new = touched(aligned_alloc(LOT, LOT), LOT);
+    char *new = touched(ct__source_alloc(LOT, LOT), LOT);
     if (!new)
         return NULL;
     int64_t count = me->cache ? (int64_t)((LOT - ALIGNMENT) / size) : 1;
@@ -99,9 +99,9 @@ void ct__free_slowly(void *block, size_t size)
 {
     lot *of = (lot *)((uintptr_t)block & ~(uintptr_t)(LOT - 1));
     if (!comes_in_lots(size))
-        free(block);
+        ct__source_free(block);
     else if (atomic_fetch_sub(&of->left, 1) == 1)
-        free(of);
+        ct__source_free(of);
 }
 
 /* For tests: whether this allocation is one that ct__fail_allocation() asked to fail. */
@@ -150,7 +150,7 @@ void ct__free_marked(void *block, size_t bytes)
 {
     ct__thread_begin(); /* a thread that only gives up what it was handed has not allocated yet */
     if (!waiting)
-        waiting = calloc(1, sizeof *waiting);
+        waiting = ct_allocate(1, sizeof *waiting);
     marked_block out = {block, bytes};
     if (waiting) {
         marked_block *place = &waiting->places[waiting->next++ % PLACES], first = *place;
@@ -164,7 +164,7 @@ void ct__marked_end(void)
 {
     for (size_t i = 0; waiting && i < PLACES; i++)
         ct__free(waiting->places[i].block, waiting->places[i].bytes);
-    free(waiting);
+    ct_deallocate(waiting);
     waiting = NULL;
 }
 #else

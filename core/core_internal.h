@@ -5,6 +5,7 @@
 #define CT_CORE_INTERNAL_H
 
 #define CT_NO_LOCATIONS
+#include <cotan/allocator.h>
 #include <cotan/file.h>
 #include <cotan/random.h>
 #include <cotan/tensor.h>

@@ -10,7 +10,7 @@
 
 static json_t *new_value(json_type type)
 {
-    json_t *value = calloc(1, sizeof *value);
+    json_t *value = ct_allocate(1, sizeof *value);
     if (value)
         *value = (json_t){.type = type, .refs = 1};
     return value;
@@ -87,11 +87,18 @@ static bool is_utf8(const char *text)
     return left == 0;
 }
 
+static char *copy_of_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = ct_allocate(1, size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
 json_t *json_string(const char *text)
 {
     json_t *value = text && is_utf8(text) ? new_value(JSON_STRING) : NULL;
-    if (value && !(value->text = strdup(text))) {
-        free(value);
+    if (value && !(value->text = copy_of_text(text))) {
+        ct_deallocate(value);
         return NULL;
     }
     return value;
@@ -104,13 +111,13 @@ void json_decref(json_t *value)
     for (size_t i = 0; i < value->count; i++) {
         json_decref(value->values[i]);
         if (value->keys)
-            free(value->keys[i]);
+            ct_deallocate(value->keys[i]);
     }
-    free(value->values);
-    free(value->keys);
-    free(value->places);
-    free(value->text);
-    free(value);
+    ct_deallocate(value->values);
+    ct_deallocate(value->keys);
+    ct_deallocate(value->places);
+    ct_deallocate(value->text);
+    ct_deallocate(value);
 }
 
 /* ---- arrays and objects ---- */
@@ -135,12 +142,12 @@ static uint32_t *place_of(const json_t *object, const char *key)
 /* Keys and places for so many. */
 static bool make_places(json_t *object, size_t room)
 {
-    char **keys = room < UINT32_MAX / 2 ? realloc(object->keys, room * sizeof *keys) : NULL;
+    char **keys = room < UINT32_MAX / 2 ? ct_reallocate(object->keys, room * sizeof *keys) : NULL;
     object->keys = keys ? keys : object->keys;
-    uint32_t *places = keys ? calloc(2 * room, sizeof *places) : NULL;
+    uint32_t *places = keys ? ct_allocate(2 * room, sizeof *places) : NULL;
     if (!places)
         return false;
-    free(object->places);
+    ct_deallocate(object->places);
     object->places = places;
     object->room = room;
     for (size_t i = 0; i < object->count; i++)
@@ -153,7 +160,7 @@ static bool make_room(json_t *list)
     size_t room = list->room ? 2 * list->room : 4;
     if (list->count < list->room)
         return true;
-    json_t **values = realloc(list->values, room * sizeof *values);
+    json_t **values = ct_reallocate(list->values, room * sizeof *values);
     list->values = values ? values : list->values;
     if (values && list->type == JSON_OBJECT)
         return make_places(list, room);
@@ -174,7 +181,7 @@ int json_array_append_new(json_t *array, json_t *value)
 /* Adds a key that the object does not have. */
 static int add(json_t *object, const char *key, json_t *value)
 {
-    char *copy = make_room(object) ? strdup(key) : NULL;
+    char *copy = make_room(object) ? copy_of_text(key) : NULL;
     if (!copy) {
         json_decref(value);
         return -1;

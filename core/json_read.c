@@ -121,13 +121,13 @@ static void wrong_byte(const parser *p)
         wrong(p, "unable to decode byte 0x%x", c);
 }
 
-/* Behind the first quote: the string, the caller's until free(); NULL with an error. */
+/* Behind the first quote: the string, the caller's until ct_deallocate(); NULL with an error. */
 static char *read_text(parser *p)
 {
     const char *end = p->text + p->at;
     for (; end < p->text + p->length && *end != '"'; end++)
         end += *end == '\\' && end + 1 < p->text + p->length;
-    char *all = malloc((size_t)(end - p->text) - p->at + 1), *to = all;
+    char *all = ct_allocate(1, (size_t)(end - p->text) - p->at + 1), *to = all;
     while (to && peek(p) != '"') {
         int n = ct__utf8_bytes(p->text + p->at, p->length - p->at);
         if (follows(p, "\\"))
@@ -142,7 +142,7 @@ static char *read_text(parser *p)
         }
     }
     if (!to) {
-        free(all);
+        ct_deallocate(all);
         return NULL;
     }
     p->at++;
@@ -154,7 +154,7 @@ static json_t *read_string(parser *p)
 {
     char *text = read_text(p);
     json_t *value = text ? json_string(text) : NULL;
-    free(text);
+    ct_deallocate(text);
     return value;
 }
 
@@ -197,7 +197,7 @@ static json_t *read_number(parser *p)
     double number = real ? ct__strtod(text, NULL) : 0;
     json_int_t integer = real ? 0 : strtoll(text, NULL, 10);
     bool too_large = real ? isinf(number) : errno == ERANGE;
-    free(text);
+    ct_deallocate(text);
     return too_large ? wrong(p, "%s", real ? "real number overflow" : "too big integer")
            : real    ? json_real(number)
                      : json_integer(integer);
@@ -219,7 +219,7 @@ static bool read_member(parser *p, json_t *object)
         wrong(p, "':' expected");
     json_t *value = key && !p->error->text[0] ? read_value(p) : NULL;
     bool done = value && json_object_set_new(object, key, value) == 0;
-    free(key);
+    ct_deallocate(key);
     return done;
 }
 
@@ -288,17 +288,17 @@ json_t *json_loadb(const char *text, size_t length, size_t flags, json_error_t *
 json_t *json_loadf(FILE *stream, size_t flags, json_error_t *error)
 {
     size_t room = 1 << 12, used = 0, got = 1;
-    char *text = malloc(room);
+    char *text = ct_allocate(1, room);
     while (text && (got = fread(text + used, 1, room - used, stream)) > 0) {
         used += got;
-        char *longer = used == room ? realloc(text, room *= 2) : text;
+        char *longer = used == room ? ct_reallocate(text, room *= 2) : text;
         if (!longer)
-            free(text);
+            ct_deallocate(text);
         text = longer;
     }
     *error = (json_error_t){0};
     json_t *value = text ? json_loadb(text, used, flags, error) : NULL;
-    free(text);
+    ct_deallocate(text);
     return value;
 }
 #endif

@@ -9,7 +9,11 @@ void ct__scopes_end(void); /* closes every scope of this thread, and empties the
 void ct__thread_begin(void);
 void ct__cache_begin(ct__thread_state *me);
 void ct__cache_end(ct__thread_state *me);
-void ct__marked_end(void); /* gives back what this thread has aside for lifetime checks */
+/* Memory from the C library or the caller's allocator (allocator.c); NULL without. */
+void *ct__source_alloc(size_t size, size_t alignment);
+void ct__source_free(void *block);
+bool ct__has_own_source(void); /* whether the caller has set an allocator */
+void ct__marked_end(void);     /* gives back what this thread has aside for lifetime checks */
 
 /* What is made counts for the thread that made it, whoever gives it back. */
 void ct__account_open(void);                                                 /* gives this thread an account */

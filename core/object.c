@@ -23,7 +23,7 @@ static header *header_of(const void *object)
 
 void *ct_object_new(const char *kind, size_t size)
 {
-    header *h = size <= PTRDIFF_MAX - sizeof *h ? calloc(1, sizeof *h + size) : NULL;
+    header *h = size <= PTRDIFF_MAX - sizeof *h ? ct_allocate(1, sizeof *h + size) : NULL;
     if (!h) {
         ct__no_memory(kind);
         return NULL;
@@ -43,14 +43,14 @@ static void give_back(header *h)
 {
     pthread_mutex_lock(&lock);
     header **place = &kept[kept_next++ % KEPT];
-    free(*place);
+    ct_deallocate(*place);
     *place = h;
     pthread_mutex_unlock(&lock);
 }
 #else
 static void give_back(header *h)
 {
-    free(h);
+    ct_deallocate(h);
 }
 #endif
 

@@ -52,7 +52,7 @@ static void on_thread_exit(void *unused)
     ct__marked_end();
     ct__account_leave();
     ct__cache_end(me);
-    free(me->texts);
+    ct_deallocate(me->texts);
     me->texts = NULL;
 }
 
@@ -83,7 +83,7 @@ ct__texts *ct__texts_here(void)
     ct__thread_state *me = ct__here();
     ct__thread_begin(); /* so that it goes with the thread */
     if (!me->texts)
-        me->texts = calloc(1, sizeof *me->texts);
+        me->texts = ct_allocate(1, sizeof *me->texts);
     return me->texts;
 }
 
@@ -104,7 +104,7 @@ static int32_t add_account(void)
 {
     if (count == room) {
         int32_t wider = room ? 2 * room : 16;
-        account *longer = realloc(accounts, (size_t)wider * sizeof *accounts);
+        account *longer = ct_reallocate(accounts, (size_t)wider * sizeof *accounts);
         if (!longer)
             return 0;
         accounts = longer;

@@ -74,7 +74,7 @@ void ct_average_free(ct_average *average)
         return;
     for (int64_t i = 0; i < average->count; i++)
         ct_release(average->members[i].average);
-    free(average->members);
+    ct_deallocate(average->members);
     ct_object_free(average);
 }
 
@@ -197,7 +197,7 @@ void ct__average_put(const ct_average *average, ct__saving *saving, const char *
         char *name = ct__nn_joined("tensor.", ct_module_name(average->module, average->members[i].index));
         if (name)
             ct__saving_add(saving, before, name, average->members[i].average);
-        free(name);
+        ct_deallocate(name);
     }
 }
 
@@ -210,6 +210,6 @@ void ct__average_plan(ct_average *average, ct__loading *loading, const char *bef
         char *name = ct__nn_joined("tensor.", ct_module_name(average->module, average->members[i].index));
         if (name)
             ct__loading_tensor(loading, before, name, average->members[i].average);
-        free(name);
+        ct_deallocate(name);
     }
 }

@@ -2,13 +2,14 @@
 #ifndef CT_NN_BYTES_H
 #define CT_NN_BYTES_H
 
+#include <cotan/allocator.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct ct__bytes {
-    unsigned char *bytes; /* for free() */
+    unsigned char *bytes; /* for ct_deallocate() */
     size_t count, capacity;
     bool failed;
 } ct__bytes;
@@ -17,7 +18,7 @@ static inline void ct__put_bytes(ct__bytes *b, const void *bytes, size_t n)
 {
     if (!b->failed && n > b->capacity - b->count) {
         size_t capacity = 2 * (b->count + n) + 64;
-        unsigned char *grown = realloc(b->bytes, capacity);
+        unsigned char *grown = ct_reallocate(b->bytes, capacity);
         b->failed = !grown;
         b->bytes = grown ? grown : b->bytes;
         b->capacity = grown ? capacity : b->capacity;

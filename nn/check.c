@@ -72,7 +72,7 @@ static ct_status check_leaves(const ct_module *module, const ct_tensor *loss)
                         "gradcheck_model: the model uses \"%s\" by itself, where the checker cannot vary it; take "
                         "it from the module with ct_module_get() in every call",
                         ct_module_name(module, p));
-    free(nodes);
+    ct_deallocate(nodes);
     return ct_error_code();
 }
 
@@ -151,8 +151,8 @@ ct_verdict ct_gradcheck_model(ct_model forward, void *model, ct_module *module, 
     ct_verdict verdict = CT_VACUOUS;
     if (inputs && c.work && c.work_buffers)
         verdict = check_model(&c, inputs, x, y, report, options);
-    free(inputs);
-    free(c.work);
-    free(c.work_buffers);
+    ct_deallocate(inputs);
+    ct_deallocate(c.work);
+    ct_deallocate(c.work_buffers);
     return verdict;
 }

@@ -107,13 +107,13 @@ ct_status ct__checkpoint_write(const ct__fit *f)
 {
     char *path = f->options.checkpoint ? ct__nn_joined(f->options.checkpoint, ".safetensors") : NULL;
     if (!path || ct_scope_open() != CT_OK) {
-        free(path);
+        ct_deallocate(path);
         return ct_error_code();
     }
     ct__saving saving = {0};
     put_all(f, &saving);
     ct__saving_write(&saving, path);
-    free(path);
+    ct_deallocate(path);
     return ct__nn_scope_close();
 }
 
@@ -152,7 +152,7 @@ static void read_history(ct__fit *f, ct__loading *loading, int64_t epochs)
     double(*history)[CT__HISTORY_ROW] = found ? ct__nn_alloc("fit", epochs, sizeof *history) : NULL;
     if (history && epochs > 0)
         memcpy(history, ct_data(found), (size_t)epochs * sizeof *history);
-    free(f->history);
+    ct_deallocate(f->history);
     f->history = history;
 }
 
@@ -214,6 +214,6 @@ ct_status ct__checkpoint_read(ct__fit *f)
         read_file(f, path);
         ct__nn_scope_close();
     }
-    free(path);
+    ct_deallocate(path);
     return ct_error_code();
 }

@@ -104,7 +104,7 @@ double ct__clip_grad_norm(ct_tensor *const *parameters, int64_t n, double max_no
 
 /* ---- those of a module ---- */
 
-/* Its parameters, the caller's until free(); NULL with an error. */
+/* Its parameters, the caller's until ct_deallocate(); NULL with an error. */
 static ct_tensor **parameters_of(const ct_module *module, int64_t *n)
 {
     ct_tensor **parameters = ct__nn_alloc("clip", ct_module_parameters(module), sizeof *parameters);
@@ -161,7 +161,7 @@ double ct_clip_grad_norm_(ct_module *module, double max_norm, const ct_clip_opti
     int64_t n;
     ct_tensor **parameters = parameters_of(module, &n);
     double norm = parameters ? clip_norm("clip_grad_norm_", parameters, n, max_norm, o) : NAN;
-    free(parameters);
+    ct_deallocate(parameters);
     return norm;
 }
 
@@ -179,7 +179,7 @@ ct_status ct_clip_grad_value_(ct_module *module, double clip_value)
     int64_t n;
     ct_tensor **parameters = parameters_of(module, &n);
     ct_status status = parameters ? change_all(parameters, n, 1, clip_value) : ct_error_code();
-    free(parameters);
+    ct_deallocate(parameters);
     return status;
 }
 

@@ -81,7 +81,7 @@ void ct__best_end(ct__fit *f)
     ct__best *b = &f->best;
     for (int64_t i = 0; b->copies && i < b->count; i++)
         ct_release(b->copies[i]);
-    free(b->copies);
-    free(b->weights);
-    free(b->names);
+    ct_deallocate(b->copies);
+    ct_deallocate(b->weights);
+    ct_deallocate(b->names);
 }

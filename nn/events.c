@@ -52,7 +52,7 @@ static ct_status write_record(ct_events *events, const char *what, const ct__mes
         status = ct__nn_no_memory(what);
     else if (fwrite(record.bytes, 1, record.count, events->stream) != record.count)
         status = io_error(what, events->path);
-    free(record.bytes);
+    ct_deallocate(record.bytes);
     return status;
 }
 
@@ -66,7 +66,7 @@ static ct_status write_event(ct_events *events, const char *what, int64_t step, 
     ct__put_integer(&event, 2, step);
     ct__put_message(&event, field, content);
     ct_status status = write_record(events, what, &event);
-    free(event.bytes);
+    ct_deallocate(event.bytes);
     return status;
 }
 
@@ -94,7 +94,7 @@ static ct_status make_folders(const char *folder)
         if (!there)
             ct_error_set(CT_ERROR_IO, "events_open: %s: cannot make the folder: %s", folder, strerror(errno));
     }
-    free(path);
+    ct_deallocate(path);
     return ct_error_code();
 }
 
@@ -163,7 +163,7 @@ ct_status ct_events_close(ct_events *events)
     ct_status status = CT_OK;
     if (events->stream && fclose(events->stream) != 0)
         status = io_error("events_close", events->path);
-    free(events->path);
+    ct_deallocate(events->path);
     ct_object_free(events);
     return status;
 }

@@ -312,6 +312,6 @@ ct_status ct_fit(ct_model forward, void *model, ct_optimizer *optimizer, const c
     if (in_evaluation)
         ct_module_train(module, false);
     ct_batches_free(f.batches);
-    free(f.history);
+    ct_deallocate(f.history);
     return status;
 }

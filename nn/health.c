@@ -46,7 +46,7 @@ static row *add_row(ct_health *health)
 {
     if (health->count == health->capacity) {
         int64_t capacity = health->capacity ? 2 * health->capacity : 32;
-        row *rows = realloc(health->rows, (size_t)capacity * sizeof *rows);
+        row *rows = ct_reallocate(health->rows, (size_t)capacity * sizeof *rows);
         if (!rows) {
             ct__nn_no_memory("health");
             return NULL;
@@ -232,11 +232,11 @@ void ct_health_free(ct_health *health)
         ct_health_end(health);
     for (int64_t i = 0; i < health->count; i++) {
         ct_release(health->rows[i].before);
-        free(health->rows[i].living);
-        free(health->rows[i].name);
+        ct_deallocate(health->rows[i].living);
+        ct_deallocate(health->rows[i].name);
     }
-    free(health->rows);
-    free(health->shown);
+    ct_deallocate(health->rows);
+    ct_deallocate(health->shown);
     ct_object_free(health);
 }
 
@@ -274,7 +274,7 @@ const ct_health_row *ct_health_rows(const ct_health *health, int64_t *n)
         return NULL;
     for (int64_t i = 0; i < health->count; i++)
         shown[i] = shown_of(&health->rows[i]);
-    free(health->shown);
+    ct_deallocate(health->shown);
     ((ct_health *)health)->shown = shown;
     if (n)
         *n = health->count;
@@ -328,6 +328,6 @@ ct_status ct_health_plot(const ct_health *health, const char *path)
     CT_OPTIONS(ct_plot_options, plot, .title = "Gradients, from the first parameter to the last",
                .x_label = "parameter", .y_label = "power of ten");
     ct_status status = ct_plot_svg(path, series, 2, &plot);
-    free(columns);
+    ct_deallocate(columns);
     return status;
 }

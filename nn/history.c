@@ -11,7 +11,7 @@ enum { LOSS = 0, VALIDATION = 1 + CT_METRICS, RATE = CT__HISTORY_ROW - 1 };
 ct_status ct__history_add(ct__fit *f)
 {
     const ct_progress *p = &f->progress;
-    void *more = realloc(f->history, (size_t)(f->epochs_done + 1) * sizeof *f->history);
+    void *more = ct_reallocate(f->history, (size_t)(f->epochs_done + 1) * sizeof *f->history);
     if (!more)
         return ct__nn_no_memory("fit");
     f->history = more;
@@ -77,7 +77,7 @@ static ct_status draw(const ct__fit *f, int measure, const char *name, double *c
     char *path = ct__nn_joined(f->options.curves, end);
     CT_OPTIONS(ct_plot_options, plot, .title = name, .x_label = "epoch", .y_label = name);
     ct_status status = path ? ct_plot_svg(path, series, f->options.validation ? 2 : 1, &plot) : ct_error_code();
-    free(path);
+    ct_deallocate(path);
     return status;
 }
 
@@ -87,7 +87,7 @@ static ct_status draw_all(const ct__fit *f)
     ct_status status = columns ? draw(f, 0, "loss", columns) : ct_error_code();
     for (int i = 0; i < f->measures.n && status == CT_OK; i++)
         status = draw(f, 1 + i, f->measures.metrics[i]->name, columns);
-    free(columns);
+    ct_deallocate(columns);
     return status;
 }
 
@@ -129,7 +129,7 @@ static void write_histogram(const ct__fit *f, const char *name, const char *of, 
     char *tag = t && ct_numel(t) > 0 ? ct__nn_joined(name, of) : NULL;
     if (tag)
         ct_events_histogram(f->events, tag, t, epoch);
-    free(tag);
+    ct_deallocate(tag);
 }
 
 /* As backward left them, before they are clipped. */

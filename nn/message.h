@@ -73,7 +73,7 @@ static inline void ct__put_message(ct__message *m, int field, ct__message *inner
 {
     ct__put_counted(m, field, inner->bytes, inner->count);
     m->failed = m->failed || inner->failed;
-    free(inner->bytes);
+    ct_deallocate(inner->bytes);
     *inner = (ct__message){0};
 }
 

@@ -175,7 +175,7 @@ static ct_status fill(const char *what, const double *scores, const int64_t *lab
     return CT_OK;
 }
 
-/* The samples, highest score first, the caller's until free(); NULL with an error. */
+/* The samples, highest score first, the caller's until ct_deallocate(); NULL with an error. */
 static scored *sorted(const char *what, ct_tensor *scores, ct_tensor *labels)
 {
     if (check_given(what, "scores", scores, 1, true) != CT_OK ||
@@ -184,7 +184,7 @@ static scored *sorted(const char *what, ct_tensor *scores, ct_tensor *labels)
     int64_t n = ct_size(labels, 0);
     scored *rows = ct__nn_alloc(what, n, sizeof *rows);
     if (!rows || ct_scope_open() != CT_OK) {
-        free(rows);
+        ct_deallocate(rows);
         return NULL;
     }
     const double *score = ct_data(ct_contiguous(ct_cast(scores, CT_FLOAT64)));
@@ -193,7 +193,7 @@ static scored *sorted(const char *what, ct_tensor *scores, ct_tensor *labels)
         qsort(rows, (size_t)n, sizeof *rows, highest_first);
     if (ct__nn_scope_close() == CT_OK)
         return rows;
-    free(rows);
+    ct_deallocate(rows);
     return NULL;
 }
 
@@ -233,7 +233,7 @@ static ct_status divide(const char *what, curve *c)
     return CT_OK;
 }
 
-/* c.at is the caller's until free(); NULL with an error. */
+/* c.at is the caller's until ct_deallocate(); NULL with an error. */
 static curve curve_of(const char *what, ct_tensor *scores, ct_tensor *labels)
 {
     curve c = {0, NULL};
@@ -244,11 +244,11 @@ static curve curve_of(const char *what, ct_tensor *scores, ct_tensor *labels)
     if (c.at) {
         walk(rows, n, &c);
         if (divide(what, &c) != CT_OK) {
-            free(c.at);
+            ct_deallocate(c.at);
             c.at = NULL;
         }
     }
-    free(rows);
+    ct_deallocate(rows);
     return c;
 }
 
@@ -256,7 +256,7 @@ ct_tensor *ct_roc_curve(ct_tensor *scores, ct_tensor *labels)
 {
     curve c = curve_of("roc_curve", scores, labels);
     ct_tensor *t = c.at ? ct_from_array(CT_FLOAT64, c.at, CT_SHAPE(c.points, 3)) : NULL;
-    free(c.at);
+    ct_deallocate(c.at);
     return t;
 }
 
@@ -266,6 +266,6 @@ double ct_roc_auc(ct_tensor *scores, ct_tensor *labels)
     double area = c.at ? 0 : NAN;
     for (int64_t i = 1; i < c.points && c.at; i++)
         area += (c.at[i][0] - c.at[i - 1][0]) * (c.at[i][1] + c.at[i - 1][1]) / 2;
-    free(c.at);
+    ct_deallocate(c.at);
     return area;
 }

@@ -36,7 +36,7 @@ static ct_status reserve(void *array, int64_t count, int64_t *capacity)
     if (count < *capacity)
         return CT_OK;
     int64_t more = *capacity ? 2 * *capacity : 8;
-    void *grown = realloc(*(void **)array, (size_t)more * sizeof(void *));
+    void *grown = ct_reallocate(*(void **)array, (size_t)more * sizeof(void *));
     if (!grown)
         return ct__nn_no_memory("module");
     *(void **)array = grown;
@@ -56,7 +56,7 @@ static const char *name_in(const ct_module *module, const ct__entry *e)
 static char *full_name(const ct_module *module, const char *name)
 {
     size_t size = strlen(module->path) + strlen(name) + 2;
-    char *text = malloc(size);
+    char *text = ct_allocate(1, size);
     if (text)
         snprintf(text, size, "%s%s%s", module->path, *module->path ? "." : "", name);
     else
@@ -120,8 +120,8 @@ static void leave(ct_module *outer, const ct_module *module)
 static void free_entry(ct__entry *e)
 {
     ct_release(e->tensor);
-    free(e->name);
-    free(e);
+    ct_deallocate(e->name);
+    ct_deallocate(e);
 }
 
 /* ---- making and freeing ---- */
@@ -150,7 +150,7 @@ ct_module *ct_module_new(ct_dtype dtype)
     char *path = ct__nn_alloc("module", 1, 1);
     ct_module *module = path ? new_module(NULL, path, path, &ct__layer_sequential) : NULL;
     if (!module) {
-        free(path);
+        ct_deallocate(path);
         return NULL;
     }
     module->dtype = dtype;
@@ -189,12 +189,12 @@ static void free_tree(ct_module *module)
         free_tree(module->child[i]);
     while (module->blocks > 0)
         ct_object_free(module->memory[--module->blocks]);
-    free(module->memory);
-    free(module->self);
-    free(module->entries);
-    free(module->child);
-    free(module->path);
-    free(module->loaded);
+    ct_deallocate(module->memory);
+    ct_deallocate(module->self);
+    ct_deallocate(module->entries);
+    ct_deallocate(module->child);
+    ct_deallocate(module->path);
+    ct_deallocate(module->loaded);
     ct_object_free(module);
 }
 
@@ -267,7 +267,7 @@ static ct_module *add_child(ct_module *parent, const char *name, const ct_layer 
     char *path = full_name(parent, name);
     ct_module *module = path ? new_module(parent, path, path + strlen(path) - strlen(name), layer) : NULL;
     if (!module) {
-        free(path);
+        ct_deallocate(path);
         return NULL;
     }
     module->self = ct__nn_alloc("module", 1, layer->self_size ? layer->self_size : 1);
@@ -370,7 +370,7 @@ static bool take(ct_module *module, char *full, ct_tensor *t, bool parameter)
         ct_keep(t);
     pthread_mutex_unlock(&lock);
     if (!taken)
-        free(e);
+        ct_deallocate(e);
     return taken;
 }
 
@@ -392,7 +392,7 @@ static ct_tensor *add(ct_module *module, const char *name, ct_tensor *t, bool pa
         ct_error_set(CT_ERROR_STATE, "module: \"%s\" is the result of a recorded operation; detach it", full);
     else if (take(module, full, t, parameter))
         return t;
-    free(full);
+    ct_deallocate(full);
     return NULL;
 }
 
@@ -432,7 +432,7 @@ static ct_status add_name(ct_module *module, const char *name, ct__entry *of)
     ct__entry *e = ct__nn_alloc("module_tie", 1, sizeof *e);
     char *own = e ? full_name(module, name) : NULL;
     if (!own) {
-        free(e);
+        ct_deallocate(e);
         return ct_error_code();
     }
     *e = (ct__entry){.key = {"", own}, .name = own, .parameter = of->parameter, .tied = of};
@@ -636,7 +636,7 @@ static ct_status exchange(ct_module *module, bool parameters, ct_tensor **tensor
         found[i]->tensor = tensors[i];
         tensors[i] = own;
     }
-    free(found);
+    ct_deallocate(found);
     return status;
 }
 

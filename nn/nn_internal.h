@@ -1,10 +1,11 @@
 /* What the files of nn share. Like every user's program they see cotan's public headers only.
  *
- * Invariant: memory from malloc and calloc is checked, and its lack is reported through ct__nn_no_memory. */
+ * Invariant: memory from ct_allocate() is checked, and its lack is reported through ct__nn_no_memory. */
 #ifndef CT_NN_INTERNAL_H
 #define CT_NN_INTERNAL_H
 
 #define CT_NO_LOCATIONS
+#include <cotan/allocator.h>
 #include <cotan/train.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,13 @@ static inline ct_status ct__nn_no_memory(const char *what)
 /* count zeroed elements of size bytes (at least one, so that NULL always means an error); NULL with an error. */
 static inline void *ct__nn_alloc(const char *what, int64_t count, size_t size)
 {
-    void *block = calloc(count > 0 ? (size_t)count : 1, size);
+    void *block = ct_allocate(count > 0 ? (size_t)count : 1, size);
     if (!block)
         ct__nn_no_memory(what);
     return block;
 }
 
-/* "<before><name>", the caller's until free(); NULL with an error. */
+/* "<before><name>", the caller's until ct_deallocate(); NULL with an error. */
 static inline char *ct__nn_joined(const char *before, const char *name)
 {
     size_t size = strlen(before) + strlen(name) + 1;

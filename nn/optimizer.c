@@ -154,7 +154,7 @@ ct_status ct__optimizer_add(ct_optimizer *optimizer, ct_tensor *p, const char *n
     ct__slot *s = &optimizer->slots[optimizer->count];
     *s = (ct__slot){.parameter = p, .index = index, .options = *options, .name = ct__nn_joined("", name)};
     if (!s->name || make_states(optimizer->rule, s) != CT_OK) {
-        free(s->name);
+        ct_deallocate(s->name);
         return ct_error_code();
     }
     optimizer->count++;
@@ -215,9 +215,9 @@ void ct_optimizer_free(ct_optimizer *optimizer)
         return;
     for (int64_t i = 0; i < optimizer->count; i++) {
         release_states(optimizer->slots[i].states);
-        free(optimizer->slots[i].name);
+        ct_deallocate(optimizer->slots[i].name);
     }
-    free(optimizer->slots);
+    ct_deallocate(optimizer->slots);
     ct_object_free(optimizer);
 }
 
@@ -273,7 +273,7 @@ ct_status ct_optimizer_group(ct_optimizer *optimizer, const char *pattern, const
     } else {
         release_others(changed, optimizer->slots, n);
     }
-    free(changed);
+    ct_deallocate(changed);
     return status;
 }
 

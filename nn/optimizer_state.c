@@ -82,7 +82,7 @@ static void put_states(const ct__slot *s, ct__saving *saving, const char *before
         char *name = state_name(s, k);
         if (name)
             ct__saving_add(saving, before, name, s->states[k]);
-        free(name);
+        ct_deallocate(name);
     }
 }
 
@@ -91,7 +91,7 @@ void ct__optimizer_put(const ct_optimizer *optimizer, ct__saving *saving, const 
     char text[SCHEDULE_TEXT], *names = names_of(optimizer);
     if (names)
         ct__saving_text(saving, before, "parameters", names);
-    free(names);
+    ct_deallocate(names);
     ct__saving_text(saving, before, "rule", optimizer->rule->name);
     ct__saving_text(saving, before, "schedule", schedule_of(optimizer, text));
     ct__saving_integers(saving, before, "time", (const int64_t[]){optimizer->time.step, optimizer->time.epoch}, 2);
@@ -161,7 +161,7 @@ static void plan_slots(ct_optimizer *optimizer, ct__loading *loading, const char
     memcpy(slots, optimizer->slots, (size_t)n * sizeof *slots);
     read_slots(slots, n, loading, before);
     ct__loading_bytes(loading, optimizer->slots, slots, (size_t)n * sizeof *slots);
-    free(slots);
+    ct_deallocate(slots);
 }
 
 /* Where the schedule stands. */
@@ -187,7 +187,7 @@ static void plan_states(const ct__slot *s, ct__loading *loading, const char *bef
         char *name = state_name(s, k);
         if (name)
             ct__loading_tensor(loading, before, name, s->states[k]);
-        free(name);
+        ct_deallocate(name);
     }
 }
 

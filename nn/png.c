@@ -63,10 +63,10 @@ static void put_rows(ct__bytes *b, const ct__picture *p)
 static void put_compressed(ct__bytes *b, const ct__bytes *rows)
 {
     uLongf size = compressBound((uLong)rows->count);
-    unsigned char *bytes = rows->failed ? NULL : malloc(size);
+    unsigned char *bytes = rows->failed ? NULL : ct_allocate(1, size);
     b->failed = b->failed || !bytes || compress(bytes, &size, rows->bytes, (uLong)rows->count) != Z_OK;
     ct__put_bytes(b, bytes, size);
-    free(bytes);
+    ct_deallocate(bytes);
 }
 
 /* A chunk of the content, whose first four bytes are the chunk's name; frees that. */
@@ -76,7 +76,7 @@ static void put_chunk(ct__bytes *b, ct__bytes *content)
     ct__put_bytes(b, content->bytes, content->count);
     ct__put_number(b, content->failed ? 0 : crc32(0, content->bytes, (uInt)content->count), 4, true);
     b->failed = b->failed || content->failed;
-    free(content->bytes);
+    ct_deallocate(content->bytes);
 }
 
 static int colour_of(const ct__picture *p)
@@ -97,7 +97,7 @@ void ct__put_png(ct__bytes *b, const ct__picture *p)
     put_rows(&rows, p);
     ct__put_bytes(&data, "IDAT", 4);
     put_compressed(&data, &rows);
-    free(rows.bytes);
+    ct_deallocate(rows.bytes);
     put_chunk(b, &data);
     ct__put_bytes(&end, "IEND", 4);
     put_chunk(b, &end);
@@ -117,7 +117,7 @@ static ct_status write_picture(const char *path, const ct__picture *p)
     ct__put_png(&whole, p);
     ct_status status = whole.failed ? ct_error_set(CT_ERROR_MEMORY, "png_write: no memory")
                                     : ct_file_write("png_write", path, write_bytes, &whole);
-    free(whole.bytes);
+    ct_deallocate(whole.bytes);
     return status;
 }
 

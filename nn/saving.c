@@ -10,9 +10,9 @@ static ct_status reserve(ct__saving *saving)
     if (saving->count < saving->capacity)
         return CT_OK;
     int64_t capacity = saving->capacity ? 2 * saving->capacity : 32;
-    char **names = realloc(saving->names, (size_t)capacity * sizeof *names);
+    char **names = ct_reallocate(saving->names, (size_t)capacity * sizeof *names);
     saving->names = names ? names : saving->names;
-    ct_tensor **tensors = realloc(saving->tensors, (size_t)capacity * sizeof *tensors);
+    ct_tensor **tensors = ct_reallocate(saving->tensors, (size_t)capacity * sizeof *tensors);
     saving->tensors = tensors ? tensors : saving->tensors;
     if (!names || !tensors)
         return ct__nn_no_memory("save");
@@ -53,9 +53,9 @@ ct_status ct__saving_write(ct__saving *saving, const char *path)
     if (status == CT_OK)
         status = ct_safetensors_save(path, (const char *const *)saving->names, saving->tensors, saving->count);
     while (saving->count > 0)
-        free(saving->names[--saving->count]);
-    free(saving->names);
-    free(saving->tensors);
+        ct_deallocate(saving->names[--saving->count]);
+    ct_deallocate(saving->names);
+    ct_deallocate(saving->tensors);
     return status;
 }
 
@@ -84,7 +84,7 @@ static ct__copy *next_copy(ct__loading *loading)
         return NULL;
     if (loading->count == loading->capacity) {
         int64_t capacity = loading->capacity ? 2 * loading->capacity : 32;
-        ct__copy *copies = realloc(loading->copies, (size_t)capacity * sizeof *copies);
+        ct__copy *copies = ct_reallocate(loading->copies, (size_t)capacity * sizeof *copies);
         if (!copies) {
             ct__nn_no_memory("load");
             return NULL;
@@ -110,7 +110,7 @@ static const ct_tensor *require(ct__loading *loading, const char *before, const 
     else if (ct_dtype_of(t) != dtype)
         ct_error_set(CT_ERROR_DTYPE, "load: \"%s\" is %s in %s, but %s here", text, ct_dtype_name(ct_dtype_of(t)),
                      loading->path, ct_dtype_name(dtype));
-    free(text);
+    ct_deallocate(text);
     return ct_error_code() == CT_OK ? t : NULL;
 }
 
@@ -187,7 +187,7 @@ void ct__loading_nothing_else(ct__loading *loading)
         if (!bsearch(&t, seen, (size_t)loading->count, sizeof t, compare_addresses))
             ct_error_set(CT_ERROR_FORMAT, "load: %s has \"%s\", which there is no place for", loading->path, name);
     }
-    free(seen);
+    ct_deallocate(seen);
 }
 
 ct_status ct__loading_close(ct__loading *loading)
@@ -199,9 +199,9 @@ ct_status ct__loading_close(ct__loading *loading)
             ct_copy_(copy->to, copy->from);
         if (copy->bytes && status == CT_OK)
             memcpy(copy->place, copy->bytes, copy->size);
-        free(copy->bytes);
+        ct_deallocate(copy->bytes);
     }
-    free(loading->copies);
+    ct_deallocate(loading->copies);
     ct_tensor_file_free(loading->file);
     *loading = (ct__loading){0};
     return status;

@@ -29,7 +29,7 @@ static row *new_row(struct summary *summary, const ct_module *module)
 {
     if (summary->count == summary->capacity) {
         int64_t more = summary->capacity ? 2 * summary->capacity : 32;
-        row *grown = realloc(summary->rows, (size_t)more * sizeof *grown);
+        row *grown = ct_reallocate(summary->rows, (size_t)more * sizeof *grown);
         if (!grown) {
             ct__nn_no_memory("module_summary");
             return NULL;
@@ -202,7 +202,7 @@ ct_status ct_module_summary(ct_module *module, FILE *stream, const ct_summary_op
     ct_status status = o->input ? run(&summary, module, o) : CT_OK;
     if (status == CT_OK)
         status = write_table(stream, &summary, module);
-    free(summary.rows);
+    ct_deallocate(summary.rows);
     return status;
 }
 

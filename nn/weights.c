@@ -33,8 +33,8 @@ ct_status ct_module_save(const ct_module *module, const char *path)
         }
         status = ct_safetensors_save(path, names, tensors, module->count);
     }
-    free(names);
-    free(tensors);
+    ct_deallocate(names);
+    ct_deallocate(tensors);
     return status;
 }
 
@@ -94,7 +94,7 @@ static bool is_counter(const char *name)
 static ct_status report(load *l, const char *what, const char *name)
 {
     size_t more = strlen(what) + strlen(name) + 3;
-    char *grown = realloc(l->report, l->report_length + more);
+    char *grown = ct_reallocate(l->report, l->report_length + more);
     if (!grown)
         return ct__nn_no_memory("module_load");
     l->report = grown;
@@ -118,7 +118,7 @@ static ct_status find_place(load *l, int64_t k)
         l->found[e->index] = ct_tensor_file_get(l->file, in_file);
     else if (!is_counter(name))
         status = report(l, "unexpected", in_file);
-    free(name);
+    ct_deallocate(name);
     return status;
 }
 
@@ -227,9 +227,9 @@ ct_status ct_module_load(ct_module *module, const char *path, const ct_load_opti
     l.found = l.file ? ct__nn_alloc("module_load", 2 * count, sizeof *l.found) : NULL;
     l.owned = l.found ? l.found + count : NULL;
     ct_status status = l.found ? load_tensors(&l) : ct_error_code();
-    free(module->loaded);
+    ct_deallocate(module->loaded);
     module->loaded = l.report;
-    free(l.found);
+    ct_deallocate(l.found);
     ct_tensor_file_free((ct_tensor_file *)l.file);
     return status;
 }

@@ -156,8 +156,8 @@ void ct_batches_free(ct_batches *batches)
         return;
     ct__loader_free(batches->loader);
     ct__samples_release(batches->samples_of);
-    free(batches->order);
-    free(batches->weights);
+    ct_deallocate(batches->order);
+    ct_deallocate(batches->weights);
     ct_object_free(batches);
 }
 
@@ -217,7 +217,7 @@ static ct_status draw(ct_batches *b)
         sums[i] = b->weights[i] + (i > 0 ? sums[i - 1] : 0);
     for (int64_t k = 0; sums && uniform && k < b->drawn; k++)
         b->order[k] = sample_at(sums, n, uniform[k]);
-    free(sums);
+    ct_deallocate(sums);
     return ct_error_code();
 }
 

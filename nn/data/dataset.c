@@ -185,8 +185,8 @@ void ct_dataset_free(ct_dataset *dataset)
         return;
     ct__samples_release(dataset->samples);
     for (int64_t i = 0; dataset->names && i < dataset->classes; i++)
-        free(dataset->names[i]);
-    free(dataset->names);
+        ct_deallocate(dataset->names[i]);
+    ct_deallocate(dataset->names);
     ct_object_free(dataset);
 }
 

@@ -135,7 +135,7 @@ static ct_status widen(table *t)
     if (t->rows < t->room)
         return CT_OK;
     int64_t room = t->room + t->room / 2 + 64;
-    double *values = realloc(t->values, (size_t)(room * t->columns) * sizeof *values);
+    double *values = ct_reallocate(t->values, (size_t)(room * t->columns) * sizeof *values);
     if (!values)
         return ct__nn_no_memory("dataset");
     t->values = values;
@@ -271,7 +271,7 @@ static ct_tensor *targets_of(const table *t)
         double label = t->values[i * t->columns + t->label];
         to[i] = t->named ? (double)rank[(int64_t)label] : label;
     }
-    free(rank);
+    ct_deallocate(rank);
     return t->o->numbers ? y : ct_cast(ct_reshape(y, CT_SHAPE(t->rows)), CT_INT64);
 }
 
@@ -286,7 +286,7 @@ static ct_dataset *dataset_of(const table *t)
         names[i] = t->names[i].text;
     if (names)
         ct__dataset_name_classes(d, names, t->n_names);
-    free(names);
+    ct_deallocate(names);
     if (ct__nn_scope_close() == CT_OK)
         return d;
     ct_dataset_free(d);
@@ -296,12 +296,12 @@ static ct_dataset *dataset_of(const table *t)
 static void end(table *t)
 {
     for (int64_t i = 0; t->header && i < t->columns; i++)
-        free(t->header[i]);
+        ct_deallocate(t->header[i]);
     for (int64_t i = 0; i < t->n_names; i++)
-        free(t->names[i].text);
-    free(t->header);
-    free(t->names);
-    free(t->values);
+        ct_deallocate(t->names[i].text);
+    ct_deallocate(t->header);
+    ct_deallocate(t->names);
+    ct_deallocate(t->values);
     ct_csv_close(t->csv);
 }
 

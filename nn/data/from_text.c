@@ -96,7 +96,7 @@ static int32_t *vocabulary_of(const ct_dataset *of, const char *text, size_t siz
         number(v);
     if (good)
         return v;
-    free(v);
+    ct_deallocate(v);
     return NULL;
 }
 
@@ -119,7 +119,7 @@ static bool put_token(uint32_t point, size_t at, void *user)
     return t->vocabulary[point] != 0;
 }
 
-/* The text's, the caller's until free(); NULL with an error. */
+/* The text's, the caller's until ct_deallocate(); NULL with an error. */
 static int32_t *tokens_of(const int32_t *vocabulary, const char *text, size_t size, int64_t *count)
 {
     tokens t = {.vocabulary = vocabulary, .token = ct__nn_alloc("dataset", (int64_t)size, sizeof *t.token)};
@@ -127,7 +127,7 @@ static int32_t *tokens_of(const int32_t *vocabulary, const char *text, size_t si
     *count = t.count;
     if (good)
         return t.token;
-    free(t.token);
+    ct_deallocate(t.token);
     return NULL;
 }
 
@@ -144,8 +144,8 @@ ct_tensor *ct_text_tokens(const ct_dataset *dataset, const char *text)
     int64_t *to = t ? ct_data_mut(t) : NULL;
     for (int64_t i = 0; to && i < n; i++)
         to[i] = token[i];
-    free(token);
-    free(v);
+    ct_deallocate(token);
+    ct_deallocate(v);
     return t;
 }
 
@@ -181,8 +181,8 @@ static ct_status get_window(void *self, int64_t index, ct_tensor **sample)
 static void free_windows(void *self)
 {
     windows *w = self;
-    free(w->all);
-    free(w);
+    ct_deallocate(w->all);
+    ct_deallocate(w);
 }
 
 static const ct_source text_source = {
@@ -198,7 +198,7 @@ static windows *windows_of(int32_t *token, int64_t n, const ct_text_options *o)
         ct_error_set(CT_ERROR_ARGUMENT, "dataset: no window of %lld characters, and one after it, in %lld",
                      (long long)o->length, (long long)(end - first));
     if (!w) {
-        free(token);
+        ct_deallocate(token);
         return NULL;
     }
     int64_t stride = o->stride == CT_UNSET_INT ? o->length : o->stride;
@@ -230,8 +230,8 @@ static ct_status name_characters(ct_dataset *d, const int32_t *vocabulary, int64
         }
     if (text && names)
         ct__dataset_name_classes(d, names, n);
-    free(text);
-    free(names);
+    ct_deallocate(text);
+    ct_deallocate(names);
     return ct_error_code();
 }
 
@@ -254,7 +254,7 @@ static ct_dataset *from_text(const char *text, size_t size, const ct_text_option
         free_windows(w);
     if (d)
         name_characters(d, v, largest(v));
-    free(v);
+    ct_deallocate(v);
     if (ct_error_code() == CT_OK)
         return d;
     ct_dataset_free(d);

@@ -112,7 +112,7 @@ void ct__loader_free(ct__loader *loader)
         pthread_cond_destroy(&w->changed);
         pthread_mutex_destroy(&w->lock);
     }
-    free(loader);
+    ct_deallocate(loader);
 }
 
 /* Asks for the batches from first on, before end, a worker each; those that were asked for stay. */

@@ -26,7 +26,7 @@ static void end(ct__samples *samples)
         ct_release(samples->tensor[i]);
     if (samples->source.free)
         samples->source.free(samples->self);
-    free(samples);
+    ct_deallocate(samples);
 }
 
 void ct__samples_release(ct__samples *samples)
@@ -219,7 +219,7 @@ static void free_part(void *self)
 {
     part *p = self;
     ct__samples_release(p->of);
-    free(p);
+    ct_deallocate(p);
 }
 
 static ct__samples *part_of_source(ct__samples *s, const int64_t *indices, int64_t n)
@@ -227,7 +227,7 @@ static ct__samples *part_of_source(ct__samples *s, const int64_t *indices, int64
     ct__samples *made = ct__samples_new(n, s->tensors);
     part *p = made ? ct__nn_alloc("dataset", 1, sizeof *p + (size_t)n * sizeof *p->indices) : NULL;
     if (!p) {
-        free(made);
+        ct_deallocate(made);
         return NULL;
     }
     p->of = ct__samples_keep(s);
@@ -243,7 +243,7 @@ static ct__samples *part_of_tensors(const ct__samples *s, const int64_t *indices
 {
     ct__samples *made = ct__samples_new(n, s->tensors);
     if (!made || ct_scope_open() != CT_OK) {
-        free(made);
+        ct_deallocate(made);
         return NULL;
     }
     made->dtype = s->dtype;

@@ -22,7 +22,7 @@ static ct_tensor *all_samples(const ct_dataset *dataset, int tensor, const char 
         ct_error_set(CT_ERROR_ARGUMENT, "%s: the data set is empty", what);
     else if (all)
         ct_dataset_batch_tensors(dataset, all, n, tensors);
-    free(all);
+    ct_deallocate(all);
     return ct_cast(tensors[tensor], CT_FLOAT64);
 }
 

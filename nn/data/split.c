@@ -145,7 +145,7 @@ static ct_status make_parts(deal *d, ct_dataset **parts)
         parts[part] = ct_dataset_subset(d->dataset, first, sizes[part]);
         first += sizes[part];
     }
-    free(sizes);
+    ct_deallocate(sizes);
     return ct_error_code();
 }
 
@@ -211,10 +211,10 @@ ct_status ct_random_split(const ct_dataset *dataset, const double *shares, int64
         ct_dataset_free(parts[part]);
         parts[part] = NULL;
     }
-    free(d.room);
-    free(d.samples);
-    free(d.planned);
-    free(d.order);
-    free(d.dealt);
+    ct_deallocate(d.room);
+    ct_deallocate(d.samples);
+    ct_deallocate(d.planned);
+    ct_deallocate(d.order);
+    ct_deallocate(d.dealt);
     return status;
 }

@@ -225,7 +225,7 @@ static ct_tensor *run(ct_module *module, ct_tensor *x, const ct_sequence_options
         return run_whole(module, x, o);
     lengths l = {0};
     ct_tensor *y = read_lengths(r, x, o->lengths, &l) == CT_OK ? run_lengths(module, x, &l, o) : NULL;
-    free(l.of);
+    ct_deallocate(l.of);
     return y;
 }
 

@@ -429,8 +429,8 @@ ct_status ct__onnx_parse(ct__onnx_model *m, ct_module *module)
         return refuse("no ONNX model, a damaged one, or one of an opset before 7%.*s", no_name);
     if (make_room(m, module, graph) != CT_OK)
         return ct_error_code();
-    bool *made = calloc((size_t)m->n_names + 1, sizeof *made);
+    bool *made = ct_allocate((size_t)m->n_names + 1, sizeof *made);
     ct_status status = made ? take_graph(m, module, graph, made) : ct__nn_no_memory(CT_ONNX_READ);
-    free(made);
+    ct_deallocate(made);
     return status;
 }

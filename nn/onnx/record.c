@@ -76,7 +76,7 @@ static bool grow(void **list, int64_t n, int64_t *room, size_t size)
 {
     if (n < *room)
         return true;
-    void *grown = realloc(*list, (size_t)(2 * n + 16) * size);
+    void *grown = ct_reallocate(*list, (size_t)(2 * n + 16) * size);
     if (!grown) {
         ct__nn_no_memory(CT_ONNX_WRITE);
         return false;
@@ -115,9 +115,9 @@ void ct__onnx_graph_free(ct__onnx_graph *g)
 {
     for (int64_t i = 0; i < g->n_values; i++)
         g->values[i].loan->deleter(g->values[i].loan);
-    free(g->values);
-    free(g->calls);
-    free(g->contents.bytes);
+    ct_deallocate(g->values);
+    ct_deallocate(g->calls);
+    ct_deallocate(g->contents.bytes);
     *g = (ct__onnx_graph){0};
 }
 

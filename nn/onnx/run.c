@@ -185,7 +185,7 @@ static ct_status run(ct_module *module, ct_tensor *const *inputs, int n, ct_tens
     ct_status status = tensors ? run_nodes(m, module, tensors) : ct_error_code();
     for (int i = 0; i < n_outputs; i++)
         outputs[i] = status == CT_OK ? tensors[m->outputs[i]] : NULL;
-    free(tensors);
+    ct_deallocate(tensors);
     return status;
 }
 

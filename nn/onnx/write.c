@@ -221,7 +221,7 @@ static void put_value(ct__onnx_graph *g, const ct__onnx_value *v)
         ct__onnx_put_constant(g, v->name, v->dtype, t->shape, t->ndim, bytes.bytes, bytes.count);
     }
     g->contents.failed |= bytes.failed;
-    free(bytes.bytes);
+    ct_deallocate(bytes.bytes);
 }
 
 /* GraphProto. */
@@ -255,7 +255,7 @@ static ct_status write_model(FILE *stream, void *graph)
         fwrite(model.bytes, 1, model.count, stream);
         fwrite(g->contents.bytes, 1, g->contents.count, stream);
     }
-    free(model.bytes);
+    ct_deallocate(model.bytes);
     return failed ? ct__nn_no_memory(CT_ONNX_WRITE) : CT_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Files: safetensors (named tensors), NumPy's .npy and .npz, IDX (the MNIST family's arrays), CSV; a file's bytes; and writing a
+/* Files: safetensors and GGUF (named tensors), NumPy's .npy and .npz, IDX (the MNIST family's arrays), CSV; a file's bytes; and writing a
  * file so that it is whole.
  *
  * Readers and writers refuse what is no regular file (a device, FIFO, socket, directory) without touching it. Numbers are read
@@ -62,6 +62,23 @@ CT_API const char *ct_tensor_file_name(const ct_tensor_file *file, int64_t index
 CT_API ct_tensor *ct_tensor_file_get(const ct_tensor_file *file, const char *name);
 /* Gives the file's tensors up, too. NULL is fine. */
 CT_API void ct_tensor_file_free(ct_tensor_file *file);
+
+/* ---- GGUF ---- */
+
+typedef struct CT_BY_NAME ct_gguf_options {
+    CT_OPTIONS_HEAD;
+    int64_t
+        max_bytes; /* that the tensors may take in memory; CT_UNSET_INT: 256 MiB, or 8 times the file if that is more */
+} ct_gguf_options;
+#define CT_DEFAULTS_ct_gguf_options .max_bytes = CT_UNSET_INT,
+CT_API void ct_gguf_options_init(ct_gguf_options *options, size_t size);
+
+/* Reads the tensors of a .gguf file, versions 2 and 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): F32, F16, BF16, F64,
+ * I32 and I64 as they are, Q8_0 as float32. Shapes are rows first, as everywhere here; the file has them the other way round. The keys
+ * and values before them are skipped. The result is the caller's until ct_tensor_file_free(). NULL with an error: NULL, argument, io,
+ * memory, format (truncated, another version or type, two tensors of one name, places outside the file, more than max_bytes). options
+ * may be NULL. */
+CT_API ct_tensor_file *ct_gguf_load(const char *path, const ct_gguf_options *options);
 
 /* ---- NumPy ---- */
 
@@ -153,6 +170,8 @@ CT_API bool ct_csv_number(const char *text, double *value);
 #define ct_npy_save(...) ct_at_status(CT_HERE, ct_npy_save(__VA_ARGS__))
 #define ct_safetensors_load(...) \
     ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_safetensors_load, ct_safetensors_options, __VA_ARGS__, )))
+#define ct_gguf_load(...) \
+    ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_gguf_load, ct_gguf_options, __VA_ARGS__, )))
 #define ct_npz_load(...) ((ct_tensor_file *)ct_at_object(CT_HERE, CT_WITH1(ct_npz_load, ct_npy_options, __VA_ARGS__, )))
 #define ct_npz_save(path, names, tensors, ...) \
     ct_at_status(CT_HERE, CT_WITH4(ct_npz_save, ct_npz_options, path, names, tensors, __VA_ARGS__, ))

@@ -2,6 +2,7 @@
 #ifndef COTAN_COTAN_H
 #define COTAN_COTAN_H
 
+#include <cotan/allocator.h>
 #include <cotan/autograd.h>
 #include <cotan/data.h>
 #include <cotan/dlpack.h>

@@ -12,6 +12,11 @@ inline void init(ct_safetensors_options &o)
     ct_safetensors_options_init(&o, sizeof o);
 }
 
+inline void init(ct_gguf_options &o)
+{
+    ct_gguf_options_init(&o, sizeof o);
+}
+
 inline void init(ct_npy_options &o)
 {
     ct_npy_options_init(&o, sizeof o);
