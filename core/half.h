@@ -6,6 +6,7 @@
 #ifndef CT_HALF_H
 #define CT_HALF_H
 
+#include <cotan/tensor.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

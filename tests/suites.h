@@ -39,6 +39,7 @@
     SUITE(text) \
     SUITE(programs) \
     SUITE(npy) \
+    SUITE(gguf) \
     SUITE(dlpack) \
     SUITE(draws) \
     SUITE(elementwise) \

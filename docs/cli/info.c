@@ -132,6 +132,11 @@ static bool list_safetensors(const char *path, listing *l)
     return list_named(ct_safetensors_load(path), l);
 }
 
+static bool list_gguf(const char *path, listing *l)
+{
+    return list_named(ct_gguf_load(path), l);
+}
+
 static bool list_npz(const char *path, listing *l)
 {
     return list_named(ct_npz_load(path), l);
@@ -341,7 +346,7 @@ static bool list_other(const char *path, listing *l)
     size_t n = read_first(path, first, sizeof first);
     if (n < sizeof first || first[8] == '{')
         return list_safetensors(path, l);
-    ct_error_set(CT_ERROR_FORMAT, "%s: this is no .safetensors, .npz, .npy, IDX or .csv%s", path,
+    ct_error_set(CT_ERROR_FORMAT, "%s: this is no .safetensors, .gguf, .npz, .npy, IDX or .csv%s", path,
                  first[0] == '{' ? "; if it is a recorded graph, cotan explain tells it" : "");
     return false;
 }
@@ -363,6 +368,7 @@ static const struct format {
                {".csv.gz", NULL, 0, list_csv},
                {".npy.gz", NULL, 0, list_npy},
                {NULL, "\x93NUMPY", 6, list_npy},
+               {NULL, "GGUF", 4, list_gguf},
                {NULL, "PK", 2, list_npz},
                {NULL, "\0\0", 2, list_idx},
                {NULL, "\x1F\x8B", 2, list_idx},
@@ -438,7 +444,8 @@ static int run(const arguments *given)
 
 #define SHARED_ROW                                                                                                     \
     .usage = "FILE", .min_words = 1, .max_words = 1, .options = options, .run = run,                                   \
-    .about = "Lists what a file holds that the library reads, the tensors of .safetensors or .npz, the array of .npy " \
+    .about = "Lists what a file holds that the library reads, the tensors of .safetensors, .gguf or .npz, the array "  \
+             "of .npy "                                                                                                \
              "or IDX, "                                                                                                \
              "the columns of .csv, the last three gzipped or not: name, shape, element type, "                         \
              "size, and the smallest, largest, mean and standard deviation of the elements that are finite, with the " \

@@ -148,6 +148,11 @@ static void read_safetensors(void)
     look_into(ct_safetensors_load(input));
 }
 
+static void read_gguf(void)
+{
+    look_into(ct_gguf_load(input));
+}
+
 /* ---- what is trained ---- */
 
 typedef struct training {
@@ -394,6 +399,7 @@ static const struct {
     {"idx", read_idx, seed_idx},
     {"text", read_text, seed_text},
     {"safetensors", read_safetensors, seed_training},
+    {"gguf", read_gguf, NULL},
     {"weights", read_weights, seed_training},
     {"optimizer", read_optimizer, seed_training},
     {"checkpoint", read_checkpoint, seed_training},

@@ -5,7 +5,7 @@
 set -u
 build=$1 seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- npy npz csv idx text safetensors weights optimizer checkpoint onnx trace story
+[ $# -gt 0 ] || set -- npy npz csv idx text safetensors gguf weights optimizer checkpoint onnx trace story
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export COTAN_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
@@ -15,6 +15,7 @@ seeds()
     case $1 in
     npy | npz) cp "$top/tests/data/npy/"*."$1" "$2" ;;
     csv) head -n 20 "$top/docs/data/breast_cancer.csv" >"$2/breast_cancer.csv" ;;
+    gguf) cp "$top/tests/data/types.gguf" "$2" ;;
     safetensors | weights) cp "$top/tests/data/gpt2.safetensors" "$2" ;;
     esac
 }
