@@ -86,9 +86,9 @@ CT_API ct_tensor *ct_hinge_loss(ct_tensor *x, ct_tensor *t, const ct_loss_option
 /* d^2 / (2 delta), or |d| - delta/2 where |d| > delta: huber_loss / delta; |d| for a delta of 0. PyTorch's beta is delta. */
 CT_API ct_tensor *ct_smooth_l1_loss(ct_tensor *x, ct_tensor *t, const ct_loss_options *options);
 
-/* ---- margins, distances, likelihoods; x and t, or a and b, have one shape, and neither is broadcast; t is 1 or -1 unless said otherwise
- * ---- */
+/* ---- margins, distances, likelihoods; t is 1 or -1 unless said otherwise ---- */
 
+/* For all of these: x and t, or a and b, have one shape, and neither is broadcast. */
 typedef struct CT_BY_NAME ct_criterion_options {
     CT_OPTIONS_HEAD;
     ct_reduction reduction; /* not CT_BATCH_MEAN */
