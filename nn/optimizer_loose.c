@@ -99,7 +99,7 @@ ct_optimizer *ct_optimizer_of(ct_tensor *const *tensors, int64_t n, const ct_opt
     ct_optimizer *optimizer = ct__optimizer_empty(rule, n, options, &all);
     loose *list = optimizer ? ct__nn_alloc("optimizer", n, sizeof *list) : NULL;
     ct_status status = list ? add_all(optimizer, tensors, n, list, &all) : ct_error_code();
-    free(list);
+    ct_deallocate(list);
     if (optimizer && status == CT_OK)
         return optimizer;
     ct_optimizer_free(optimizer);

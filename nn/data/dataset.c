@@ -290,7 +290,7 @@ ct_status ct_dataset_all(const ct_dataset *dataset, ct_tensor **x, ct_tensor **y
     *x = *y = NULL;
     int64_t *indices = every_index(dataset);
     ct_status status = indices ? ct_dataset_batch(dataset, indices, ct_dataset_count(dataset), x, y) : ct_error_code();
-    free(indices);
+    ct_deallocate(indices);
     return status;
 }
 
@@ -303,7 +303,7 @@ ct_status ct_dataset_all_tensors(const ct_dataset *dataset, ct_tensor **tensors)
     int64_t *indices = every_index(dataset);
     ct_status status =
         indices ? ct_dataset_batch_tensors(dataset, indices, ct_dataset_count(dataset), tensors) : ct_error_code();
-    free(indices);
+    ct_deallocate(indices);
     return status;
 }
 

@@ -86,7 +86,7 @@ static bool take_names(int32_t *v, const ct_dataset *of)
 }
 
 /* Of each code point, [POINTS], its number plus 1, or 0 if it is not in it; of a data set's classes, or of the text. The caller's until
- * free(); NULL with an error. */
+ * ct_deallocate(); NULL with an error. */
 static int32_t *vocabulary_of(const ct_dataset *of, const char *text, size_t size)
 {
     int32_t *v = ct__nn_alloc("dataset", POINTS, sizeof *v);
