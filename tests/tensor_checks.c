@@ -9,8 +9,13 @@ enum { MAX_INPUTS = 4 };
 
 static ct_memory at_start;
 
+/* Every test begins with the same random numbers and as many threads, whatever ran before it in this process. */
 void open_test(void)
 {
+    static int threads;
+    threads = threads ? threads : ct_num_threads();
+    ct_set_num_threads(threads);
+    ct_seed(0);
     at_start = ct_memory_stats();
     ck_assert_int_eq(ct_scope_open(), CT_OK);
 }

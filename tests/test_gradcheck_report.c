@@ -65,6 +65,7 @@ START_TEST(test_kinds)
         {"Y4", "layouts", "are both", CT_CHECK_LAYOUTS},
         {"Y5", "float32", "of strided inputs", CT_CHECK_FLOAT32 | CT_CHECK_LAYOUTS},
     };
+    ct_set_num_threads(2); /* W8 is wrong with one */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const planted_op *op = planted(rows[i].number);
         expect(ct_gradcheck_op(op->wrong, &report, .checks = rows[i].checks), CT_FAIL);
