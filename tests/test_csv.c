@@ -29,8 +29,12 @@ static void close_file(void)
     remove(path);
 }
 
+/* A build without zlib reads files as they lie. */
 static void write_text(const char *text, size_t size, bool zipped)
 {
+#ifndef COTAN_USE_ZLIB
+    zipped = false;
+#endif
     gzFile file = gzopen(path, zipped ? "wb" : "wbT");
     ck_assert_ptr_nonnull(file);
     ck_assert_int_eq(gzwrite(file, text, (unsigned)size), (int)size);
@@ -210,6 +214,10 @@ START_TEST(hostile_files_get_no_memory)
     memset(text + HALF, '\n', HALF);
     write_text(text, 2 * HALF, false);
     ck_assert(holds_within(20, refuses));
+    if (!reads_gzip("csv: hostile_files_get_no_memory, gzipped")) {
+        free(text);
+        return;
+    }
     for (int i = 0; i < ZEROS; i += 2)
         memcpy(text + i, "0,", 2);
     write_text(text, ZEROS, true);
@@ -400,7 +408,8 @@ Suite *ct_suite_csv(void)
     tcase_add_loop_test(tests, large_tables, 0, 3);
     tcase_add_loop_test(tests, wrong_lines_are_named, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tests, wrong_calls);
-    tcase_add_test(tests, truncated_gzip);
+    if (reads_gzip("csv: truncated_gzip"))
+        tcase_add_test(tests, truncated_gzip);
     tcase_add_loop_test(tests, without_memory, 0, 2);
     tcase_add_test(tests, lines_of_text);
     tcase_add_test(tests, separators);

@@ -119,10 +119,10 @@ START_TEST(texts_are_refused)
     expect_failure(CT_ERROR_ARGUMENT, "no window of 9223372036854775807");
     ck_assert_ptr_null(ct_dataset_from_text(NULL));
     expect_failure(CT_ERROR_NULL, "the text is NULL");
-    ct_dataset *digits = ct_load_digits();
-    ck_assert_ptr_null(ct_text_tokens(digits, "1"));
+    ct_dataset *cells = ct_load_breast_cancer();
+    ck_assert_ptr_null(ct_text_tokens(cells, "1"));
     expect_failure(CT_ERROR_ARGUMENT, "class 0, \"\", is no character");
-    ct_dataset_free(digits);
+    ct_dataset_free(cells);
 }
 END_TEST
 
@@ -138,8 +138,9 @@ static void write_gzip(const char *path, const char *text, long bytes)
 
 START_TEST(text_files)
 {
+    bool gzip = reads_gzip("text: text_files, zipped");
     const char *text = "the quick brown fox jumps over the lazy dog";
-    for (int zipped = 0; zipped < 2; zipped++) {
+    for (int zipped = 0; zipped < 1 + gzip; zipped++) {
         FILE *f = fopen(scratch("text"), "wb");
         fputs(text, f);
         fclose(f);
@@ -154,7 +155,7 @@ START_TEST(text_files)
     }
     write_gzip(scratch("text"), text, 30);
     ck_assert_ptr_null(ct_dataset_from_text_file(scratch("text"), .length = 9));
-    expect_failure(CT_ERROR_FORMAT, "truncated: the gzip stream has no end");
+    expect_failure(CT_ERROR_FORMAT, gzip ? "truncated: the gzip stream has no end" : "without zlib");
     ck_assert_ptr_null(ct_dataset_from_text_file(scratch("nowhere")));
     expect_failure(CT_ERROR_IO, "No such file");
     ck_assert_ptr_null(ct_dataset_from_text_file("/tmp"));
