@@ -104,6 +104,8 @@ static inline vec V_JOIN(pow_, vec)(vec a, vec b)
         T_IS_DOUBLE ? (T)0x1.fffffp61 : (T)0x1.fffffep30; /* from here on b is even, and all but 1 are past */
     vec size = V_ABS(a), unit = (vec)(((mask)a & (mask)-V_ZERO) | (mask)V_ONE);
     mask past = (a == 0) | ((a == a) & (V_ABS(b) * V_MIN(V_ABS(size - 1), V_ONE / 2) > most));
+    if (V_ANY(past)) /* of -1 to what is not whole the C library's raises it as well */
+        unit = V_SELECT((a == 0) & (V_JOIN(trunc_, vec)(b) != b), V_ONE, unit);
     vec y = (vec)V_SLEEF(pow, u10)(V_SELECT(past, unit, a), V_WITHIN(b, largest));
     if (V_ANY(past)) {
         vec end = V_SELECT((size > 1) == (b > 0), V_SPLAT(INFINITY), V_ZERO);
