@@ -636,6 +636,13 @@ def cubes(x, kernel, stride):
 
 case("unfold3d", lambda x: cubes(F.pad(x, (0, 0, 1, 1)), (2, 3, 2), (1, 2, 1)), R(2, 2, 3, 4, 3))
 case("fold3d", lambda x: torch.autograd.grad(cubes(z := torch.zeros(1, 2, 3, 4, 3, requires_grad=True), (2, 2, 2), (1, 2, 1)), z, x, create_graph=True)[0], R(1, 16, 8))
+case("grid_sample_reflection", lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=False), R(2, 3, 4, 5), R(2, 3, 4, 2, lo=-3.7, hi=3.7), order=1)
+case("grid_sample_reflection_corners", lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=True), R(2, 3, 4, 5), R(2, 3, 4, 2, lo=-3.7, hi=3.7), order=1)
+case("grid_sample_reflection_nearest", lambda x, g: F.grid_sample(x, g, mode="nearest", padding_mode="reflection", align_corners=False), R(2, 3, 4, 5), R(2, 3, 4, 2, lo=-3.7, hi=3.7))
+case("grid_sample_3d_reflection", lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=False), R(1, 2, 3, 4, 3), R(1, 2, 2, 2, 3, lo=-2.5, hi=2.5), order=1)
+case("grid_sample_bicubic", lambda x, g: F.grid_sample(x, g, mode="bicubic", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3), order=1)
+case("grid_sample_bicubic_border", lambda x, g: F.grid_sample(x, g, mode="bicubic", padding_mode="border", align_corners=True), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-1.3, hi=1.3), order=1)
+case("grid_sample_bicubic_reflection", lambda x, g: F.grid_sample(x, g, mode="bicubic", padding_mode="reflection", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-2.3, hi=2.3), order=1)
 
 
 def draw(spec, rng):

@@ -27,9 +27,12 @@ START_TEST(identity)
         ct_tensor *x = numbers((ct_dtype)dtype, CT_SHAPE(2, 3, 4, 5), 1);
         ct_tensor *theta =
             ct_expand(ct_from_values((ct_dtype)dtype, CT_VALUES(1, 0, 0, 0, 1, 0), CT_SHAPE(2, 3)), CT_SHAPE(2, 2, 3));
-        for (int how = 0; how < 8; how++) {
+        for (int how = 0; how < 32; how++) {
+            if ((how & 2 && how & 8) || (how & 4 && how & 16))
+                continue; /* exclude each other */
             ct_tensor *grid = ct_affine_grid(theta, 4, 5, how & 1);
-            ct_tensor *y = ct_grid_sample(x, grid, .align_corners = how & 1, .nearest = how & 2, .border = how & 4);
+            ct_tensor *y = ct_grid_sample(x, grid, .align_corners = how & 1, .nearest = how & 2, .border = how & 4,
+                                          .bicubic = how & 8, .reflection = how & 16);
             expect_close(y, x, dtype == CT_FLOAT32 ? 1e-5 : 1e-14);
         }
     }
@@ -70,6 +73,14 @@ START_TEST(outside)
     expect_error(ct_grid_sample(x, ct_zeros(CT_FLOAT64, CT_SHAPE(2, 1, 1, 2))), CT_ERROR_SHAPE,
                  "grid_sample: takes x [N, C, H, W], with pixels, and a grid [N, h, w, 2], or both with depth, and 3: "
                  "[1,1,2,2], [2,1,1,2]");
+    ct_tensor *one = ct_slice(far, 2, 0, 1, 1);
+    expect_error(ct_grid_sample(x, one, .nearest = true, .bicubic = true), CT_ERROR_ARGUMENT,
+                 "grid_sample: nearest and bicubic at once");
+    expect_error(ct_grid_sample(x, one, .border = true, .reflection = true), CT_ERROR_ARGUMENT,
+                 "grid_sample: border and reflection at once");
+    expect_error(ct_grid_sample(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 1, 2, 2, 2)),
+                                ct_zeros(CT_FLOAT64, CT_SHAPE(1, 1, 1, 1, 3)), .bicubic = true),
+                 CT_ERROR_SHAPE, "grid_sample: bicubic takes x [N, C, H, W]: [1,1,2,2,2], [1,1,1,1,3]");
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(2, 3)), 1, 1, false), CT_ERROR_SHAPE,
                  "affine_grid: takes theta [N, 2, 3]: [2,3]");
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 2, 3)), 0, 1, false), CT_ERROR_ARGUMENT,

@@ -92,7 +92,7 @@ CT_EXPRESSION(pixel_unshuffle, "pixel_shuffle(g)", 1, 1, .takes = {CT_ANY_DTYPE}
 /* ---- affine_grid ---- */
 
 typedef struct grid_attributes {
-    int64_t size[2], align_corners, nearest, border;
+    int64_t size[2], align_corners, nearest, border, bicubic, reflection;
 } grid_attributes;
 
 /* The places of n pixels along an axis, -1 to 1: at the ends, or half a pixel inside. */
@@ -135,7 +135,7 @@ static const ct_sample affine_grid_samples[] = {{"2x2x3", &(grid_attributes){.si
                                                 {"1x2x3", &(grid_attributes){.size = {1, 2}, .align_corners = 1}},
                                                 {0}};
 CT_EXPRESSION(affine_grid, "the sum over places of g times x, y, 1", 1, 1, .attributes_size = sizeof(grid_attributes),
-              .attribute_names = "size:2 align_corners nearest border", .roles = "theta",
+              .attribute_names = "size:2 align_corners nearest border bicubic reflection", .roles = "theta",
               .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 1");
 
 /* ---- grid_sample ---- */
@@ -148,12 +148,34 @@ static ct_tensor *held_inside(ct_tensor *at, double last)
     return ct_where(between, at, ct_detach(ct_clamp_tensor(at, low, high)));
 }
 
-/* Coordinates of -1 to 1 as pixels; with a border, none outside the image. */
+/* Thrown back at the image's ends, as often as it takes: the middles of the outermost pixels, or their edges. Every second stretch
+ * between the ends runs backwards. */
+static ct_tensor *reflected(ct_tensor *at, int64_t n, bool align_corners)
+{
+    double first = align_corners ? 0 : -0.5, stretch = align_corners ? (double)n - 1 : (double)n;
+    if (stretch == 0)
+        return at; /* a single pixel: held there */
+    ct_tensor *away = ct_abs(ct_add_scalar(at, -first));
+    ct_tensor *turns = ct_floor(ct_mul_scalar(ct_detach(away), 1 / stretch));
+    ct_tensor *backwards = ct_sub(turns, ct_mul_scalar(ct_floor(ct_mul_scalar(turns, 0.5)), 2));
+    ct_tensor *rest = ct_sub(away, ct_mul_scalar(turns, stretch));
+    ct_tensor *change = ct_mul(backwards, ct_add_scalar(ct_mul_scalar(rest, -2), stretch));
+    return ct_add_scalar(ct_add(rest, change), first);
+}
+
+/* Places in pixels; with a border or reflection, none outside the image of n. */
+static ct_tensor *pad_place(ct_tensor *at, int64_t n, const grid_attributes *how)
+{
+    if (how->reflection)
+        at = reflected(at, n, how->align_corners);
+    return how->border || how->reflection ? held_inside(at, (double)(n - 1)) : at;
+}
+
+/* Coordinates of -1 to 1 as pixels. */
 static ct_tensor *to_pixels(ct_tensor *t, int64_t n, const grid_attributes *how)
 {
     double scale = how->align_corners ? (double)(n - 1) / 2 : (double)n / 2;
-    ct_tensor *at = ct_add_scalar(ct_mul_scalar(t, scale), (double)(n - 1) / 2);
-    return how->border ? held_inside(at, (double)(n - 1)) : at;
+    return ct_add_scalar(ct_mul_scalar(t, scale), (double)(n - 1) / 2);
 }
 
 /* The pixels of x [N, C, ...] at whole places, [N, P] for each of the axes: [N, C, P], 0 outside. */
@@ -200,6 +222,62 @@ static ct_tensor *nearest(ct_tensor *x, ct_tensor *const *at, const int64_t *siz
     return pixels(x, place, size, axes);
 }
 
+/* The weight of the pixel at floor(at) - 1 + tap, tap from 0 to 3: Keys' cubic of slope -0.75, in powers of the share. */
+static ct_tensor *cubic_weight(ct_tensor *share, int tap)
+{
+    static const double powers[4][4] = {
+        {0, -0.75, 1.5, -0.75}, {1, 0, -2.25, 1.25}, {0, 0.75, 1.5, -1.25}, {0, 0, -0.75, 0.75}};
+    const double *by = powers[tap];
+    ct_tensor *w = ct_add_scalar(ct_mul_scalar(share, by[3]), by[2]);
+    w = ct_add_scalar(ct_mul(w, share), by[1]);
+    return ct_add_scalar(ct_mul(w, share), by[0]);
+}
+
+/* Of 4 x 4 pixels around each place. The places stay where they are: each pixel that lies outside is padded by itself. */
+static ct_tensor *bicubic(ct_tensor *x, ct_tensor *const *at, const int64_t *size, const grid_attributes *how)
+{
+    ct_tensor *weights[2][4], *places[2][4], *sum = NULL;
+    for (int i = 0; i < 2; i++) {
+        ct_tensor *low = ct_floor(ct_detach(at[i])), *share = ct_sub(at[i], low);
+        for (int tap = 0; tap < 4; tap++) {
+            weights[i][tap] = cubic_weight(share, tap);
+            places[i][tap] = pad_place(ct_add_scalar(low, tap - 1), size[i], how);
+        }
+    }
+    for (int k = 0; k < 16; k++) {
+        ct_tensor *weight = ct_mul(weights[0][k / 4], weights[1][k % 4]);
+        ct_tensor *read = pixels(x, (ct_tensor *[]){places[0][k / 4], places[1][k % 4]}, size, 2);
+        ct_tensor *part = ct_mul(read, ct_unsqueeze(weight, 1));
+        sum = sum ? ct_add(sum, part) : part;
+    }
+    return sum;
+}
+
+/* x [N, C, P] at places in pixels, by the mode asked for. */
+static ct_tensor *sampled(ct_tensor *x, ct_tensor **at, const int64_t *size, int axes, const grid_attributes *how)
+{
+    if (how->bicubic)
+        return bicubic(x, at, size, how);
+    for (int i = 0; i < axes; i++)
+        at[i] = pad_place(at[i], size[i], how);
+    return how->nearest ? nearest(x, at, size, axes) : ct__sample_between(x, at, size, axes);
+}
+
+/* Whether the modes asked for go together, on so many axes. */
+static bool modes_fit(ct_call *call, int axes)
+{
+    const grid_attributes *how = ct_call_attributes(call);
+    if (how->bicubic && how->nearest)
+        ct_call_error(call, CT_ERROR_ARGUMENT, "nearest and bicubic at once");
+    else if (how->border && how->reflection)
+        ct_call_error(call, CT_ERROR_ARGUMENT, "border and reflection at once");
+    else if (how->bicubic && axes != 2)
+        ct_call_error(call, CT_ERROR_SHAPE, "bicubic takes x [N, C, H, W]: %s", ct_call_shapes(call));
+    else
+        return true;
+    return false;
+}
+
 /* How many axes of x [N, C, ...], with pixels, the grid [N, ..., axes] is about; 0 with an error where they do not fit. */
 static int sampled_axes(ct_call *call)
 {
@@ -223,7 +301,7 @@ static ct_tensor *grid_sample_expression(ct_call *call)
     const grid_attributes *how = ct_call_attributes(call);
     ct_tensor *x = ct_call_input(call, 0), *grid = ct_call_input(call, 1), *at[CT_SAMPLED_AXES];
     int axes = sampled_axes(call);
-    if (!axes)
+    if (!axes || !modes_fit(call, axes))
         return NULL;
     int64_t result[CT_MAX_RANK] = {ct_size(x, 0), ct_size(x, 1)}, points = 1, count = 1;
     for (int i = 0; i < axes; i++) {
@@ -235,9 +313,7 @@ static ct_tensor *grid_sample_expression(ct_call *call)
     ct_tensor *image = ct_reshape(x, flat, 3), *all = ct_reshape(grid, places, 3);
     for (int i = 0; i < axes; i++)
         at[i] = to_pixels(ct_select(all, 2, axes - 1 - i), ct_size(x, i + 2), how);
-    const int64_t *size = ct_shape(x) + 2;
-    ct_tensor *y = how->nearest ? nearest(image, at, size, axes) : ct__sample_between(image, at, size, axes);
-    return ct_reshape(y, result, axes + 2);
+    return ct_reshape(sampled(image, at, ct_shape(x) + 2, axes, how), result, axes + 2);
 }
 
 CT_OPTIONS_INIT(ct_grid_options)
@@ -247,9 +323,12 @@ ct_tensor *ct_grid_sample(ct_tensor *x, ct_tensor *grid, const ct_grid_options *
     CT_READ_OPTIONS(ct_grid_options, o, options, "grid_sample");
     if (!o)
         return NULL;
-    return (
-        ct_apply)(&ct_op_grid_sample, (ct_tensor *[]){x, grid}, 2,
-                  &(grid_attributes){.align_corners = o->align_corners, .nearest = o->nearest, .border = o->border});
+    grid_attributes how = {.align_corners = o->align_corners,
+                           .nearest = o->nearest,
+                           .border = o->border,
+                           .bicubic = o->bicubic,
+                           .reflection = o->reflection};
+    return (ct_apply)(&ct_op_grid_sample, (ct_tensor *[]){x, grid}, 2, &how);
 }
 
 static const ct_sample grid_sample_samples[] = {
@@ -258,8 +337,14 @@ static const ct_sample grid_sample_samples[] = {
     {"1x2x3x3 1x1x2x2@1.4..1.6", &(grid_attributes){.align_corners = 0}},
     {"1x1x3x3 1x2x2x2@-0.3..0.3!", &(grid_attributes){.nearest = 1}},
     {"2x2x3x2x3 2x1x2x2x3@0.05..0.3", &(grid_attributes){.align_corners = 1}},
+    {"1x2x3x3 1x2x2x2@1.4..1.6", &(grid_attributes){.reflection = 1}},
+    {"1x2x3x3 1x2x2x2@-3.9..-3.1", &(grid_attributes){.reflection = 1, .align_corners = 1}},
+    {"1x2x3x4 1x2x1x2@0.05..0.45", &(grid_attributes){.bicubic = 1}},
+    {"1x1x3x3 1x1x2x2@0.7..0.95", &(grid_attributes){.bicubic = 1, .reflection = 1}},
     {"1x1x2x3x2 1x2x1x2x3@-0.3..0.3!", &(grid_attributes){.nearest = 1, .border = 1}},
     {0}};
-CT_EXPRESSION(grid_sample, "x: g times the weights, added up where they read; grid: g times the pixels' slopes", 2, 2,
-              .attributes_size = sizeof(grid_attributes), .attribute_names = "size:2 align_corners nearest border",
-              .roles = "x grid", .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 5");
+CT_EXPRESSION(
+    grid_sample, "x: g times the weights, added up where they read; grid: g times the pixels' slopes", 2, 2,
+    .attributes_size = sizeof(grid_attributes),
+    .attribute_names = "size:2 align_corners nearest border bicubic reflection", .roles = "x grid",
+    .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 5; bicubic: Keys: Cubic convolution (1981)");

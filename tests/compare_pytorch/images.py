@@ -76,11 +76,13 @@ def padding(r):
 @family(2)
 def grids(r):
     axes, dtype, how = r.rng.randint(2, 3), r.dtype(), r.rng.randint(0, 1)
+    if axes == 2 and r.rng.random() < .4:
+        how = 2
     x = r.floats((2, 2) + tuple(r.rng.randint(1, 4) for _ in range(axes)), -2, 2, dtype)
     grid = r.floats((2,) + tuple(r.rng.randint(1, 3) for _ in range(axes)) + (axes,), -1.5, 1.5, dtype)
-    border, corners = r.rng.random() < .5, r.rng.random() < .5
-    o = r.options("ct_grid_options", nearest=how == 1, border=border, align_corners=corners)
-    return ("grid_sample", [x, grid], lambda t, g: F.grid_sample(t, g, ("bilinear", "nearest")[how], ("zeros", "border")[border], corners),
+    padding, corners = r.rng.choice(("zeros", "border", "reflection")), r.rng.random() < .5
+    o = r.options("ct_grid_options", nearest=how == 1, bicubic=how == 2, border=padding == "border", reflection=padding == "reflection", align_corners=corners)
+    return ("grid_sample", [x, grid], lambda t, g: F.grid_sample(t, g, ("bilinear", "nearest", "bicubic")[how], padding, corners),
             lambda t, g: r.lib.ct_grid_sample(t, g, o), ())
 
 

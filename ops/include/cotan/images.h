@@ -21,11 +21,13 @@ typedef struct CT_BY_NAME ct_grid_options {
     bool align_corners; /* as in ct_affine_grid */
     bool nearest;       /* the nearest pixel in place of a mean of those around; the grid gets no gradient */
     bool border;        /* outside the image its nearest pixel counts, otherwise 0 */
+    bool bicubic;    /* 4 x 4 pixels around a place count, by cubics of slope -0.75; not with depth, not with nearest */
+    bool reflection; /* outside the image counts its mirror image, again and again; not with border */
 } ct_grid_options;
 #define CT_DEFAULTS_ct_grid_options
 CT_API void ct_grid_options_init(ct_grid_options *options, size_t size);
 /* x [N, C, H, W] at the places grid [N, h, w, 2], each an x and a y: [N, C, h, w]; or x [N, C, D, H, W] and a grid [N, d, h, w, 3], where z is
- * the third: [N, C, d, h, w]. */
+ * the third: [N, C, d, h, w]. PyTorch's grid_sample. Errors: shape, dtype, argument (options that exclude each other). */
 CT_API ct_tensor *ct_grid_sample(ct_tensor *x, ct_tensor *grid, const ct_grid_options *options);
 
 /* Boxes [n, 4], as x1, y1, x2, y2, with scores [n]: the numbers (int64, by falling score) of those to keep, when each box goes that a kept
