@@ -104,17 +104,28 @@ static ct_status igamma_slope_backward(ct_call *call)
     return status;
 }
 
-/* B' = B[k + 1] - B B[1] by a, and k B[k - 1] by l. */
+/* B[k + 1] - B[k] B[1], without the cancellation of two large powers of l: by the recursion of Bell's polynomials, whose arguments
+ * are the derivatives of the density's logarithm, l - digamma(a) and polygamma. */
+static ct_tensor *growth_by_a(ct_tensor *a, ct_tensor *l, int k)
+{
+    ct_tensor *sum = ct_zeros_like(a);
+    double choose = 1;
+    for (int j = 1; j <= k; j++) {
+        choose *= (double)(k - j + 1) / j;
+        ct_tensor *term = ct_mul(ct_polygamma(a, j), ct_gamma_growth(a, l, k - j));
+        sum = ct_sub(sum, ct_mul_scalar(term, choose));
+    }
+    return sum;
+}
+
+/* By l: k B[k - 1]. */
 static ct_status gamma_growth_backward(ct_call *call)
 {
     ct_tensor *g = ct_call_grad_output(call, 0), *a = ct_call_input(call, 0), *l = ct_call_input(call, 1);
-    ct_tensor *y = ct_call_output(call, 0);
-    double k = *(const double *)ct_call_attributes(call);
+    int k = (int)*(const double *)ct_call_attributes(call);
     ct_status status = CT_OK;
-    if (ct_call_needs_grad(call, 0)) {
-        ct_tensor *next = ct_gamma_growth(a, l, k + 1);
-        status = ct_call_set_grad(call, 0, ct_mul(g, ct_sub(next, ct_mul(y, ct_gamma_growth(a, l, 1)))));
-    }
+    if (ct_call_needs_grad(call, 0))
+        status = ct_call_set_grad(call, 0, ct_mul(g, growth_by_a(a, l, k)));
     if (status == CT_OK && ct_call_needs_grad(call, 1) && k > 0)
         status = ct_call_set_grad(call, 1, ct_mul(g, ct_mul_scalar(ct_gamma_growth(a, l, k - 1), k)));
     return status;
@@ -154,4 +165,5 @@ static const ct_sample gamma_samples[] = {{"3x4@0.3..3 3x4@-2..1.5", (const doub
 
 FUNCTION2(igamma_slope, ct__igamma_slope,
           "of the order k: g (y[k+1] - y q[1]), g (q[k] - y (a - exp(l))), q gamma_growth")
-FUNCTION2(gamma_growth, ct__gamma_growth, "of the order k: g (y[k+1] - y y[1]), g k y[k-1]")
+FUNCTION2(gamma_growth, ct__gamma_growth,
+          "of the order k: -g times the sum over j = 1..k of (k over j) polygamma(j, a) y[k-j], g k y[k-1]")
