@@ -2,6 +2,7 @@
  *
  * Invariant: from the first block, the sizes lead from one to the next, up to the end; a gap may be followed by a gap, which are
  * joined when they are met. */
+#include "core_internal.h"
 #include <cotan/allocator.h>
 #include <pthread.h>
 #include <stdbool.h>

@@ -2,6 +2,7 @@
  * values, of which the alignment alone matters here, what there is of tensors, and their bytes.
  *
  * Invariant: nothing is allocated for a number in the file before the file is known to be long enough for it. */
+#include "core_internal.h"
 #include "half.h"
 #include "tensor_file.h"
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef CT_NN_BYTES_H
 #define CT_NN_BYTES_H
 
-#include <cotan/allocator.h>
+#include "nn_internal.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,6 +2,8 @@
 #ifndef CT_EXPRESSION_H
 #define CT_EXPRESSION_H
 
+#include "core_internal.h"
+
 #include <cotan/autograd.h>
 
 /* ct_op_<name>, from the function <name>_expression and the samples <name>_samples; further members may follow. */

@@ -4,7 +4,8 @@
 usage: test_locations.py TOP
 
 Reads the public headers: a function that returns a status or a pointer, and that is not named below with the reason why it cannot
-fail, must have such a macro. Ends with "N passed, N failed"."""
+fail, must have such a macro. And reads the library's sources, in which these macros must not be, since errors would have the
+library's own lines. Ends with "N passed, N failed"."""
 import pathlib
 import re
 import sys
@@ -42,6 +43,32 @@ def located(text):
     return names | {name for name, body in macros.items() if any(re.search(rf"\b{other}\(", body) for other in names)}
 
 
+FOLDERS = "core autograd ops nn".split()
+
+
+def macros_in_order(top, path, seen):
+    """Of a source and what it includes, as a compiler meets them: "none" where locations are turned off, "located" where they are offered."""
+    for line in path.read_text().splitlines():
+        if line.startswith("#define CT_NO_LOCATIONS"):
+            yield "none"
+        elif "(CT_HERE" in line:
+            yield "located"
+        elif match := re.match(r'#include ["<](.*)[">]', line):
+            places = [path.parent / match[1], *(top / folder / sub / match[1] for folder in FOLDERS for sub in ("", "include"))]
+            header = next((place.resolve() for place in places if place.exists()), None)
+            if header and header not in seen:
+                seen.add(header)
+                yield from macros_in_order(top, header, seen)
+
+
+def with_locations(top):
+    """Sources of the library that have the macros. Kernels, which cannot fail, may."""
+    for folder in FOLDERS:
+        for path in sorted((top / folder).rglob("*.c")):
+            if not path.name.startswith("kernels_") and next(macros_in_order(top, path, set()), "none") != "none":
+                yield path.relative_to(top)
+
+
 def main():
     text = "\n".join(path.read_text() for path in sorted(pathlib.Path(sys.argv[1]).glob("*/include/cotan/*.h")))
     names = located(text)
@@ -54,6 +81,9 @@ def main():
         else:
             failed += 1
             print(f"{kind} {name}: no macro passes its caller's line on")
+    for path in with_locations(pathlib.Path(sys.argv[1])):
+        failed += 1
+        print(f"{path}: a header with locations comes before CT_NO_LOCATIONS")
     gone = (WITHOUT | OTHERS) - {name for _, name in functions(text)}
     if gone:
         failed += 1

@@ -26,7 +26,8 @@ int main(int argc, char **argv)
     ct_evaluate(ct_module_forward, net, data, &learnt, .loss = example_next_loss);
     snprintf(written, sizeof written, "%s", beginning);
     example_write_on(net, data, LENGTH, 100, written, WRITTEN); /* nearly always the likeliest */
-    printf("%s\n", written);
+    if (ct_error_code() == CT_OK)
+        printf("%s\n", written);
     ct_optimizer_free(adam);
     ct_module_free(net);
     ct_dataset_free(data);

@@ -32,7 +32,8 @@ int main(int argc, char **argv)
            .epoch_end = example_tell_bits, .user = &e, .output = NULL);
     ct_evaluate(ct_module_forward, gpt, part[1], &learnt, .loss = example_next_loss);
     example_write_on(gpt, all, STEPS, 1.25, written, sizeof written); /* a little bolder than it is */
-    printf("----\n%s\n----\n", written);
+    if (ct_error_code() == CT_OK)
+        printf("----\n%s\n----\n", written);
     int64_t parameters = ct_module_numel(root);
     ct_optimizer_free(adamw);
     ct_module_free(root);

@@ -1,7 +1,6 @@
 /* Numbers of events: draws of the Poisson and of the binomial distribution, as numbers of the parameters' type. Few are counted one by one;
  * of many a number is found by transformed rejection (Hoermann: The transformed rejection method for generating Poisson random variables,
  * 1993, algorithm PTRS; The generation of binomial random variates, 1993, algorithm BTRS). */
-#include "expression.h"
 #include "random/draw.h"
 #include <math.h>
 
