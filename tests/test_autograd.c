@@ -815,6 +815,21 @@ START_TEST(ready_hooks_wait_for_parts_of_a_run)
 }
 END_TEST
 
+/* A root that is a leaf has its cotangent at once, and may have more to come. */
+START_TEST(ready_hooks_of_a_root)
+{
+    notes n = {.order = ""};
+    ct_tensor *x = leaf(3), *grad = NULL;
+    ct_add_ready_hook(x, note_ready, &n);
+    ok(ct_grad(CT_TENSORS(x, ct_square(x)), &x, 1, &grad));
+    ck_assert_int_eq(n.calls, 1);
+    ck_assert_double_eq(n.seen, 7);
+    ok(ct_backward(x));
+    ck_assert_int_eq(n.calls, 2);
+    ck_assert_double_eq(n.seen, 1);
+}
+END_TEST
+
 START_TEST(ready_hooks_fail_and_are_removed)
 {
     notes n = {.order = ""};
@@ -2006,7 +2021,7 @@ Suite *ct_suite_autograd(void)
               kept_gradient_outlives_zero_grad, recorded_gradient_of_a_given_up_leaf));
     add(suite, "hooks", 1,
         TESTS(hooks_on_a_leaf, hooks_on_a_result, hooks_are_removed, bad_hooks,
-              ready_hooks_come_as_soon_as_all_of_a_gradient, ready_hooks_wait_for_parts_of_a_run,
+              ready_hooks_come_as_soon_as_all_of_a_gradient, ready_hooks_wait_for_parts_of_a_run, ready_hooks_of_a_root,
               ready_hooks_fail_and_are_removed, hook_removes_itself, hook_releases_the_root, hook_leaves_a_scope_open,
               hook_cannot_close_the_scope_around_it, hook_keeps_the_gradient, retained_gradient_of_a_result,
               retaining_tensor_is_freed_before_backward, hooked_leaf_is_freed, hook_ends_the_program));

@@ -225,6 +225,20 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
+/* The limit is for all tensors together: of the sample each alone would do. */
+START_TEST(tensors_count_together)
+{
+    enum { LARGEST = 3 * 64 * 4 };
+    CT_OPTIONS(ct_gguf_options, few, .max_bytes = LARGEST);
+    ck_assert_ptr_null(ct_gguf_load(TEST_DATA "/types.gguf", &few));
+    expect_failure(CT_ERROR_FORMAT, "types.gguf: more bytes in memory than are allowed; .max_bytes allows more");
+    CT_OPTIONS(ct_gguf_options, enough, .max_bytes = 2 * LARGEST + 24 + 12 + 48 + 24 + 48 + 12);
+    ct_tensor_file *file = ct_gguf_load(TEST_DATA "/types.gguf", &enough);
+    ck_assert_ptr_nonnull(file);
+    ct_tensor_file_free(file);
+}
+END_TEST
+
 Suite *ct_suite_gguf(void)
 {
     Suite *suite = suite_create("gguf");
@@ -238,6 +252,7 @@ Suite *ct_suite_gguf(void)
     tcase_add_test(tests, a_file_may_end_anywhere);
     tcase_add_test(tests, lists_nest_so_deep);
     tcase_add_test(tests, what_is_no_file_is_refused);
+    tcase_add_test(tests, tensors_count_together);
     suite_add_tcase(suite, tests);
     return suite;
 }

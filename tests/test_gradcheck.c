@@ -364,6 +364,23 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
+/* Every single one, of the check that compares what was before with what is after: a sum for which there was no memory is no change. */
+START_TEST(no_memory_is_no_change)
+{
+    ct_tensor *x = f64(CT_SHAPE(2), 1);
+    int64_t n = 0;
+    do {
+        ct_error_clear();
+        ct__fail_allocation(++n, true);
+        ct_verdict verdict = ct_gradcheck(tanh_of, NULL, &x, 1, &report, .checks = CT_CHECK_UNCHANGED, .order = 1);
+        ct__fail_allocation(0, false);
+        ck_assert_int_eq(verdict, ct_error_code() == CT_OK ? CT_PASS : CT_VACUOUS);
+        ct_gradcheck_report_free(&report);
+    } while (ct_error_code() != CT_OK);
+    ck_assert_int_gt(n, 10);
+}
+END_TEST
+
 /* ---- speed ---- */
 
 /* 64-256-256-5 with relu, 83,717 parameters; user: 32 samples. */
@@ -431,6 +448,7 @@ Suite *ct_suite_gradcheck(void)
     tcase_add_test(tcase, test_float32);
     tcase_add_test(tcase, test_errors);
     tcase_add_test(tcase, test_no_memory);
+    tcase_add_test(tcase, no_memory_is_no_change);
     tcase_add_test(tcase, test_speed);
     suite_add_tcase(suite, tcase);
     return suite;

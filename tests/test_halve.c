@@ -3,7 +3,10 @@
 #include "tensor_checks.h"
 #include <cotan/functional.h>
 #include <cotan/random.h>
+
+#include "autograd_internal.h"
 #include <math.h>
+#include <string.h>
 
 enum { ROWS = 64, WIDTH = 32, LAYERS = 6 };
 
@@ -167,6 +170,74 @@ START_TEST(what_a_function_may_give)
 }
 END_TEST
 
+static ct_tensor *exponential(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return ct_exp(ct_sin(in[0]));
+}
+
+/* Of a tensor that it is not given. */
+static ct_tensor *captured(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    return ct_add(in[0], ct_square(user));
+}
+
+static ct_tensor *added(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return ct_add(in[0], in[0]);
+}
+
+static ct_tensor *scaled(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    ct_tensor *x = ct_exp(in[0]);
+    return ct_mul(x, ct_sum(x, CT_AXES(1), .keepdim = true));
+}
+
+static bool any_is_halved(const struct ct_node *node, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        if (node->saved[i].halved)
+            return true;
+    return false;
+}
+
+/* The result and what comes from outside, which their owners have anyway, and sums beside a result, of which there are few; and nothing
+ * is saved that nobody needs. */
+START_TEST(what_is_not_halved)
+{
+    ct_tensor *x = ct_tanh(weight(CT_FLOAT32, CT_SHAPE(ROWS, WIDTH), 1));
+    const struct ct_node *node = ct_halve_saved(exponential, NULL, &x, 1)->node;
+    ck_assert(!any_is_halved(node, 0, node->n_inputs + node->n_outputs));
+    node = ct_halve_saved(captured, ct_tanh(x), &x, 1)->node->edges[1].node;
+    ck_assert(node->saved[0].tensor && !node->saved[0].halved);
+    ck_assert(ct_halve_saved(added, NULL, &x, 1)->node->saved[0].tensor == NULL);
+    node = ct_halve_saved(scaled, NULL, &x, 1)->node;
+    ck_assert(node->saved[0].halved && node->saved[1].tensor && !node->saved[1].halved);
+}
+END_TEST
+
+static ct_tensor *spoiled(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    ct_tensor *y = ct_tanh(in[0]), *z = ct_square(y);
+    ct_mul_scalar_(ct_detach(y), 2);
+    return z;
+}
+
+START_TEST(a_change_in_place_is_still_noticed)
+{
+    ct_tensor *x = weight(CT_FLOAT32, CT_SHAPE(ROWS, WIDTH), 1);
+    ct_tensor *z = ct_halve_saved(spoiled, NULL, &x, 1);
+    ck_assert_ptr_nonnull(z);
+    ck_assert_int_eq(ct_backward(ct_sum(z)), CT_ERROR_STATE);
+    ck_assert_ptr_nonnull(strstr(ct_error_message(), "has changed it in place since"));
+    ct_error_clear();
+}
+END_TEST
+
 Suite *ct_suite_halve(void)
 {
     Suite *suite = suite_create("halve");
@@ -177,6 +248,8 @@ Suite *ct_suite_halve(void)
     tcase_add_test(tests, one_copy_for_all);
     tcase_add_test(tests, exact_where_the_numbers_are);
     tcase_add_test(tests, nested);
+    tcase_add_test(tests, what_is_not_halved);
+    tcase_add_test(tests, a_change_in_place_is_still_noticed);
     tcase_add_test(tests, what_a_function_may_give);
     suite_add_tcase(suite, tests);
     return suite;

@@ -269,12 +269,27 @@ START_TEST(scaled_bessel_functions_at_the_origin)
 }
 END_TEST
 
+/* x log y is 0 at x = 0 whatever y is, so its slope by y is 0, at y = 0 too. */
+START_TEST(zero_times_a_logarithm_has_no_slope)
+{
+    ct_tensor *x = ct_zeros(CT_FLOAT64, CT_SHAPE(2)), *grad = NULL;
+    ct_tensor *zero = ct_set_requires_grad(ct_zeros(CT_FLOAT64, CT_SHAPE(2)), true);
+    ct_tensor *minus_one = ct_set_requires_grad(ct_full(CT_FLOAT64, -1, CT_SHAPE(2)), true), *y = ct_xlogy(x, zero);
+    ck_assert_int_eq(ct_grad(&y, 1, &zero, 1, &grad, .gradients = (ct_tensor *[]){ct_ones_like(y)}), CT_OK);
+    expect_close(grad, x, 0);
+    y = ct_xlog1py(x, minus_one);
+    ck_assert_int_eq(ct_grad(&y, 1, &minus_one, 1, &grad, .gradients = (ct_tensor *[]){ct_ones_like(y)}), CT_OK);
+    expect_close(grad, x, 0);
+}
+END_TEST
+
 Suite *ct_suite_special(void)
 {
     Suite *suite = suite_create("special");
     TCase *tests = tcase_create("special");
     tcase_add_checked_fixture(tests, open_test, close_test);
     tcase_add_test(tests, one_input);
+    tcase_add_test(tests, zero_times_a_logarithm_has_no_slope);
     tcase_add_test(tests, two_inputs);
     tcase_add_test(tests, incomplete_gamma_functions);
     tcase_add_test(tests, derivatives_of_igamma);
