@@ -378,10 +378,10 @@ ct_status ct__write_elements(const char *what, const char *path, FILE *stream, c
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ct__widen stores the low bytes first");
 
-bool ct__count_bytes(const int64_t *shape, int rank, int64_t element, int64_t *bytes)
+bool ct__count_bytes(ct_dtype dtype, const int64_t *shape, int rank, int64_t *bytes)
 {
     bool countable = true, empty = false;
-    *bytes = element;
+    *bytes = ct__size_of(dtype);
     for (int i = 0; i < rank; i++) {
         empty = empty || shape[i] == 0;
         countable = !__builtin_mul_overflow(*bytes, shape[i] > 0 ? shape[i] : 1, bytes) && countable;

@@ -37,8 +37,9 @@ ct_status ct__stream_read(const ct__stream *s, char *data, uint64_t bytes, uint6
 /* An error (format) if bytes are more than the file may become. */
 ct_status ct__stream_check(const ct__stream *s, uint64_t bytes);
 
-/* What an element takes, times the sizes; 0 if one of these is. False if the product of the others is more than can be counted. */
-bool ct__count_bytes(const int64_t *shape, int rank, int64_t element, int64_t *bytes);
+/* What a tensor takes; 0 if one of the sizes is. False if what the others take is more than can be counted: no tensor may have that
+ * shape (ct__check_shape()). */
+bool ct__count_bytes(ct_dtype dtype, const int64_t *shape, int rank, int64_t *bytes);
 
 /* The integer of n bytes, at most 8. */
 uint64_t ct__integer_at(const void *bytes, int n, bool big_endian);

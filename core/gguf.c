@@ -225,17 +225,16 @@ static ct_status take_type(gguf_reader *r, gguf_info *info)
 static ct_status count_bytes(gguf_reader *r, gguf_info *info)
 {
     const struct gguf_type *type = info->type;
-    int64_t elements, row = info->rank ? info->shape[info->rank - 1] : 1;
-    if (!ct__count_bytes(info->shape, info->rank, 1, &elements) || elements > INT64_MAX / 8)
+    int64_t needed, row = info->rank ? info->shape[info->rank - 1] : 1;
+    if (!ct__count_bytes(type->dtype, info->shape, info->rank, &needed))
         return bad_gguf(r, "tensor '%.100s' has more bytes than can be counted", info->name);
     if (row % type->elements)
         return bad_gguf(r, "tensor '%.100s' has rows of %lld elements, %s has blocks of %d", info->name, (long long)row,
                         type->name, type->elements);
-    info->bytes = (uint64_t)(elements / type->elements * type->bytes);
-    uint64_t needed = (uint64_t)(elements * ct__size_of(type->dtype));
-    if (needed > r->most)
+    info->bytes = (uint64_t)(needed / ct__size_of(type->dtype) / type->elements * type->bytes);
+    if ((uint64_t)needed > r->most)
         return bad_gguf(r, "more bytes in memory than are allowed; .max_bytes allows more");
-    r->most -= needed;
+    r->most -= (uint64_t)needed;
     return CT_OK;
 }
 

@@ -64,7 +64,7 @@ static ct_status read_shape(const ct__stream *r, ct_dtype dtype, int64_t *shape,
             return status;
         shape[i] = (int64_t)ct__integer_at(size, 4, true);
     }
-    if (!ct__count_bytes(shape, rank, ct__size_of(dtype), &bytes) || (uint64_t)bytes / MOST_INFLATED > r->file_bytes)
+    if (!ct__count_bytes(dtype, shape, rank, &bytes) || (uint64_t)bytes / MOST_INFLATED > r->file_bytes)
         return format_error(r, "truncated: the header promises more than the file can hold");
     return ct__stream_check(r, (uint64_t)bytes);
 }

@@ -203,7 +203,7 @@ static ct_status read_header(const ct__npy_source *s, description *d)
 static ct_status check_size(const ct__npy_source *s, const description *d)
 {
     int64_t bytes;
-    if (!ct__count_bytes(d->shape, d->rank, ct__size_of(d->type->dtype), &bytes))
+    if (!ct__count_bytes(d->type->dtype, d->shape, d->rank, &bytes))
         return ct__npy_error(s, "more bytes than can be counted");
     return (uint64_t)bytes <= s->most ? CT_OK
                                       : ct__npy_error(s, "more than %llu bytes of numbers; .max_bytes allows more",

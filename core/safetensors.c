@@ -261,7 +261,7 @@ static ct_status read_shape(const reader *r, const json_t *value, span *s, uint6
         if (!json_is_integer(size) || s->shape[i] < 0)
             return format_error(r, "tensor '%.100s' has a size that is no count, axis %d", s->name, i);
     }
-    if (!ct__count_bytes(s->shape, s->rank, ct__size_of(s->dtype), &counted))
+    if (!ct__count_bytes(s->dtype, s->shape, s->rank, &counted))
         return format_error(r, "tensor '%.100s' has more bytes than can be counted", s->name);
     *bytes = (uint64_t)counted;
     return CT_OK;

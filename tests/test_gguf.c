@@ -60,9 +60,9 @@ static void put_text(file_bytes *b, const char *text)
     append(b, text, strlen(text));
 }
 
-/* A file of one tensor "a" of one axis, with so many bytes behind. */
+/* A file of one tensor "a" of one axis, or of two of which the slowest is 0, with so many bytes behind. */
 typedef struct one {
-    uint64_t version, tensors, pairs, rank, size, type, at, alignment, bytes;
+    uint64_t version, tensors, pairs, rank, size, no_rows, type, at, alignment, bytes;
     const char *name, *other; /* NULL: none */
 } one;
 static const one good = {.version = 3, .tensors = 1, .rank = 1, .size = 2, .bytes = 8, .name = "a"};
@@ -70,9 +70,11 @@ static const one good = {.version = 3, .tensors = 1, .rank = 1, .size = 2, .byte
 static void put_info(file_bytes *b, const one *o, const char *name)
 {
     put_text(b, name);
-    put(b, o->rank, 4);
+    put(b, o->rank + o->no_rows, 4);
     for (uint64_t i = 0; i < o->rank && i < 16; i++)
         put(b, o->size, 8);
+    if (o->no_rows)
+        put(b, 0, 8);
     put(b, o->type, 4);
     put(b, o->at, 8);
 }
@@ -117,6 +119,7 @@ static const struct {
     {offsetof(one, size), UINT64_MAX, 0, 0, "has a size that is no count, axis 0"},
     {offsetof(one, size), INT64_MAX, 0, 0, "more bytes than can be counted"},
     {offsetof(one, rank), 2, offsetof(one, size), (uint64_t)1 << 40, "more bytes than can be counted"},
+    {offsetof(one, size), (uint64_t)1 << 61, offsetof(one, no_rows), 1, "more bytes than can be counted"},
     {offsetof(one, size), (uint64_t)1 << 40, 0, 0, "more bytes in memory than are allowed"},
     {offsetof(one, type), 2, 0, 0, "tensor 'a' has type 2, which cotan does not read"},
     {offsetof(one, type), 8, 0, 0, "rows of 2 elements, Q8_0 has blocks of 32"},
