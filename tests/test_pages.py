@@ -7,10 +7,11 @@
     links     the file of a relative link exists, and so does the heading or anchor behind "#", by the rules of a forge
     names     each `ct_...` and `CT_...` in code spans is in a public header, in a source or in a sample of the page itself; one that ends in
               "_" may be the beginning of some
+    shell     each block of shell commands is read by `sh -n`, and each COTAN_... on the page is in a source
 
 usage: test_pages.py TOP              ends with "N passed, N failed"
 """
-import os, pathlib, re, sys
+import os, pathlib, re, subprocess, sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(sys.argv[1], "docs/reference")))
@@ -19,6 +20,8 @@ import headers
 FENCE = re.compile(r"^(`{3,})[^`\n]*\n.*?^\1`*\s*$", re.M | re.S)
 LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^)\s]+)\)")
 NAME = re.compile(r"\b(?:ct|CT)_\w*\w\b")
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
+VARIABLE = re.compile(r"\bCOTAN_[A-Z]\w*\w\b")
 
 
 def undocumented(top):
@@ -78,19 +81,27 @@ def unknown_names(top, page, known):
     return [f"{os.path.relpath(page, top)}: {name}" for name in unknown], len(names)
 
 
+def bad_shell(top, page, variables):
+    text = page.read_text()
+    blocks, used = SHELL.findall(text), set(VARIABLE.findall(text))
+    said = [subprocess.run(["sh", "-n"], input=block, capture_output=True, text=True).stderr.strip() for block in blocks]
+    return [f"{os.path.relpath(page, top)}: {words}" for words in [*filter(None, said), *sorted(used - variables)]], len(blocks) + len(used)
+
+
 def main():
     top = pathlib.Path(sys.argv[1])
     pages = [top / "README.md", *sorted((top / "docs").rglob("*.md"))]
     sources = [path for folder in (*headers.FOLDERS, "tests", "docs") for path in (top / folder).rglob("*")
-               if path.suffix in (".c", ".h", ".inc", ".py")]
+               if path.suffix in (".c", ".h", ".inc", ".py", ".sh", ".in")]
     text = "\n".join(path.read_text() for path in sources)
-    known = set(NAME.findall(text))
+    known, variables = set(NAME.findall(text)), set(VARIABLE.findall(text))
     if "ct_op_##" in text:  # a macro makes the records' names
         known |= {"ct_op_" + name[len("ct_"):] for name in known}
     failed = passed = 0
     for what, found in [("without a comment", undocumented(top)),
                         *(("leads nowhere", broken_links(top, page)) for page in pages),
-                        *(("is no name", unknown_names(top, page, known)) for page in pages)]:
+                        *(("is no name", unknown_names(top, page, known)) for page in pages),
+                        *(("is no shell", bad_shell(top, page, variables)) for page in pages)]:
         bad, count = found
         failed, passed = failed + len(bad), passed + count - len(bad)
         for line in bad:

@@ -12,12 +12,14 @@ import headers
 
 # What the sidebar has, in reading order; pages that are not named come last.
 CONTENTS = {
-    "Begin": ["docs/guide", "docs/from_pytorch", "docs/troubleshooting", "docs/cli", "docs/trace"],
-    "Learn": ["docs/course/README", "docs/examples/README", "docs/examples", "docs/networks"],
-    "Operations": ["docs/reference", "docs/differences", "docs/accuracy", "docs/adding_an_operation", "docs/adding_a_layer"],
+    "Use": ["docs/guide", "docs/training", "docs/debugging", "docs/troubleshooting", "docs/examples", "docs/examples/README", "docs/networks"],
+    "Learn": ["docs/course/README", "docs/playground", "docs/cli", "docs/trace"],
+    "From elsewhere": ["docs/from_pytorch", "docs/pytorch_functions", "docs/differences", "docs/cpp", "docs/python"],
+    "Operations": ["docs/reference", "docs/accuracy", "docs/adding_an_operation", "docs/adding_a_layer"],
     "The gradient checker": ["docs/gradcheck", "docs/verdicts"],
+    "Take it along": ["docs/packages", "docs/one_file", "docs/onnx", "docs/distributed"],
     "Headers": [],
-    "Inside": ["docs/architecture", "docs/speed", "docs/dependencies", "docs/data/README"],
+    "Inside": ["docs/architecture", "docs/speed", "docs/compared", "docs/dependencies", "docs/CHANGELOG", "docs/data/README"],
 }
 LANGUAGES = {".c": "c", ".h": "c", ".inc": "c", ".py": "python", ".sh": "sh", ".json": "json", ".build": "meson", ".lua": "lua"}
 LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
