@@ -3,7 +3,7 @@
 and a link or a page that is lost is named.
 usage: test_site.py TOP              ends with "N passed, N failed"
 """
-import json, pathlib, re, shutil, subprocess, sys, tempfile
+import json, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 sys.dont_write_bytecode = True
 top = pathlib.Path(sys.argv[1]).resolve()
@@ -20,8 +20,8 @@ def check(what, holds, report=""):
         print(f"not so: {what}\n{report}")
 
 
-def stage(source, folder):
-    done = subprocess.run([sys.executable, top / "docs/site/stage.py", source, folder], capture_output=True, text=True)
+def stage(source, folder, **environment):
+    done = subprocess.run([sys.executable, top / "docs/site/stage.py", source, folder], capture_output=True, text=True, env={**os.environ, **environment})
     return done.returncode, done.stderr
 
 
@@ -48,7 +48,7 @@ def check_lost(folder):
         (small / name).parent.mkdir(parents=True, exist_ok=True)
         (small / name).write_text(text)
     shutil.copytree(top / "docs/reference", small / "docs/reference", ignore=shutil.ignore_patterns("__pycache__"))
-    status, words = stage(small, folder / "small-pages")
+    status, words = stage(small, folder / "small-pages", PATH=str(folder))  # no git there
     for wanted in ["index.md: docs/nowhere.md leads to no page", "docs/course/README.md: d.svg leads to no page", "docs/guide.md: listed, and not there"]:
         check(f"it is said: {wanted}", status != 0 and wanted in words, words)
 

@@ -29,9 +29,10 @@ FENCE = re.compile(r"(^(`{3,})[^`\n]*\n.*?^\2`*[ ]*$|(?<!\[)`[^`\n]*`)", re.M | 
 
 def files(top):
     """The names of the files under version control, or of all if there is none."""
-    done = subprocess.run(["git", "-C", top, "ls-files"], capture_output=True, text=True)
-    if done.returncode == 0:
-        return done.stdout.split()
+    if shutil.which("git"):
+        done = subprocess.run(["git", "-C", top, "ls-files"], capture_output=True, text=True)
+        if done.returncode == 0:
+            return done.stdout.split()
     return sorted(str(path.relative_to(top)) for path in top.rglob("*") if path.is_file() and not path.relative_to(top).parts[0].startswith((".", "build")))
 
 
