@@ -138,6 +138,27 @@ static const ct_op odd_relu = {
     .samples = (const ct_sample[]){{"3", NULL}, {NULL, NULL}},
 };
 
+static ct_status even_backward(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0), *g = ct_call_grad_output(call, 0), *zero = ct_zeros_like(x);
+    return ct_call_set_grad(call, 0, ct_where(ct_gt(x, zero), g, zero));
+}
+
+/* Where all that phi adds up is 0, so is its rounding; not so at the points around, of which there are many among the variations. */
+START_TEST(test_kink_all_zero)
+{
+    ct_op relu = odd_relu;
+    const unsigned in_float64 = CT_CHECK_ALL & ~(unsigned)CT_CHECK_FLOAT32;
+    relu.backward = even_backward;
+    relu.samples = (const ct_sample[]){{"4@0..0", NULL}, {NULL, NULL}};
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        ck_assert_msg(ct_verdict_good(ct_gradcheck_op(&relu, &report, .seed = seed, .checks = in_float64)),
+                      "seed %d: %s", (int)seed, report.cause);
+        ct_gradcheck_report_free(&report);
+    }
+}
+END_TEST
+
 static ct_tensor *apply_odd(ct_tensor *const *in, int n, void *user)
 {
     (void)user;
@@ -163,6 +184,7 @@ Suite *ct_suite_gradcheck_kinks(void)
     tcase_add_test(tcase, test_kink_pool_ties);
     tcase_add_test(tcase, test_kink_overlapping_ties);
     tcase_add_test(tcase, test_kink_hinge_margin);
+    tcase_add_test(tcase, test_kink_all_zero);
     tcase_add_test(tcase, test_wrong_at_kink);
     suite_add_tcase(suite, tcase);
     return suite;
