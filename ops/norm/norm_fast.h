@@ -1,4 +1,4 @@
-/* The shortcut of the normalisations: how one walks over its input, and the two passes. */
+/* What the normalisations share: the shortcut, how one walks over its input and the two passes; and the check of channels. */
 #ifndef CT_NORM_FAST_H
 #define CT_NORM_FAST_H
 
@@ -27,5 +27,8 @@ ct_status ct__norm_backward(ct_call *call, const ct_norm_walk *walk);
 
 /* Element i of t, a contiguous float tensor. */
 void ct__norm_put(const ct_tensor *t, int64_t i, double value);
+
+/* Checks that x, input 0, is [N, C, ...] and the others [C]. False with an error (shape). */
+bool ct__norm_channels_fit(ct_call *call);
 
 #endif
