@@ -18,6 +18,11 @@ typedef struct ct_shape_attributes {
 /* Applies an operation with these attributes. */
 ct_tensor *ct__apply_to_shape(const ct_op *op, ct_tensor *x, const int64_t *shape, int rank);
 
+/* In backward: the shape that input i had. */
+const int64_t *ct__input_shape(const ct_call *call, int i, int *rank);
+/* Writes the elements of a tensor, converted to dtype, at these strides. */
+void ct__copy_elements(const ct_tensor *from, void *to, ct_dtype dtype, const int64_t *strides);
+
 /* axis counted from the end if negative, as 0..rank-1; -1 with an error (argument) if there is no such axis. A 0-d tensor has
  * axis 0, of size 1, as in PyTorch; only what cuts or joins along an axis needs one that is there. */
 int ct__call_axis(ct_call *call, int64_t axis, int rank);
