@@ -134,14 +134,61 @@ START_TEST(test_null)
 }
 END_TEST
 
-/* ---- elements that nobody writes ---- */
+/* ---- nothing ---- */
 
-#if CT_LIFETIME_CHECKS
 static bool is_real(const ct_tensor *t)
 {
     return ct_dtype_of(t) == CT_FLOAT32 || ct_dtype_of(t) == CT_FLOAT64;
 }
 
+/* A leaf that is input with nothing along each axis of that size; it asks for a gradient if input does, or always. */
+static ct_tensor *emptied(ct_tensor *input, int64_t size, bool always)
+{
+    bool asks = always || ct_requires_grad(input);
+    for (int axis = 0; input && axis < ct_rank(input); axis++)
+        if (ct_size(input, axis) == size)
+            input = ct_slice(input, axis, 0, 0, 1);
+    return input && is_real(input) ? ct_set_requires_grad(ct_detach(input), asks) : input;
+}
+
+/* Backward from the sum of all outputs, if they are not refused: each input that asks for a gradient has one then. */
+static void expect_gradients(const ct_op *op, const ct_sample *sample, ct_tensor *const *inputs, int n, int64_t size)
+{
+    ct_tensor *outputs[CT_MAX_OUTPUTS] = {0}, *root = NULL;
+    ct_status status = ct_apply_multi(op, inputs, n, sample->attributes, outputs);
+    for (int i = 0; status == CT_OK && i < CT_MAX_OUTPUTS && outputs[i]; i++) {
+        ct_tensor *sum = ct_requires_grad(outputs[i]) ? ct_sum(outputs[i]) : NULL;
+        root = root && sum ? ct_add(root, sum) : sum ? sum : root;
+    }
+    if (root && ct_backward(root) == CT_OK)
+        for (int i = 0; i < n; i++)
+            ck_assert_msg(!inputs[i] || !ct_requires_grad(inputs[i]) || ct_grad_of(inputs[i]),
+                          "%s of %s with 0 for %d: no gradient for input %d", op->name, sample->inputs, (int)size, i);
+    ct_error_clear();
+}
+
+/* A gradient that is zero, or that of nothing, is a tensor as any other: as the samples are, and with each of their sizes as 0. */
+START_TEST(test_gradients_are_there)
+{
+    int n;
+    const ct_op *op = ct_ops(&n)[_i];
+    for (const ct_sample *sample = op->samples; sample->inputs && has_gradient(op); sample++) {
+        for (int64_t size = 0; size <= 8; size++) {
+            ct_tensor *inputs[CT_MAX_INPUTS];
+            ct_scope_open();
+            ck_assert_int_eq(ct_sample_inputs(sample, CT_FLOAT64, inputs, &n), CT_OK);
+            for (int i = 0; i < n; i++)
+                inputs[i] = emptied(inputs[i], size, false);
+            expect_gradients(op, sample, inputs, n, size);
+            ct_scope_close();
+        }
+    }
+}
+END_TEST
+
+/* ---- elements that nobody writes ---- */
+
+#if CT_LIFETIME_CHECKS
 /* Whether an element still is as ct_empty() left it: all bits set, a NaN that no arithmetic makes. */
 static bool has_unwritten(const ct_tensor *t)
 {
@@ -152,15 +199,6 @@ static bool has_unwritten(const ct_tensor *t)
         if (memcmp(element + (size_t)i * size, unwritten, size) == 0)
             return true;
     return false;
-}
-
-/* A leaf that is input with nothing along each axis of that size. */
-static ct_tensor *emptied(ct_tensor *input, int64_t size)
-{
-    for (int axis = 0; input && axis < ct_rank(input); axis++)
-        if (ct_size(input, axis) == size)
-            input = ct_slice(input, axis, 0, 0, 1);
-    return input && is_real(input) ? ct_set_requires_grad(ct_detach(input), true) : input;
 }
 
 /* The operation and its gradients write all that they give, or refuse. */
@@ -191,7 +229,7 @@ START_TEST(test_nothing)
             ct_scope_open();
             ck_assert_int_eq(ct_sample_inputs(sample, size % 2 ? CT_FLOAT64 : CT_FLOAT32, inputs, &n), CT_OK);
             for (int i = 0; i < n; i++)
-                inputs[i] = emptied(inputs[i], size);
+                inputs[i] = emptied(inputs[i], size, true);
             for (int left_out = op->min_inputs; left_out <= n; left_out++) {
                 ct_tensor *given = left_out < n ? inputs[left_out] : NULL;
                 if (left_out < n)
@@ -217,6 +255,7 @@ Suite *ct_suite_ops(void)
     tcase_add_loop_test(tcase, test_null, 0, n);
     tcase_add_loop_test(tcase, test_spent_cotangent, 0, n);
     tcase_add_loop_test(tcase, test_gradient, 0, n);
+    tcase_add_loop_test(tcase, test_gradients_are_there, 0, n);
 #if CT_LIFETIME_CHECKS
     tcase_add_loop_test(tcase, test_nothing, 0, n);
 #endif

@@ -289,7 +289,7 @@ static ct_status backward_prod(ct_call *call)
     ct_tensor *x = ct_call_input(call, 0);
     int64_t order[CT_MAX_RANK];
     if (!x || x->numel == 0)
-        return x ? CT_OK : ct_error_code();
+        return ct_call_set_grad(call, 0, x ? ct_zeros_like(x) : NULL);
     ct_tensor *rows = reduced_last(call, x, order);
     ct_tensor *others = ct_mul(product_so_far(rows, false), product_so_far(rows, true));
     return ct_call_set_grad(call, 0, ct_mul(with_axes(call, ct_call_grad_output(call, 0)), put_back(others, x, order)));
