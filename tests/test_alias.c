@@ -247,7 +247,7 @@ END_TEST
 static bool is_view(const ct_op *op)
 {
     static const char *const views[] = {"reshape", "flatten", "unsqueeze", "squeeze", "transpose", "permute", "expand",
-                                        "slice",   "select",  "diagonal",  "dropout", "flip",      "repeat",  "einsum"};
+                                        "slice",   "select",  "diagonal",  "dropout", "flip",      "einsum"};
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
         if (strcmp(op->name, views[i]) == 0)
             return true;

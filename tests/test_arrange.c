@@ -72,6 +72,21 @@ START_TEST(repeat_tiles)
 }
 END_TEST
 
+/* However few copies there are, of however few elements. */
+START_TEST(repeat_copies)
+{
+    ct_tensor *one = ct_ones(F64, CT_SHAPE(1)), *two = two_by_three(F64);
+    const int64_t times[][2] = {{1, 1}, {1, 2}, {3, 1}};
+    for (int i = 0; i < 3; i++) {
+        ct_tensor *of_one = ct_repeat(one, times[i], 2), *of_two = ct_repeat(two, times[i], 2);
+        ck_assert(!ct_shares_storage(of_one, one) && !ct_shares_storage(of_two, two));
+        ck_assert(ct_fill_(of_one, 5) == CT_OK && ct_fill_(of_two, 5) == CT_OK);
+    }
+    expect_tensor(one, F64, CT_SHAPE(1), CT_VALUES(1));
+    expect_tensor(two, F64, CT_SHAPE(2, 3), CT_VALUES(0, 1, 2, 3, 4, 5));
+}
+END_TEST
+
 START_TEST(pad_in_each_mode)
 {
     ct_tensor *x = two_by_three((ct_dtype)_i);
@@ -350,6 +365,7 @@ Suite *ct_suite_arrange(void)
     tcase_add_loop_test(tests, stack_adds_an_axis, 0, DTYPES);
     tcase_add_loop_test(tests, split_and_chunk_are_views, 0, DTYPES);
     tcase_add_loop_test(tests, repeat_tiles, 0, DTYPES);
+    tcase_add_test(tests, repeat_copies);
     tcase_add_loop_test(tests, pad_in_each_mode, 0, DTYPES);
     tcase_add_loop_test(tests, triangles_and_diagonals, 0, DTYPES);
     tcase_add_loop_test(tests, picking, 0, DTYPES);

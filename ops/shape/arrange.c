@@ -203,13 +203,15 @@ static ct_tensor *repeat_expression(ct_call *call)
         ct_call_error(call, CT_ERROR_ARGUMENT, "%d repeats for a tensor of rank %d", rank, ct_rank(x));
         return NULL;
     }
-    while (x && ct_rank(x) < rank)
-        x = ct_unsqueeze(x, 0);
-    if (!x || !check_repeats(call, x, times->shape))
+    ct_tensor *y = x;
+    while (y && ct_rank(y) < rank)
+        y = ct_unsqueeze(y, 0);
+    if (!y || !check_repeats(call, y, times->shape))
         return NULL;
-    for (int i = 0; x && i < rank; i++)
-        x = repeat_axis(x, i, times->shape[i]);
-    return x;
+    for (int i = 0; y && i < rank; i++)
+        y = repeat_axis(y, i, times->shape[i]);
+    return ct_shares_storage(y, x) ? ct_clone(y)
+                                   : y; /* no more than broadcast, where the axes that grow have one element */
 }
 
 const ct_op ct_op_repeat = {

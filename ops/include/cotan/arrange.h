@@ -19,8 +19,7 @@ CT_API ct_status ct_split(ct_tensor *x, const int64_t *sizes, int n, int axis, c
 /* The same in at most chunks pieces of ceil(size / chunks) elements, the last perhaps shorter. Returns how many there are, or
  * -1 with an error; outputs has room for chunks. */
 CT_API int ct_chunk(ct_tensor *x, int chunks, int axis, ct_tensor **outputs);
-/* x beside itself times[i] times along axis i; times has rank entries, rank at least x's: axes are added in front.
- * With every entry 1 a view. */
+/* x beside itself times[i] times along axis i; times has rank entries, rank at least x's: axes are added in front. */
 CT_API ct_tensor *ct_repeat(ct_tensor *x, const int64_t *times, int rank);
 
 /* What is put around x. */
