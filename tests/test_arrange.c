@@ -165,8 +165,12 @@ START_TEST(einsum_errors)
                  "einsum: label 'k' of the result is that of no operand in \"ij->ik\" of [2,3]");
     expect_error(ct_einsum("ij->ii", TENSORS(x)), CT_ERROR_ARGUMENT,
                  "einsum: label 'i' of the result stands there twice in \"ij->ii\" of [2,3]");
+    expect_error(ct_einsum("ii->i", TENSORS(ct_ones(F64, CT_SHAPE(1, 3)))), CT_ERROR_ARGUMENT,
+                 "einsum: label 'i' stands for sizes 1 and 3 in \"ii->i\" of [1,3]");
+    expect_error(ct_einsum("iji", TENSORS(ct_ones(F64, CT_SHAPE(3, 2, 1)))), CT_ERROR_ARGUMENT,
+                 "einsum: label 'i' stands for sizes 3 and 1 in \"iji\" of [3,2,1]");
     expect_error(ct_einsum("i", TENSORS(x)), CT_ERROR_ARGUMENT,
-                 "einsum: a term with 1 labels for a tensor of rank 2 in \"i\" of [2,3]");
+                 "einsum: a term with 1 label for a tensor of rank 2 in \"i\" of [2,3]");
     expect_error(ct_einsum("i+j", TENSORS(x)), CT_ERROR_ARGUMENT, "einsum: misplaced '+' in \"i+j\" of [2,3]");
     expect_error(ct_einsum("ij-ij", TENSORS(x)), CT_ERROR_ARGUMENT, "einsum: misplaced '-' in \"ij-ij\" of [2,3]");
     expect_error(ct_einsum(NULL, TENSORS(x)), CT_ERROR_NULL, "einsum: the equation is NULL");

@@ -91,12 +91,31 @@ static int ellipsis_axes(const char *text, int rank)
     return dots && rank > 0 ? rank : 0;
 }
 
+static bool refuse_sizes(const contraction *c, int label, int64_t size, int64_t other)
+{
+    char message[96];
+    snprintf(message, sizeof message, "label %s stands for sizes %lld and %lld", text_of(label).text, (long long)size,
+             (long long)other);
+    return refuse(c, message);
+}
+
+/* A label that stands twice in one operand takes a diagonal, of axes of one size: there a size of 1 does not broadcast. */
+static bool check_diagonals(const contraction *c, const operand *o)
+{
+    for (int i = 0; i < o->rank; i++)
+        for (int j = i + 1; j < o->rank; j++)
+            if (o->labels[i] == o->labels[j] && ct_size(o->t, i) != ct_size(o->t, j))
+                return refuse_sizes(c, o->labels[i], ct_size(o->t, i), ct_size(o->t, j));
+    return true;
+}
+
 /* Notes the sizes of an operand's labels; a size of 1 broadcasts. */
 static bool note_sizes(contraction *c, const operand *o)
 {
     char message[96];
     if (o->rank != ct_rank(o->t)) {
-        snprintf(message, sizeof message, "a term with %d labels for a tensor of rank %d", o->rank, ct_rank(o->t));
+        snprintf(message, sizeof message, "a term with %d label%s for a tensor of rank %d", o->rank,
+                 o->rank == 1 ? "" : "s", ct_rank(o->t));
         return refuse(c, message);
     }
     for (int i = 0; i < o->rank; i++) {
@@ -105,13 +124,10 @@ static bool note_sizes(contraction *c, const operand *o)
         if (!c->met[label] || c->size[label] == 1)
             c->size[label] = size;
         c->met[label] = true;
-        if (size != c->size[label] && size != 1) {
-            snprintf(message, sizeof message, "label %s stands for sizes %lld and %lld", text_of(label).text,
-                     (long long)c->size[label], (long long)size);
-            return refuse(c, message);
-        }
+        if (size != c->size[label] && size != 1)
+            return refuse_sizes(c, label, c->size[label], size);
     }
-    return true;
+    return check_diagonals(c, o);
 }
 
 /* Without an arrow: the ellipsis, then the letters that stand once, in alphabetical order, capitals first. */
