@@ -105,10 +105,11 @@ static CT_HOT ct_status deliver(ct_run *run, const struct ct_node *node, int i, 
     return accumulate_observed(&(ct_arrival){.from = node, .input = i, .to = edge, .gradient = grad}, sum, grad);
 }
 
+/* A leaf may have stopped asking since the edge was made. */
 static bool edge_wanted(const ct_run *run, const ct_edge *edge)
 {
     if (!run->chosen)
-        return edge->node || edge->leaf;
+        return edge->node || (edge->leaf && edge->leaf->requires_grad);
     if (edge->node)
         return edge->node->needed || edge->node->captured;
     const ct_gathered *g = edge->leaf ? find_gathered(run, edge->leaf) : NULL;

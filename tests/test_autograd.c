@@ -693,6 +693,24 @@ START_TEST(hooks_on_a_leaf)
 }
 END_TEST
 
+/* A leaf that stops asking gets nothing more, of graphs that it is in already, either. */
+START_TEST(leaf_stops_asking)
+{
+    notes n = {.order = ""};
+    ct_tensor *x = leaf(3), *y = leaf(2), *z = ct_mul(x, y);
+    ck_assert_int_gt(ct_add_hook(x, note_a, &n), 0);
+    ok(ct_backward(z, .retain_graph = true));
+    ct_set_requires_grad(x, false);
+    ok(ct_backward(z, .retain_graph = true));
+    expect_value(ct_grad_of(x), 2);
+    expect_value(ct_grad_of(y), 6);
+    ck_assert_int_eq(n.calls, 1);
+    ct_set_requires_grad(x, true);
+    ok(ct_backward(z));
+    expect_value(ct_grad_of(x), 4);
+}
+END_TEST
+
 START_TEST(hooks_on_a_result)
 {
     notes n = {.order = ""};
@@ -2015,7 +2033,7 @@ Suite *ct_suite_autograd(void)
               input_behind_input, unused_input, bad_grad_calls));
     add(suite, "not recorded", 1,
         TESTS(no_grad_sections, no_grad_is_of_the_thread, detached_part_is_constant, leaves_ask_for_gradients,
-              integers_have_no_gradient, gradients_are_set_by_hand));
+              integers_have_no_gradient, leaf_stops_asking, gradients_are_set_by_hand));
     add(suite, "whose", 1,
         TESTS(gradients_share_nothing, recorded_gradients_share_nothing, expanded_gradients_are_materialised,
               kept_gradient_outlives_zero_grad, recorded_gradient_of_a_given_up_leaf));

@@ -182,7 +182,8 @@ CT_API bool ct_use_definitions(bool on);
 
 /* Whether gradients flow to t: a leaf that asked for one, or a result of such. */
 CT_API bool ct_requires_grad(const ct_tensor *t);
-/* Makes the leaf t ask for a gradient, or stop asking; returns t. Error (dtype, state) for integers and for results of operations. */
+/* Makes the leaf t ask for a gradient, or stop asking: then no backward adds to what it has, also over graphs made before. Returns t.
+ * Error (dtype, state) for integers and for results of operations. */
 CT_API ct_tensor *ct_set_requires_grad(ct_tensor *t, bool requires_grad);
 /* A trainable leaf: ct_keep() and ct_set_requires_grad(true). It is the caller's until ct_release(). */
 CT_API ct_tensor *ct_parameter(ct_tensor *t);
