@@ -246,7 +246,7 @@ CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
 typedef ct_status (*ct_ready_hook)(const ct_tensor *grad, void *user);
 CT_API int64_t ct_add_ready_hook(ct_tensor *leaf, ct_ready_hook hook, void *user);
 CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
-/* Makes backward leave the gradient of t, a result, in ct_grad_of(t) too. */
+/* Makes each backward leave the gradient of t, a result, in ct_grad_of(t) too, in the place of an earlier one's. */
 CT_API ct_status ct_retain_grad(ct_tensor *t);
 
 /* ---- looking at the graph ----
