@@ -11,6 +11,9 @@
 #define CT_CLONES
 #endif
 
+/* A loop with constants for its last parameters, inlined into the clones that call it. */
+#define CT_LOOP static inline __attribute__((always_inline)) void
+
 #define REAL float
 #define REAL_SQRT sqrtf
 #define NAME(x) x##_f32
