@@ -117,12 +117,23 @@ static int64_t image_at(const job *j, const block *b, int64_t r, const side *s, 
     return (((b->first + r) / j->down * j->g->groups + group) * s->channels + channel) * s->rows * s->cols;
 }
 
+/* Asks for the rows of an image that the tiles read, so that they come while other work goes on: pieces of channels lie so far apart
+ * that the processor does not see them coming. */
+static void ask_for(const ct_tiles *t, const float *image)
+{
+    int64_t end = least(t->row + CT_WINOGRAD_OUT * (t->down - 1) + CT_WINOGRAD_IN, t->rows) * t->cols;
+    for (int64_t at = (t->row > 0 ? t->row : 0) * t->cols; at < end; at += PITCH)
+        __builtin_prefetch(image + at);
+}
+
 /* Transforms a block of s. */
 static void take(const job *j, const block *b, const side *s, int64_t group, float *terms)
 {
     for (int64_t c = 0; c < s->channels; c++)
         for (int64_t r = 0; r < b->rows;) {
             ct_tiles tiles = tiles_at(j, b, r, s);
+            if (c + 1 < s->channels)
+                ask_for(&tiles, s->data + image_at(j, b, r, s, group, c + 1));
             s->take(&tiles, s->data + image_at(j, b, r, s, group, c), terms + c * b->pitch + r * j->across,
                     step_of(j, s));
             r += tiles.down;
