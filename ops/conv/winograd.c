@@ -8,7 +8,7 @@
 
 enum {
     TERMS = CT_WINOGRAD_TERMS,
-    SCRATCH = 768 << 10, /* bytes of transformed tiles of a block: they fit the second-level cache */
+    SCRATCH = 1 << 20,   /* bytes of transformed tiles of a block: they fit the second-level cache */
     PITCH = 16,          /* floats: the terms of a channel begin at a multiple of a cache line */
     PARTS = 16,          /* of a weight's gradient that may be computed side by side, */
     PART_TILES = 128,    /* from so many tiles on: parts take memory, and are added up */
