@@ -259,11 +259,19 @@ static ct_status grad_of_weight_h(const pass *p, const char *from_h, char *to)
                     to);
 }
 
-static ct_status grad_of_bias(const pass *p, int input, ct_tensor *from)
+/* The biases': sums over all rows, one for both where the products' gradients are the same. */
+static ct_status grads_of_biases(const pass *p, ct_tensor *from_x, ct_tensor *from_h)
 {
-    if (!ct_call_needs_grad(p->call, input))
-        return CT_OK;
-    return ct_call_set_grad(p->call, input, ct_sum(from, CT_GIVEN(ct_reduce_options, CT_AXES(0))));
+    ct_tensor *from[] = {from_x, from_h}, *sum = NULL;
+    ct_status status = CT_OK;
+    for (int i = 0; i < 2 && status == CT_OK; i++) {
+        if (!ct_call_needs_grad(p->call, p->first + 2 + i))
+            continue;
+        if (!sum || !p->layer->adds)
+            sum = ct_sum(from[i], CT_GIVEN(ct_reduce_options, CT_AXES(0)));
+        status = ct_call_set_grad(p->call, p->first + 2 + i, sum);
+    }
+    return status;
 }
 
 /* Where the gradient of an input is to go, if it is needed; *status tells of a failure. */
@@ -293,9 +301,7 @@ static ct_status set_gradients(const pass *p, ct_tensor *from_x, ct_tensor *from
         memcpy(h0, p->grad_h, (size_t)bytes_of(p, p->hidden));
     if (status == CT_OK && c0)
         memcpy(c0, p->grad_c, (size_t)bytes_of(p, p->hidden));
-    if (status == CT_OK)
-        status = grad_of_bias(p, p->first + 2, from_x);
-    return status == CT_OK ? grad_of_bias(p, p->first + 3, from_h) : status;
+    return status == CT_OK ? grads_of_biases(p, from_x, from_h) : status;
 }
 
 /* Room for the gradient of a state, that of the last one to begin with. */
