@@ -3,6 +3,7 @@
  * Invariant: how the work is cut into tasks, and so the order of every addition, depends on shape and strides only. */
 #include "fold.h"
 #include <stdalign.h>
+#include <string.h>
 
 /* ---- the loops over a tensor: those over what is kept, and those over what is reduced ---- */
 
@@ -102,8 +103,9 @@ enum {
     GRAIN = 32768,      /* elements that are worth a task */
     MAX_TASKS = 64,     /* that a reduction is cut into */
     MIN_RUN = 64,       /* contiguous elements that a cut leaves together */
-    MAX_PARTIAL = 4096, /* results of which each task may have a partial one */
-    TILE = 512          /* accumulators at a time */
+    MAX_PARTIAL = 4096, /* results of which each task may have a partial one, */
+    MIN_PARTIAL = 16,   /* of so many elements at least, where what is outermost is reduced */
+    TILE = 1024         /* accumulators at a time */
 };
 
 /* Part `index` of `parts` of a loop; returns where it begins. */
@@ -146,16 +148,35 @@ typedef struct job {
     int64_t *index;
 } job;
 
+static void cut_kept(job *j, int64_t parts)
+{
+    j->parts_kept = parts;
+    j->cut_kept = best_cut(j->loops.kept, j->loops.n_kept, &j->parts_kept);
+}
+
+static void cut_reduced(job *j, int64_t parts)
+{
+    j->parts_reduced = parts;
+    j->cut_reduced = best_cut(j->loops.reduced, j->loops.n_reduced, &j->parts_reduced);
+}
+
+/* What is outermost in memory is cut first, so that a task reads what lies together: also a reduced loop, where the partial
+ * results that this takes are few. */
 static void plan(job *j)
 {
-    int64_t results = count_of(j->loops.kept, j->loops.n_kept);
-    int64_t tasks = results * count_of(j->loops.reduced, j->loops.n_reduced) / GRAIN;
+    const nest *n = &j->loops;
+    int64_t results = count_of(n->kept, n->n_kept), each = count_of(n->reduced, n->n_reduced);
+    int64_t tasks = results * each / GRAIN, partial = each / MIN_PARTIAL;
     tasks = tasks < 1 ? 1 : tasks > MAX_TASKS ? MAX_TASKS : tasks;
+    bool outside = magnitude(n->reduced[0].step) > magnitude(n->kept[0].step);
     j->results = results;
-    j->parts_kept = tasks;
-    j->cut_kept = best_cut(j->loops.kept, j->loops.n_kept, &j->parts_kept);
-    j->parts_reduced = results > MAX_PARTIAL ? 1 : tasks / j->parts_kept;
-    j->cut_reduced = best_cut(j->loops.reduced, j->loops.n_reduced, &j->parts_reduced);
+    if (outside && results <= MAX_PARTIAL && partial > 1) {
+        cut_reduced(j, tasks < partial ? tasks : partial);
+        cut_kept(j, tasks / j->parts_reduced);
+    } else {
+        cut_kept(j, tasks);
+        cut_reduced(j, results <= MAX_PARTIAL ? tasks / j->parts_kept : 1);
+    }
 }
 
 /* ---- folding ---- */
@@ -169,8 +190,11 @@ static void put(const job *j, const char *acc, int64_t n, int64_t y, int64_t ste
         return;
     }
     char *to = j->partial + (size_t)(part * j->results + y) * size;
-    for (int64_t i = 0; i < n; i++)
-        __builtin_memcpy(to + (size_t)(i * step_y) * size, acc + (size_t)i * size, size);
+    if (step_y == 1)
+        memcpy(to, acc, (size_t)n * size);
+    else
+        for (int64_t i = 0; i < n; i++)
+            memcpy(to + (size_t)(i * step_y) * size, acc + (size_t)i * size, size);
 }
 
 /* One task: a part of the kept axes by a part of the reduced ones. */

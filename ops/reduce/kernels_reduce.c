@@ -9,6 +9,17 @@
 /* A row of contiguous elements is folded into this many accumulators side by side, which the compiler keeps in vectors. */
 enum { LANES = 32 };
 
+/* Columns take in so many rows at a time, some columns at a time. */
+enum { ROWS = 4, SOME = 64 };
+
+/* Asks for so many bytes of each of the next rows: where these lie far apart, the processor does not see them coming. */
+static inline void ask_for_rows(const void *first, int64_t step, int64_t bytes)
+{
+    for (int row = 0; row < ROWS; row++)
+        for (int64_t at = 0; at < bytes; at += 64)
+            __builtin_prefetch((const char *)first + row * step + at);
+}
+
 /* X is the type of the elements, A that of the accumulator, Y that of the result. STEP is the accumulator a joined by x (an
  * element or another accumulator), IDENTITY its value for no elements, RESULT what is stored for a of count elements. */
 #define FOLD(NAME, X, A, Y, IDENTITY, STEP, RESULT)                                                                   \
@@ -51,11 +62,17 @@ enum { LANES = 32 };
                                       A *restrict acc)                                                                \
     {                                                                                                                 \
         int64_t i = 0;                                                                                                \
-        for (; i + 4 <= n_in; i += 4, x += 4 * step_in)                                                               \
-            for (int64_t j = 0; j < n_out; j++) {                                                                     \
-                const X *p = x + j * step_out;                                                                        \
-                A two = NAME##_step(NAME##_step(acc[j], p[0]), p[step_in]);                                           \
-                acc[j] = NAME##_step(NAME##_step(two, p[2 * step_in]), p[3 * step_in]);                               \
+        for (; i + ROWS <= n_in; i += ROWS, x += ROWS * step_in)                                                      \
+            for (int64_t begin = 0; begin < n_out; begin += SOME) {                                                   \
+                int64_t end = begin + SOME < n_out ? begin + SOME : n_out;                                            \
+                if (i + 2 * ROWS <= n_in)                                                                             \
+                    ask_for_rows(x + begin + ROWS * step_in, step_in * (int64_t)sizeof(X),                            \
+                                 (end - begin) * (int64_t)sizeof(X));                                                 \
+                for (int64_t j = begin; j < end; j++) {                                                               \
+                    const X *p = x + j * step_out;                                                                    \
+                    A two = NAME##_step(NAME##_step(acc[j], p[0]), p[step_in]);                                       \
+                    acc[j] = NAME##_step(NAME##_step(two, p[2 * step_in]), p[3 * step_in]);                           \
+                }                                                                                                     \
             }                                                                                                         \
         for (; i < n_in; i++, x += step_in)                                                                           \
             for (int64_t j = 0; j < n_out; j++)                                                                       \
