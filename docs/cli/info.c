@@ -62,6 +62,7 @@ typedef struct listing {
     table table;
     json_t *json; /* an array, with --json */
     int64_t tensors, texts, elements, nans, infinities;
+    int64_t left_out; /* fields of a first line that tells of the whole table */
     double bytes;
 } listing;
 
@@ -209,13 +210,13 @@ static bool is_number(const char *text, double *value)
     return !*text || (end != text && !*end);
 }
 
-/* Whether the first line is one of names: none of its fields is a number. */
-static bool has_names(const table *fields)
+/* Whether a line is one of names: none of its fields is a number. */
+static bool has_names(const char *const *fields, int64_t n)
 {
     double value;
     bool any = false;
-    for (int i = 0; i < fields->columns; i++)
-        any |= *fields->cells[i] && is_number(fields->cells[i], &value);
+    for (int64_t i = 0; i < n; i++)
+        any |= *fields[i] && is_number(fields[i], &value);
     return !any;
 }
 
@@ -287,7 +288,8 @@ static bool add_column(listing *l, const table *fields, int column, bool named)
 static bool list_fields(const char *path, const char *separator, listing *l)
 {
     table fields = {0};
-    bool added = read_fields(path, separator, &fields), named = added && has_names(&fields);
+    bool added = read_fields(path, separator, &fields),
+         named = added && has_names((const char *const *)fields.cells, fields.columns);
     for (int i = 0; added && i < fields.columns; i++)
         added = add_column(l, &fields, i, named);
     table_free(&fields);
@@ -312,7 +314,8 @@ static ct_tensor *load_numbers(const char *path, const char *separator, int64_t 
     return t;
 }
 
-/* Each column by itself: with the names of the first line, if that is none of numbers and has as many fields as the others. */
+/* Each column by itself: with the names of the first line, if that is none of numbers and has as many fields as the others. One with
+ * numbers in it and another count of fields, as scikit-learn writes it, tells of the whole table, and is left out. */
 static bool list_csv(const char *path, listing *l)
 {
     int64_t n = 0;
@@ -323,8 +326,11 @@ static bool list_csv(const char *path, listing *l)
     t = load_numbers(path, separator, 1);
     ct_csv *csv = t ? ct_csv_open(path, .separator = separator) : NULL;
     const char *const *names = csv ? ct_csv_next(csv, &n) : NULL;
-    bool numbers = names && n == ct_size(t, 1);
-    bool added = ct_error_code() == CT_OK && (numbers ? add_columns(l, t, names, n) : list_fields(path, separator, l));
+    bool as_many = names && n == ct_size(t, 1);
+    l->left_out = names && !as_many && !has_names(names, n) ? n : 0;
+    bool added = ct_error_code() == CT_OK && (as_many       ? add_columns(l, t, names, n)
+                                              : l->left_out ? add_columns(l, t, NULL, 0)
+                                                            : list_fields(path, separator, l));
     ct_csv_close(csv);
     return added;
 }
@@ -398,6 +404,8 @@ static bool write_table(listing *l)
         printf("%s%lld column%s of text", l->tensors ? "; " : "", (long long)l->texts, l->texts == 1 ? "" : "s");
     if (l->nans + l->infinities)
         printf("; %lld nan, %lld inf (the other figures leave them out)", (long long)l->nans, (long long)l->infinities);
+    if (l->left_out)
+        printf("; the first line, of %lld fields, is left out", (long long)l->left_out);
     printf("\n");
     return written;
 }
