@@ -121,11 +121,13 @@ for expression, value in {
         "layer_norm([1,1])": "[0, 0]", "huber_loss(3, 0, delta=1)": "2.5", "mse_loss([1,2], [0,0], reduction=sum)": "5",
         "cross_entropy([0,0], [0.5,0.5])": "0.6931", "argmax([1,3,2])": "1", "norm([3,4])": "5", "eye(2)": "[[1, 0], [0, 1]]",
         "max_pool1d([[1,3,2,4]], 2)": "[[3, 4]]", "conv1d([[1,2,3]], [[[1,1]]], stride=1)": "[[3, 5]]", "embedding([[1],[2]], [1])": "[[2]]",
+        "gcd(12, 18)": "6", "bitwise_and([12, 7], 6)": "[4, 6]",
 }.items():
     says(["explain", "--", expression], f"{value} No gradients")
 
 # ---- the language: mistakes, each at its column ----
 for expression, column, message in [
+        ("gcd(12.5, 18)", 5, "'gcd' takes whole numbers: 12.5 is none that fits"),
         ("", 1, "there is nothing to calculate"), ("1+", 3, "the line ends where a value is needed"), ("1+2)", 4, "')' is not expected"),
         ("(1+2", 5, "the line ends where ')' is needed"), ("2x", 2, "an operator is missing before 'x'"), ("2 ** 3", 3, "write ^"),
         ("3 − 1", 3, "write -"), ("3 $ 1", 3, "'$' is not known"), ("é", 1, "'é' is not known"), ("1e999", 1, "no number that fits"),
@@ -476,6 +478,7 @@ pathlib.Path("iris.csv").write_text("length,width,species\n5.1,3.5,setosa\n4.9,,
 says(["info", "iris.csv"], "length [3] float64 24 B 4.9 6.1", "width [3] float64 24 B 2.5 3.5 3 0.5 1 0", "species [3] text - 2 different", "2 tensors, 6 elements, 48 B; 1 column of text")
 got = {row["name"]: row for row in json.loads(says(["info", "iris.csv", "--json"]))}
 check("info --json of text", got["species"]["different"] == 2 and got["width"]["nan"] == 1 and got["length"]["max"] == 6.1, got)
+says(["info", str(top / "docs/data/breast_cancer.csv")], "column 1 [569] float64", "column 31 [569]", "31 tensors", "the first line, of 4 fields, is left out", COLUMNS="100")
 pathlib.Path("unnamed.csv").write_text("a,1\nb,2\n,3\n")
 says(["info", "unnamed.csv"], "column 1 [3] text - 2 different - - - 1 0", "column 2 [3] float64 24 B 1 3")
 for cut, message in {"a,b,c\n1,2\n": "line 2 has 2 fields, the first has 3", "a,b\n1,2,3\n": "line 2 has more than the 2 fields of the first",

@@ -230,7 +230,7 @@ static bool read_tensor(parser *p, const parameter *what, argument *a)
     return a->tensor;
 }
 
-/* An index or labels: whole numbers, as int64. */
+/* Whole numbers, as int64. */
 static bool read_index(parser *p, const parameter *what, argument *a)
 {
     int at = p->now.start;
@@ -440,11 +440,19 @@ static bool read_attribute(parser *p, const ct_op *op, char *attributes)
     return true;
 }
 
+/* Numbers are floats here: what a record takes as its input i and is never a float is made of them. */
+static kind kind_of_input(const ct_op *op, int i)
+{
+    unsigned takes = CT_FLOATS;
+    for (int k = 0; k <= i && k < CT_TAKES; k++)
+        takes = op->takes[k] ? op->takes[k] : takes;
+    return takes & CT_FLOATS ? TENSOR : takes & CT_INTEGERS && takes != CT_MASKS ? INDEX : MASK;
+}
+
 static ct_tensor *call_by_record(parser *p, const ct_op *op, int at)
 {
     ct_tensor *inputs[CT_MAX_INPUTS];
     _Alignas(int64_t) char attributes[CT_MAX_ATTRIBUTES + 8 * sizeof(int64_t)] = {0};
-    const parameter what = {.kind = TENSOR, .otherwise = "none"};
     int n = 0;
     for (bool first = true; !at_symbol(p, ')'); first = false) {
         argument a = {0};
@@ -457,7 +465,10 @@ static ct_tensor *call_by_record(parser *p, const ct_op *op, int at)
         }
         if (n == op->max_inputs)
             return wrong(p, p->now.start, "too many arguments: %s takes %d", op->name, op->max_inputs);
-        if (!read_tensor(p, &what, &a))
+        parameter what = {.kind = kind_of_input(op, n), .otherwise = "none"};
+        snprintf(what.name, sizeof what.name, "%s", op->name);
+        bool none = token_is(p, "none");
+        if (!readers[none ? TENSOR : what.kind](p, &what, &a))
             return NULL;
         inputs[n++] = a.tensor;
     }
