@@ -26,6 +26,21 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc == 1;
 }
 
+/* Whether all names on the command line are suites'. */
+static bool known(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        bool found = false;
+        for (int k = 0; k < SUITE_COUNT; k++)
+            found |= strcmp(argv[i], suites[k].name) == 0;
+        if (!found) {
+            printf("there is no suite '%s'; --list names them\n0 passed, 1 failed\n", argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static int list(void)
 {
     for (int i = 0; i < SUITE_COUNT; i++)
@@ -47,7 +62,7 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return list();
-    if (!set_locale())
+    if (!known(argc, argv) || !set_locale())
         return EXIT_FAILURE;
     /* Check's 4 seconds a test are too few on a busy machine, and far too few under valgrind. */
     setenv("CK_DEFAULT_TIMEOUT", "600", 0);
