@@ -132,6 +132,10 @@ static inline bool ct__call_output_over(ct_call *call)
     return true;
 }
 
+/* ct_call_grad_input_data() for a gradient with the shape of the only cotangent, for a backward that reads no element of this after
+ * it has written that of the gradient: where the cotangent is spent, these are its own elements. */
+void *ct__call_grad_input_over(ct_call *call, int i);
+
 /* ct_call_output_shape without its checks, for a shape that is known to be valid: that of a tensor, say. */
 static inline ct_status ct__call_output(ct_call *call, int i, ct_dtype dtype, const int64_t *shape, int rank)
 {

@@ -218,3 +218,11 @@ void *ct_call_grad_input_data(ct_call *call, int i)
     ct_tensor *grad = ct__tensor_new(dtype, shape, rank, call->op->name);
     return ct_call_set_grad(call, i, grad) == CT_OK ? ct__ptr(grad) : NULL;
 }
+
+void *ct__call_grad_input_over(ct_call *call, int i)
+{
+    ct_tensor *g = ct_call_grad_output(call, 0);
+    if (!g || !ct_call_needs_grad(call, i) || !ct__call_may_spend(call, g))
+        return ct_call_grad_input_data(call, i);
+    return ct_call_set_grad(call, i, ct__tensor_renew(g, call->op->name)) == CT_OK ? ct__ptr(g) : NULL;
+}

@@ -271,7 +271,7 @@ ct_status ct__norm_backward(ct_call *call, const ct_norm_walk *walk)
     j.x = ct_call_input_data(call, 0);
     j.weight = ct_call_input_data(call, 1);
     j.g = ct_call_grad_output_data(call, 0);
-    j.y = ct_call_grad_input_data(call, 0);
+    j.y = ct__call_grad_input_over(call, 0); /* a row is summed up before it is written */
     bool made = true;
     for (int i = 1; i < call->n_inputs; i++)
         made = made && (ct_call_grad_input_data(call, i) || !ct_call_needs_grad(call, i));
