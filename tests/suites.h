@@ -16,6 +16,7 @@
     SUITE(regions) \
     SUITE(observe) \
     SUITE(trace) \
+    SUITE(measure) \
     SUITE(updates) \
     SUITE(origins) \
     SUITE(graph) \

@@ -17,7 +17,7 @@ WITHOUT = set("""
     ct_grad_of ct_node_of ct_node_op ct_node_file ct_node_region ct_node_input_node ct_node_input_leaf ct_node_output_shape
     ct_module_name ct_module_tensor ct_module_get ct_module_self ct_module_layer ct_module_path ct_module_child ct_module_find
     ct_module_load_report ct_dataset_class_name ct_profile_operations ct_profile_regions ct_trace_node_at ct_trace_step_at
-    ct_trace_shape ct_trace_why ct_why_no_grad ct_number_text ct_onnx_input ct_onnx_output
+    ct_trace_shape ct_trace_unmeasured ct_trace_why ct_why_no_grad ct_number_text ct_onnx_input ct_onnx_output
     ct_allocate ct_reallocate""".split())
 # Completers are what locations are passed to; an operation's functions (ct_call_*) have the line of the operation's call.
 INSIDE = re.compile(r"ct_(at\w*|call_\w+|\w+_at)$")

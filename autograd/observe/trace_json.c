@@ -110,6 +110,19 @@ static json_t *gradient(const ct_trace_node *node)
     return object;
 }
 
+static json_t *measure(const ct_trace_measure *m)
+{
+    static const char *const verdicts[] = {NULL, "agrees", "kink", "differs"};
+    if (m->verdict == CT_TRACE_UNMEASURED)
+        return json_null();
+    json_t *object = json_object();
+    set(&object, "verdict", json_string(verdicts[m->verdict]));
+    set(&object, "along", number(m->along));
+    set(&object, "left", number(m->left));
+    set(&object, "right", number(m->right));
+    return object;
+}
+
 /* Which axes of which inputs axis k of the value grows with, as [input, axis]. */
 static json_t *origins_of(const ct_trace_node *node, int k)
 {
@@ -155,6 +168,7 @@ static json_t *node_object(const ct_trace_node *node)
     set(&object, "freed", node->freed < 0 ? json_null() : json_integer(node->freed));
     set(&object, "value", snapshot(node->value));
     set(&object, "gradient", gradient(node));
+    set(&object, "measured", measure(&node->measure));
     return object;
 }
 

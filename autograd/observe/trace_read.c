@@ -182,6 +182,19 @@ static void read_gradient(reader *r, const json_t *object, ct_trace_node *node)
         refuse(r, "gradient");
 }
 
+/* Nothing for null, and for what an older trace has not. */
+static void read_measure(reader *r, const json_t *object, ct_trace_measure *m)
+{
+    static const char *const verdicts[] = {"agrees", "kink", "differs"};
+    if (!object || json_is_null(object))
+        return;
+    int verdict = one_of(r, object, "verdict", verdicts, 3);
+    *m = (ct_trace_measure){.verdict = (ct_trace_verdict)(verdict + 1),
+                            .along = number(object, "along"),
+                            .left = number(object, "left"),
+                            .right = number(object, "right")};
+}
+
 /* One [input, axis] of axis k of the value. */
 static void read_origin(reader *r, const json_t *pair, const ct_trace_node *node, uint8_t *row)
 {
@@ -239,6 +252,7 @@ static void read_node(reader *r, const json_t *object, int64_t id)
     node->kept = ids(r, json_object_get(object, "kept"), id + 1, &node->n_kept);
     node->region = node->region ? node->region : "";
     read_gradient(r, json_object_get(object, "gradient"), node);
+    read_measure(r, json_object_get(object, "measured"), &node->measure);
     if (node->kind != CT_TRACE_RESULT && node->n_inputs > 0)
         refuse(r, "inputs");
     if (integer(object, "id") != id || !node->op || node->freed > r->trace->n_steps)

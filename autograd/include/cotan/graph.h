@@ -25,6 +25,8 @@ typedef struct CT_BY_NAME ct_graph_options {
     int64_t step; /* .svg: as it is after so many of the backward, told below; .html: opens there; default 0: the end */
     bool blanks;  /* .svg: a line to be filled in stands where a gradient is */
     const char *edit; /* .html: the address of a page where what is shown can be changed, for a link; NULL: no link */
+    bool
+        measure; /* ct_graph_write: each gradient is measured, too (ct_trace_measure_gradients), and a page shows both */
 } ct_graph_options;
 #define CT_DEFAULTS_ct_graph_options .constants = true, .distance = 2, .width = 1200, .source = true,
 CT_API void ct_graph_options_init(ct_graph_options *options, size_t size);
@@ -36,7 +38,7 @@ CT_API void ct_graph_options_init(ct_graph_options *options, size_t size);
  * A trace that runs on this thread (ct_trace_begin) gives the values and the steps. Without one, or if it has not seen root, what the
  * graph itself still has is shown. If no backward has run from root in the trace, and one still can, one is run that changes no
  * leaf. Replaces path as ct_file_write() does. Errors: NULL, argument (another suffix, no tensor named .around, no region named
- * .open, a .step beyond the last), io, memory. options may be NULL. */
+ * .open, a .step beyond the last; .measure of a trace that is over), io, memory. options may be NULL. */
 CT_API ct_status ct_graph_write(ct_tensor *root, const char *path, const ct_graph_options *options);
 /* The same of a trace that is over: what is behind the root of its last run, or, without one, behind its last result. */
 CT_API ct_status ct_trace_write(const ct_trace_log *trace, const char *path, const ct_graph_options *options);

@@ -44,6 +44,21 @@ typedef enum ct_gradient_state {
     CT_GRADIENT_NUMBER
 } ct_gradient_state;
 
+/* What ct_trace_measure_gradients() has found. */
+typedef enum ct_trace_verdict {
+    CT_TRACE_UNMEASURED,
+    CT_TRACE_AGREES,
+    CT_TRACE_KINK,   /* the slopes on both sides differ, and beside it the gradient is right */
+    CT_TRACE_DIFFERS /* a backward between the tensor and the root is wrong, or a path is not recorded */
+} ct_trace_verdict;
+
+/* Slopes of the root along a random direction of a tensor; of a number, along itself. */
+typedef struct ct_trace_measure {
+    ct_trace_verdict verdict;
+    double along;       /* as the gradient has it: gradient x direction, summed */
+    double left, right; /* as measured, by moving the tensor a little to either side */
+} ct_trace_measure;
+
 /* A tensor and how it was made. Its id is its place in the trace; inputs have smaller ones. */
 typedef struct ct_trace_node {
     int64_t id;
@@ -73,6 +88,7 @@ typedef struct ct_trace_node {
     const char *why; /* CT_GRADIENT_NONE: a sentence */
     const ct_snapshot
         *gradient; /* CT_GRADIENT_NUMBER and ZERO; NULL if nothing has come. Of a leaf: what it has accumulated */
+    ct_trace_measure measure;
 } ct_trace_node;
 
 /* What a step does. */
@@ -158,6 +174,15 @@ typedef struct ct_trace_forecast {
 /* Of the last run and the updates that followed it. False, and *forecast is as it was, if there are none. Error: NULL. */
 CT_API bool ct_trace_forecast_of(const ct_trace_log *trace, ct_trace_forecast *forecast);
 
+/* Measures, while a trace runs, every gradient of its last run's root, which must be one number, by a finite difference: each tensor
+ * is moved a little along a random direction, to either side, and what follows from it is run again, in float64; the nodes' .measure
+ * has the slopes. Costs about as many forward passes as there are tensors, twice; changes nothing of the program. What cannot be
+ * measured stays CT_TRACE_UNMEASURED, and ct_trace_unmeasured() says why. Errors: state (no trace is running, an error is pending),
+ * memory. */
+CT_API ct_status ct_trace_measure_gradients(void);
+/* Why it has not measured all, as a sentence that lasts as long as the trace; NULL: it has, or was not called. */
+CT_API const char *ct_trace_unmeasured(const ct_trace_log *trace);
+
 /* Writes the trace as JSON; docs/trace.md has the schema. Errors: NULL, io, memory. */
 CT_API ct_status ct_trace_write_json(const ct_trace_log *trace, FILE *stream);
 /* Reads that back; the caller's until ct_trace_free(). Of a tensor it has what was written. NULL with an error: NULL, format (no JSON,
@@ -214,6 +239,7 @@ CT_API char *ct_number_text(double value, char *buffer);
 #define ct_trace_end() ((ct_trace_log *)ct_at_object(CT_HERE, ct_trace_end()))
 #define ct_trace_begin() ct_at_status(CT_HERE, ct_trace_begin())
 #define ct_trace_note(...) ct_at_status(CT_HERE, ct_trace_note(__VA_ARGS__))
+#define ct_trace_measure_gradients() ct_at_status(CT_HERE, ct_trace_measure_gradients())
 #define ct_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_explain, ct_explain_options, __VA_ARGS__, ))
 #define ct_trace_explain(...) ct_at_status(CT_HERE, CT_WITH2(ct_trace_explain, ct_explain_options, __VA_ARGS__, ))
 #define ct_trace_read_json(stream) ((ct_trace_log *)ct_at_object(CT_HERE, ct_trace_read_json(stream)))
