@@ -107,6 +107,7 @@ static void lenet(const char *name)
     h = ct_relu(ct_forward(f1, ct_reshape(h, CT_SHAPE(8, 400))));
     h = ct_forward(f3, ct_relu(ct_forward(f2, h)));
     ct_backward(ct_name(ct_cross_entropy(h, labels), "loss"));
+    ct_trace_measure_gradients();
     write_all(name);
     ct_module_free(m);
 }
@@ -186,6 +187,7 @@ static void transformer(const char *name)
         ct_region_end();
     }
     ct_backward(ct_name(ct_mean(ct_square(x)), "loss"));
+    ct_trace_measure_gradients();
     write_all(name);
     ct_module_free(m);
 }

@@ -53,6 +53,12 @@ static ct_status write_picture(const ct_trace_log *trace, int64_t root, const ch
     return status;
 }
 
+static bool wants_measures(const ct_graph_options *options)
+{
+    CT_READ_OPTIONS(ct_graph_options, o, options, "graph_write");
+    return o && o->measure;
+}
+
 ct_status(ct_trace_write)(const ct_trace_log *trace, const char *path, const ct_graph_options *options)
 {
     if (!trace)
@@ -60,6 +66,9 @@ ct_status(ct_trace_write)(const ct_trace_log *trace, const char *path, const ct_
     int64_t root = trace->root >= 0 ? trace->root : trace->n_nodes - 1;
     if (root < 0)
         return ct__error(CT_ERROR_STATE, "trace_write: the trace is empty");
+    if (options && wants_measures(options))
+        return ct__error(CT_ERROR_ARGUMENT,
+                         "trace_write: .measure: the trace is over; ct_trace_measure_gradients() before its end");
     return write_picture(trace, root, path, options);
 }
 
@@ -97,6 +106,8 @@ ct_status(ct_graph_write)(ct_tensor *root, const char *path, const ct_graph_opti
     if (own && (status = ct_trace_begin()) != CT_OK)
         return status;
     status = complete(ct__trace_running(), root);
+    if (status == CT_OK && wants_measures(options))
+        status = ct_trace_measure_gradients();
     const ct_trace_log *trace = ct__trace_running();
     if (status == CT_OK)
         status = write_picture(trace, ct__trace_id(trace, root), path, options);

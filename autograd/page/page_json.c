@@ -201,6 +201,14 @@ static void put_inputs(const writer *w, const ct_trace_node *node)
     fputc(']', w->stream);
 }
 
+static void put_measure(FILE *stream, const ct_trace_measure *m)
+{
+    if (m->verdict == CT_TRACE_UNMEASURED)
+        return;
+    fprintf(stream, ",%d,", (int)m->verdict);
+    put_numbers(stream, (double[]){m->along, m->left, m->right}, 3, false);
+}
+
 static void put_node(writer *w, int64_t k)
 {
     const ct_trace_node *node = ct__shown_node(w->p, k);
@@ -230,9 +238,11 @@ static void put_node(writer *w, int64_t k)
     const char *born = w->p->n_nodes <= MOST_ASKED && known
                            ? ct__arena_text(&w->p->arena, ct_trace_shape(w->p->trace, node->id))
                            : NULL;
-    fprintf(w->stream, "],%lld,%lld,%lld,%lld,%lld]", (long long)node->kept_bytes,
+    fprintf(w->stream, "],%lld,%lld,%lld,%lld,%lld", (long long)node->kept_bytes,
             (long long)(node->freed < 0 ? -1 : w->told[node->freed]), (long long)node->id,
             (long long)number_of(w, node->failed), (long long)number_of(w, born));
+    put_measure(w->stream, &node->measure);
+    fputc(']', w->stream);
 }
 
 static void put_box(writer *w, int64_t b)

@@ -320,6 +320,8 @@ static int explain(session *s, const struct mode *mode)
     bool begun = begin(s);
     if (begun && ct_requires_grad(s->root))
         ct_backward(s->root, .gradient = s->seed, .retain_graph = !s->given->values[STEP] || s->step > 0);
+    if (begun && s->given->values[HTML] && ct_error_code() == CT_OK)
+        ct_trace_measure_gradients(); /* for what is too large for the page itself */
     if (begun && s->given->values[STEP] && s->step == 0 && ct_error_code() == CT_OK)
         begun = can_step(s) && take_step(s, s->given->values[STEP]);
     ct_trace_log *trace = ct_trace_end();

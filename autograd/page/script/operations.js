@@ -442,11 +442,17 @@ function verdictOf(now, m) {
   const low = Math.min(m.left, m.right), high = Math.max(m.left, m.right);
   return (now > low || nearly(now, low, 1e-3)) && (now < high || nearly(now, high, 1e-3)) ? 'kink' : 'differs';
 }
+/* What the library has measured when the page was written: of all elements together, along a random direction. */
+function measuredByLibrary(n, by) {
+  if (!n.measure || sliders.given.size) return null;
+  const [along, left, right] = n.measure.slopes, m = {slope: (left + right) / 2, left, right};
+  return {n, by, all: [m], verdict: ['', 'agrees', 'kink', 'differs'][n.measure.verdict], m, now: along, direction: sizeOf(n.value) > 1};
+}
 /* Of all elements of a node that a gradient has come to; null where there is none, or nothing can be measured. */
 function comparison(n) {
   const last = n.came.filter(c => c.step.action !== 2).pop();
   const all = last && n.kind !== CONSTANT ? measured(n) : null;
-  if (!all) return null;
+  if (!all) return last ? measuredByLibrary(n, last.step.from) : null;
   const verdicts = all.map((m, k) => verdictOf(last.step.now.v[k], m));
   const k = Math.max(0, verdicts.indexOf(verdicts.includes('differs') ? 'differs' : 'kink'));
   return {n, by: last.step.from, all, verdict: verdicts[k], m: all[k], now: last.step.now.v[k]};
@@ -456,12 +462,14 @@ const verdictText = c => c.verdict === 'agrees' ? '\u2713 agrees' : c.verdict ==
 function measuredHtml(n) {
   const c = state.t < stepped ? null : comparison(n);
   if (!c) return '';
-  return `<dt>measured</dt><dd id="measured">${c.all.map(m => cell(m.slope)).join(', ')} <span class="${c.verdict === 'differs' ? 'bad' : 'good'}">${esc(verdictText(c))}</span></dd>`;
+  const along = c.direction ? `along a random direction: by the gradient ${cell(c.now)}, measured ` : '';
+  return `<dt>measured</dt><dd id="measured">${along}${c.all.map(m => cell(m.slope)).join(', ')} <span class="${c.verdict === 'differs' ? 'bad' : 'good'}">${esc(verdictText(c))}</span></dd>`;
 }
 /* Measures every gradient, and marks the first that differs, from the result backwards: what follows from it differs too. */
 function checkAll() {
-  const why = state.quiz ? 'the quiz is not over' : whyNotMeasured();
-  const found = why ? [] : nodes.map(comparison).filter(Boolean), of = verdict => found.filter(c => c.verdict === verdict);
+  const found = state.quiz ? [] : nodes.map(comparison).filter(Boolean);
+  const why = state.quiz ? 'the quiz is not over' : found.length ? null : whyNotMeasured() || 'the tensors are large';
+  const of = verdict => found.filter(c => c.verdict === verdict);
   const [kinks, wrong] = [of('kink'), of('differs')], first = wrong.pop() || kinks.pop();
   state.lit = first ? [first.n.id] : [];
   if (!why) state.t = Math.max(state.t, stepped);
@@ -469,6 +477,6 @@ function checkAll() {
   draw();
   $('now').textContent = why ? `Not measured here: ${why}.` :
     `Measured beside calculated: ${of('agrees').length} of ${found.length} gradients agree.` + (!first ? '' :
-      ` From the result back, ${partial(first.n)} = ${numberText(first.now)} is the first that does not: ` +
+      ` From the result back, ${partial(first.n)}${first.direction ? ', along a random direction,' : ''} = ${numberText(first.now)} is the first that does not: ` +
       (first.verdict === 'kink' ? verdictText(first) : `measured it is ${numberText(first.m.slope)}; ${first.by < 0 ? 'the beginning' : 'the backward of ' + nodes[first.by].op} is to blame`) + '.');
 }
