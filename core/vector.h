@@ -201,6 +201,21 @@ static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
 #endif
 }
 
+/* To an address that is a multiple of the vector's size, past the caches where the instruction set can. What other threads are to
+ * read needs a fence (sfence) behind it. */
+static inline void V_JOIN(stream_, vec)(void *to, vec v)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_si512(to, (__m512i)v);
+#elif defined(__AVX2__)
+    _mm256_stream_si256(to, (__m256i)v);
+#elif defined(__SSE2__)
+    _mm_stream_si128(to, (__m128i)v);
+#else
+    V_JOIN(store_, vec)(to, v);
+#endif
+}
+
 /* a b + c, rounded once where the instruction set has that. */
 static inline vec V_JOIN(fma_, vec)(vec a, vec b, vec c)
 {
@@ -277,6 +292,7 @@ static inline vec V_JOIN(within_, vec)(vec v, T bound)
 #define V_FIRST V_JOIN(first_, vec)
 #define V_ANY V_JOIN(any_, vec)
 #define V_STORE_SOME V_JOIN(store_some_, vec)
+#define V_STREAM V_JOIN(stream_, vec)
 
 /* Runs the statements for each vector of rows of n elements, the last with those that are left. In them V_AT(row) is the vector of a
  * row, and V_PUT(row, v) stores one; lanes that are left over are 0, and are not stored. Names i_ and some_ are taken. */

@@ -64,10 +64,11 @@ static double element(const void *row, ct_dtype dtype, int64_t i)
 }
 
 /* An element's value does not depend on where it stands: any n elements from anywhere give the bits that they give in the
- * whole row. _i: the kernel. */
+ * whole row, streamed or not. _i: the kernel. */
 START_TEST(position_does_not_matter)
 {
-    double x[3][ROW], whole[ROW], part[ROW + 1];
+    double x[3][ROW];
+    _Alignas(64) double whole[ROW], part[ROW + 1];
     for (int isa = 0; isa <= ct__isa(); isa++) {
         for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
             size_t size = ct_dtype_size((ct_dtype)dtype);
@@ -76,13 +77,13 @@ START_TEST(position_does_not_matter)
             fill_row(x[0], (ct_dtype)dtype, ROW, 1, true, false);
             fill_row(x[1], (ct_dtype)dtype, ROW, 2, true, false);
             fill_row(x[2], (ct_dtype)dtype, ROW, 3, true, false);
-            kernel(ROW, whole, (const void *[]){x[0], x[1], x[2]}, fixed, attributes);
+            kernel(ROW, whole, (const void *[]){x[0], x[1], x[2]}, fixed, attributes, false);
             for (int64_t n = 0; n <= LONGEST; n++) {
                 size_t from = (size_t)(n % 3 ? n % 7 : 0), end = from + (size_t)n;
                 from = end > ROW ? 0 : from;
                 memset(part, 0x5a, sizeof part);
                 const void *in[] = {(char *)x[0] + from * size, (char *)x[1] + from * size, (char *)x[2] + from * size};
-                kernel(n, part, in, fixed, attributes);
+                kernel(n, part, in, fixed, attributes, n % 2 == 0);
                 if (memcmp(part, (char *)whole + from * size, (size_t)n * size) != 0)
                     ck_abort_msg("%s %s %s: %lld elements from %zu differ", kernels[_i].name, isas[isa].name,
                                  ct_dtype_name((ct_dtype)dtype), (long long)n, from);
@@ -93,6 +94,29 @@ START_TEST(position_does_not_matter)
             }
         }
     }
+}
+END_TEST
+
+/* What is so large that it is streamed, in rows that begin anywhere, is as its rows are one by one, whoever computes them. */
+START_TEST(large_outputs)
+{
+    int before = ct_num_threads();
+    for (int dtype = CT_FLOAT32; dtype <= CT_FLOAT64; dtype++) {
+        ct_scope_open();
+        ct_tensor *x = ct_randn((ct_dtype)dtype, 0, 1, CT_SHAPE(3, 700003));
+        ct_tensor *row = ct_randn((ct_dtype)dtype, 0, 1, CT_SHAPE(700003));
+        for (int threads = 1; threads <= 2; threads++) {
+            ct_set_num_threads(threads);
+            ct_tensor *y = ct_add(x, row);
+            for (int i = 0; i < 3; i++) {
+                ct_tensor *one = ct_add(ct_select(x, 0, i), row);
+                size_t bytes = (size_t)ct_numel(one) * ct_dtype_size((ct_dtype)dtype);
+                ck_assert_mem_eq((const char *)ct_data(y) + (size_t)i * bytes, ct_data(one), bytes);
+            }
+        }
+        ct_scope_close();
+    }
+    ct_set_num_threads(before);
 }
 END_TEST
 
@@ -119,8 +143,8 @@ START_TEST(fixed_inputs)
                         memcpy((char *)spread[k] + i * size, (char *)x[k] + (fixed[k] ? 0 : i * size), size);
                 }
                 static const bool rows[3] = {false};
-                kernel(ROW, expected, (const void *[]){spread[0], spread[1], spread[2]}, rows, attributes);
-                kernel(ROW, got, (const void *[]){x[0], x[1], x[2]}, fixed, attributes);
+                kernel(ROW, expected, (const void *[]){spread[0], spread[1], spread[2]}, rows, attributes, false);
+                kernel(ROW, got, (const void *[]){x[0], x[1], x[2]}, fixed, attributes, false);
                 for (int64_t i = 0; i < ROW; i++) {
                     double e = element(expected, (ct_dtype)dtype, i), g = element(got, (ct_dtype)dtype, i);
                     if (!(e == g && signbit(e) == signbit(g)) && !(isnan(e) && isnan(g)))
@@ -148,8 +172,8 @@ START_TEST(instruction_sets_agree)
                 fill_row(x[1], (ct_dtype)dtype, ROW, 2, range == 0, range == 2);
                 fill_row(x[2], (ct_dtype)dtype, ROW, 3, range == 0, range == 2);
                 const void *in[] = {x[0], x[1], x[2]};
-                (*isas[0].table)[_i][dtype == CT_FLOAT64](ROW, expected, in, rows, attributes);
-                (*isas[isa].table)[_i][dtype == CT_FLOAT64](ROW, got, in, rows, attributes);
+                (*isas[0].table)[_i][dtype == CT_FLOAT64](ROW, expected, in, rows, attributes, false);
+                (*isas[isa].table)[_i][dtype == CT_FLOAT64](ROW, got, in, rows, attributes, false);
                 for (int64_t i = 0; i < ROW; i++) {
                     double e = element(expected, (ct_dtype)dtype, i), g = element(got, (ct_dtype)dtype, i);
                     if (e == g || (isnan(e) && isnan(g)) || fabs(e - g) <= 8 * ulp * fmax(fabs(e), 1))
@@ -753,6 +777,7 @@ Suite *ct_suite_elementwise(void)
     tcase_add_test(tests, gradients_at_edges_of_two);
     tcase_add_loop_test(tests, broadcasting, 0, COUNT(pairs));
     tcase_add_test(tests, threads_do_not_matter);
+    tcase_add_test(tests, large_outputs);
     tcase_add_test(tests, shapes_and_dtypes_refused);
     tcase_add_test(tests, broadcast_too_large);
     tcase_add_test(tests, comparisons);

@@ -4,9 +4,10 @@
 /* ---- comparisons ---- */
 
 #define LOOP(name, type, op)                                                                                   \
-    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                              bool streams)                                                                    \
     {                                                                                                          \
-        (void)p;                                                                                               \
+        (void)p, (void)streams;                                                                                \
         const type *a = in[0], *b = in[1];                                                                     \
         uint8_t *y = out;                                                                                      \
         for (int64_t i = 0; i < n; i++)                                                                        \
@@ -114,9 +115,10 @@ ct_tensor *ct_logical_not(ct_tensor *a)
 /* ---- where ---- */
 
 #define WHERE(type)                                                                                           \
-    static void where_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void where_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                             bool streams)                                                                    \
     {                                                                                                         \
-        (void)p;                                                                                              \
+        (void)p, (void)streams;                                                                               \
         const uint8_t *condition = in[0];                                                                     \
         const type *a = in[1], *b = in[2];                                                                    \
         type *y = out;                                                                                        \

@@ -5,8 +5,10 @@
 #include <math.h>
 
 #define LOOP(name, type, f)                                                                                    \
-    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                              bool streams)                                                                    \
     {                                                                                                          \
+        (void)streams;                                                                                         \
         const type *x = in[0];                                                                                 \
         type *y = out;                                                                                         \
         for (int64_t i = 0; i < n; i++)                                                                        \
@@ -70,8 +72,10 @@ FUNCTION(i1e, i1e, "g exp(-|x|) ((I_0(x) + I_2(x)) / 2 - sign(x) I_1(x))")
 /* ---- the incomplete gamma function, derived by a ---- */
 
 #define LOOP2(name, type, f)                                                                                   \
-    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void name##_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                              bool streams)                                                                    \
     {                                                                                                          \
+        (void)streams;                                                                                         \
         const type *a = in[0], *l = in[1];                                                                     \
         type *y = out;                                                                                         \
         for (int64_t i = 0; i < n; i++)                                                                        \

@@ -7,8 +7,9 @@
 /* ---- the walk ---- */
 
 enum {
-    BLOCK = 2048,
-    /* elements gathered at a time when an input's row is strided */ TASK = 32768 /* elements worth a task */
+    BLOCK = 2048,      /* elements gathered at a time when an input's row is strided */
+    TASK = 32768,      /* elements worth a task */
+    STREAMED = 8 << 20 /* bytes of an output that the caches do not keep */
 };
 
 typedef struct walk {
@@ -19,6 +20,7 @@ typedef struct walk {
     int64_t step[3][CT_MAX_RANK]; /* of each input along it, in elements; 0 where it is broadcast */
     int64_t rows, row, part;      /* rows of how many elements; parts of a row that one task takes */
     int64_t rows_a_task;
+    bool streams;
     const char *in[3];
     int64_t in_size[3], out_size;
     char *out;
@@ -42,7 +44,7 @@ static void run_strided_row(const walk *w, int64_t n, char *out, const char *con
             ct__copy_strided(same_size, gathered[k], (const int64_t[]){1}, same_size, from[k], &step, &count, 1);
             from[k] = gathered[k];
         }
-        w->kernel(count, out + i * w->out_size, from, fixed, w->p);
+        w->kernel(count, out + i * w->out_size, from, fixed, w->p, w->streams);
     }
 }
 
@@ -60,7 +62,7 @@ static void run_row(const walk *w, int64_t n, char *out, const char *const *in)
     if (strided)
         run_strided_row(w, n, out, in);
     else
-        w->kernel(n, out, from, fixed, w->p);
+        w->kernel(n, out, from, fixed, w->p, w->streams);
 }
 
 /* Rows first .. first + count - 1, each from element at on, n elements. */
@@ -93,6 +95,14 @@ static void run_rows(const walk *w, int64_t first, int64_t count, int64_t at, in
     }
 }
 
+/* What kernels have streamed is there before another thread hears that the task is done. */
+static void settle(void)
+{
+#if defined(__SSE2__)
+    __builtin_ia32_sfence();
+#endif
+}
+
 static void run_task(void *context, int64_t task)
 {
     const walk *w = context;
@@ -103,6 +113,8 @@ static void run_task(void *context, int64_t task)
         int64_t first = task * w->rows_a_task;
         run_rows(w, first, w->rows - first < w->rows_a_task ? w->rows - first : w->rows_a_task, 0, w->row);
     }
+    if (w->streams)
+        settle();
 }
 
 /* Axes of size 1 go; an axis that continues the one inside it for every input joins it. */
@@ -138,8 +150,10 @@ void ct__elementwise_walk(ct_tensor *out, ct_tensor *const *inputs, int n, ct_el
     w.axes = 0;
     w.out = ct__ptr(out);
     w.out_size = ct__size_of((ct_dtype)out->dtype);
+    w.streams = out->numel * w.out_size >= STREAMED;
     for (int k = 0; k < n; k++) {
         w.in[k] = ct__ptr(inputs[k]);
+        w.streams = w.streams && w.in[k] != w.out;
         w.in_size[k] = ct__size_of((ct_dtype)inputs[k]->dtype);
     }
     coalesce(&w, out, inputs);

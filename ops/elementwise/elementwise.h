@@ -6,8 +6,10 @@
 #include <cotan/ops.h>
 
 /* out[i] = f(in[0][i], in[1][i], ...) for i < n, elements of the kernel's dtype, all contiguous; where fixed[k], input k is
- * one element for all i. p holds the attributes. out may be one of the inputs. */
-typedef void (*ct_elementwise_kernel)(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p);
+ * one element for all i. p holds the attributes. out may be one of the inputs, unless it streams: then the caches would not keep it
+ * until it is read, and it may go past them. */
+typedef void (*ct_elementwise_kernel)(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p,
+                                      bool streams);
 
 enum {
 #define OP1(name, ...) CT_KERNEL_##name,
@@ -102,7 +104,7 @@ static inline void ct__elementwise_run(ct_tensor *out, ct_tensor *const *inputs,
     /* On small graphs the walk would cost more than the arithmetic. One element for all is what kernels read most simply. */
     for (int k = 0; k < n; k++)
         in[k] = ct__ptr(inputs[k]);
-    kernel(1, ct__ptr(out), in, fixed, p);
+    kernel(1, ct__ptr(out), in, fixed, p, false);
 }
 /* Shape rules: shapes broadcast, to an output of the inputs' dtype or of the dtype given. */
 ct_status ct__elementwise_infer(ct_call *call);

@@ -51,8 +51,10 @@ static inline bool is_place(int64_t b)
 }
 
 #define KERNEL1(name, numbers, f, T, dtype)                                                                 \
-    static void name##_##T(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void name##_##T(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                           bool streams)                                                                    \
     {                                                                                                       \
+        (void)streams;                                                                                      \
         T limit[2] = {0}, *y = out;                                                                         \
         for (int k = 0; k < (numbers); k++)                                                                 \
             ct__store(dtype, limit, k, p[k]);                                                               \
@@ -64,10 +66,11 @@ static inline bool is_place(int64_t b)
         }                                                                                                   \
     }
 #define KERNEL2(name, f, T)                                                                                 \
-    static void name##_##T(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void name##_##T(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                           bool streams)                                                                    \
     {                                                                                                       \
         T *y = out;                                                                                         \
-        (void)p;                                                                                            \
+        (void)p, (void)streams;                                                                             \
         for (int64_t i = 0; i < n; i++) {                                                                   \
             int64_t a = ((const T *)in[0])[fixed[0] ? 0 : i], b = ((const T *)in[1])[fixed[1] ? 0 : i];     \
             y[i] = (T)(f);                                                                                  \

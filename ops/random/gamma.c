@@ -63,9 +63,10 @@ const ct_op ct_op_gamma_draw = {
 /* ---- gamma_transport: where log x, drawn for another shape, lies for this one ---- */
 
 #define TRANSPORT(type)                                                                                           \
-    static void transport_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p) \
+    static void transport_##type(int64_t n, void *out, const void *const *in, const bool *fixed, const double *p, \
+                                 bool streams)                                                                    \
     {                                                                                                             \
-        (void)p;                                                                                                  \
+        (void)p, (void)streams;                                                                                   \
         const type *shape = in[0], *from = in[1], *l = in[2];                                                     \
         type *y = out;                                                                                            \
         for (int64_t i = 0; i < n; i++)                                                                           \
