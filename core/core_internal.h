@@ -491,6 +491,15 @@ void ct__parallel(int64_t tasks, void (*task)(void *context, int64_t index), voi
 
 /* Whether this thread is running a task of ct__parallel. */
 bool ct__in_parallel(void);
+/* An output of so many bytes the caches do not keep until it is read, so it may go past them: they need not bring in first what is
+ * overwritten. Behind a task that does so, before another thread hears that it is done, is ct__streamed(). */
+enum { CT_STREAMED_BYTES = 8 << 20 };
+static inline void ct__streamed(void)
+{
+#if defined(__SSE2__)
+    __builtin_ia32_sfence();
+#endif
+}
 /* As ct_set_num_threads(), for this thread alone; 0: as everywhere. Returns what it was. */
 int ct__set_own_threads(int threads);
 

@@ -201,8 +201,8 @@ static inline void V_JOIN(store_some_, vec)(void *to, vec v, int64_t n)
 #endif
 }
 
-/* To an address that is a multiple of the vector's size, past the caches where the instruction set can. What other threads are to
- * read needs a fence (sfence) behind it. */
+/* To an address that is a multiple of the vector's size, past the caches where the instruction set can. ct__streamed() is to
+ * follow. */
 static inline void V_JOIN(stream_, vec)(void *to, vec v)
 {
 #if defined(__AVX512F__)

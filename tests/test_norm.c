@@ -25,6 +25,19 @@ static ct_tensor *wave(double phase, const int64_t *shape, int rank)
     return ct_reshape(ct_mul_scalar(ct_sin(angle), 0.8), shape, rank);
 }
 
+/* A result so large that it is streamed, in rows that begin anywhere, has the bits of its parts. */
+START_TEST(large_layer_norm)
+{
+    enum { ROWS = 2400, PART = 600, N = 1001 };
+    ct_tensor *x = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(ROWS, N));
+    ct_tensor *w = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(N)), *b = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(N));
+    const float *y = ct_data(ct_layer_norm(x, w, b));
+    for (int row = 0; row < ROWS; row += PART)
+        ck_assert_mem_eq(y + row * N, ct_data(ct_layer_norm(ct_slice(x, 0, row, row + PART, 1), w, b)),
+                         sizeof(float) * PART * N);
+}
+END_TEST
+
 /* ---- batch_norm ---- */
 
 static const double batch_norm_y[] = {
@@ -732,6 +745,7 @@ Suite *ct_suite_norm(void)
     Suite *suite = suite_create("norm");
     TCase *norms = tcase_create("normalisation");
     tcase_add_checked_fixture(norms, open_test, close_test);
+    tcase_add_test(norms, large_layer_norm);
     tcase_add_test(norms, batch_norm_keeps_running_statistics);
     tcase_add_test(norms, batch_norm_without_parts);
     tcase_add_test(norms, batch_norm_without_memory_changes_nothing);

@@ -7,9 +7,8 @@
 /* ---- the walk ---- */
 
 enum {
-    BLOCK = 2048,      /* elements gathered at a time when an input's row is strided */
-    TASK = 32768,      /* elements worth a task */
-    STREAMED = 8 << 20 /* bytes of an output that the caches do not keep */
+    BLOCK = 2048, /* elements gathered at a time when an input's row is strided */
+    TASK = 32768  /* elements worth a task */
 };
 
 typedef struct walk {
@@ -95,14 +94,6 @@ static void run_rows(const walk *w, int64_t first, int64_t count, int64_t at, in
     }
 }
 
-/* What kernels have streamed is there before another thread hears that the task is done. */
-static void settle(void)
-{
-#if defined(__SSE2__)
-    __builtin_ia32_sfence();
-#endif
-}
-
 static void run_task(void *context, int64_t task)
 {
     const walk *w = context;
@@ -114,7 +105,7 @@ static void run_task(void *context, int64_t task)
         run_rows(w, first, w->rows - first < w->rows_a_task ? w->rows - first : w->rows_a_task, 0, w->row);
     }
     if (w->streams)
-        settle();
+        ct__streamed();
 }
 
 /* Axes of size 1 go; an axis that continues the one inside it for every input joins it. */
@@ -150,7 +141,7 @@ void ct__elementwise_walk(ct_tensor *out, ct_tensor *const *inputs, int n, ct_el
     w.axes = 0;
     w.out = ct__ptr(out);
     w.out_size = ct__size_of((ct_dtype)out->dtype);
-    w.streams = out->numel * w.out_size >= STREAMED;
+    w.streams = out->numel * w.out_size >= CT_STREAMED_BYTES;
     for (int k = 0; k < n; k++) {
         w.in[k] = ct__ptr(inputs[k]);
         w.streams = w.streams && w.in[k] != w.out;

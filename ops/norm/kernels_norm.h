@@ -3,6 +3,7 @@
 #ifndef CT_KERNELS_NORM_H
 #define CT_KERNELS_NORM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a piece is normalised with: x^ = (x - mean) rstd. */
@@ -19,9 +20,9 @@ typedef struct ct_norm_weights {
 typedef struct ct_norm_kernels {
     double (*sum)(int64_t n, const void *x);
     double (*square_sum)(int64_t n, const void *x, double mean); /* of x - mean */
-    /* y = w x^ + shift + bias, bias n elements or NULL */
+    /* y = w x^ + shift + bias, bias n elements or NULL; past the caches, if y streams */
     void (*scale)(int64_t n, const void *x, const ct_norm_statistics *s, const ct_norm_weights *w, double shift,
-                  const void *bias, void *y);
+                  const void *bias, void *y, bool streams);
     /* Adds sum h and sum h x^ to sums, h = w g; and, where by_weight is not NULL, g x^ to it and g to by_bias, n elements each. */
     void (*gradient_sums)(int64_t n, const void *x, const void *g, const ct_norm_statistics *s,
                           const ct_norm_weights *w, double *sums, void *by_weight, void *by_bias);

@@ -32,6 +32,7 @@ typedef struct job {
     const ct_norm_kernels *kernels;
     ct_dtype dtype;
     int64_t size, block; /* bytes of an element; rows of a task */
+    bool streams;        /* forward's result */
     const char *x, *weight, *bias, *g;
     char *y;           /* forward's result, backward's gradient of x or NULL */
     ct_norm_row *rows; /* statistics */
@@ -48,6 +49,7 @@ static void plan(job *j, const ct_norm_walk *walk, ct_dtype dtype)
     j->dtype = dtype;
     j->kernels = kernels_for(dtype);
     j->size = ct__size_of(dtype);
+    j->streams = walk->rows * elements * j->size >= CT_STREAMED_BYTES;
     j->block = TASK_ELEMENTS / (elements ? elements : 1);
     share = share < MANY_TASKS ? share : MANY_TASKS;
     if (j->block < share)
@@ -118,9 +120,11 @@ static void forward_task(void *context, int64_t index)
             int64_t at = place_of(j, row, p);
             bool each = j->bias && w->channels == 0;
             double shift = j->bias && !each ? number_at(j, j->bias, channel_of(j, row, p)) : 0;
-            j->kernels->scale(w->n, j->x + at, &s, &weights, shift, each ? j->bias : NULL, j->y + at);
+            j->kernels->scale(w->n, j->x + at, &s, &weights, shift, each ? j->bias : NULL, j->y + at, j->streams);
         }
     }
+    if (j->streams)
+        ct__streamed();
 }
 
 /* Whether the elements of an input that was given could be had. */
