@@ -166,6 +166,53 @@ START_TEST(nothing_at_all)
 }
 END_TEST
 
+/* Masks go where x's axes go, alone, behind an index, and where nothing is true. */
+START_TEST(masks_on_both_sides)
+{
+    ct_tensor *x = in_layout(numbers(CT_FLOAT32, CT_SHAPE(2, 3), 1), _i), *none = ct_zeros(CT_BOOL, CT_SHAPE(2, 3));
+    ct_tensor *mask = in_layout(ct_gt(x, ct_mean(x)), _i), *zero = ct_scalar(CT_FLOAT32, 0);
+    expect_close(ct_index_put(x, &mask, 1, zero, false), ct_where(mask, zero, x), 0);
+    expect_close(ct_index_put(x, &mask, 1, ct_index(x, &mask, 1), true), ct_where(mask, ct_mul_scalar(x, 2), x), 0);
+    expect_close(ct_index(x, &mask, 1), ct_masked_select(x, mask), 0);
+    expect_close(ct_index_put(x, &none, 1, zero, false), x, 0);
+    ck_assert_int_eq(ct_numel(ct_index(x, &none, 1)), 0);
+    ct_tensor *columns = ct_from_array(CT_UINT8, (const uint8_t[]){1, 0, 2}, CT_SHAPE(3));
+    ct_tensor *both[] = {ct_scalar(CT_INT64, 1), columns};
+    expect_close(ct_index(x, both, 2), ct_masked_select(ct_select(x, 0, 1), columns), 0);
+    expect_error(ct_index(x, &columns, 1), CT_ERROR_SHAPE,
+                 "index: a mask has the sizes of the axes of x that it is for, from axis 0 on: [2,3], [3]");
+    expect_error(ct_index(x, (ct_tensor *[]){mask, columns}, 2), CT_ERROR_SHAPE, "index: a mask has the sizes");
+    both[0] = ct_ones(CT_BOOL, CT_SCALAR);
+    expect_error(ct_index(x, both, 1), CT_ERROR_SHAPE, "index: a mask has the sizes");
+    both[0] = ct_scalar(CT_INT32, 0);
+    expect_error(ct_index(x, both, 1), CT_ERROR_DTYPE, "index: input 1");
+}
+END_TEST
+
+START_TEST(single_numbers)
+{
+    ct_tensor *x = ct_scalar(CT_FLOAT64, 2), *y = ct_scalar(CT_FLOAT64, 5), *i = ct_scalar(CT_INT64, 0);
+    expect_tensor(ct_index_add(x, 0, i, y), CT_FLOAT64, CT_SCALAR, CT_VALUES(7));
+    expect_tensor(ct_index_copy(x, -1, row(CT_INT64, CT_VALUES(0)), y), CT_FLOAT64, CT_SCALAR, CT_VALUES(5));
+    expect_error(ct_index_add(x, 1, i, y), CT_ERROR_ARGUMENT, "index_add: axis 1 is not in -1..0");
+    expect_error(ct_index_add(x, 0, ct_scalar(CT_INT64, 1), y), CT_ERROR_ARGUMENT,
+                 "index_add: scatter_add: index 1 at [] is not in 0..0");
+}
+END_TEST
+
+/* The padding's row has its values, and no gradient. */
+START_TEST(embedding_without_padding)
+{
+    ct_tensor *w = ct_set_requires_grad(numbers(CT_FLOAT32, CT_SHAPE(3, 2), 1), true);
+    ct_tensor *index = row(CT_INT64, CT_VALUES(2, 1, 2, 0)), *y = ct_embedding_padded(w, index, -1);
+    expect_close(y, ct_embedding(w, index), 0);
+    ck_assert_int_eq(ct_backward(ct_sum(y)), CT_OK);
+    expect_tensor(ct_grad_of(w), CT_FLOAT32, CT_SHAPE(3, 2), CT_VALUES(1, 1, 1, 1, 0, 0));
+    expect_error(ct_embedding_padded(w, index, 3), CT_ERROR_ARGUMENT,
+                 "embedding: the padding 3 is not in -3..2: [3,2], [4]");
+}
+END_TEST
+
 START_TEST(errors)
 {
     ct_tensor *x = ct_ones(CT_FLOAT64, CT_SHAPE(2, 3)), *i = row(CT_INT64, CT_VALUES(0, 1)),
@@ -206,6 +253,9 @@ Suite *ct_suite_scatter(void)
     tcase_add_test(tests, nan_and_extremes);
     tcase_add_test(tests, ties_and_means);
     tcase_add_test(tests, nothing_at_all);
+    tcase_add_loop_test(tests, masks_on_both_sides, 0, LAYOUTS);
+    tcase_add_test(tests, single_numbers);
+    tcase_add_test(tests, embedding_without_padding);
     tcase_add_test(tests, errors);
     suite_add_tcase(suite, tests);
     return suite;

@@ -308,23 +308,24 @@ CT_EXPRESSION(
 
 /* ---- index_add, index_copy, index_fill: an index of one axis ---- */
 
-/* The index (one axis) as scatter wants it: of source's shape. The axis in *axis. NULL with an error. */
+/* The index (one axis, or a single number) as scatter wants it: of source's shape. The axis in *axis. NULL with an error. */
 static ct_tensor *spread_index(ct_call *call, ct_tensor *index, const ct_tensor *source, int *axis)
 {
     const ct_index_attributes *along = ct_call_attributes(call);
     int64_t shape[CT_MAX_RANK];
-    *axis = ct__call_real_axis(call, along->axis, ct_rank(source));
+    int rank = ct_rank(source);
+    *axis = ct__call_axis(call, along->axis, rank);
     if (*axis < 0)
         return NULL;
-    if (ct_rank(index) != 1 || ct_numel(index) != ct_size(source, *axis)) {
+    if (ct_rank(index) > 1 || ct_numel(index) != (rank > 0 ? ct_size(source, *axis) : 1)) {
         ct_call_error(call, CT_ERROR_SHAPE,
                       "the index has one axis, and as many elements as the source along axis %d: %s", *axis,
                       ct_call_shapes(call));
         return NULL;
     }
-    for (int i = 0; i < ct_rank(source); i++)
+    for (int i = 0; i < rank; i++)
         shape[i] = i == *axis ? ct_numel(index) : 1;
-    return ct_expand(ct_reshape(index, shape, ct_rank(source)), ct_shape(source), ct_rank(source));
+    return ct_expand(ct_reshape(index, shape, rank), ct_shape(source), rank);
 }
 
 #define INDEXED(op_name, call_of, formula, dtypes)                                                               \
@@ -343,10 +344,10 @@ static ct_tensor *spread_index(ct_call *call, ct_tensor *index, const ct_tensor 
         return (ct_apply)(&ct_op_##op_name, (ct_tensor *[]){x, index, source}, 3, &(ct_index_attributes){axis}); \
     }
 
-static const ct_sample index_add_samples[] = {{"3x5 i5:4 3x4", &(ct_index_attributes){1}},
-                                              {"4x2x3 i4:6 6x2x3", &(ct_index_attributes){-3}},
-                                              {"3x5 i5:0 3x0", &(ct_index_attributes){1}},
-                                              {0}};
+static const ct_sample index_add_samples[] = {
+    {"3x5 i5:4 3x4", &(ct_index_attributes){1}},        {"4x2x3 i4:6 6x2x3", &(ct_index_attributes){-3}},
+    {"3x5 i5:0 3x0", &(ct_index_attributes){1}},        {"4x2 i4:scalar 1x2", &(ct_index_attributes){0}},
+    {"scalar i1:1 scalar", &(ct_index_attributes){-1}}, {0}};
 #define index_copy_samples index_add_samples
 INDEXED(index_add, ct_scatter_add, "x: g; source: g at the index", CT_FLOATS | CT_INTEGERS)
 INDEXED(index_copy, ct_scatter, "x: g where nothing was written; source: g where it was", CT_ANY_DTYPE)
@@ -388,32 +389,70 @@ static const ct_sample take_along_dim_samples[] = {{"3x5 i5:1x4", &(ct_index_att
 CT_EXPRESSION(take_along_dim, "g added up where the index says", 2, 2, .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)},
               .attributes_size = sizeof(ct_index_attributes), .attribute_names = "axis", .roles = "x index");
 
-/* ---- index, index_put: several indices, which broadcast, for the first axes ---- */
+/* ---- index, index_put: indices, which broadcast, and masks, for the first axes ---- */
+
+/* A mask is as many indices as it has axes: where it is true. Writes them, and adds their number to *axes; false with an error. */
+static bool take_mask(ct_call *call, ct_tensor *mask, ct_tensor **parts, int *axes)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    int rank = ct_rank(mask);
+    bool fits = rank > 0 && *axes + rank <= ct_rank(x);
+    for (int i = 0; fits && i < rank; i++)
+        fits = ct_size(mask, i) == ct_size(x, *axes + i);
+    if (!fits) {
+        ct_call_error(call, CT_ERROR_SHAPE, "a mask has the sizes of the axes of x that it is for, from axis %d on: %s",
+                      *axes, ct_call_shapes(call));
+        return false;
+    }
+    ct_tensor *places = ct_nonzero(mask);
+    for (int i = 0; i < rank; i++)
+        parts[(*axes)++] = ct_select(places, 1, i);
+    return places != NULL;
+}
+
+/* The indices of a call, inputs first.., one for each of so many axes; false with an error. */
+static bool take_indices(ct_call *call, int first, ct_tensor **parts, int *axes)
+{
+    ct_tensor *x = ct_call_input(call, 0);
+    *axes = 0;
+    for (int k = first; k < ct_call_inputs(call); k++) {
+        ct_tensor *index = ct_call_input(call, k);
+        if (!index) {
+            ct_call_error(call, CT_ERROR_NULL, "index %d is NULL", k - first);
+            return false;
+        }
+        if (ct_dtype_of(index) != CT_INT64) {
+            if (!take_mask(call, index, parts, axes))
+                return false;
+        } else if (*axes >= ct_rank(x)) {
+            ct_call_error(call, CT_ERROR_SHAPE, "%d indices for %d axes: %s", ct_call_inputs(call) - first, ct_rank(x),
+                          ct_call_shapes(call));
+            return false;
+        } else if (ct__check_indices(call, index, ct_size(x, *axes)) != CT_OK) {
+            return false;
+        } else {
+            parts[(*axes)++] = index;
+        }
+    }
+    return true;
+}
 
 /* Of the indices, inputs first.., of their joint shape, the numbers of the places in row-major order: one axis. Their joint shape
- * in shape and *rank. NULL with an error. */
-static ct_tensor *places(ct_call *call, int first, int64_t *shape, int *rank)
+ * in shape and *rank, the axes of x that they are for in *axes. NULL with an error. */
+static ct_tensor *places(ct_call *call, int first, int64_t *shape, int *rank, int *axes)
 {
-    ct_tensor *x = ct_call_input(call, 0), *sum = NULL;
-    int n = ct_call_inputs(call) - first;
+    ct_tensor *x = ct_call_input(call, 0), *sum = NULL, *parts[CT_MAX_RANK];
     *rank = 0;
-    if (n > ct_rank(x)) {
-        ct_call_error(call, CT_ERROR_SHAPE, "%d indices for %d axes: %s", n, ct_rank(x), ct_call_shapes(call));
+    if (!take_indices(call, first, parts, axes))
         return NULL;
-    }
-    for (int k = 0; k < n; k++) {
-        ct_tensor *index = ct_call_input(call, first + k);
-        if (!index) {
-            ct_call_error(call, CT_ERROR_NULL, "index %d is NULL", k);
+    for (int k = 0; k < *axes; k++) {
+        if (!parts[k])
             return NULL;
-        }
-        if (ct__check_indices(call, index, ct_size(x, k)) != CT_OK)
-            return NULL;
-        if (!ct__broadcast_shapes(shape, *rank, ct_shape(index), ct_rank(index), shape, rank)) {
+        if (!ct__broadcast_shapes(shape, *rank, ct_shape(parts[k]), ct_rank(parts[k]), shape, rank)) {
             ct_call_error(call, CT_ERROR_SHAPE, "the indices do not broadcast: %s", ct_call_shapes(call));
             return NULL;
         }
-        ct_tensor *number = ct_cast(index, CT_FLOAT64); /* exact to 2^53 elements */
+        ct_tensor *number = ct_cast(parts[k], CT_FLOAT64); /* exact to 2^53 elements */
         sum = sum ? ct_add(ct_mul_scalar(sum, (double)ct_size(x, k)), number) : number;
     }
     const int64_t flat[] = {-1};
@@ -448,8 +487,8 @@ static bool append_rest(ct_call *call, const ct_tensor *x, int n, int64_t *shape
 static ct_tensor *index_expression(ct_call *call)
 {
     int64_t shape[CT_MAX_RANK];
-    int rank, n = ct_call_inputs(call) - 1;
-    ct_tensor *x = ct_call_input(call, 0), *at = places(call, 1, shape, &rank);
+    int rank, n;
+    ct_tensor *x = ct_call_input(call, 0), *at = places(call, 1, shape, &rank, &n);
     if (!at || !append_rest(call, x, n, shape, &rank))
         return NULL;
     return ct_reshape(ct_index_select(joined(x, n), 0, at), shape, rank);
@@ -467,10 +506,11 @@ ct_tensor *ct_index(ct_tensor *x, ct_tensor *const *indices, int n)
     return (ct_apply)(&ct_op_index, inputs, n + 1, NULL);
 }
 
-static const ct_sample index_samples[] = {
-    {"3x5 i3:4", NULL}, {"3x5 i3:4 i5:2x1", NULL}, {"2x3x4 i2:2x2 i3:2", NULL}, {0}};
+static const ct_sample index_samples[] = {{"3x5 i3:4", NULL},          {"3x5 i3:4 i5:2x1", NULL},
+                                          {"2x3x4 i2:2x2 i3:2", NULL}, {"3x4x2 u2:3x4", NULL},
+                                          {"3x4x2 i3:1 u2:4x2", NULL}, {0}};
 CT_EXPRESSION(index, "g added up where the indices say", 2, CT_MAX_RANK + 1,
-              .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)});
+              .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64) | CT_MASKS});
 
 typedef struct put_attributes {
     int64_t accumulate;
@@ -480,8 +520,8 @@ static ct_tensor *index_put_expression(ct_call *call)
 {
     const put_attributes *how = ct_call_attributes(call);
     int64_t shape[CT_MAX_RANK], rows[CT_MAX_RANK];
-    int rank, n = ct_call_inputs(call) - 2;
-    ct_tensor *x = ct_call_input(call, 0), *source = ct_call_input(call, 1), *at = places(call, 2, shape, &rank);
+    int rank, n;
+    ct_tensor *x = ct_call_input(call, 0), *source = ct_call_input(call, 1), *at = places(call, 2, shape, &rank, &n);
     if (!at || !append_rest(call, x, n, shape, &rank))
         return NULL;
     ct_tensor *flat = joined(x, n);
@@ -507,7 +547,9 @@ ct_tensor *ct_index_put(ct_tensor *x, ct_tensor *const *indices, int n, ct_tenso
 static const ct_sample index_put_samples[] = {{"3x5 4x5 i3:4", &(put_attributes){1}},
                                               {"3x5 2x4 i3:4 i5:2x1", &(put_attributes){0}},
                                               {"2x3x4 scalar i2:2x2 i3:2", &(put_attributes){1}},
+                                              {"3x4x2 2 u2:3x4", &(put_attributes){0}},
+                                              {"3x4 scalar u2:3x4", &(put_attributes){1}},
                                               {0}};
 CT_EXPRESSION(index_put, "x: g where nothing was written, or g; values: g at the indices", 3, CT_MAX_RANK + 2,
-              .takes = {CT_ANY_DTYPE, CT_ANY_DTYPE, CT_ONLY(CT_INT64)}, .attributes_size = sizeof(put_attributes),
-              .attribute_names = "accumulate");
+              .takes = {CT_ANY_DTYPE, CT_ANY_DTYPE, CT_ONLY(CT_INT64) | CT_MASKS},
+              .attributes_size = sizeof(put_attributes), .attribute_names = "accumulate");

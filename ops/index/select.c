@@ -69,8 +69,28 @@ static bool shape_behind(ct_call *call, const ct_tensor *index, int64_t size, in
     return ct__check_shape(CT_INT64, shape, rank + 1, call->op->name) == CT_OK;
 }
 
+typedef struct embedding_attributes {
+    int64_t padded, padding; /* the row that gets no gradient, if padded */
+} embedding_attributes;
+
+/* rows [index..., D], cut off from the weight where the index is the padding's. */
+static ct_tensor *without_padding(ct_call *call, ct_tensor *rows)
+{
+    const embedding_attributes *a = ct_call_attributes(call);
+    ct_tensor *index = ct_call_input(call, 1);
+    int64_t count = ct_size(ct_call_input(call, 0), 0), row = a->padding < 0 ? a->padding + count : a->padding;
+    if (row < 0 || row >= count) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "the padding %lld is not in %lld..%lld: %s", (long long)a->padding,
+                      (long long)-count, (long long)count - 1, ct_call_shapes(call));
+        return NULL;
+    }
+    ct_tensor *is_padding = ct_unsqueeze(ct_eq(index, ct_scalar(CT_INT64, (double)row)), -1);
+    return ct_where(is_padding, ct_detach(rows), rows);
+}
+
 static ct_tensor *embedding_expression(ct_call *call)
 {
+    const embedding_attributes *a = ct_call_attributes(call);
     ct_tensor *weight = ct_call_input(call, 0), *index = ct_call_input(call, 1);
     int64_t shape[CT_MAX_RANK];
     int rank = ct_rank(index);
@@ -82,23 +102,37 @@ static ct_tensor *embedding_expression(ct_call *call)
         ct__check_indices(call, index, weight->shape[0]) != CT_OK)
         return NULL;
     ct_tensor *flat = ct_reshape(index, (const int64_t[]){ct_numel(index)}, 1);
-    return ct_reshape(select_slices(weight, 0, flat), shape, rank + 1);
+    ct_tensor *rows = ct_reshape(select_slices(weight, 0, flat), shape, rank + 1);
+    return a->padded ? without_padding(call, rows) : rows;
 }
 
 const ct_op ct_op_embedding = {
     .name = "embedding",
     .takes = {CT_ANY_DTYPE, CT_ONLY(CT_INT64)},
     .roles = "weight index",
-    .gradient = "zeros to which each row of g is added at its index",
+    .gradient = "zeros to which each row of g is added at its index, but for the padding",
     .min_inputs = 2,
     .max_inputs = 2,
+    .attributes_size = sizeof(embedding_attributes),
+    .attribute_names = "padded padding",
     .expression = embedding_expression,
-    .samples = (const ct_sample[]){{"7x3 i7:2x4", NULL}, {"4x2 i4:scalar", NULL}, {"4x2 i4:0", NULL}, {0}},
+    .samples = (const ct_sample[]){{"7x3 i7:2x4", &(embedding_attributes){0}},
+                                   {"4x2 i4:scalar", &(embedding_attributes){0}},
+                                   {"4x2 i4:0", &(embedding_attributes){0}},
+                                   {"7x3 i6:2x4",
+                                    &(embedding_attributes){
+                                        1, -1}}, /* the padding, where a slope would be found, is not among them */
+                                   {0}},
 };
 
 ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index)
 {
-    return ct_apply(&ct_op_embedding, (ct_tensor *[]){weight, index}, 2, NULL);
+    return ct_apply(&ct_op_embedding, (ct_tensor *[]){weight, index}, 2, &(embedding_attributes){0});
+}
+
+ct_tensor *ct_embedding_padded(ct_tensor *weight, ct_tensor *index, int64_t padding)
+{
+    return ct_apply(&ct_op_embedding, (ct_tensor *[]){weight, index}, 2, &(embedding_attributes){1, padding});
 }
 
 /* ---- one_hot ---- */

@@ -49,6 +49,8 @@ CT_API ct_tensor *ct_trace(ct_tensor *x);
 CT_API ct_tensor *ct_index_select(ct_tensor *x, int axis, ct_tensor *index);
 /* Row index[...] of weight [V, D] for each index: result [index's shape, D]. Rows used twice gather both gradients. */
 CT_API ct_tensor *ct_embedding(ct_tensor *weight, ct_tensor *index);
+/* The same, but that row padding, which may count from the end, gets no gradient: PyTorch's padding_idx. Error (argument): no such row. */
+CT_API ct_tensor *ct_embedding_padded(ct_tensor *weight, ct_tensor *index, int64_t padding);
 /* 1 at index, else 0, along a new last axis of that many classes. No gradient. Error (argument): an index outside 0..classes-1. */
 CT_API ct_tensor *ct_one_hot(ct_tensor *index, int64_t classes, ct_dtype dtype);
 /* The elements of x where mask (bool or uint8, broadcasts with x) is true, in row-major order: one axis. */
@@ -99,6 +101,7 @@ CT_API ct_status ct_clamp_(ct_tensor *t, double low, double high);
 #define ct_trace(x) ct_at(CT_HERE, ct_trace(x))
 #define ct_index_select(x, axis, index) ct_at(CT_HERE, ct_index_select(x, axis, index))
 #define ct_embedding(weight, index) ct_at(CT_HERE, ct_embedding(weight, index))
+#define ct_embedding_padded(weight, index, padding) ct_at(CT_HERE, ct_embedding_padded(weight, index, padding))
 #define ct_one_hot(index, classes, dtype) ct_at(CT_HERE, ct_one_hot(index, classes, dtype))
 #define ct_interpolate(...) ct_at(CT_HERE, CT_WITH1(ct_interpolate, ct_interpolate_options, __VA_ARGS__, ))
 #define ct_add_(t, other, alpha) ct_at_write(CT_HERE, ct_add_(t, other, alpha))

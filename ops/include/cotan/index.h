@@ -24,14 +24,16 @@ typedef enum ct_scatter_reduction {
  * wrap, and means are rounded down. */
 CT_API ct_tensor *ct_scatter_reduce(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source,
                                     ct_scatter_reduction how, bool include_self);
-/* Slice i of source along axis is added to, or replaces, slice index[i] of x: index [n], source of x's shape but n along axis. */
+/* Slice i of source along axis is added to, or replaces, slice index[i] of x: index [n], source of x's shape but n along axis. A single
+ * index may be 0-d; x and source, both, too. */
 CT_API ct_tensor *ct_index_add(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source);
 CT_API ct_tensor *ct_index_copy(ct_tensor *x, int axis, ct_tensor *index, ct_tensor *source);
 /* ct_gather with x and an index that broadcast beside the axis: NumPy's take_along_axis. */
 CT_API ct_tensor *ct_take_along_dim(ct_tensor *x, ct_tensor *index, int axis);
-/* x[indices[0], indices[1], ...]: n indices for the first n axes, which broadcast; then the other axes. Not negative. */
+/* x[indices[0], indices[1], ...]: n indices for the first axes, which broadcast; then the other axes. An index is int64, for one axis, not
+ * negative; or a mask (bool or uint8), which is for as many axes as it has, of their sizes, and is where it is true, in row-major order. */
 CT_API ct_tensor *ct_index(ct_tensor *x, ct_tensor *const *indices, int n);
-/* x with values, which broadcast to x[indices], written, or added, there: x[i, j] = values. */
+/* x with values, which broadcast to x[indices], written, or added, there: x[i, j] = values, x[mask] = values. */
 CT_API ct_tensor *ct_index_put(ct_tensor *x, ct_tensor *const *indices, int n, ct_tensor *values, bool accumulate);
 
 /* x[subscript] in NumPy's notation, a view: "1:, None, ::2, -1, ..." has for each axis a number, which takes the axis away, or a slice
