@@ -55,6 +55,16 @@ START_TEST(definitions)
         expect_close(ct_mul(sign, ct_exp(log_size)), ct_det(a), close);
         expect_close(ct_matmul(ct_matmul(tall, ct_pinv(tall, CT_UNSET)), tall), tall, 10 * close);
         expect_close(ct_matmul(ct_matrix_power(a, -1), a), ones, close);
+        for (int layout = 0; layout < LAYOUTS; layout++) {
+            ct_tensor *wide = in_layout(transposed(tall), layout), *p, *lower, *upper, *pivots;
+            ck_assert_int_eq(ct_lu(wide, &p, &lower, &upper), CT_OK);
+            expect_close(ct_matmul(p, ct_matmul(lower, upper)), wide, close);
+            expect_close(ct_tril(lower, 0), lower, 0);
+            ck_assert_double_le(ct_item(ct_amax(ct_abs(lower))), 1);
+            expect_close(ct_matmul(wide, ct_lstsq(wide, b)), b, 10 * close);
+            ct_tensor *factors = ct_lu_factor(in_layout(a, layout), &pivots);
+            expect_close(ct_lu_solve(factors, pivots, in_layout(b, layout)), ct_solve(a, b), close);
+        }
     }
 }
 END_TEST
@@ -130,7 +140,11 @@ START_TEST(shapes_that_do_not_fit)
     expect_error(ct_solve(row, row), CT_ERROR_SHAPE, "solve: takes matrices [..., m, n] whose first axes broadcast");
     expect_error(ct_qr(a, NULL), CT_ERROR_SHAPE, "qr: takes matrices [..., m, n] with m >= n: [2,3]");
     expect_error(ct_svd(row, NULL, NULL), CT_ERROR_SHAPE, "svd: takes matrices");
-    expect_error(ct_lstsq(a, a), CT_ERROR_SHAPE, "lstsq: takes a [..., m, n], m >= n, and b [..., m, k]: [2,3], [2,3]");
+    expect_error(ct_lstsq(a, row), CT_ERROR_SHAPE, "lstsq: takes a [..., m, n] and b [..., m, k]: [2,3], [3]");
+    expect_error(ct_lu_factor(row, NULL), CT_ERROR_SHAPE, "lu_factor: takes matrices [..., m, n]: [3]");
+    ct_tensor *pivots = ct_zeros(CT_INT64, CT_SHAPE(2)), *far = ct_full(CT_INT64, 2, CT_SHAPE(2));
+    expect_error(ct_lu_solve(a, pivots, a), CT_ERROR_SHAPE, "lu_solve: takes factors [..., n, n], b [..., n, k]");
+    expect_error(ct_lu_solve(square, far, square), CT_ERROR_ARGUMENT, "lu_solve: index 2 at [0] is not in 0..1");
     expect_error(ct_cross(row, ct_ones(CT_FLOAT64, CT_SHAPE(2)), 0), CT_ERROR_SHAPE,
                  "cross: takes as many axes, and 3 elements");
     expect_error(ct_matrix_exp(a), CT_ERROR_SHAPE, "matrix_exp: takes square matrices");

@@ -17,13 +17,13 @@ static void swap(double *a, double *b, int64_t n)
 
 /* ---- Gauss ---- */
 
-int ct__lu(double *a, int64_t n, int64_t *pivot)
+int ct__lu(double *a, int64_t m, int64_t n, int64_t *pivot)
 {
     int sign = 1;
     bool regular = true;
-    for (int64_t k = 0; k < n; k++) {
+    for (int64_t k = 0; k < n && k < m; k++) {
         int64_t best = k;
-        for (int64_t i = k + 1; i < n; i++)
+        for (int64_t i = k + 1; i < m; i++)
             if (fabs(a[i * n + k]) > fabs(a[best * n + k]))
                 best = i;
         pivot[k] = best;
@@ -35,7 +35,7 @@ int ct__lu(double *a, int64_t n, int64_t *pivot)
             regular = false;
             continue;
         }
-        for (int64_t i = k + 1; i < n; i++) {
+        for (int64_t i = k + 1; i < m; i++) {
             double factor = a[i * n + k] /= a[k * n + k];
             for (int64_t j = k + 1; j < n; j++)
                 a[i * n + j] -= factor * a[k * n + j];

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* a [n,n] becomes L and U of a = P L U, rows traded as pivot [n] says: row i with row pivot[i]. Returns the sign of P, 0 if a
- * pivot is 0 (or NaN). */
-int ct__lu(double *a, int64_t n, int64_t *pivot);
+/* a [m,n] becomes L and U of a = P L U, rows traded as pivot [min(m,n)] says: row i with row pivot[i]. Returns the sign of P, 0 if
+ * a pivot is 0 (or NaN). */
+int ct__lu(double *a, int64_t m, int64_t n, int64_t *pivot);
 /* b [n,k] becomes a^-1 b, by ct__lu's results. */
 void ct__lu_solve(const double *lu, const int64_t *pivot, int64_t n, double *b, int64_t k);
 /* b [n,k] becomes a^-1 b, a triangular; unit: with ones on the diagonal, whatever stands there. */

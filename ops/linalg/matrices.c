@@ -66,7 +66,7 @@ static ct_status solve_one(const ct__matrices *b, int64_t i)
     int64_t *pivot = (int64_t *)(void *)(x + n * k);
     ct__take_matrix(b, 0, i, a, n * n);
     ct__take_matrix(b, 1, i, x, n * k);
-    if (n > 0 && ct__lu(a, n, pivot) == 0)
+    if (n > 0 && ct__lu(a, n, n, pivot) == 0)
         return ct_call_error(b->call, CT_ERROR_ARGUMENT, "matrix %lld is singular: %s", (long long)i,
                              ct_call_shapes(b->call));
     ct__lu_solve(a, pivot, n, x, k);
@@ -211,7 +211,7 @@ static double sign_and_log(const ct__matrices *b, int64_t i, double *log_size)
 {
     int64_t n = b->n, *pivot = (int64_t *)(void *)(b->room + n * n);
     ct__take_matrix(b, 0, i, b->room, n * n);
-    double sign = n > 0 ? ct__lu(b->room, n, pivot) : 1;
+    double sign = n > 0 ? ct__lu(b->room, n, n, pivot) : 1;
     *log_size = 0;
     for (int64_t j = 0; j < n; j++) {
         double pivot_j = b->room[j * n + j];

@@ -144,13 +144,22 @@ static const ct_sample pinv_samples[] = {{"4x3", &(cutoff_attributes){1e-10}},
 CT_EXPRESSION(pinv, "-y^T g y^T and what lies beside the ranges", 1, 1, .attributes_size = sizeof(cutoff_attributes),
               .attribute_names = "rtol:1d");
 
+/* The x of least norm among those with a x = b: a^T = q r, and x = q r^-T b. */
+static ct_tensor *of_least_norm(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *r, *q = ct_qr(ct_transpose(a, -1, -2), &r);
+    return q ? ct_matmul(q, ct_solve_triangular(ct_transpose(r, -1, -2), b, false, false)) : NULL;
+}
+
 static ct_tensor *lstsq_expression(ct_call *call)
 {
     ct_tensor *a = ct_call_input(call, 0), *b = ct_call_input(call, 1), *r;
-    if (ct_rank(a) < 2 || ct_rank(b) < 2 || ct_size(a, -2) < ct_size(a, -1) || ct_size(a, -2) != ct_size(b, -2)) {
-        ct_call_error(call, CT_ERROR_SHAPE, "takes a [..., m, n], m >= n, and b [..., m, k]: %s", ct_call_shapes(call));
+    if (ct_rank(a) < 2 || ct_rank(b) < 2 || ct_size(a, -2) != ct_size(b, -2)) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes a [..., m, n] and b [..., m, k]: %s", ct_call_shapes(call));
         return NULL;
     }
+    if (ct_size(a, -2) < ct_size(a, -1))
+        return of_least_norm(a, b);
     ct_tensor *q = ct_qr(a, &r);
     return q ? ct_solve_triangular(r, ct_matmul(ct_transpose(q, -1, -2), b), true, false) : NULL;
 }
@@ -160,8 +169,10 @@ ct_tensor *ct_lstsq(ct_tensor *a, ct_tensor *b)
     return (ct_apply)(&ct_op_lstsq, (ct_tensor *[]){a, b}, 2, NULL);
 }
 
-static const ct_sample lstsq_samples[] = {{"5x3 5x2", NULL}, {"2x3x2 3x1", NULL}, {"2x2 2x2", NULL}, {0}};
-CT_EXPRESSION(lstsq, "through y = r^-1 q^T b", 2, 2, .roles = "a b");
+static const ct_sample lstsq_samples[] = {{"5x3 5x2", NULL}, {"2x3x2 3x1", NULL}, {"2x2 2x2", NULL},
+                                          {"2x4 2x3", NULL}, {"2x1x3 1x2", NULL}, {0}};
+CT_EXPRESSION(lstsq, "through y = r^-1 q^T b, a = q r; where m < n through y = q r^-T b, a^T = q r", 2, 2,
+              .roles = "a b");
 
 /* ---- cross, kron, cdist, vander ---- */
 

@@ -15,7 +15,7 @@ extern "C" {
 CT_API ct_tensor *ct_solve(ct_tensor *a, ct_tensor *b);
 /* The same for a triangular a, whose other triangle is not looked at; unitriangular: nor is its diagonal, which counts as ones. */
 CT_API ct_tensor *ct_solve_triangular(ct_tensor *a, ct_tensor *b, bool upper, bool unitriangular);
-/* The x for which a x is nearest to b: a [..., m, n] of full rank, m >= n, b [..., m, k]. */
+/* The x for which a x is nearest to b, where m < n the one of least norm: a [..., m, n] of full rank, b [..., m, k]. */
 CT_API ct_tensor *ct_lstsq(ct_tensor *a, ct_tensor *b);
 CT_API ct_tensor *ct_inverse(ct_tensor *a); /* a^-1 */
 /* The inverse of Moore and Penrose; singular values up to rtol times the largest count as 0, with gradient 0. CT_UNSET: max(m, n) units
@@ -29,6 +29,14 @@ CT_API ct_status ct_slogdet(ct_tensor *a, ct_tensor **sign, ct_tensor **log_size
 /* ---- factors ---- */
 /* The lower triangular l with l l^T = (a + a^T) / 2. Error (argument): not positive definite. */
 CT_API ct_tensor *ct_cholesky(ct_tensor *a);
+/* Factors by elimination, a = p l u: p [..., m, m] trades rows (no gradient), l [..., m, k] is lower triangular with ones on its diagonal, u
+ * [..., k, n] upper triangular, k the smaller of m and n. Any of them may be NULL. */
+CT_API ct_status ct_lu(ct_tensor *a, ct_tensor **p, ct_tensor **l, ct_tensor **u);
+/* l and u in one, [..., m, n], and pivots, which may be NULL: int64 [..., k]: row i has been traded with row pivots[i], in that order,
+ * counted from 0 (PyTorch's from 1). */
+CT_API ct_tensor *ct_lu_factor(ct_tensor *a, ct_tensor **pivots);
+/* The x with a x = b [..., n, k] by these two of a square a; the first axes broadcast. */
+CT_API ct_tensor *ct_lu_solve(ct_tensor *factors, ct_tensor *pivots, ct_tensor *b);
 /* The eigenvalues of (a + a^T) / 2, ascending: [..., n]; vectors, which may be NULL, gets the eigenvectors as columns, whose gradients are
  * infinite or NaN where eigenvalues are equal, and mean something only for what does not depend on the vectors' signs. */
 CT_API ct_tensor *ct_eigh(ct_tensor *a, ct_tensor **vectors);
@@ -56,6 +64,9 @@ CT_API ct_tensor *ct_cdist(ct_tensor *a, ct_tensor *b, double p);
 #define ct_det(a) ct_at(CT_HERE, ct_det(a))
 #define ct_slogdet(a, sign, log_size) ct_at_status(CT_HERE, ct_slogdet(a, sign, log_size))
 #define ct_cholesky(a) ct_at(CT_HERE, ct_cholesky(a))
+#define ct_lu(a, p, l, u) ct_at_status(CT_HERE, ct_lu(a, p, l, u))
+#define ct_lu_factor(a, pivots) ct_at(CT_HERE, ct_lu_factor(a, pivots))
+#define ct_lu_solve(factors, pivots, b) ct_at(CT_HERE, ct_lu_solve(factors, pivots, b))
 #define ct_eigh(a, vectors) ct_at(CT_HERE, ct_eigh(a, vectors))
 #define ct_qr(a, r) ct_at(CT_HERE, ct_qr(a, r))
 #define ct_svd(a, u, v) ct_at(CT_HERE, ct_svd(a, u, v))
