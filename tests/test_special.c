@@ -188,6 +188,49 @@ START_TEST(derivatives_of_igamma_end)
 }
 END_TEST
 
+/* Values and derivatives by s and by q: from mpmath, of s from 50 on by summing. */
+START_TEST(values_of_zeta)
+{
+    static const double cases[][5] = {
+        {1.5, 0.25, 10.213055360466600739, 7.0600508190496927219, -49.271177932046528794},
+        {2, 1, 1.6449340668482264365, -0.9375482543158437537, -2.4041138063191885708},
+        {2.5, 15.5, 0.011467553312041131265, -0.038708220479091532226, -0.0011456970960673038401},
+        {50, 16, 6.5417995751217714682e-61, -1.8158175628110387008e-60, -2.0381306206805699349e-60},
+        {50, 20.5, 2.8507057411427448699e-66, -8.6244633732571734826e-66, -6.9194789203204837644e-66},
+        {120, 300, 1.6996290891921763175e-297, -9.7059502780844357017e-297, -6.7523666191863870063e-298},
+        {3, 1e6, 5.0000050000025e-13, -7.1577621867407865785e-12, -1.000001500001e-18}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        ct_tensor *s = ct_set_requires_grad(ct_scalar(CT_FLOAT64, cases[c][0]), true);
+        ct_tensor *q = ct_set_requires_grad(ct_scalar(CT_FLOAT64, cases[c][1]), true), *y = ct_zeta(s, q);
+        ck_assert_int_eq(ct_backward(y), CT_OK);
+        const double got[] = {ct_item(y), ct_item(ct_grad_of(s)), ct_item(ct_grad_of(q))};
+        for (int i = 0; i < 3; i++)
+            ck_assert_msg(fabs(got[i] - cases[c][2 + i]) <= 4e-16 * fabs(cases[c][2 + i]),
+                          "%d of zeta(%g, %g) is %.17g", i, cases[c][0], cases[c][1], got[i]);
+    }
+    ct_tensor *s = ct_from_values(CT_FLOAT64, CT_VALUES(1, 0.5, NAN, 2, 2.5, 2, INFINITY), CT_SHAPE(7));
+    ct_tensor *q = ct_from_values(CT_FLOAT64, CT_VALUES(3, 3, 3, -4, -4.5, NAN, 2), CT_SHAPE(7));
+    expect_tensor(ct_zeta(s, q), CT_FLOAT64, CT_SHAPE(7), CT_VALUES(INFINITY, NAN, NAN, INFINITY, NAN, NAN, 0));
+    /* polygamma(59, 16) = 59! zeta(60, 16), whose expansion begins far from 16 */
+    ck_assert_double_eq_tol(ct_item(ct_polygamma(ct_scalar(CT_FLOAT64, 16), 59)) / 80627339.899040103434, 1, 1e-15);
+}
+END_TEST
+
+START_TEST(derivatives_of_zeta_end)
+{
+    ct_tensor *s = ct_set_requires_grad(ct_scalar(CT_FLOAT64, 2), true), *y = ct_zeta(s, ct_scalar(CT_FLOAT64, 1));
+    for (int order = 1; order <= 8; order++) {
+        ct_tensor *next = NULL;
+        ck_assert_int_eq(ct_grad(&y, 1, &s, 1, &next, .create_graph = true), CT_OK);
+        y = next;
+    }
+    ck_assert_double_eq_tol(ct_item(y) / 40319.999746866381059, 1, 1e-15);
+    ck_assert_int_eq(ct_backward(y), CT_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(ct_error_message(), "derivatives by s go to order 8"));
+    ct_error_clear();
+}
+END_TEST
+
 START_TEST(integers_are_finite)
 {
     ct_tensor *x = ct_from_values(CT_INT32, CT_VALUES(0, -3, 5), CT_SHAPE(3));
@@ -294,6 +337,8 @@ Suite *ct_suite_special(void)
     tcase_add_test(tests, incomplete_gamma_functions);
     tcase_add_test(tests, derivatives_of_igamma);
     tcase_add_test(tests, derivatives_of_igamma_end);
+    tcase_add_test(tests, values_of_zeta);
+    tcase_add_test(tests, derivatives_of_zeta_end);
     tcase_add_test(tests, integers_are_finite);
     tcase_add_test(tests, bounds_that_are_tensors);
     tcase_add_test(tests, numbers_for_what_is_none);

@@ -75,6 +75,8 @@ ct_tensor *ct__ratio_or_zero(ct_tensor *a, ct_tensor *b);
 /* The derivatives of igamma(a, x), by x and by a, and what the latter is made of: ct__igamma_slope() and ct__gamma_growth() of special.h. */
 ct_tensor *ct_gamma_density(ct_tensor *a, ct_tensor *x);
 ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x);
+/* The derivative of zeta(s, q) by s, of that order. */
+ct_tensor *ct_zeta_slope(ct_tensor *s, ct_tensor *q, double order);
 ct_tensor *ct_igamma_slope(ct_tensor *a, ct_tensor *l, double order);
 ct_tensor *ct_gamma_growth(ct_tensor *a, ct_tensor *l, double order);
 /* binary_cross_entropy before it is reduced, and its slopes, composed. */

@@ -134,6 +134,7 @@ INT2(remainder, 0, V_REMAINDER(a, b), A + B, g, ct_neg(ct_mul(g, ct_floor_divide
 INT2(fmod, 0, V_FMOD(a, b), A + B + Y, g, ct_neg(ct_mul(g, ct__multiples(a, b, y))), "g, -g trunc(a / b)", "@1.1..1.4", "@0.8..0.9")
 INT2(floor_divide, 0, V_FLOOR_DIVIDE(a, b), NOTHING, ct_zeros_like(g), ct_zeros_like(g), "0, 0", "@0.1..0.4", "@0.5..0.9")
 OP2(copysign, 0, V_COPYSIGN(a, b), A + B, ct_mul(g, ct_mul(ct_sign(a), ct_copysign(ct_ones_like(b), b))), ct_zeros_like(b), "g where a has b's sign, else -g; 0", "@0.1..2", "@0.1..2")
+OP2(zeta, 0, V_ZETA_OF_S(a, b), A + B, ct_mul(g, ct_zeta_slope(a, b, 1)), ct_neg(ct_mul(g, ct_mul(a, ct_zeta(ct_add_scalar(a, 1), b)))), "-g sum of log(k + q) (k + q)^-s, -g s zeta(s + 1, q)", "@1.5..4", "@0.3..4")
 OP2(igamma, 0, V_IGAMMA(a, b), A + B, ct_mul(g, ct__igamma_by_a(a, b)), ct_mul(g, ct_gamma_density(a, b)), "of series and continued fraction for a, g b^(a-1) exp(-b) / Gamma(a) for b", "@0.5..3", "@0.2..4")
 OP2(igammac, 0, V_IGAMMAC(a, b), A + B, ct_neg(ct_mul(g, ct__igamma_by_a(a, b))), ct_neg(ct_mul(g, ct_gamma_density(a, b))), "those of igamma, with the other sign", "@0.5..3", "@0.2..4")
 OP2(gamma_density, 0, V_GAMMA_DENSITY(a, b), A + B + Y, ct_mul_or_zero(ct_mul(g, y), ct_gamma_growth(a, ct_log(b), 1)), ct_mul(g, ct_mul(y, ct_add_scalar(ct_div(ct_add_scalar(a, -1), b), -1))), "g y (log(b) - digamma(a)), g y ((a - 1) / b - 1)", "@0.5..3", "@0.2..4")

@@ -57,18 +57,67 @@ double ct__digamma(double x)
     return (double)(x < 0 ? ct__digamma_of_positive(1 - (real)x) - pi_cotangent(x) : ct__digamma_of_positive(x));
 }
 
-/* By Euler and Maclaurin's formula (DLMF 25.11.28), from FAR on. */
+/* Powers of h up to h^order times those of (a + h). */
+static void times_linear(real *c, int order, real a)
+{
+    for (int j = order; j > 0; j--)
+        c[j] = c[j] * a + c[j - 1];
+    c[0] *= a;
+}
+
+/* What is left of the sum from q on, over q^-(s + h): by Euler and Maclaurin's formula (DLMF 25.11.28), in powers of h. */
+static void zeta_rest(real q, real s, int order, real *c)
+{
+    real square = 1 / (q * q), term[CT_ZETA_ORDERS + 1] = {1 / (2 * q)}, pole = q / (s - 1);
+    for (int j = 0; j <= order; j++, pole /= 1 - s)
+        c[j] = pole;
+    c[0] += 0.5L;
+    times_linear(term, order, s);
+    for (int k = 1; k <= CT_BERNOULLI; k++) { /* term: s (s + 1) ... (s + 2k - 2) / (2k)! / q^(2k - 1) */
+        for (int j = 0; j <= order; j++) {
+            c[j] += ct__bernoulli[k - 1] * term[j];
+            term[j] *= square / ((2 * k + 1) * (2 * k + 2));
+        }
+        times_linear(term, order, s + 2 * k - 1);
+        times_linear(term, order, s + 2 * k);
+    }
+}
+
+/* The coefficient of h^order in exp(-h l) times c. */
+static real times_power(const real *c, real l, int order)
+{
+    real sum = 0, factor = 1;
+    for (int j = 0; j <= order; j++) {
+        sum += factor * c[order - j];
+        factor *= -l / (j + 1);
+    }
+    return sum;
+}
+
+/* Of the sum over k of (q + k)^-s, q > 0, the derivative by s of that order: term by term as far as the formula needs it, or as terms count.
+ * Where a power is 0 no logarithm makes more of it. */
+static real zeta_by_s(real q, real s, int order)
+{
+    real sum = 0, factor = 1, c[CT_ZETA_ORDERS + 1] = {0}, power = powl(q, -s);
+    for (; (q < FAR || q < s) && power != 0; power = powl(++q, -s)) {
+        real term = power;
+        for (int j = 0; j < order; j++)
+            term *= -logl(q);
+        sum += term;
+        if (q > 2 && fabsl(term) * q < CT_REAL_CLOSE * fabsl(sum) / 4)
+            return sum;
+    }
+    if (power == 0)
+        return sum;
+    for (int j = 2; j <= order; j++)
+        factor *= j;
+    zeta_rest(q, s, order, c);
+    return sum + power * factor * times_power(c, logl(q), order);
+}
+
 real ct__zeta_of_positive(real q, real s)
 {
-    real sum = 0;
-    for (; q < FAR; q++)
-        sum += powl(q, -s);
-    real power = powl(q, -s), square = 1 / (q * q), term = s / q / 2, series = 0;
-    for (int k = 1; k <= CT_BERNOULLI; k++) { /* term: s (s + 1) ... (s + 2k - 2) / (2k)! / q^(2k - 1) */
-        series += ct__bernoulli[k - 1] * term;
-        term *= (s + 2 * k - 1) * (s + 2 * k) * square / ((2 * k + 1) * (2 * k + 2));
-    }
-    return power == 0 ? sum : sum + power * (q / (s - 1) + 0.5L + series);
+    return zeta_by_s(q, s, 0);
 }
 
 /* Far below 0, the terms there are those of 1 - f, 2 - f, ... with the sign of (-1)^s, f = q - floor(q), which is exact. */
@@ -83,6 +132,22 @@ double ct__hurwitz_zeta(double q, double s)
     real f = (real)q - floorl(q), sign = fmod(s, 2) == 0 ? 1 : -1;
     return (double)(ct__zeta_of_positive(f, s) + sign * ct__zeta_of_positive(1 - f, s) -
                     sign * ct__zeta_of_positive(1 - (real)q, s));
+}
+
+double ct__zeta_by_s(double s, double q, int order)
+{
+    if (isnan(q) || !(s >= 1))
+        return NAN;
+    if (s == 1)
+        return order % 2 ? -INFINITY : INFINITY;
+    if (order == 0)
+        return ct__hurwitz_zeta(q, s);
+    return q > 0 ? (double)zeta_by_s(q, s, order) : NAN;
+}
+
+double ct__zeta(double s, double q)
+{
+    return ct__zeta_by_s(s, q, 0);
 }
 
 /* ---- the inverse of the error function ---- */

@@ -23,6 +23,10 @@ ct_real ct__digamma_of_positive(ct_real x);
 /* The sum over k >= 0 of (q + k)^-s, continued to any s but 1. For q <= 0 whole s only: NaN for others, infinite at 0, -1, ... */
 double ct__hurwitz_zeta(double q, double s);
 ct_real ct__zeta_of_positive(ct_real q, ct_real s);
+/* The same for s > 1 only, infinite at 1 and NaN below, and its derivative by s of an order up to CT_ZETA_ORDERS: NaN for q <= 0. */
+enum { CT_ZETA_ORDERS = 8 };
+double ct__zeta_by_s(double s, double q, int order);
+double ct__zeta(double s, double q);
 /* The y with erf(y) = x. */
 double ct__erfinv(double x);
 /* The derivative of order k >= 0 of sin(pi x) / (pi x). */

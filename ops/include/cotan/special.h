@@ -73,6 +73,10 @@ CT_API ct_tensor *ct_lgamma(ct_tensor *x);  /* log |Gamma(x)| */
 CT_API ct_tensor *ct_digamma(ct_tensor *x); /* the derivative of log |Gamma(x)|; NaN at -1, -2, ... */
 /* The n-th derivative of digamma, n = 0, 1, ...; PyTorch's polygamma(n, x). Error (argument): n is not such a number. */
 CT_API ct_tensor *ct_polygamma(ct_tensor *x, double n);
+/* The sum over k >= 0 of (k + q)^-s: Hurwitz' function, Riemann's for q = 1. Infinite for s = 1, NaN below; for q <= 0 infinite at whole
+ * q, else NaN but for whole s. Differentiable to any order by q, and by s, for q > 0, to the eighth: then an error (argument). PyTorch's
+ * zeta(s, q) has no gradient for s. */
+CT_API ct_tensor *ct_zeta(ct_tensor *s, ct_tensor *q);
 CT_API ct_tensor *ct_beta(ct_tensor *a, ct_tensor *b); /* Gamma(a) Gamma(b) / Gamma(a + b), for a, b > 0 */
 /* The share of the integral of t^(a-1) exp(-t) from 0 to infinity that lies below x, and above, a >= 0 and x >= 0. Differentiable to
  * any order by x, and by a to the eighth: then an error (argument). PyTorch's have no gradient for a. */
@@ -138,6 +142,7 @@ CT_API ct_tensor *ct_bessel_y1(ct_tensor *x);
 #define ct_xlogy(a, b) ct_at(CT_HERE, ct_xlogy(a, b))
 #define ct_xlog1py(a, b) ct_at(CT_HERE, ct_xlog1py(a, b))
 #define ct_beta(a, b) ct_at(CT_HERE, ct_beta(a, b))
+#define ct_zeta(s, q) ct_at(CT_HERE, ct_zeta(s, q))
 #define ct_igamma(a, x) ct_at(CT_HERE, ct_igamma(a, x))
 #define ct_igammac(a, x) ct_at(CT_HERE, ct_igammac(a, x))
 #define ct_polygamma(x, n) ct_at(CT_HERE, ct_polygamma(x, n))
