@@ -84,7 +84,11 @@ START_TEST(outside)
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(2, 3)), 1, 1, false), CT_ERROR_SHAPE,
                  "affine_grid: takes theta [N, 2, 3]: [2,3]");
     expect_error(ct_affine_grid(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 2, 3)), 0, 1, false), CT_ERROR_ARGUMENT,
-                 "affine_grid: a grid of 0 by 1");
+                 "affine_grid: a grid of 0 pixels on axis 0");
+    expect_error(ct_affine_grid3d(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 2, 3)), 1, 1, 1, false), CT_ERROR_SHAPE,
+                 "affine_grid: takes theta [N, 3, 4]: [1,2,3]");
+    expect_error(ct_affine_grid3d(ct_zeros(CT_FLOAT64, CT_SHAPE(1, 3, 4)), 1, 1, 0, false), CT_ERROR_ARGUMENT,
+                 "affine_grid: a grid of 0 pixels on axis 2");
 }
 END_TEST
 
@@ -169,6 +173,30 @@ START_TEST(unpooled)
 }
 END_TEST
 
+/* Drawn windows: maxima are where the places say, the generator's state decides, and a sample of 1 would be outside. */
+START_TEST(fractional_windows)
+{
+    ct_dtype dtype = _i % 2 ? CT_FLOAT32 : CT_FLOAT64;
+    ct_tensor *x = in_layout(numbers(dtype, CT_SHAPE(2, 3, 7, 9), 1), _i / 2), *places, *again;
+    ct_seed(5);
+    ct_tensor *y = ct_fractional_max_pool2d(x, 2, 4, 5, .indices = &places);
+    ct_seed(5);
+    ct_fractional_max_pool2d(x, 2, 4, 5, .indices = &again);
+    expect_close(places, again, 0);
+    ck_assert(ct_item(ct_any(ct_ne(ct_select(places, 0, 0), ct_select(places, 0, 1)))) == 1);
+    ct_tensor *flat = ct_reshape(x, CT_SHAPE(2, 3, 63)), *where = ct_reshape(places, CT_SHAPE(2, 3, 20));
+    expect_close(ct_gather(flat, 2, where), ct_reshape(y, CT_SHAPE(2, 3, 20)), 0);
+    ct_tensor *whole = ct_fractional_max_pool3d(x, 1, 3, 7, 9);
+    expect_close(whole, x, 0);
+    expect_error(ct_fractional_max_pool2d(x, 2, 7, 5), CT_ERROR_ARGUMENT,
+                 "fractional_max_pool2d: 7 windows of 2 do not fit on axis 0: [2,3,7,9], [2,3,2]");
+    expect_error(ct_fractional_max_pool2d(x, 2, 3, 3, .samples = ct_ones(dtype, CT_SHAPE(2, 3, 2))), CT_ERROR_ARGUMENT,
+                 "fractional_max_pool2d: a sample is 1, not in [0, 1)");
+    expect_error(ct_fractional_max_pool2d(ct_select(ct_select(x, 0, 0), 0, 0), 2, 3, 3), CT_ERROR_SHAPE,
+                 "fractional_max_pool2d: takes x [N,C,...] or [C,...] with 2 axes behind, and samples [N,C,2]");
+}
+END_TEST
+
 START_TEST(padded_around)
 {
     ct_tensor *x = numbers(CT_FLOAT64, CT_SHAPE(3, 5, 6), 1), *w = numbers(CT_FLOAT64, CT_SHAPE(2, 3, 2, 3), 2);
@@ -209,6 +237,7 @@ Suite *ct_suite_images(void)
     tcase_add_test(tests, boxes_shown);
     tcase_add_test(tests, larger_windows);
     tcase_add_test(tests, unpooled);
+    tcase_add_loop_test(tests, fractional_windows, 0, 2 * LAYOUTS);
     tcase_add_test(tests, padded_around);
     tcase_add_test(tests, no_gradient_at_a_border);
     suite_add_tcase(suite, tests);

@@ -92,7 +92,8 @@ CT_EXPRESSION(pixel_unshuffle, "pixel_shuffle(g)", 1, 1, .takes = {CT_ANY_DTYPE}
 /* ---- affine_grid ---- */
 
 typedef struct grid_attributes {
-    int64_t size[2], align_corners, nearest, border, bicubic, reflection;
+    int64_t size[3]; /* affine_grid: of the image, the third 0 where there are two axes */
+    int64_t align_corners, nearest, border, bicubic, reflection;
 } grid_attributes;
 
 /* The places of n pixels along an axis, -1 to 1: at the ends, or half a pixel inside. */
@@ -103,26 +104,44 @@ static ct_tensor *places_along(ct_dtype dtype, int64_t n, bool align_corners)
     return ct_arange(dtype, 1 / (double)(n > 0 ? n : 1) - 1, 2 / (double)(n > 0 ? n : 1), n);
 }
 
-/* [h, w, 3] of x, y, 1, times theta transposed. */
+/* Whether theta is for images of so many axes, and these have pixels; otherwise the error says so. */
+static bool grid_fits(ct_call *call, int axes)
+{
+    const grid_attributes *how = ct_call_attributes(call);
+    const ct_tensor *theta = ct_call_input(call, 0);
+    if (ct_rank(theta) != 3 || ct_size(theta, 1) != axes || ct_size(theta, 2) != axes + 1) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes theta [N, %d, %d]: %s", axes, axes + 1, ct_call_shapes(call));
+        return false;
+    }
+    for (int i = 0; i < axes; i++)
+        if (how->size[i] < 1 || how->size[i] > INT32_MAX) {
+            ct_call_error(call, CT_ERROR_ARGUMENT, "a grid of %lld pixels on axis %d", (long long)how->size[i], i);
+            return false;
+        }
+    return true;
+}
+
+/* [size..., axes + 1] of x, y, (z,) 1, times theta transposed. The last axis is x's. */
 static ct_tensor *affine_grid_expression(ct_call *call)
 {
     const grid_attributes *how = ct_call_attributes(call);
-    ct_tensor *theta = ct_call_input(call, 0);
-    int64_t h = how->size[0], w = how->size[1], n = ct_rank(theta) == 3 ? ct_size(theta, 0) : 0;
-    if (ct_rank(theta) != 3 || ct_size(theta, 1) != 2 || ct_size(theta, 2) != 3) {
-        ct_call_error(call, CT_ERROR_SHAPE, "takes theta [N, 2, 3]: %s", ct_call_shapes(call));
+    ct_tensor *theta = ct_call_input(call, 0), *parts[CT_SAMPLED_AXES + 1];
+    int axes = how->size[2] ? 3 : 2;
+    if (!grid_fits(call, axes))
         return NULL;
+    int64_t result[CT_SAMPLED_AXES + 2] = {ct_size(theta, 0)}, flat[] = {1, 1, axes + 1};
+    for (int i = 0; i < axes; i++) {
+        int64_t thin[CT_SAMPLED_AXES] = {1, 1, 1};
+        thin[i] = how->size[i];
+        ct_tensor *along = places_along(ct_dtype_of(theta), how->size[i], how->align_corners);
+        parts[axes - 1 - i] = ct_expand(ct_reshape(along, thin, axes), how->size, axes);
+        result[i + 1] = how->size[i];
+        flat[1] *= how->size[i];
     }
-    const int64_t shape[] = {h, w}, column[] = {h, 1}, flat[] = {1, h * w, 3}, grid[] = {n, h, w, 2};
-    if (h < 1 || w < 1 || h > INT32_MAX || w > INT32_MAX) {
-        ct_call_error(call, CT_ERROR_ARGUMENT, "a grid of %lld by %lld", (long long)h, (long long)w);
-        return NULL;
-    }
-    ct_dtype dtype = ct_dtype_of(theta);
-    ct_tensor *x = ct_expand(places_along(dtype, w, how->align_corners), shape, 2);
-    ct_tensor *y = ct_expand(ct_reshape(places_along(dtype, h, how->align_corners), column, 2), shape, 2);
-    ct_tensor *base = ct_stack((ct_tensor *[]){x, y, ct_ones(dtype, shape, 2)}, 3, 2);
-    return ct_reshape(ct_matmul(ct_reshape(base, flat, 3), ct_transpose(theta, 1, 2)), grid, 4);
+    parts[axes] = ct_ones(ct_dtype_of(theta), how->size, axes);
+    result[axes + 1] = axes;
+    ct_tensor *base = ct_reshape(ct_stack(parts, axes + 1, axes), flat, 3);
+    return ct_reshape(ct_matmul(base, ct_transpose(theta, 1, 2)), result, axes + 2);
 }
 
 ct_tensor *ct_affine_grid(ct_tensor *theta, int64_t height, int64_t width, bool align_corners)
@@ -131,11 +150,23 @@ ct_tensor *ct_affine_grid(ct_tensor *theta, int64_t height, int64_t width, bool 
                       &(grid_attributes){.size = {height, width}, .align_corners = align_corners});
 }
 
+ct_tensor *ct_affine_grid3d(ct_tensor *theta, int64_t depth, int64_t height, int64_t width, bool align_corners)
+{
+    if (width < 1) { /* 0 would stand for two axes */
+        ct__error(CT_ERROR_ARGUMENT, "affine_grid: a grid of %lld pixels on axis 2", (long long)width);
+        return NULL;
+    }
+    return (ct_apply)(&ct_op_affine_grid, &theta, 1,
+                      &(grid_attributes){.size = {depth, height, width}, .align_corners = align_corners});
+}
+
 static const ct_sample affine_grid_samples[] = {{"2x2x3", &(grid_attributes){.size = {3, 4}}},
                                                 {"1x2x3", &(grid_attributes){.size = {1, 2}, .align_corners = 1}},
+                                                {"2x3x4", &(grid_attributes){.size = {2, 1, 3}}},
                                                 {0}};
-CT_EXPRESSION(affine_grid, "the sum over places of g times x, y, 1", 1, 1, .attributes_size = sizeof(grid_attributes),
-              .attribute_names = "size:2 align_corners nearest border bicubic reflection", .roles = "theta",
+CT_EXPRESSION(affine_grid, "the sum over places of g times x, y, (z,) 1", 1, 1,
+              .attributes_size = sizeof(grid_attributes),
+              .attribute_names = "size:3 align_corners nearest border bicubic reflection", .roles = "theta",
               .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 1");
 
 /* ---- grid_sample ---- */
@@ -346,5 +377,5 @@ static const ct_sample grid_sample_samples[] = {
 CT_EXPRESSION(
     grid_sample, "x: g times the weights, added up where they read; grid: g times the pixels' slopes", 2, 2,
     .attributes_size = sizeof(grid_attributes),
-    .attribute_names = "size:2 align_corners nearest border bicubic reflection", .roles = "x grid",
+    .attribute_names = "size:3 align_corners nearest border bicubic reflection", .roles = "x grid",
     .source = "Jaderberg et al.: Spatial transformer networks (2015), eq. 5; bicubic: Keys: Cubic convolution (1981)");

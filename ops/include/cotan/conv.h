@@ -86,6 +86,21 @@ CT_API ct_tensor *ct_adaptive_max_pool1d(ct_tensor *x, int64_t length, ct_tensor
 CT_API ct_tensor *ct_adaptive_max_pool2d(ct_tensor *x, int64_t height, int64_t width, ct_tensor **indices);
 CT_API ct_tensor *ct_adaptive_max_pool3d(ct_tensor *x, int64_t depth, int64_t height, int64_t width,
                                          ct_tensor **indices);
+typedef struct CT_BY_NAME ct_fractional_options {
+    CT_OPTIONS_HEAD;
+    int64_t kernel[3]; /* in place of the kernel argument; default CT_UNSET_INT: that */
+    ct_tensor *
+        samples; /* in [0, 1), of x's dtype, [N, C, axes]: what moves the windows; default NULL: drawn. PyTorch's _random_samples */
+    ct_tensor **indices; /* gets where each maximum is, as ct_pool_options says, or NULL */
+} ct_fractional_options;
+#define CT_DEFAULTS_ct_fractional_options .kernel = {CT_UNSET_INT},
+CT_API void ct_fractional_options_init(ct_fractional_options *options, size_t size);
+/* The largest element of each of height x width windows of kernel x kernel elements, which overlap or not as a sample for each image and
+ * axis says, so that sizes fall by any factor (Graham 2014). Errors: shape, dtype, argument. */
+CT_API ct_tensor *ct_fractional_max_pool2d(ct_tensor *x, int64_t kernel, int64_t height, int64_t width,
+                                           const ct_fractional_options *options);
+CT_API ct_tensor *ct_fractional_max_pool3d(ct_tensor *x, int64_t kernel, int64_t depth, int64_t height, int64_t width,
+                                           const ct_fractional_options *options);
 /* What a maximum over windows came from, and 0 between: x [N,C,spatial...] or without N at the places indices (int64, x's shape), as
  * ct_max_pool1d() to 3d() and the adaptive ones give them, in an image of size, an entry for each spatial axis. Where a place stands twice
  * the last in row-major order counts, and it alone gets a gradient (PyTorch's gets each). Errors: dtype, shape, argument (a place outside the image). */
@@ -127,6 +142,10 @@ CT_API ct_tensor *ct_fold3d(ct_tensor *columns, const int64_t *size, const int64
     ct_at(CT_HERE, ct_adaptive_max_pool2d(x, height, width, indices))
 #define ct_adaptive_max_pool3d(x, depth, height, width, indices) \
     ct_at(CT_HERE, ct_adaptive_max_pool3d(x, depth, height, width, indices))
+#define ct_fractional_max_pool2d(...) \
+    ct_at(CT_HERE, CT_WITH4(ct_fractional_max_pool2d, ct_fractional_options, __VA_ARGS__, ))
+#define ct_fractional_max_pool3d(...) \
+    ct_at(CT_HERE, CT_WITH5(ct_fractional_max_pool3d, ct_fractional_options, __VA_ARGS__, ))
 #define ct_max_unpool(x, ...) ct_at(CT_HERE, ct_max_unpool(x, __VA_ARGS__))
 #define ct_unfold(...) ct_at(CT_HERE, CT_WITH2(ct_unfold, ct_conv_options, __VA_ARGS__, ))
 #define ct_fold(...) ct_at(CT_HERE, CT_WITH3(ct_fold, ct_conv_options, __VA_ARGS__, ))

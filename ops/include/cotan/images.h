@@ -15,6 +15,8 @@ CT_API ct_tensor *ct_pixel_unshuffle(ct_tensor *x, int64_t factor);
 /* For each pixel of a height x width image where theta [N, 2, 3] takes it, as x, y in -1..1: [N, height, width, 2]. align_corners: -1 and
  * 1 are the middles of the outermost pixels, otherwise the image's edges. */
 CT_API ct_tensor *ct_affine_grid(ct_tensor *theta, int64_t height, int64_t width, bool align_corners);
+/* The same with depth: theta [N, 3, 4], result [N, depth, height, width, 3], as x, y, z. */
+CT_API ct_tensor *ct_affine_grid3d(ct_tensor *theta, int64_t depth, int64_t height, int64_t width, bool align_corners);
 
 typedef struct CT_BY_NAME ct_grid_options {
     CT_OPTIONS_HEAD;
@@ -53,6 +55,8 @@ CT_API ct_tensor *ct_roi_align(ct_tensor *x, ct_tensor *boxes, int64_t height, i
 #define ct_pixel_unshuffle(x, factor) ct_at(CT_HERE, ct_pixel_unshuffle(x, factor))
 #define ct_affine_grid(theta, height, width, align_corners) \
     ct_at(CT_HERE, ct_affine_grid(theta, height, width, align_corners))
+#define ct_affine_grid3d(theta, depth, height, width, align_corners) \
+    ct_at(CT_HERE, ct_affine_grid3d(theta, depth, height, width, align_corners))
 #define ct_nms(boxes, scores, threshold) ct_at(CT_HERE, ct_nms(boxes, scores, threshold))
 #define ct_roi_align(...) ct_at(CT_HERE, CT_WITH4(ct_roi_align, ct_roi_options, __VA_ARGS__, ))
 #define ct_grid_sample(...) ct_at(CT_HERE, CT_WITH2(ct_grid_sample, ct_grid_options, __VA_ARGS__, ))
