@@ -88,6 +88,24 @@ START_TEST(margins_and_reductions)
 }
 END_TEST
 
+/* Labels end at the first number below 0, and may come twice. */
+START_TEST(sets_of_labels)
+{
+    ct_tensor *x = ct_from_values(CT_FLOAT32, CT_VALUES(0.5, 0.25, 0, 1), CT_SHAPE(4));
+    ct_tensor *labels = ct_from_values(CT_INT64, CT_VALUES(3, 0, -1, 1), CT_SHAPE(4));
+    expect_tensor(ct_multilabel_margin_loss(x, labels), CT_FLOAT32, CT_SCALAR,
+                  CT_VALUES((0.25 + 0 + 0.75 + 0.5) / 4)); /* of 3: 1, 2; of 0: 1, 2 */
+    ct_tensor *twice = ct_from_values(CT_INT64, CT_VALUES(0, 0, 1, 2), CT_SHAPE(4));
+    expect_tensor(ct_multilabel_margin_loss(x, twice), CT_FLOAT32, CT_SCALAR, CT_VALUES((1.5 + 1.5 + 1.75 + 2) / 4));
+    ct_tensor *none = ct_full(CT_INT64, -7, CT_SHAPE(4));
+    expect_tensor(ct_multilabel_margin_loss(x, none), CT_FLOAT32, CT_SCALAR, CT_VALUES(0));
+    expect_error(ct_multilabel_margin_loss(x, ct_full(CT_INT64, 4, CT_SHAPE(4))), CT_ERROR_ARGUMENT,
+                 "multilabel_margin_loss: label 4 in row 0 is not in 0..3: [4], [4]");
+    expect_error(ct_multilabel_margin_loss(x, ct_zeros(CT_INT64, CT_SHAPE(1))), CT_ERROR_SHAPE,
+                 "multilabel_margin_loss: takes x and labels [N,C] or [C]: [4], [1]");
+}
+END_TEST
+
 /* [n,1] beside [n] would be n x n losses. */
 #define UNEQUAL "x and the target differ in shape, and neither is broadcast: [3,1], [3]"
 START_TEST(losses_are_not_broadcast)
@@ -189,6 +207,7 @@ Suite *ct_suite_criteria(void)
     tcase_add_test(tests, random_choices);
     tcase_add_test(tests, sparse_choices);
     tcase_add_test(tests, margins_and_reductions);
+    tcase_add_test(tests, sets_of_labels);
     tcase_add_test(tests, losses_are_not_broadcast);
     tcase_add_test(tests, a_variance_is_of_a_row);
     tcase_add_test(tests, alignments_are_counted);

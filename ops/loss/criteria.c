@@ -390,3 +390,68 @@ ct_tensor *ct_multilabel_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_c
 static const ct_sample multilabel_soft_margin_loss_samples[] = {
     {"3x4 3x4@0..1", HOW(.reduction = CT_MEAN)}, {"2x3 2x3@0..1", HOW(.reduction = CT_NONE)}, {NULL, NULL}};
 CRITERION(multilabel_soft_margin_loss, "g (sigmoid(x) - t) / C and -g x / C", 2, .roles = "x target")
+
+/* ---- multilabel_margin_loss ---- */
+
+/* Of each row of labels [..., C], which ends before the first below 0: the labels with 0 behind the end, which places hold one, and which
+ * classes are not among them. False with an error. */
+static bool read_label_sets(ct_call *call, ct_tensor **labels, ct_tensor **held, ct_tensor **others)
+{
+    const ct_tensor *target = ct_call_input(call, 1);
+    int64_t classes = ct_size(target, -1);
+    *labels = ct_clone((ct_tensor *)target);
+    *held = ct_zeros(CT_BOOL, ct_shape(target), ct_rank(target));
+    *others = ct_ones(CT_BOOL, ct_shape(target), ct_rank(target));
+    if (!*labels || !*held || !*others)
+        return false;
+    for (int64_t row = 0; row < ct_numel(target); row += classes) {
+        int64_t *label = (int64_t *)ct__ptr(*labels) + row;
+        uint8_t *holds = (uint8_t *)ct__ptr(*held) + row, *other = (uint8_t *)ct__ptr(*others) + row;
+        bool ended = false;
+        for (int64_t i = 0; i < classes; i++) {
+            ended = ended || label[i] < 0;
+            label[i] = ended ? 0 : label[i];
+            holds[i] = !ended;
+            if (label[i] >= classes) {
+                ct_call_error(call, CT_ERROR_ARGUMENT, "label %lld in row %lld is not in 0..%lld: %s",
+                              (long long)label[i], (long long)(row / classes), (long long)classes - 1,
+                              ct_call_shapes(call));
+                return false;
+            }
+            if (!ended)
+                other[label[i]] = 0;
+        }
+    }
+    return true;
+}
+
+/* For each label and each other class max(0, 1 - (x[label] - x[other])). */
+static ct_tensor *multilabel_margin_loss_expression(ct_call *call)
+{
+    ct_tensor *x = ct_call_input(call, 0), *target = ct_call_input(call, 1), *labels, *held, *others;
+    const ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), CT_AXES(-2, -1)};
+    if ((x->rank != 1 && x->rank != 2) || !ct__same_shape(x, target)) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x and labels [N,C] or [C]: %s", ct_call_shapes(call));
+        return NULL;
+    }
+    if (!read_label_sets(call, &labels, &held, &others))
+        return NULL;
+    ct_tensor *of_label = ct_unsqueeze(ct_gather(x, -1, labels), -1), *of_other = ct_unsqueeze(x, -2);
+    ct_tensor *counted = ct_logical_and(ct_unsqueeze(held, -1), ct_unsqueeze(others, -2));
+    ct_tensor *losses = ct_where(counted, above(ct_sub(of_other, of_label), 1), like(x, 0));
+    return reduce(call, ct_mul_scalar(ct_sum(losses, &over), 1 / (double)ct_size(x, -1)));
+}
+
+ct_tensor *ct_multilabel_margin_loss(ct_tensor *x, ct_tensor *target, const ct_criterion_options *options)
+{
+    return apply(&ct_op_multilabel_margin_loss, (ct_tensor *[]){x, target}, options, 0, 0, 0);
+}
+
+static const ct_sample multilabel_margin_loss_samples[] = {{"3x4@-0.4..0.4 i2:3x4", HOW(.reduction = CT_MEAN)},
+                                                           {"2x3@-0.4..0.4 i3:2x3", HOW(.reduction = CT_NONE)},
+                                                           {"5@-0.4..0.4 i3:5", HOW(.reduction = CT_SUM)},
+                                                           {"0x3 i3:0x3", HOW(.reduction = CT_SUM)},
+                                                           {NULL, NULL}};
+CRITERION(multilabel_margin_loss,
+          "g / C for each class beside each label that it comes within 1 of, and -g / C for that label", 2,
+          .takes = {CT_FLOATS, CT_ONLY(CT_INT64)}, .roles = "x labels")

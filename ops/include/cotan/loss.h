@@ -130,6 +130,9 @@ CT_API ct_tensor *ct_poisson_nll_loss(ct_tensor *x, ct_tensor *t, const ct_crite
 CT_API ct_tensor *ct_sigmoid_focal_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
 /* Binary cross entropy with logits, of t in 0..1, its mean over the last axis, the classes. */
 CT_API ct_tensor *ct_multilabel_soft_margin_loss(ct_tensor *x, ct_tensor *t, const ct_criterion_options *options);
+/* The sum over a row's labels and all other classes of max(0, 1 - (x[label] - x[other])), over C: x [N,C] or [C], labels int64 of that shape,
+ * a row of which ends at the first number below 0. Error (argument): a label outside 0..C-1. */
+CT_API ct_tensor *ct_multilabel_margin_loss(ct_tensor *x, ct_tensor *labels, const ct_criterion_options *options);
 
 typedef struct CT_BY_NAME ct_ctc_options {
     CT_OPTIONS_HEAD;
@@ -176,6 +179,7 @@ CT_API ct_tensor *ct_cosine_similarity(ct_tensor *a, ct_tensor *b, int axis, dou
 #define ct_gaussian_nll_loss(...) CT_CRITERION3_(ct_gaussian_nll_loss, __VA_ARGS__)
 #define ct_poisson_nll_loss(...) CT_CRITERION_(ct_poisson_nll_loss, __VA_ARGS__)
 #define ct_sigmoid_focal_loss(...) CT_CRITERION_(ct_sigmoid_focal_loss, __VA_ARGS__)
+#define ct_multilabel_margin_loss(...) CT_CRITERION_(ct_multilabel_margin_loss, __VA_ARGS__)
 #define ct_multilabel_soft_margin_loss(...) CT_CRITERION_(ct_multilabel_soft_margin_loss, __VA_ARGS__)
 #define ct_ctc_loss(...) ct_at(CT_HERE, CT_WITH4(ct_ctc_loss, ct_ctc_options, __VA_ARGS__, ))
 #define ct_hinge_loss(...) CT_LOSS_(ct_hinge_loss, __VA_ARGS__)
