@@ -152,6 +152,31 @@ START_TEST(counting)
 }
 END_TEST
 
+/* Points on a part's lower end are its own, and the last part has its upper end; NaN and what is outside counts nowhere. */
+START_TEST(counting_in_boxes)
+{
+    ct_dtype dtype = _i ? CT_FLOAT32 : CT_FLOAT64;
+    ct_tensor *x = ct_from_values(dtype, CT_VALUES(0, 0, 0.5, 1, 1, 1, 1, 0.5, NAN, 0, 2, 0, 0.25, -1), CT_SHAPE(7, 2));
+    const double ranges[] = {0, 1, 0, 1};
+    expect_tensor(ct_histogramdd(x, CT_SHAPE(2, 2), .ranges = ranges), dtype, CT_SHAPE(2, 2), CT_VALUES(1, 0, 0, 3));
+    ct_tensor *w = ct_set_requires_grad(row(dtype, CT_VALUES(1, 2, 4, 8, 16, 32, 64)), true);
+    ct_tensor *y = ct_histogramdd(x, CT_SHAPE(2, 2), .ranges = ranges, .weights = w);
+    expect_tensor(y, dtype, CT_SHAPE(2, 2), CT_VALUES(1, 0, 0, 14));
+    ck_assert_int_eq(ct_backward(ct_sum(ct_square(y))), CT_OK);
+    expect_tensor(ct_grad_of(w), dtype, CT_SHAPE(7), CT_VALUES(2, 28, 28, 28, 0, 0, 0));
+    expect_tensor(ct_histogramdd(ct_slice(x, 0, 0, 4, 1), CT_SHAPE(1, 2), .density = true), dtype, CT_SHAPE(1, 2),
+                  CT_VALUES(0.5, 1.5));
+    expect_tensor(ct_histogramdd(ct_zeros(dtype, CT_SHAPE(0, 1)), CT_SHAPE(2)), dtype, CT_SHAPE(2), CT_VALUES(0, 0));
+    expect_error(ct_histogramdd(x, CT_SHAPE(2)), CT_ERROR_SHAPE, "histogramdd: takes x [N,1] and weights [N]: [7,2]");
+    expect_error(ct_histogramdd(x, CT_SHAPE(2, 0), .ranges = ranges), CT_ERROR_ARGUMENT,
+                 "histogramdd: 0 bins on axis 1");
+    expect_error(ct_histogramdd(x, CT_SHAPE(2, 2)), CT_ERROR_ARGUMENT, "histogramdd: the bins reach from nan to nan");
+    expect_error((ct_histogramdd)(x, NULL, 2, NULL), CT_ERROR_ARGUMENT, "histogramdd: bins for 0 axes");
+    expect_error(ct_histogramdd(ct_zeros(dtype, CT_SHAPE(1, 3)), CT_SHAPE(2147483647, 2147483647, 2147483647)),
+                 CT_ERROR_SHAPE, "histogramdd: ");
+}
+END_TEST
+
 /* As often as their weights say, within five standard deviations, and never where the weight is 0. */
 START_TEST(draws)
 {
@@ -197,6 +222,7 @@ Suite *ct_suite_statistics(void)
     tcase_add_test(tests, differences_end);
     tcase_add_test(tests, corrections);
     tcase_add_test(tests, counting);
+    tcase_add_loop_test(tests, counting_in_boxes, 0, 2);
     tcase_add_test(tests, draws);
     tcase_add_test(tests, draws_refused);
     suite_add_tcase(suite, tests);

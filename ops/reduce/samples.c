@@ -1,4 +1,4 @@
-/* Statistics of samples, and differences and sums over them: count_nonzero, diff, trapezoid, cov, corrcoef, bincount, histc.
+/* Statistics of samples, and differences and sums over them: count_nonzero, diff, trapezoid, cov, corrcoef, bincount, histc, histogramdd.
  *
  * Invariant: all are expressions over other operations. */
 #include "expression.h"
@@ -334,3 +334,101 @@ static const ct_sample histc_samples[] = {
     {"3x5", &(bins_attributes){4, 0, 0}}, {"9", &(bins_attributes){3, -1, 1}}, {"0", &(bins_attributes){2, 0, 1}}, {0}};
 CT_EXPRESSION(histc, "none: the result is a count", 1, 1, .attributes_size = sizeof(bins_attributes),
               .attribute_names = "bins low:1d high:1d");
+
+/* ---- histogramdd ---- */
+
+typedef struct histogram_attributes {
+    int64_t bins[CT_MAX_RANK], axes, density;
+    double low[CT_MAX_RANK], high[CT_MAX_RANK]; /* both 0: from the smallest element to the largest */
+} histogram_attributes;
+
+/* The ends of bins equal parts: from either side, so that both ends are exact. */
+static ct_tensor *edges(ct_dtype dtype, double low, double high, int64_t bins)
+{
+    double step = (high - low) / (double)bins;
+    ct_tensor *at = ct_empty(CT_FLOAT64, (const int64_t[]){bins + 1}, 1);
+    double *to = at ? ct_data_mut(at) : NULL;
+    for (int64_t i = 0; to && i <= bins; i++)
+        to[i] = 2 * i < bins + 1 ? low + step * (double)i : high - step * (double)(bins - i);
+    return ct_cast(at, dtype);
+}
+
+/* Along one axis, which part each of x [N] lies in, 0 where in none; then inside gets a 0. */
+static ct_tensor *parts_of(ct_call *call, ct_tensor *x, int64_t axis, double *volume, ct_tensor **inside)
+{
+    const histogram_attributes *by = ct_call_attributes(call);
+    double low = by->low[axis], high = by->high[axis];
+    int64_t bins = by->bins[axis];
+    if (bins < 1 || bins > INT32_MAX) {
+        ct_call_error(call, CT_ERROR_ARGUMENT, "%lld bins on axis %lld", (long long)bins, (long long)axis);
+        return NULL;
+    }
+    if (low == 0 && high == 0 && ct_numel(x) == 0)
+        high = 1;
+    if (!ends_of(call, x, &low, &high))
+        return NULL;
+    *volume *= (high - low) / (double)bins;
+    ct_tensor *place = ct_searchsorted(edges(ct_dtype_of(x), low, high, bins), x, true);
+    ct_tensor *last = ct_full(CT_INT64, (double)bins, NULL, 0), *one = ct_full(CT_INT64, 1, NULL, 0);
+    ct_tensor *in = ct_logical_and(ct_ge(x, number(x, low)), ct_le(x, number(x, high)));
+    *inside = ct_logical_and(*inside, in);
+    return ct_sub(ct_maximum(ct_minimum(place, last), one), one); /* the last part has its upper end */
+}
+
+static ct_tensor *histogramdd_expression(ct_call *call)
+{
+    const histogram_attributes *by = ct_call_attributes(call);
+    ct_tensor *x = ct_detach(ct_call_input(call, 0)), *weights = ct_call_input(call, 1), *number_of = NULL;
+    if (ct_rank(x) != 2 || ct_size(x, 1) != by->axes ||
+        (weights && (ct_rank(weights) != 1 || ct_size(weights, 0) != ct_size(x, 0)))) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x [N,%lld] and weights [N]: %s", (long long)by->axes,
+                      ct_call_shapes(call));
+        return NULL;
+    }
+    if (ct__check_shape(CT_FLOAT64, by->bins, (int)by->axes, call->op->name) != CT_OK)
+        return NULL;
+    const int64_t points = ct_size(x, 0);
+    double volume = 1, total = 1;
+    ct_tensor *inside = ct_ones(CT_BOOL, &points, 1);
+    for (int64_t i = 0; i < by->axes; i++) {
+        ct_tensor *part = parts_of(call, ct_select(x, 1, i), i, &volume, &inside);
+        if (!part)
+            return NULL;
+        number_of = number_of ? ct_add(ct_mul_scalar(number_of, (double)by->bins[i]), part) : part;
+        total *= (double)by->bins[i];
+    }
+    weights = weights ? weights : ct_ones(ct_dtype_of(x), &points, 1);
+    ct_tensor *counted = ct_where(inside, weights, number(x, 0));
+    ct_tensor *y = ct_reshape(counts(number_of, (int64_t)total, counted, ct_dtype_of(x)), by->bins, (int)by->axes);
+    return by->density ? ct_mul_scalar(ct_div(y, ct_sum(y, NULL)), 1 / volume) : y;
+}
+
+CT_OPTIONS_INIT(ct_histogram_options)
+
+ct_tensor *ct_histogramdd(ct_tensor *x, const int64_t *bins, int axes, const ct_histogram_options *options)
+{
+    CT_READ_OPTIONS(ct_histogram_options, o, options, "histogramdd");
+    if (!o)
+        return NULL;
+    if (axes < 1 || axes > CT_MAX_RANK || !bins) {
+        ct__error(CT_ERROR_ARGUMENT, "histogramdd: bins for %d axes, takes them for 1 to %d", bins ? axes : 0,
+                  CT_MAX_RANK);
+        return NULL;
+    }
+    histogram_attributes by = {.axes = axes, .density = o->density};
+    for (int i = 0; i < axes; i++) {
+        by.bins[i] = bins[i];
+        by.low[i] = o->ranges ? o->ranges[2 * i] : 0;
+        by.high[i] = o->ranges ? o->ranges[2 * i + 1] : 0;
+    }
+    return (ct_apply)(&ct_op_histogramdd, (ct_tensor *[]){x, o->weights}, 2, &by);
+}
+
+static const ct_sample histogramdd_samples[] = {
+    {"9x2! 9", &(histogram_attributes){.bins = {3, 2}, .axes = 2}},
+    {"7x1! 7@0.2..1", &(histogram_attributes){.bins = {4}, .axes = 1, .density = 1, .low = {-1}, .high = {2}}},
+    {"5x3!", &(histogram_attributes){.bins = {2, 1, 2}, .axes = 3}},
+    {"0x2! 0", &(histogram_attributes){.bins = {2, 2}, .axes = 2}},
+    {0}};
+CT_EXPRESSION(histogramdd, "weights: g at each point's part", 1, 2, .attributes_size = sizeof(histogram_attributes),
+              .attribute_names = "bins:8n axes density low:8d high:8d", .roles = "x weights");

@@ -83,6 +83,19 @@ CT_API ct_tensor *ct_bincount(ct_tensor *x, ct_tensor *weights, int64_t minlengt
  * 0 from the smallest element to the largest. No gradient. Errors (argument): bins < 1, low above high, ends that are not finite. */
 CT_API ct_tensor *ct_histc(ct_tensor *x, int64_t bins, double low, double high);
 
+typedef struct CT_BY_NAME ct_histogram_options {
+    CT_OPTIONS_HEAD;
+    const double
+        *ranges; /* low and high for each axis, [2 axes]; default NULL: from the smallest element to the largest */
+    ct_tensor *weights; /* [N], what each point counts: differentiable; or NULL */
+    bool density;       /* over all that counts and a part's volume */
+} ct_histogram_options;
+#define CT_DEFAULTS_ct_histogram_options
+CT_API void ct_histogram_options_init(ct_histogram_options *options, size_t size);
+/* How many of the points x [N, axes] lie in each of bins[0] x bins[1] x ... equal parts, as x's dtype; the last ones have their upper ends.
+ * Errors: shape, argument (bins < 1, ends that are not finite or not in order). PyTorch's histogramdd, without the edges. */
+CT_API ct_tensor *ct_histogramdd(ct_tensor *x, const int64_t *bins, int axes, const ct_histogram_options *options);
+
 /* ---- draws, from the thread's generator: the same whatever the threads ---- */
 /* Without a gradient: */
 /* 1 with the probability that p has there, else 0, in p's dtype and shape. Error (argument): a p outside 0..1. */
@@ -119,6 +132,7 @@ CT_API ct_tensor *ct_sample_dirichlet(ct_tensor *concentration);
 #define ct_cov(...) ct_at(CT_HERE, CT_WITH1(ct_cov, ct_cov_options, __VA_ARGS__, ))
 #define ct_corrcoef(x) ct_at(CT_HERE, ct_corrcoef(x))
 #define ct_bincount(x, weights, minlength) ct_at(CT_HERE, ct_bincount(x, weights, minlength))
+#define ct_histogramdd(...) ct_at(CT_HERE, CT_WITH3(ct_histogramdd, ct_histogram_options, __VA_ARGS__, ))
 #define ct_bernoulli(p) ct_at(CT_HERE, ct_bernoulli(p))
 #define ct_multinomial(weights, n, replacement) ct_at(CT_HERE, ct_multinomial(weights, n, replacement))
 #define ct_poisson(rate) ct_at(CT_HERE, ct_poisson(rate))
