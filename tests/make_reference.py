@@ -645,6 +645,39 @@ case("grid_sample_bicubic_border", lambda x, g: F.grid_sample(x, g, mode="bicubi
 case("grid_sample_bicubic_reflection", lambda x, g: F.grid_sample(x, g, mode="bicubic", padding_mode="reflection", align_corners=False), R(2, 3, 4, 5), R(2, 3, 2, 2, lo=-2.3, hi=2.3), order=1)
 
 
+# --- masks on the left, paddings, factors by elimination, fractional pools ---------------------------------
+def lu_of(a, *parts):
+    """The parts of torch.linalg.lu, by a's rows and columns."""
+    return torch.cat([torch.linalg.lu(a)[part].flatten() for part in parts])
+
+
+case("index_mask", lambda x, m: x[m > 0], R(3, 4, 2), M(3, 4))
+case("index_mask_and_index", lambda x, i, m: x[i, m > 0], R(3, 4, 2), I(3, 1), M(4, 2))
+case("index_put_mask", lambda x, m, v: x.index_put((m > 0,), v), R(3, 4, 2), M(3, 4), R(2))
+case("index_put_mask_accumulate", lambda x, i, m, v: x.index_put((i, m > 0), v, accumulate=True), R(3, 4, 2), I(3, 1), M(4, 2), R(1))
+case("index_add_scalar", lambda x, i, s: x[0].index_add(0, i, s[0]), R(1), I(1, 1), R(1))
+case("index_copy_single", lambda x, i, s: x.index_copy(0, i[0], s), R(4, 2), I(4, 1), R(1, 2))
+case("embedding_padding", lambda w, i: F.embedding(i, w, padding_idx=-3), R(5, 3), I(5, 2, 6))
+case("affine_grid_3d", lambda t: F.affine_grid(t, (2, 1, 2, 3, 4), align_corners=False), R(2, 3, 4))
+case("affine_grid_3d_corners", lambda t: F.affine_grid(t, (1, 1, 3, 1, 2), align_corners=True), R(1, 3, 4))
+case("fractional_max_pool2d", lambda x, s: F.fractional_max_pool2d(x, (2, 3), (3, 2), _random_samples=s.detach()), R(2, 3, 7, 6), R(2, 3, 2, lo=0, hi=1))
+case("fractional_max_pool2d_places", lambda x, s: F.fractional_max_pool2d(x, 2, (4, 3), return_indices=True, _random_samples=s.detach())[1], R(2, 3, 8, 7), R(2, 3, 2, lo=0, hi=1))
+case("fractional_max_pool3d", lambda x, s: F.fractional_max_pool3d(x, (2, 1, 2), (3, 2, 4), _random_samples=s.detach()), R(2, 2, 5, 4, 7), R(2, 2, 3, lo=0, hi=1))
+case("multilabel_margin_loss", lambda x, t: F.multilabel_margin_loss(x, t - 1), R(4, 5), I(6, 4, 5))
+case("multilabel_margin_loss_none", lambda x, t: F.multilabel_margin_loss(x, t - 1, reduction="none"), R(6, 3), I(4, 6, 3))
+case("lstsq_wide", lambda a, b: torch.linalg.lstsq(a, b).solution, R(2, 3, 5), R(2, 3, 2))
+case("zeta", lambda s, q: torch.special.zeta(s.detach(), q), R(3, 4, lo=1.1, hi=9), R(4, lo=0.1, hi=30))
+case("zeta_below", lambda s, q: torch.special.zeta(s.detach().round(), q), R(4, lo=1.6, hi=6), R(4, lo=-5.9, hi=-0.1))
+case("lu", lambda a: lu_of(a, 0, 1, 2), R(2, 4, 4))
+case("lu_tall", lambda a: lu_of(a, 0, 1, 2), R(5, 3))
+case("lu_wide", lambda a: lu_of(a, 0, 1, 2), R(3, 5))
+case("lu_factor", lambda a: torch.linalg.lu_factor(a)[0], R(2, 3, 3))
+case("lu_pivots", lambda a: torch.linalg.lu_factor(a)[1] - 1, R(3, 5, 4))
+case("lu_solve", lambda a, b: torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b), R(3, 3), R(2, 3, 2))
+case("histogramdd", lambda x: torch.histogramdd(x.detach(), bins=[3, 4]).hist, R(40, 2))
+case("histogramdd_weighted", lambda x, w: torch.histogramdd(x.detach(), bins=[2, 3], range=[-1.0, 1.0, -1.5, 0.5], weight=w.detach(), density=True).hist, R(40, 2), POS(40))
+
+
 def draw(spec, rng):
     if spec[0] == "v":
         return torch.tensor(spec[1])

@@ -72,6 +72,37 @@ static ct_tensor *unique_part(ct_tensor *x, bool want_counts)
     return want_counts ? counts : inverse;
 }
 
+static ct_tensor *fractional_places(ct_tensor *x, ct_tensor *samples)
+{
+    ct_tensor *places = NULL;
+    ct_fractional_max_pool2d(x, 2, 4, 3, .samples = samples, .indices = &places);
+    return places;
+}
+
+/* p, l and u, one after the other. */
+static ct_tensor *lu_in_one(ct_tensor *a)
+{
+    ct_tensor *part[3];
+    if (ct_lu(a, &part[0], &part[1], &part[2]) != CT_OK)
+        return NULL;
+    for (int i = 0; i < 3; i++)
+        part[i] = ct_flatten(part[i], 0, -1);
+    return ct_concat(part, 3, 0);
+}
+
+static ct_tensor *lu_pivots(ct_tensor *a)
+{
+    ct_tensor *pivots = NULL;
+    ct_lu_factor(a, &pivots);
+    return pivots;
+}
+
+static ct_tensor *lu_solved(ct_tensor *a, ct_tensor *b)
+{
+    ct_tensor *pivots, *factors = ct_lu_factor(a, &pivots);
+    return ct_lu_solve(factors, pivots, b);
+}
+
 /* a a^T + 1 */
 static ct_tensor *positive(ct_tensor *a)
 {
