@@ -249,6 +249,13 @@ inline tensor embedding(const tensor &weight, const tensor &index, location at =
     return detail::made(at, ct_embedding(weight.get(), index.get()), weight, index);
 }
 
+inline tensor embedding_padded(const tensor &weight, const tensor &index, int64_t padding,
+                               location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_embedding_padded(weight.get(), index.get(), padding), weight, index);
+}
+
 inline tensor one_hot(const tensor &index, int64_t classes, ct_dtype dtype, location at = location::here())
 {
     const detail::inside scope;
@@ -454,6 +461,20 @@ inline std::tuple<tensor, tensor> adaptive_max_pool3d(const tensor &x, int64_t d
     return {detail::made(at, raw, x), detail::made(at, indices, x)};
 }
 
+inline tensor fractional_max_pool2d(const tensor &x, int64_t kernel, int64_t height, int64_t width,
+                                    const options<ct_fractional_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_fractional_max_pool2d(x.get(), kernel, height, width, &options), x);
+}
+
+inline tensor fractional_max_pool3d(const tensor &x, int64_t kernel, int64_t depth, int64_t height, int64_t width,
+                                    const options<ct_fractional_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_fractional_max_pool3d(x.get(), kernel, depth, height, width, &options), x);
+}
+
 inline tensor max_unpool(const tensor &x, const tensor &indices, const std::vector<int64_t> &size,
                          location at = location::here())
 {
@@ -520,6 +541,13 @@ inline tensor affine_grid(const tensor &theta, int64_t height, int64_t width, bo
 {
     const detail::inside scope;
     return detail::made(at, ct_affine_grid(theta.get(), height, width, align_corners), theta);
+}
+
+inline tensor affine_grid3d(const tensor &theta, int64_t depth, int64_t height, int64_t width, bool align_corners,
+                            location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_affine_grid3d(theta.get(), depth, height, width, align_corners), theta);
 }
 
 inline tensor grid_sample(const tensor &x, const tensor &grid, const options<ct_grid_options> &options = {},
@@ -670,6 +698,28 @@ inline tensor cholesky(const tensor &a, location at = location::here())
 {
     const detail::inside scope;
     return detail::made(at, ct_cholesky(a.get()), a);
+}
+
+inline std::tuple<tensor, tensor, tensor> lu(const tensor &a, location at = location::here())
+{
+    const detail::inside scope;
+    ct_tensor *p = nullptr, *l = nullptr, *u = nullptr;
+    ct_lu(a.get(), &p, &l, &u);
+    return {detail::made(at, p, a), detail::made(at, l, a), detail::made(at, u, a)};
+}
+
+inline std::tuple<tensor, tensor> lu_factor(const tensor &a, location at = location::here())
+{
+    const detail::inside scope;
+    ct_tensor *pivots = nullptr;
+    ct_tensor *raw = ct_lu_factor(a.get(), &pivots);
+    return {detail::made(at, raw, a), detail::made(at, pivots, a)};
+}
+
+inline tensor lu_solve(const tensor &factors, const tensor &pivots, const tensor &b, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_lu_solve(factors.get(), pivots.get(), b.get()), factors, pivots, b);
 }
 
 inline std::tuple<tensor, tensor> eigh(const tensor &a, location at = location::here())
@@ -885,6 +935,13 @@ inline tensor multilabel_soft_margin_loss(const tensor &x, const tensor &t,
 {
     const detail::inside scope;
     return detail::made(at, ct_multilabel_soft_margin_loss(x.get(), t.get(), &options), x, t);
+}
+
+inline tensor multilabel_margin_loss(const tensor &x, const tensor &labels,
+                                     const options<ct_criterion_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_multilabel_margin_loss(x.get(), labels.get(), &options), x, labels);
 }
 
 inline tensor ctc_loss(const tensor &log_probs, const tensor &targets, const tensor &input_lengths,
@@ -1916,6 +1973,12 @@ inline tensor polygamma(const tensor &x, double n, location at = location::here(
     return detail::made(at, ct_polygamma(x.get(), n), x);
 }
 
+inline tensor zeta(const tensor &s, const tensor &q, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_zeta(s.get(), q.get()), s, q);
+}
+
 inline tensor beta(const tensor &a, const tensor &b, location at = location::here())
 {
     const detail::inside scope;
@@ -2129,6 +2192,13 @@ inline tensor histc(const tensor &x, int64_t bins, double low, double high, loca
 {
     const detail::inside scope;
     return detail::made(at, ct_histc(x.get(), bins, low, high), x);
+}
+
+inline tensor histogramdd(const tensor &x, const std::vector<int64_t> &bins,
+                          const options<ct_histogram_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_histogramdd(x.get(), bins.data(), detail::count(bins), &options), x);
 }
 
 inline tensor bernoulli(const tensor &p, location at = location::here())

@@ -87,6 +87,11 @@ inline void init(ct_pool_options &o)
     ct_pool_options_init(&o, sizeof o);
 }
 
+inline void init(ct_fractional_options &o)
+{
+    ct_fractional_options_init(&o, sizeof o);
+}
+
 inline void init(ct_grid_options &o)
 {
     ct_grid_options_init(&o, sizeof o);
@@ -185,6 +190,11 @@ inline void init(ct_quantile_options &o)
 inline void init(ct_cov_options &o)
 {
     ct_cov_options_init(&o, sizeof o);
+}
+
+inline void init(ct_histogram_options &o)
+{
+    ct_histogram_options_init(&o, sizeof o);
 }
 
 inline void init(ct_dataset_options &o)
