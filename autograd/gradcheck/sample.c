@@ -5,8 +5,8 @@
 #include <string.h>
 
 typedef struct word {
-    char kind;     /* 'f', 'i', 'u', 'b', or 'n' for null */
-    int64_t below; /* of integers */
+    char kind;           /* 'f', 'i', 'u', 'b', or 'n' for null */
+    int64_t from, below; /* of integers */
     double low, high;
     bool fixed; /* no gradient */
     int rank;
@@ -74,7 +74,11 @@ static bool read_word(const char **at, word *w)
         char *end;
         w->kind = *(*at)++;
         w->below = strtoll(*at, &end, 10);
-        if (end == *at || *end != ':' || w->below < 1)
+        if (*end == '-' && end != *at) {
+            w->from = w->below;
+            w->below = strtoll(*at = end + 1, &end, 10);
+        }
+        if (end == *at || *end != ':' || w->from < 0 || w->below <= w->from)
             return false;
         *at = end + 1;
     }
@@ -133,7 +137,7 @@ static ct_tensor *make_input(const word *w, ct_dtype dtype, ct__otherwise otherw
 {
     if (w->kind == 'f')
         return float_input(w, dtype, otherwise, i);
-    ct_tensor *input = ct_randint(0, w->below, w->shape, w->rank);
+    ct_tensor *input = ct_randint(w->from, w->below, w->shape, w->rank);
     ct_dtype wanted = w->kind == 'i' ? CT_INT64 : w->kind == 'u' ? CT_UINT8 : CT_BOOL;
     return input && wanted != CT_INT64 ? ct__copy_as(input, wanted) : input;
 }

@@ -215,9 +215,9 @@ ct_tensor *ct_cov(ct_tensor *x, const ct_cov_options *options)
 
 static const ct_sample cov_samples[] = {{"3x5", &(cov_attributes){1}},
                                         {"6", &(cov_attributes){0}},
-                                        {"2x5 i4:5", &(cov_attributes){-1}},
+                                        {"2x5 i1-4:5", &(cov_attributes){-1}},
                                         {"2x5 null 5@0.5..2", &(cov_attributes){1}},
-                                        {"2x4 i4:4 4@0.5..2", &(cov_attributes){0}},
+                                        {"2x4 i1-4:4 4@0.5..2", &(cov_attributes){0}},
                                         {"0x4", &(cov_attributes){1}},
                                         {0}};
 CT_EXPRESSION(cov, "(g + g^T) (x - mean) w / freedom", 1, 3, .takes = {CT_FLOATS, CT_ONLY(CT_INT64), CT_FLOATS},

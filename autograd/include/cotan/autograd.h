@@ -38,7 +38,8 @@ typedef struct ct_call ct_call;
 
 /* A sample call for the tests and the checker. inputs describes one tensor a word:
  *     word  := [kind ":"] shape ["@" low ".." high]
- *     kind  := "f" float in the dtype under test (the default) | "i" N  int64 in [0, N) | "u" N  uint8 in [0, N) | "b" bool | "null"
+ *     kind  := "f" float in the dtype under test (the default) | "i" N  int64 in [0, N) | "u" N  uint8 in [0, N) | "b" bool | "null";
+ *              M "-" N for numbers in [M, N)
  *     shape := "scalar" | sizes joined with "x"
  * e.g. "3x4 4@0.2..3 i5:7 null" (float inputs are uniform in [-2, 2) unless @ says otherwise; "null" stands alone for an
  * optional input left out; append "!" to a float word that must not require a gradient). attributes may be NULL. */
