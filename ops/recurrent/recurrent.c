@@ -23,6 +23,12 @@ static state rnn_step(ct_tensor *from_x, ct_tensor *from_h, state s)
     return (state){.h = ct_tanh(ct_add(from_x, from_h))};
 }
 
+static state rnn_relu_step(ct_tensor *from_x, ct_tensor *from_h, state s)
+{
+    (void)s;
+    return (state){.h = ct_relu(ct_add(from_x, from_h))};
+}
+
 static state lstm_step(ct_tensor *from_x, ct_tensor *from_h, state s)
 {
     ct_tensor *all = ct_add(from_x, from_h);
@@ -42,13 +48,13 @@ static state gru_step(ct_tensor *from_x, ct_tensor *from_h, state s)
 
 typedef struct kind {
     int gates;
-    bool has_cell;
+    bool has_cell, projects; /* projects: a fifth weight, [P, H], makes h [N, P] of each step's [N, H] */
     state (*step)(ct_tensor *from_x, ct_tensor *from_h, state s);
     const ct_op *layer;      /* the record of one layer in one direction, */
-    ct_recurrent_layer fast; /* and its shortcut */
+    ct_recurrent_layer fast; /* and its shortcut, if it has one */
 } kind;
 
-extern const ct_op ct_op_rnn_layer, ct_op_lstm_layer, ct_op_gru_layer;
+extern const ct_op ct_op_rnn_layer, ct_op_rnn_relu_layer, ct_op_lstm_layer, ct_op_lstm_projected_layer, ct_op_gru_layer;
 
 static const kind rnn_kind = {.gates = 1,
                               .step = rnn_step,
@@ -60,6 +66,12 @@ static const kind rnn_kind = {.gates = 1,
                        .step = lstm_step,
                        .layer = &ct_op_lstm_layer,
                        .fast = {.kind = CT_LSTM, .gates = 4, .keeps = CT_LSTM_KEEPS, .has_cell = true, .adds = true}},
+                  rnn_relu_kind = {.gates = 1, .step = rnn_relu_step, .layer = &ct_op_rnn_relu_layer},
+                  lstm_projected_kind = {.gates = 4,
+                                         .has_cell = true,
+                                         .projects = true,
+                                         .step = lstm_step,
+                                         .layer = &ct_op_lstm_projected_layer},
                   gru_kind = {.gates = 3,
                               .step = gru_step,
                               .layer = &ct_op_gru_layer,
@@ -77,12 +89,17 @@ static bool is_vector_or_null(const ct_tensor *t, int64_t size)
     return !t || (ct_rank(t) == 1 && ct_size(t, 0) == size);
 }
 
-/* Whether four weights fit features of x and a state of that width. */
-static bool weights_fit(ct_tensor *const *w, const kind *k, int64_t features, int64_t hidden)
+static int weights_each(const kind *k)
+{
+    return k->projects ? 5 : 4;
+}
+
+/* Whether the weights fit features of x, hidden numbers in a step and width of them handed on. */
+static bool weights_fit(ct_tensor *const *w, const kind *k, int64_t features, int64_t hidden, int64_t width)
 {
     int64_t rows = k->gates * hidden;
-    return is_matrix(w[0], rows, features) && is_matrix(w[1], rows, hidden) && is_vector_or_null(w[2], rows) &&
-           is_vector_or_null(w[3], rows);
+    return is_matrix(w[0], rows, features) && is_matrix(w[1], rows, width) && is_vector_or_null(w[2], rows) &&
+           is_vector_or_null(w[3], rows) && (k->projects ? is_matrix(w[4], width, hidden) : hidden == width);
 }
 
 static ct_tensor *run_cell(ct_call *call, const kind *k)
@@ -94,7 +111,7 @@ static ct_tensor *run_cell(ct_call *call, const kind *k)
         w[i] = ct_call_input(call, first + i);
     if (ct_rank(x) != 2 || ct_rank(s.h) != 2 || !is_matrix(s.h, ct_size(x, 0), ct_size(s.h, 1)) ||
         (s.c && !is_matrix(s.c, ct_size(x, 0), ct_size(s.h, 1))) ||
-        !weights_fit(w, k, ct_size(x, 1), ct_size(s.h, 1))) {
+        !weights_fit(w, k, ct_size(x, 1), ct_size(s.h, 1), ct_size(s.h, 1))) {
         ct_call_error(call, CT_ERROR_SHAPE,
                       "takes x [N,I], states [N,H], weights [%dH,I] and [%dH,H], biases [%dH]: %s", k->gates, k->gates,
                       k->gates, ct_call_shapes(call));
@@ -122,6 +139,21 @@ const ct_op ct_op_rnn_cell = {
     .expression = rnn_cell_expression,
     .samples = rnn_cell_samples,
     .source = "Elman: Finding structure in time (1990)",
+};
+
+static ct_tensor *rnn_relu_cell_expression(ct_call *call)
+{
+    return run_cell(call, &rnn_relu_kind);
+}
+
+const ct_op ct_op_rnn_relu_cell = {
+    .name = "rnn_relu_cell",
+    .gradient = "with d = g where h' > 0: d weight_x, d weight_h, d^T x, d^T h, sum of d",
+    .min_inputs = 4,
+    .max_inputs = 6,
+    .expression = rnn_relu_cell_expression,
+    .samples = rnn_cell_samples,
+    .source = "Le, Jaitly, Hinton: A simple way to initialize recurrent networks (2015)",
 };
 
 static ct_tensor *lstm_cell_expression(ct_call *call)
@@ -170,6 +202,12 @@ ct_tensor *ct_rnn_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tenso
     return ct_apply(&ct_op_rnn_cell, (ct_tensor *[]){x, h, weight_x, weight_h, bias_x, bias_h}, 6, NULL);
 }
 
+ct_tensor *ct_rnn_relu_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
+                            ct_tensor *bias_h)
+{
+    return ct_apply(&ct_op_rnn_relu_cell, (ct_tensor *[]){x, h, weight_x, weight_h, bias_x, bias_h}, 6, NULL);
+}
+
 ct_tensor *ct_gru_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
                        ct_tensor *bias_h)
 {
@@ -186,7 +224,7 @@ ct_tensor *ct_lstm_cell(ct_tensor *x, ct_tensor *h, ct_tensor *c, ct_tensor *wei
     return outputs[0];
 }
 
-/* ---- a layer in one direction: x, h0, (c0,) and four weights ---- */
+/* ---- a layer in one direction: x, h0, (c0,) and its weights ---- */
 
 typedef struct layer_attributes {
     int64_t backwards; /* from the last step to the first */
@@ -201,16 +239,20 @@ static ct_tensor *part(ct_tensor *t, int64_t index)
 /* Whether x [T, N, I] with T > 0, the states [N, H] and the weights fit; otherwise the error says so. */
 static bool layer_fits(ct_call *call, const kind *k)
 {
-    ct_tensor *x = ct_call_input(call, 0), *h = ct_call_input(call, 1), *w[4];
+    ct_tensor *x = ct_call_input(call, 0), *h = ct_call_input(call, 1), *w[5];
     ct_tensor *c = k->has_cell ? ct_call_input(call, 2) : NULL;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < weights_each(k); i++)
         w[i] = ct_call_input(call, (k->has_cell ? 3 : 2) + i);
     bool fits = ct_rank(x) == 3 && ct_size(x, 0) > 0 && ct_rank(h) == 2 && ct_size(h, 0) == ct_size(x, 1) &&
-                (!c || is_matrix(c, ct_size(h, 0), ct_size(h, 1))) && weights_fit(w, k, ct_size(x, 2), ct_size(h, 1));
+                (!k->projects || (c && ct_rank(c) == 2));
+    int64_t width = fits ? ct_size(h, 1) : 0, hidden = fits && k->projects ? ct_size(c, 1) : width;
+    fits = fits && (!c || is_matrix(c, ct_size(h, 0), hidden)) && weights_fit(w, k, ct_size(x, 2), hidden, width);
     if (!fits)
         ct_call_error(call, CT_ERROR_SHAPE,
-                      "takes x [T,N,I], T > 0, states [N,H], weights [%dH,I] and [%dH,H], biases [%dH]: %s", k->gates,
-                      k->gates, k->gates, ct_call_shapes(call));
+                      "takes x [T,N,I], T > 0, states [N,H], weights [%dH,I] and [%dH,H], biases [%dH]%s: %s", k->gates,
+                      k->gates, k->gates,
+                      k->projects ? ", where h and weights for it have P in place of H, and [P,H]" : "",
+                      ct_call_shapes(call));
     return fits;
 }
 
@@ -220,7 +262,8 @@ static state run_direction(ct_call *call, const kind *k, ct_tensor **steps)
     const layer_attributes *a = ct_call_attributes(call);
     int first = k->has_cell ? 3 : 2;
     ct_tensor *x = ct_call_input(call, 0), *weight_h = ct_call_input(call, first + 1);
-    ct_tensor *bias_h = ct_call_input(call, first + 3);
+    ct_tensor *bias_h = ct_call_input(call, first + 3),
+              *projection = k->projects ? ct_call_input(call, first + 4) : NULL;
     state s = {.h = ct_call_input(call, 1), .c = k->has_cell ? ct_call_input(call, 2) : NULL};
     int64_t length = ct_size(x, 0);
     ct_tensor *from_x =
@@ -228,6 +271,7 @@ static state run_direction(ct_call *call, const kind *k, ct_tensor **steps)
     for (int64_t i = 0; i < length; i++) {
         int64_t t = a->backwards ? length - 1 - i : i;
         s = k->step(part(from_x, t), ct_linear(s.h, weight_h, bias_h), s);
+        s.h = projection ? ct_linear(s.h, projection, NULL) : s.h;
         steps[t] = s.h;
     }
     return s;
@@ -299,7 +343,31 @@ LAYER(lstm, true, "that of lstm_cell, through time", {.inputs = "3x2x3 2x4 2x4 1
 LAYER(gru, false, "that of gru_cell, through time", {.inputs = "3x2x3 2x4 12x3 12x4 12 12"},
       {.inputs = "2x3x1 3x5 15x1 15x5 null 15", .attributes = FROM_THE_END}, {.inputs = "1x2x3 2x2 6x3 6x2"});
 
-/* ---- sequences: x, h0, (c0,) then four weights for each layer and direction ---- */
+/* One without a shortcut. */
+#define PLAIN_LAYER(cell, least, most, n_out, formula, ...)            \
+    static ct_tensor *cell##_layer_expression(ct_call *call)           \
+    {                                                                  \
+        return layer_expression(call, &cell##_kind);                   \
+    }                                                                  \
+    const ct_op ct_op_##cell##_layer = {                               \
+        .name = #cell "_layer",                                        \
+        .gradient = formula,                                           \
+        .min_inputs = least,                                           \
+        .max_inputs = most,                                            \
+        .outputs = n_out,                                              \
+        .attributes_size = sizeof(layer_attributes),                   \
+        .attribute_names = "backwards",                                \
+        .expression = cell##_layer_expression,                         \
+        .samples = (const ct_sample[]){__VA_ARGS__, {.inputs = NULL}}, \
+    }
+PLAIN_LAYER(rnn_relu, 4, 6, 2, "that of rnn_relu_cell, through time",
+            {.inputs = "3x2x3 2x4 4x3 4x4 4 4", .attributes = &(layer_attributes){0}},
+            {.inputs = "2x3x1 3x5 5x1 5x5 null 5", .attributes = FROM_THE_END});
+PLAIN_LAYER(lstm_projected, 5, 8, 3, "that of lstm_cell, its h through weight_r, through time",
+            {.inputs = "3x2x3 2x2 2x4 16x3 16x2 16 16 2x4", .attributes = &(layer_attributes){0}},
+            {.inputs = "2x3x1 3x1 3x3 12x1 12x1 null 12 1x3", .attributes = FROM_THE_END});
+
+/* ---- sequences: x, h0, (c0,) then four weights, or five, for each layer and direction ---- */
 
 typedef struct sequence_attributes {
     int64_t directions, training;
@@ -308,8 +376,8 @@ typedef struct sequence_attributes {
 
 typedef struct sequence {
     const kind *kind;
-    int64_t layers, directions, length, batch, hidden;
-    ct_tensor *h0, *c0, **h_last, **c_last; /* room for layers * directions each */
+    int64_t layers, directions, batch, hidden, width; /* of c; of h */
+    ct_tensor *h0, *c0, **h_last, **c_last;           /* room for layers * directions each */
 } sequence;
 
 /* One layer in all its directions. */
@@ -319,16 +387,17 @@ static ct_tensor *run_layer(const sequence *q, ct_call *call, ct_tensor *x, int6
     ct_tensor *results[2] = {NULL, NULL};
     for (int64_t d = 0; d < q->directions; d++) {
         int64_t index = layer * q->directions + d;
-        ct_tensor *inputs[7] = {x, part(q->h0, index), q->c0 ? part(q->c0, index) : NULL}, *made[CT_MAX_OUTPUTS];
+        ct_tensor *inputs[8] = {x, part(q->h0, index), q->c0 ? part(q->c0, index) : NULL}, *made[CT_MAX_OUTPUTS];
         ct_tensor **w = inputs + first;
-        for (int i = 0; i < 4; i++)
-            w[i] = ct_call_input(call, first + (int)index * 4 + i);
-        if (!weights_fit(w, q->kind, ct_size(x, 2), q->hidden)) {
+        int each = weights_each(q->kind);
+        for (int i = 0; i < each; i++)
+            w[i] = ct_call_input(call, first + (int)index * each + i);
+        if (!weights_fit(w, q->kind, ct_size(x, 2), q->hidden, q->width)) {
             ct_call_error(call, CT_ERROR_SHAPE, "weights of layer %lld, direction %lld do not fit: %s",
                           (long long)layer, (long long)d, ct_call_shapes(call));
             return NULL;
         }
-        if (ct_apply_multi(q->kind->layer, inputs, first + 4, &(layer_attributes){d == 1}, made) != CT_OK)
+        if (ct_apply_multi(q->kind->layer, inputs, first + each, &(layer_attributes){d == 1}, made) != CT_OK)
             return NULL;
         results[d] = made[0];
         q->h_last[index] = made[1];
@@ -341,27 +410,27 @@ static ct_tensor *run_layer(const sequence *q, ct_call *call, ct_tensor *x, int6
 static bool begin_sequence(sequence *q, ct_call *call, const kind *k)
 {
     const sequence_attributes *a = ct_call_attributes(call);
-    int first = k->has_cell ? 3 : 2, n_weights = ct_call_inputs(call) - first;
+    int first = k->has_cell ? 3 : 2, n_weights = ct_call_inputs(call) - first, each = weights_each(k);
     ct_tensor *x = ct_call_input(call, 0), *weight_h = ct_call_input(call, first + 1);
     *q = (sequence){.kind = k, .directions = a->directions ? a->directions : 1};
-    q->layers = n_weights / (4 * q->directions);
+    q->layers = n_weights / (each * q->directions);
     if (ct_rank(x) != 3 || ct_size(x, 0) < 1 || !weight_h || ct_rank(weight_h) != 2 || q->layers < 1 ||
-        n_weights != q->layers * q->directions * 4) {
+        n_weights != q->layers * q->directions * each) {
         ct_call_error(call, CT_ERROR_SHAPE,
-                      "takes x [T,N,I] with T > 0 and four weights for each layer and direction: %s",
-                      ct_call_shapes(call));
+                      "takes x [T,N,I] with T > 0 and %s weights for each layer and direction: %s",
+                      each == 5 ? "five" : "four", ct_call_shapes(call));
         return false;
     }
     if (!(a->dropout >= 0 && a->dropout <= 1)) {
         ct_call_error(call, CT_ERROR_ARGUMENT, "dropout = %g is not in [0, 1]", a->dropout);
         return false;
     }
-    q->length = ct_size(x, 0);
     q->batch = ct_size(x, 1);
-    q->hidden = ct_size(weight_h, 1);
-    int64_t shape[] = {q->layers * q->directions, q->batch, q->hidden};
+    q->width = ct_size(weight_h, 1);
+    q->hidden = k->projects ? ct_size(weight_h, 0) / k->gates : q->width;
     ct_tensor **states[] = {&q->h0, &q->c0};
     for (int i = 0; i < first - 1; i++) {
+        int64_t shape[] = {q->layers * q->directions, q->batch, i == 0 ? q->width : q->hidden};
         ct_tensor *given = ct_call_input(call, 1 + i);
         if (given && (ct_rank(given) != 3 || ct_size(given, 0) != shape[0] || ct_size(given, 1) != shape[1] ||
                       ct_size(given, 2) != shape[2])) {
@@ -433,6 +502,23 @@ const ct_op ct_op_rnn = {
     .samples = rnn_samples,
 };
 
+static ct_tensor *rnn_relu_expression(ct_call *call)
+{
+    return run_sequence(call, &rnn_relu_kind);
+}
+
+const ct_op ct_op_rnn_relu = {
+    .name = "rnn_relu",
+    .gradient = "that of rnn_relu_cell, through time",
+    .min_inputs = 1,
+    .max_inputs = 58,
+    .outputs = 2,
+    .attributes_size = sizeof(sequence_attributes),
+    .attribute_names = "directions training dropout:1d",
+    .expression = rnn_relu_expression,
+    .samples = rnn_samples,
+};
+
 static ct_tensor *lstm_expression(ct_call *call)
 {
     return run_sequence(call, &lstm_kind);
@@ -453,6 +539,30 @@ const ct_op ct_op_lstm = {
     .attribute_names = "directions training dropout:1d",
     .expression = lstm_expression,
     .samples = lstm_samples,
+};
+
+static ct_tensor *lstm_projected_expression(ct_call *call)
+{
+    return run_sequence(call, &lstm_projected_kind);
+}
+
+static const ct_sample lstm_projected_samples[] = {
+    {.inputs = "3x2x3 1x2x2 1x2x4 16x3 16x2 16 16 2x4", .attributes = ONE_WAY},
+    {.inputs = "2x1x3 2x1x1 2x1x2 8x3 8x1 8 8 1x2 8x3 8x1 8 8 1x2", .attributes = TWO_WAYS},
+    {.inputs = NULL}};
+
+/* lstm with .projected. */
+const ct_op ct_op_lstm_projected = {
+    .name = "lstm_projected",
+    .gradient = "that of lstm_cell, its h through weight_r, through time",
+    .min_inputs = 1,
+    .max_inputs = 59,
+    .outputs = 3,
+    .attributes_size = sizeof(sequence_attributes),
+    .attribute_names = "directions training dropout:1d",
+    .expression = lstm_projected_expression,
+    .samples = lstm_projected_samples,
+    .source = "Sak, Senior, Beaufays: Long short-term memory recurrent neural network architectures (2014)",
 };
 
 static ct_tensor *gru_expression(ct_call *call)
@@ -478,13 +588,14 @@ const ct_op ct_op_gru = {
 
 CT_OPTIONS_INIT(ct_recurrent_options)
 
-/* What ct_rnn, ct_lstm and ct_gru share: states has n_states entries, which may be NULL. */
+/* What ct_rnn, ct_rnn_relu, ct_lstm and ct_gru share: states has n_states entries, which may be NULL. */
 static ct_tensor *apply_sequence(const ct_op *op, ct_tensor *x, ct_tensor *const *states, int n_states,
                                  ct_tensor *const *weights, int n_weights, const ct_recurrent_options *options)
 {
     CT_READ_OPTIONS(ct_recurrent_options, o, options, op->name);
-    if (!o)
+    if (!o || (op != &ct_op_lstm && CT_TAKES_NO(o, op->name, projected)))
         return NULL;
+    op = o->projected ? &ct_op_lstm_projected : op;
     ct_tensor *inputs[CT_MAX_INPUTS], *outputs[CT_MAX_OUTPUTS] = {NULL};
     if (n_weights < 0 || n_weights > 56 || (n_weights > 0 && !weights)) {
         ct__error(CT_ERROR_ARGUMENT, "%s: %d weights, takes at most 56", op->name, n_weights);
@@ -508,6 +619,12 @@ ct_tensor *ct_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_
                   const ct_recurrent_options *options)
 {
     return apply_sequence(&ct_op_rnn, x, &h0, 1, weights, n_weights, options);
+}
+
+ct_tensor *ct_rnn_relu(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
+                       const ct_recurrent_options *options)
+{
+    return apply_sequence(&ct_op_rnn_relu, x, &h0, 1, weights, n_weights, options);
 }
 
 ct_tensor *ct_lstm(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n_weights,

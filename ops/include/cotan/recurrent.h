@@ -14,6 +14,9 @@ extern "C" {
 /* tanh(x weight_x^T + bias_x + h weight_h^T + bias_h). */
 CT_API ct_tensor *ct_rnn_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h, ct_tensor *bias_x,
                               ct_tensor *bias_h);
+/* The same with relu in place of tanh. */
+CT_API ct_tensor *ct_rnn_relu_cell(ct_tensor *x, ct_tensor *h, ct_tensor *weight_x, ct_tensor *weight_h,
+                                   ct_tensor *bias_x, ct_tensor *bias_h);
 /* Hochreiter, Schmidhuber 1997 with forget gates (Gers et al. 2000): returns h'; c_next, if not NULL, gets c'. */
 CT_API ct_tensor *ct_lstm_cell(ct_tensor *x, ct_tensor *h, ct_tensor *c, ct_tensor *weight_x, ct_tensor *weight_h,
                                ct_tensor *bias_x, ct_tensor *bias_h, ct_tensor **c_next);
@@ -29,6 +32,8 @@ typedef struct CT_BY_NAME ct_recurrent_options {
     bool batch_first;   /* x and the result are [N, T, ...] */
     ct_tensor **h_last; /* gets the last h of each layer and direction, [layers directions, N, H]; may be NULL */
     ct_tensor **c_last; /* lstm: likewise c; the others: gets NULL */
+    bool
+        projected; /* lstm: five weights each, the last weight_r [P, H]: h is [N, P], weight_r times a step's (Sak et al. 2014) */
 } ct_recurrent_options;
 #define CT_DEFAULTS_ct_recurrent_options
 CT_API void ct_recurrent_options_init(ct_recurrent_options *options, size_t size);
@@ -38,6 +43,8 @@ CT_API void ct_recurrent_options_init(ct_recurrent_options *options, size_t size
  * Result [T, N, H directions]. */
 CT_API ct_tensor *ct_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
                          const ct_recurrent_options *options);
+CT_API ct_tensor *ct_rnn_relu(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
+                              const ct_recurrent_options *options);
 CT_API ct_tensor *ct_lstm(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n_weights,
                           const ct_recurrent_options *options);
 CT_API ct_tensor *ct_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *const *weights, int n_weights,
@@ -80,11 +87,14 @@ CT_API ct_tensor *ct_dropout(ct_tensor *x, double p, bool training);
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
 #define ct_rnn_cell(x, h, weight_x, weight_h, bias_x, bias_h) \
     ct_at(CT_HERE, ct_rnn_cell(x, h, weight_x, weight_h, bias_x, bias_h))
+#define ct_rnn_relu_cell(x, h, weight_x, weight_h, bias_x, bias_h) \
+    ct_at(CT_HERE, ct_rnn_relu_cell(x, h, weight_x, weight_h, bias_x, bias_h))
 #define ct_lstm_cell(x, h, c, weight_x, weight_h, bias_x, bias_h, c_next) \
     ct_at(CT_HERE, ct_lstm_cell(x, h, c, weight_x, weight_h, bias_x, bias_h, c_next))
 #define ct_gru_cell(x, h, weight_x, weight_h, bias_x, bias_h) \
     ct_at(CT_HERE, ct_gru_cell(x, h, weight_x, weight_h, bias_x, bias_h))
 #define ct_rnn(...) ct_at(CT_HERE, CT_WITH4(ct_rnn, ct_recurrent_options, __VA_ARGS__, ))
+#define ct_rnn_relu(...) ct_at(CT_HERE, CT_WITH4(ct_rnn_relu, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_lstm(...) ct_at(CT_HERE, CT_WITH5(ct_lstm, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_gru(...) ct_at(CT_HERE, CT_WITH4(ct_gru, ct_recurrent_options, __VA_ARGS__, ))
 #define ct_rotary_embedding(...) ct_at(CT_HERE, CT_WITH1(ct_rotary_embedding, ct_rotary_options, __VA_ARGS__, ))
