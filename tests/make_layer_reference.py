@@ -61,6 +61,15 @@ class Packed(Around):
         return torch.cat([y.flatten()] + [s.flatten() for s in states])
 
 
+class Alone(Around):
+    """The result of a single sequence, and below it h and c; the states before it are its numbers."""
+
+    def forward(self, x):
+        h0, c0 = x[:4, :3], x[1:5, 1:]
+        y, last = self.layer(x, (h0, c0))
+        return torch.cat([y.flatten()] + [s.flatten() for s in last])
+
+
 class SelfAttention(Around):
     """With causal, or with the last two keys of sequence 1 as padding and one query that may not see one key."""
 
@@ -195,6 +204,18 @@ CASES = {
     "adaptive_max_pool1d": (lambda: nn.AdaptiveMaxPool1d(4), lambda: normal(2, 4, 9)),
     "adaptive_max_pool2d": (lambda: nn.AdaptiveMaxPool2d((4, 2)), image),
     "adaptive_max_pool3d": (lambda: nn.AdaptiveMaxPool3d((2, 1, 3)), lambda: normal(2, 2, 3, 4, 3)),
+    "conv1d_same": (lambda: nn.Conv1d(4, 6, 4, dilation=2, padding="same"), lambda: normal(2, 4, 9)),
+    "conv2d_same_circular": (lambda: nn.Conv2d(4, 6, (2, 3), padding="same", padding_mode="circular"), image),
+    "conv2d_reflect": (lambda: nn.Conv2d(4, 6, 3, stride=2, padding=(2, 1), padding_mode="reflect"), image),
+    "conv3d_replicate": (lambda: nn.Conv3d(2, 3, 2, padding=1, padding_mode="replicate"), lambda: normal(2, 2, 4, 3, 4)),
+    "conv2d_circular": (lambda: nn.Conv2d(4, 4, 3, padding=1, groups=2, padding_mode="circular"), image),
+    "rnn_relu": (lambda: nn.RNN(4, 3, num_layers=2, nonlinearity="relu", bidirectional=True), sequence),
+    "rnn_relu_packed": (lambda: Packed(nn.RNN(4, 3, nonlinearity="relu")), sequence),
+    "lstm_alone": (lambda: Alone(nn.LSTM(4, 3, num_layers=2, bidirectional=True)), lambda: normal(5, 4)),
+    "gru_alone": (lambda: nn.GRU(4, 3, batch_first=True), lambda: normal(5, 4)),
+    "lstm_proj": (lambda: nn.LSTM(4, 5, num_layers=2, bidirectional=True, proj_size=3), sequence),
+    "lstm_proj_packed": (lambda: Packed(nn.LSTM(4, 5, num_layers=2, bidirectional=True, proj_size=2)), sequence),
+    "lstm_proj_no_bias": (lambda: nn.LSTM(4, 5, batch_first=True, bias=False, proj_size=1), sequence),
 }
 
 

@@ -127,6 +127,21 @@ static ct_module *sequential(ct_module *m)
          ct_transformer_encoder_layer_new(m, NULL, 4, 2, .dim_feedforward = 6, .activation = ct_gelu,                \
                                           .norm_first = true, .batch_first = true, .layer_norm_eps = 1e-3))          \
     CASE(decoder, ct_transformer_decoder_layer_new(m, NULL, 4, 2, .dim_feedforward = 6))                             \
+    CASE(conv1d_same, ct_conv1d_new(m, NULL, 4, 6, 4, .dilation = {2}, .same = true))                                \
+    CASE(conv2d_same_circular,                                                                                       \
+         ct_conv2d_new(m, NULL, 4, 6, 0, .kernel = {2, 3}, .same = true, .padding_mode = CT_PAD_CIRCULAR))           \
+    CASE(conv2d_reflect,                                                                                             \
+         ct_conv2d_new(m, NULL, 4, 6, 3, .stride = {2}, .padding = {2, 1}, .padding_mode = CT_PAD_REFLECT))          \
+    CASE(conv3d_replicate, ct_conv3d_new(m, NULL, 2, 3, 2, .padding = {1}, .padding_mode = CT_PAD_REPLICATE))        \
+    CASE(conv2d_circular,                                                                                            \
+         ct_conv2d_new(m, NULL, 4, 4, 3, .padding = {1}, .groups = 2, .padding_mode = CT_PAD_CIRCULAR))              \
+    CASE(rnn_relu, ct_rnn_new(m, NULL, 4, 3, .layers = 2, .relu = true, .bidirectional = true))                      \
+    CASE(rnn_relu_packed, ct_rnn_new(m, NULL, 4, 3, .relu = true))                                                   \
+    CASE(lstm_alone, ct_lstm_new(m, NULL, 4, 3, .layers = 2, .bidirectional = true))                                 \
+    CASE(gru_alone, ct_gru_new(m, NULL, 4, 3, .batch_first = true))                                                  \
+    CASE(lstm_proj, ct_lstm_new(m, NULL, 4, 5, .layers = 2, .bidirectional = true, .proj_size = 3))                  \
+    CASE(lstm_proj_packed, ct_lstm_new(m, NULL, 4, 5, .layers = 2, .bidirectional = true, .proj_size = 2))           \
+    CASE(lstm_proj_no_bias, ct_lstm_new(m, NULL, 4, 5, .batch_first = true, .no_bias = true, .proj_size = 1))        \
     CASE(sequential, sequential(m))
 CASES(CASE)
 
@@ -160,6 +175,15 @@ static ct_tensor *packed_gru(ct_module *m, ct_tensor *x)
     ct_tensor *h, *lengths = ct_from_values(CT_INT64, CT_VALUES(3, 5, 2), CT_SHAPE(3));
     ct_tensor *y = ct_recurrent_forward(m, x, .lengths = lengths, .h_last = &h);
     return y ? joined((ct_tensor *[]){y, h}, 2) : NULL;
+}
+
+/* The states before it are numbers of the sequence. */
+static ct_tensor *lstm_alone(ct_module *m, ct_tensor *x)
+{
+    ct_tensor *h, *c, *h0 = ct_slice(ct_slice(x, 0, 0, 4, 1), 1, 0, 3, 1);
+    ct_tensor *c0 = ct_slice(ct_slice(x, 0, 1, 5, 1), 1, 1, 4, 1);
+    ct_tensor *y = ct_recurrent_forward(m, x, .h0 = h0, .c0 = c0, .h_last = &h, .c_last = &c);
+    return y ? joined((ct_tensor *[]){y, h, c}, 3) : NULL;
 }
 
 static ct_tensor *self_attention(ct_module *m, ct_tensor *x)
@@ -196,13 +220,11 @@ static const struct call {
     const char *name;
     ct_tensor *(*forward)(ct_module *m, ct_tensor *x);
 } calls[] = {
-    {"lstm_packed", packed_lstm},
-    {"gru_packed", packed_gru},
-    {"attention", self_attention},
-    {"attention_causal", self_attention},
-    {"attention_padding", padded_attention},
-    {"attention_other", other_attention},
-    {"decoder", decoder},
+    {"lstm_packed", packed_lstm},         {"gru_packed", packed_gru},
+    {"rnn_relu_packed", packed_gru},      {"lstm_proj_packed", packed_lstm},
+    {"lstm_alone", lstm_alone},           {"attention", self_attention},
+    {"attention_causal", self_attention}, {"attention_padding", padded_attention},
+    {"attention_other", other_attention}, {"decoder", decoder},
 };
 
 static ct_tensor *forward_of(const struct layer_case *c, ct_module *m, ct_tensor *x)
@@ -591,6 +613,12 @@ START_TEST(attention_and_recurrence_refuse)
     }
     REFUSED(ct_lstm_new(m, "a", 0, 3), CT_ERROR_ARGUMENT, "lstm_new: out of range: 0 in, hidden 3, 1 layers")
     REFUSED(ct_lstm_new(m, "a", 1, 3, .layers = 8, .bidirectional = true), CT_ERROR_ARGUMENT, "8 layers")
+    REFUSED(ct_gru_new(m, "a", 1, 3, .relu = true), CT_ERROR_ARGUMENT, "gru_new: relu is an option of rnn")
+    REFUSED(ct_rnn_new(m, "a", 1, 3, .proj_size = 2), CT_ERROR_ARGUMENT, "rnn_new: proj_size is an option of lstm")
+    REFUSED(ct_lstm_new(m, "a", 1, 3, .proj_size = 3), CT_ERROR_ARGUMENT, "proj_size 3 is not below hidden 3")
+    REFUSED(ct_lstm_new(m, "a", 1, 3, .proj_size = 2, .layers = 12), CT_ERROR_ARGUMENT, "12 layers")
+    REFUSED(ct_recurrent_forward(gru, ct_select(x, 1, 0), .lengths = one), CT_ERROR_SHAPE,
+            "gru: lengths are of sequences [T,N,...], not of a single one")
     REFUSED(ct_recurrent_forward(gru, x, .c_last = &c), CT_ERROR_ARGUMENT, "gru: only an lstm has cells")
     REFUSED(ct_recurrent_forward(lstm, x, .lengths = long_one), CT_ERROR_ARGUMENT, "lstm: sequence 1 has length 5 of 4")
     REFUSED(ct_recurrent_forward(lstm, x, .lengths = one), CT_ERROR_SHAPE, "one for each sequence: [1] for [4,2,2]")
@@ -626,6 +654,13 @@ START_TEST(layers_refuse)
     REFUSED(ct_local_response_norm_new(m, "a", 0), CT_ERROR_ARGUMENT, "a size of 0")
     REFUSED(ct_dropout_new(m, "a", 1.5), CT_ERROR_ARGUMENT, "dropout_new: a probability is in 0..1: 1.5")
     REFUSED(ct_dropout_new(m, "a", NAN), CT_ERROR_ARGUMENT, "0..1")
+    REFUSED(ct_conv2d_new(m, "a", 1, 1, 3, .same = true, .stride = {1, 2}), CT_ERROR_ARGUMENT,
+            "conv2d_new: same is in place of padding, and strides are 1")
+    REFUSED(ct_conv1d_new(m, "a", 1, 1, 3, .same = true, .padding = {1}), CT_ERROR_ARGUMENT, "conv1d_new: same is in")
+    REFUSED(ct_conv1d_new(m, "a", 1, 1, 3, .padding_mode = (ct_pad_mode)7), CT_ERROR_ARGUMENT,
+            "conv1d_new: there is no padding mode 7")
+    REFUSED(ct_conv_transpose2d_new(m, "a", 1, 1, 3, .padding_mode = CT_PAD_REFLECT), CT_ERROR_ARGUMENT,
+            "conv_transpose2d_new: there is no padding mode 1 and no same of a transposed convolution")
     REFUSED(ct_max_pool2d_new(m, "a", 0), CT_ERROR_ARGUMENT, "max_pool2d_new: a kernel of 0")
     REFUSED(ct_max_pool2d_new(m, "a", 2, .indices = &(ct_tensor *){NULL}), CT_ERROR_ARGUMENT, "no place for indices")
     REFUSED(ct_adaptive_avg_pool2d_new(m, "a", 1, 0), CT_ERROR_ARGUMENT,

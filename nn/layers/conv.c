@@ -40,6 +40,15 @@ static void kernels(conv *c, int64_t kernel)
         c->kernel[i] = given[0] == CT_UNSET_INT ? kernel : given[1] == 0 && given[2] == 0 ? given[0] : given[i];
 }
 
+/* Whether an entry is another number; behind the first, 0 stands for that one. */
+static bool any_but(const int64_t *entries, int64_t number)
+{
+    for (int i = 0; i < 3; i++)
+        if (entries[i] != number && entries[i] != 0 && entries[i] != CT_ZERO)
+            return true;
+    return false;
+}
+
 static ct_status check(const conv *c, const char *what)
 {
     const ct_conv_layer_options *o = &c->options;
@@ -53,6 +62,11 @@ static ct_status check(const conv *c, const char *what)
             "%s: out of range: %lld in, %lld out, kernel %lld, stride %lld, dilation %lld, padding %lld", what,
             (long long)c->in, (long long)c->out, (long long)smallest, (long long)o->stride[0],
             (long long)o->dilation[0], (long long)o->padding[0]);
+    if ((c->transposed && (o->same || o->padding_mode)) || o->padding_mode < 0 || o->padding_mode > CT_PAD_CIRCULAR)
+        return ct_error_set(CT_ERROR_ARGUMENT, "%s: there is no padding mode %d%s", what, (int)o->padding_mode,
+                            c->transposed ? " and no same of a transposed convolution" : "");
+    if (o->same && (any_but(o->padding, 0) || any_but(o->stride, 1)))
+        return ct_error_set(CT_ERROR_ARGUMENT, "%s: same is in place of padding, and strides are 1", what);
     if (groups < 1 || c->in % groups != 0 || c->out % groups != 0)
         return ct_error_set(CT_ERROR_ARGUMENT, "%s: %lld groups do not divide %lld in and %lld out", what,
                             (long long)groups, (long long)c->in, (long long)c->out);
@@ -63,6 +77,8 @@ static void options_of_call(conv *c)
 {
     ct_conv_options_init(&c->of_call, sizeof c->of_call);
     c->of_call.groups = c->options.groups;
+    c->of_call.padding_mode = c->options.padding_mode;
+    c->of_call.same = c->options.same;
     for (int i = 0; i < 3; i++) {
         c->of_call.stride[i] = c->options.stride[i];
         c->of_call.padding[i] = c->options.padding[i];

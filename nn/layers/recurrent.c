@@ -3,18 +3,21 @@
  * Invariant: the parameters of a layer and direction stand together in the module's list, in the order of the operations. */
 #include "nn_internal.h"
 
+typedef ct_tensor *run_operation(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                                 const ct_recurrent_options *options);
+
 typedef struct recurrent {
     const struct kind *kind;
     int64_t in, hidden;
     ct_recurrent_layer_options options;
+    run_operation *run;
 } recurrent;
 
 /* What is different between the three. */
 struct kind {
     ct_layer layer;
     int64_t gates;
-    ct_tensor *(*run)(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
-                      const ct_recurrent_options *options);
+    run_operation *run;
 };
 
 static int64_t directions(const recurrent *r)
@@ -22,15 +25,27 @@ static int64_t directions(const recurrent *r)
     return r->options.bidirectional ? 2 : 1;
 }
 
+/* Numbers of h, and weights for each layer and direction. */
+static int64_t width(const recurrent *r)
+{
+    return r->options.proj_size ? r->options.proj_size : r->hidden;
+}
+
+static int weights_each(const recurrent *r)
+{
+    return r->options.proj_size ? 5 : 4;
+}
+
 /* ---- parameters ---- */
 
 /* PyTorch's names, weight_ih_l0 and so on; all are drawn from +-1 / sqrt(hidden). */
-static void add_parameter(ct_module *module, const recurrent *r, const char *what, int64_t number, int64_t columns)
+static void add_parameter(ct_module *module, const recurrent *r, const char *what, int64_t number, int64_t rows,
+                          int64_t columns)
 {
     char name[64];
     snprintf(name, sizeof name, "%s_l%lld%s", what, (long long)(number / directions(r)),
              number % directions(r) ? "_reverse" : "");
-    const int64_t shape[] = {r->kind->gates * r->hidden, columns};
+    const int64_t shape[] = {rows, columns};
     ct_module_add(module, name, NULL, shape, columns ? 2 : 1,
                   CT_GIVEN(ct_add_options, .fan_in = r->hidden, .fan_out = r->hidden));
 }
@@ -39,22 +54,25 @@ static void build(ct_module *module)
 {
     const recurrent *r = ct_module_self(module);
     for (int64_t i = 0; i < r->options.layers * directions(r); i++) {
-        add_parameter(module, r, "weight_ih", i, i < directions(r) ? r->in : r->hidden * directions(r));
-        add_parameter(module, r, "weight_hh", i, r->hidden);
-        if (r->options.no_bias)
-            continue;
-        add_parameter(module, r, "bias_ih", i, 0);
-        add_parameter(module, r, "bias_hh", i, 0);
+        int64_t rows = r->kind->gates * r->hidden;
+        add_parameter(module, r, "weight_ih", i, rows, i < directions(r) ? r->in : width(r) * directions(r));
+        add_parameter(module, r, "weight_hh", i, rows, width(r));
+        if (!r->options.no_bias) {
+            add_parameter(module, r, "bias_ih", i, rows, 0);
+            add_parameter(module, r, "bias_hh", i, rows, 0);
+        }
+        if (r->options.proj_size)
+            add_parameter(module, r, "weight_hr", i, width(r), r->hidden);
     }
 }
 
-/* The four of layer and direction number i, biases NULL where there are none. */
+/* Those of layer and direction number i, biases NULL where there are none. */
 static void weights_of(const ct_module *module, int64_t i, ct_tensor **weights)
 {
     const recurrent *r = ct_module_self(module);
-    int64_t each = r->options.no_bias ? 2 : 4;
-    for (int64_t k = 0; k < 4; k++)
-        weights[k] = k < each ? ct_module_tensor(module, i * each + k) : NULL;
+    int64_t missing = r->options.no_bias ? 2 : 0, next = i * (weights_each(r) - missing);
+    for (int64_t k = 0; k < weights_each(r); k++)
+        weights[k] = missing && (k == 2 || k == 3) ? NULL : ct_module_tensor(module, next++);
 }
 
 /* ---- sequences of one length: the operation ---- */
@@ -65,11 +83,11 @@ static ct_tensor *run_whole(ct_module *module, ct_tensor *x, const ct_sequence_o
     ct_tensor *weights[CT_MAX_INPUTS];
     int n = (int)(r->options.layers * directions(r));
     for (int i = 0; i < n; i++)
-        weights_of(module, i, weights + 4 * i);
+        weights_of(module, i, weights + weights_each(r) * i);
     CT_OPTIONS(ct_recurrent_options, options, .bidirectional = r->options.bidirectional, .dropout = r->options.dropout,
                .evaluation = !ct_module_training(module), .batch_first = r->options.batch_first, .h_last = o->h_last,
-               .c_last = o->c_last);
-    return r->kind->run(x, o->h0, o->c0, weights, 4 * n, &options);
+               .c_last = o->c_last, .projected = r->options.proj_size > 0);
+    return r->run(x, o->h0, o->c0, weights, weights_each(r) * n, &options);
 }
 
 /* ---- sequences of several lengths ----
@@ -113,13 +131,14 @@ static ct_tensor *run_direction(ct_module *module, ct_tensor *x, int64_t number,
                                 state *s)
 {
     const recurrent *r = ct_module_self(module);
-    ct_tensor *weights[4], *y = NULL;
+    ct_tensor *weights[5], *y = NULL;
     weights_of(module, number, weights);
     for (int64_t from = 0, to; from < l->steps && ct_error_code() == CT_OK; from = to) {
         to = next_change(l, from, backwards);
         state next = {0};
-        CT_OPTIONS(ct_recurrent_options, options, .h_last = &next.h, .c_last = s->c ? &next.c : NULL);
-        ct_tensor *piece = r->kind->run(ct_slice(x, 0, from, to, 1), s->h, s->c, weights, 4, &options);
+        CT_OPTIONS(ct_recurrent_options, options, .h_last = &next.h, .c_last = s->c ? &next.c : NULL,
+                   .projected = r->options.proj_size > 0);
+        ct_tensor *piece = r->run(ct_slice(x, 0, from, to, 1), s->h, s->c, weights, weights_each(r), &options);
         ct_tensor *mask = inside(l, from, backwards);
         piece = ct_where(mask, piece, piece ? ct_scalar(ct_dtype_of(piece), 0) : NULL);
         y = y ? ct_concat((ct_tensor *[]){y, piece}, 2, 0) : piece;
@@ -134,10 +153,10 @@ static ct_tensor *flipped(ct_tensor *x, bool flip)
     return flip ? ct_flip(x, (const int64_t[]){0}, 1) : x;
 }
 
-/* Layer or direction number i of all the states given, [1,N,H]; zeros where none is. */
-static ct_tensor *part_of(const recurrent *r, ct_tensor *all, int64_t i, const ct_tensor *x)
+/* Layer or direction number i of all the states given, [1,N,size]; zeros where none is. */
+static ct_tensor *part_of(ct_tensor *all, int64_t i, const ct_tensor *x, int64_t size)
 {
-    return all ? ct_slice(all, 0, i, i + 1, 1) : ct_zeros(ct_dtype_of(x), CT_SHAPE(1, ct_size(x, 1), r->hidden));
+    return all ? ct_slice(all, 0, i, i + 1, 1) : ct_zeros(ct_dtype_of(x), CT_SHAPE(1, ct_size(x, 1), size));
 }
 
 /* One layer: x [T,N,I] -> [T,N,H directions]. */
@@ -149,7 +168,7 @@ static ct_tensor *run_layer(ct_module *module, ct_tensor *x, int64_t layer, cons
     for (int64_t d = 0; d < directions(r); d++) {
         int64_t number = layer * directions(r) + d;
         bool has_cell = r->kind->gates == 4;
-        state s = {part_of(r, o->h0, number, x), has_cell ? part_of(r, o->c0, number, x) : NULL};
+        state s = {part_of(o->h0, number, x, width(r)), has_cell ? part_of(o->c0, number, x, r->hidden) : NULL};
         results[d] = flipped(run_direction(module, flipped(x, d == 1), number, d == 1, l, &s), d == 1);
         last[number] = s;
     }
@@ -214,6 +233,30 @@ static ct_status read_lengths(const recurrent *r, const ct_tensor *x, ct_tensor 
 
 /* ---- the layers ---- */
 
+static ct_tensor *run(ct_module *module, ct_tensor *x, const ct_sequence_options *o);
+
+/* A single sequence, x [T,I], is one of one. */
+static ct_tensor *run_alone(ct_module *module, ct_tensor *x, const ct_sequence_options *o)
+{
+    const recurrent *r = ct_module_self(module);
+    int batch = r->options.batch_first ? 0 : 1;
+    ct_sequence_options of_one = *o;
+    if (o->lengths) {
+        ct_error_set(CT_ERROR_SHAPE, "%s: lengths are of sequences [T,N,...], not of a single one",
+                     r->kind->layer.name);
+        return NULL;
+    }
+    of_one.h0 = o->h0 ? ct_unsqueeze(o->h0, 1) : NULL;
+    of_one.c0 = o->c0 ? ct_unsqueeze(o->c0, 1) : NULL;
+    ct_tensor *y = run(module, ct_unsqueeze(x, batch), &of_one);
+    for (int i = 0; y && i < 2; i++) {
+        ct_tensor **last = i == 0 ? o->h_last : o->c_last;
+        if (last)
+            *last = ct_squeeze(*last, 1);
+    }
+    return ct_squeeze(y, batch);
+}
+
 static ct_tensor *run(ct_module *module, ct_tensor *x, const ct_sequence_options *o)
 {
     const recurrent *r = ct_module_self(module);
@@ -221,6 +264,8 @@ static ct_tensor *run(ct_module *module, ct_tensor *x, const ct_sequence_options
         ct_error_set(CT_ERROR_ARGUMENT, "%s: only an lstm has cells", r->kind->layer.name);
         return NULL;
     }
+    if (x && ct_rank(x) == 2)
+        return run_alone(module, x, o);
     if (!x || !o->lengths)
         return run_whole(module, x, o);
     lengths l = {0};
@@ -243,6 +288,13 @@ ct_tensor *ct__run_rnn(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *co
 {
     (void)c0;
     return ct_rnn(x, h0, weights, n, options);
+}
+
+static ct_tensor *run_rnn_relu(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
+                               const ct_recurrent_options *options)
+{
+    (void)c0;
+    return ct_rnn_relu(x, h0, weights, n, options);
 }
 
 ct_tensor *ct__run_gru(ct_tensor *x, ct_tensor *h0, ct_tensor *c0, ct_tensor *const *weights, int n,
@@ -279,8 +331,18 @@ static ct_module *recurrent_new(ct_module *module, const char *name, const struc
     CT_READ_OPTIONS(ct_recurrent_layer_options, o, options, kind->layer.name);
     if (!o)
         return NULL;
-    recurrent r = {kind, in, hidden, *o};
-    int64_t most = 14 / directions(&r); /* what the operations take */
+    recurrent r = {kind, in, hidden, *o, o->relu ? run_rnn_relu : kind->run};
+    int64_t most = 56 / weights_each(&r) / directions(&r); /* what the operations take */
+    if ((o->relu && kind != &rnn) || (o->proj_size != 0 && kind != &lstm)) {
+        ct_error_set(CT_ERROR_ARGUMENT, "%s_new: %s", kind->layer.name,
+                     o->relu ? "relu is an option of rnn" : "proj_size is an option of lstm");
+        return NULL;
+    }
+    if (o->proj_size < 0 || o->proj_size >= hidden) {
+        ct_error_set(CT_ERROR_ARGUMENT, "%s_new: proj_size %lld is not below hidden %lld", kind->layer.name,
+                     (long long)o->proj_size, (long long)hidden);
+        return NULL;
+    }
     if (in < 1 || hidden < 1 || hidden > INT64_MAX / 8 || o->layers < 1 || o->layers > most ||
         !(o->dropout >= 0 && o->dropout <= 1)) {
         ct_error_set(CT_ERROR_ARGUMENT, "%s_new: out of range: %lld in, hidden %lld, %lld layers, dropout %g",

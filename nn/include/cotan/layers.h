@@ -47,6 +47,8 @@ typedef struct CT_BY_NAME ct_conv_layer_options {
     int64_t groups;            /* divides in and out; default 1 */
     bool no_bias;
     const ct_initializer *weight, *bias; /* NULL: ct_init_torch */
+    ct_pad_mode padding_mode;            /* what stands around x; not of transposed convolutions */
+    bool same; /* in place of padding: the result has x's sizes; likewise, and strides are 1 */
 } ct_conv_layer_options;
 #define CT_DEFAULTS_ct_conv_layer_options .kernel = {CT_UNSET_INT}, .stride = {1}, .dilation = {1}, .groups = 1,
 CT_API void ct_conv_layer_options_init(ct_conv_layer_options *options, size_t size);
@@ -219,12 +221,16 @@ typedef struct CT_BY_NAME ct_recurrent_layer_options {
     bool no_bias;
     bool batch_first; /* x and the result are [N, T, ...] in place of [T, N, ...] */
     double dropout;   /* in training: of each layer's results but the last's */
+    bool relu;        /* rnn: in place of tanh; PyTorch's nonlinearity */
+    int64_t
+        proj_size; /* lstm: h is weight_hr_l0 [proj_size, hidden] times what it would be (Sak et al. 2014); default 0: it is not */
 } ct_recurrent_layer_options;
 #define CT_DEFAULTS_ct_recurrent_layer_options .layers = 1,
 CT_API void ct_recurrent_layer_options_init(ct_recurrent_layer_options *options, size_t size);
 
 /* x [T, N, in] -> [T, N, hidden directions]: ct_rnn(), ct_lstm() and ct_gru() with weight_ih_l0 [gates hidden, in], weight_hh_l0, bias_ih_l0,
- * bias_hh_l0, and so on for each layer, "_reverse" behind those of the second direction. */
+ * bias_hh_l0, and so on for each layer, "_reverse" behind those of the second direction. Of one sequence x is [T, in], and states and results
+ * are without N. */
 CT_API ct_module *ct_rnn_new(ct_module *module, const char *name, int64_t in, int64_t hidden,
                              const ct_recurrent_layer_options *options);
 CT_API ct_module *ct_lstm_new(ct_module *module, const char *name, int64_t in, int64_t hidden,
@@ -234,7 +240,8 @@ CT_API ct_module *ct_gru_new(ct_module *module, const char *name, int64_t in, in
 
 typedef struct CT_BY_NAME ct_sequence_options {
     CT_OPTIONS_HEAD;
-    ct_tensor *h0, *c0; /* [layers directions, N, hidden]; c0 of an lstm; NULL: zeros */
+    ct_tensor *h0,
+        *c0; /* [layers directions, N, hidden], h0 [..., proj_size] where there is one; c0 of an lstm; NULL: zeros */
     /* int64 [N], from 1 to T: how long each sequence is, NULL: T. What stands behind its end counts for nothing, the result is 0 there, and
      * the second direction begins at the end: PyTorch's packed sequences, in any order. */
     ct_tensor *lengths;
