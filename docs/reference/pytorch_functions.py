@@ -121,7 +121,6 @@ COMPOSED = {
     "fractional_max_pool2d_with_indices": "ct_fractional_max_pool2d(x, k, h, w, .indices = &places)",
     "fractional_max_pool3d_with_indices": "ct_fractional_max_pool3d(x, k, d, h, w, .indices = &places)",
     "ormqr": "ct_matmul(ct_qr(a, NULL), b)",
-    "rnn_relu_cell": "ct_relu(ct_add(ct_linear(x, w, b), ct_linear(h, u, c)))",
     "zero_": "ct_fill_(x, 0)", "clamp_max_": "ct_clamp_(x, -INFINITY, high)", "clamp_min_": "ct_clamp_(x, low, INFINITY)",
     "addmv_": "ct_add_(x, ct_matmul(a, b), 1)", "ldexp_": "ct_mul_(x, ct_exp2(n))", "conj_physical_": "x",
     "logit_": "ct_copy_(x, ct_log(ct_div(x, ct_add_scalar(ct_neg(x), 1))))",
@@ -129,7 +128,7 @@ COMPOSED = {
     "alpha_dropout": "ct_where(ct_cast(ct_bernoulli(ct_full(...)), CT_BOOL), x, like(-1.758099)), then ct_mul_scalar and ct_add_scalar by the paper's a and b",
     "feature_alpha_dropout": "alpha_dropout with the mask of CT_SHAPE(N, C, 1, 1)",
     "cartesian_prod": "meshgrid, then ct_reshape of ct_stack", "segment_reduce": "ct_scatter_reduce at ct_repeat_interleave(ct_arange(CT_INT64, 0, 1, n), lengths, 0)",
-    "embedding_renorm_": "ct_copy_(w, ct_index_copy(w, 0, index, renorm of ct_embedding(w, index)))", "rnn_relu": "rnn_relu_cell at ct_select(x, 0, t) for each t, then ct_stack",
+    "embedding_renorm_": "ct_copy_(w, ct_index_copy(w, 0, index, renorm of ct_embedding(w, index)))",
 }
 
 # Not here, because.
