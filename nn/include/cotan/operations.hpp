@@ -1662,6 +1662,13 @@ inline tensor rnn_cell(const tensor &x, const tensor &h, const tensor &weight_x,
     return detail::made(at, ct_rnn_cell(x.get(), h.get(), weight_x.get(), weight_h.get(), bias_x.get(), bias_h.get()), x, h, weight_x, weight_h, bias_x, bias_h);
 }
 
+inline tensor rnn_relu_cell(const tensor &x, const tensor &h, const tensor &weight_x, const tensor &weight_h,
+                            const tensor &bias_x = {}, const tensor &bias_h = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_rnn_relu_cell(x.get(), h.get(), weight_x.get(), weight_h.get(), bias_x.get(), bias_h.get()), x, h, weight_x, weight_h, bias_x, bias_h);
+}
+
 inline std::tuple<tensor, tensor> lstm_cell(const tensor &x, const tensor &h, const tensor &c, const tensor &weight_x,
                                             const tensor &weight_h, const tensor &bias_x = {},
                                             const tensor &bias_h = {}, location at = location::here())
@@ -1684,6 +1691,13 @@ inline tensor rnn(const tensor &x, const tensor &h0, const std::vector<tensor> &
 {
     const detail::inside scope;
     return detail::made(at, ct_rnn(x.get(), h0.get(), detail::pointers(weights).data(), detail::count(weights), &options), x, h0, weights);
+}
+
+inline tensor rnn_relu(const tensor &x, const tensor &h0, const std::vector<tensor> &weights,
+                       const options<ct_recurrent_options> &options = {}, location at = location::here())
+{
+    const detail::inside scope;
+    return detail::made(at, ct_rnn_relu(x.get(), h0.get(), detail::pointers(weights).data(), detail::count(weights), &options), x, h0, weights);
 }
 
 inline tensor lstm(const tensor &x, const tensor &h0, const tensor &c0, const std::vector<tensor> &weights,
