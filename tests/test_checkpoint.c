@@ -2,6 +2,7 @@
 #include "suites.h"
 #include "tensor_checks.h"
 #include <cotan/functional.h>
+#include <cotan/gradcheck.h>
 #include <cotan/random.h>
 #include <cotan/recurrent.h>
 #include <string.h>
@@ -333,6 +334,30 @@ START_TEST(errors)
 }
 END_TEST
 
+static ct_tensor *first_of(ct_tensor *const *in, int n, void *user)
+{
+    (void)n, (void)user;
+    return in[0];
+}
+
+static ct_tensor *checkpointed_layer(ct_tensor *const *in, int n, void *w)
+{
+    return ct_sum(ct_checkpoint(first_of, NULL, (ct_tensor *[]){ct_checkpoint(layer, w, in, n)}, 1));
+}
+
+/* The checker of a graph replays what the function is made of, and not the one node that stands for it. */
+START_TEST(a_graph_is_checked)
+{
+    ct_tensor *x = ct_set_requires_grad(small(CT_SHAPE(3, 3), 1), true),
+              *w = ct_set_requires_grad(small(CT_SHAPE(3, 3), 2), true);
+    ct_gradcheck_report report = {0};
+    ct_verdict verdict = ct_gradcheck_graph(checkpointed_layer, w, &x, 1, &report);
+    ck_assert_msg(verdict == CT_PASS && report.nodes > 2, "%s: %s, %lld nodes, %s", ct_verdict_name(verdict), report.op,
+                  (long long)report.nodes, report.cause);
+    ct_gradcheck_report_free(&report);
+}
+END_TEST
+
 Suite *ct_suite_checkpoint(void)
 {
     Suite *suite = suite_create("checkpoint");
@@ -345,6 +370,7 @@ Suite *ct_suite_checkpoint(void)
     tcase_add_test(tcase, whatever_goes_in_and_comes_out);
     tcase_add_test(tcase, what_stays);
     tcase_add_test(tcase, results_from_outside);
+    tcase_add_test(tcase, a_graph_is_checked);
     tcase_add_test(tcase, errors);
     suite_add_tcase(suite, tcase);
     return suite;
