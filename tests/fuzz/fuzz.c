@@ -75,18 +75,42 @@ static void read_npy(void)
         require(ct_npy_save(scratch, t) == CT_OK && same_bits(t, ct_npy_load(scratch)), "written and read again");
 }
 
+/* A data set and an error, or neither; all samples can be had, and each label has its name. */
+static void look_at_table(ct_dataset *table)
+{
+    ct_tensor *x, *y;
+    require((table != NULL) == (ct_error_code() == CT_OK), "a data set and an error, or neither");
+    if (table && ct_dataset_count(table) > 0)
+        require(ct_dataset_all(table, &x, &y) == CT_OK, "all samples");
+    for (int64_t i = 0; i < ct_dataset_classes(table) && ct_dataset_class_name(table, 0); i++)
+        require(ct_dataset_class_name(table, i) != NULL, "a class without a name");
+    ct_dataset_free(table);
+    ct_error_clear();
+}
+
 static void read_csv(void)
 {
     look_at(ct_csv_load(input));
     ct_error_clear();
-    ct_dataset_free(ct_dataset_from_csv(input));
+    look_at_table(ct_dataset_from_csv(input));
+    look_at_table(
+        ct_dataset_from_csv(input, .header = true, .label = "class", .named = true, .missing = CT_MISSING_MEAN));
+    look_at_table(
+        ct_dataset_from_csv(input, .separator = ";", .numbers = true, .label_column = 0, .missing = CT_MISSING_DROP));
 }
 
 static void seed_csv(const char *folder)
 {
-    FILE *f = fopen(in(folder, "numbers.csv"), "w");
-    fputs("1,-2.5e3,0\n0x1p3, nan,1\n\"7\",inf,2\n", f);
-    fclose(f);
+    static const char *const files[] = {"1,-2.5e3,0\n0x1p3, nan,1\n\"7\",inf,2\n",
+                                        "a,class,b\n1,cat,2\n3,\"a \"\"dog\"\"\",\n5,cat,6\n",
+                                        "1.5;2\r\n-3;\r\n?;4\r\n"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[] = "0.csv";
+        name[0] += (char)i;
+        FILE *f = fopen(in(folder, name), "w");
+        fputs(files[i], f);
+        fclose(f);
+    }
 }
 
 static void read_idx(void)
@@ -263,21 +287,68 @@ static void seed_training(const char *folder)
 
 /* ---- models ---- */
 
-/* On an input of the shape that the seed has. */
+/* Once with inputs of each shape that a seed has; what does not fit is refused. */
+static void run_model(ct_module *model)
+{
+    static const int64_t shapes[][4] = {{1, 1, 8, 8}, {2, 3}, {3, 4}, {3}, {4, 4}, {2, 3, 4}, {1, 2, 4, 4}};
+    static const int ranks[] = {4, 2, 2, 1, 2, 3, 4};
+    int inputs = 0;
+    while (inputs < CT_MAX_INPUTS && ct_onnx_input(model, inputs))
+        inputs++;
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
+        ct_tensor *x[CT_MAX_INPUTS], *y = NULL;
+        ct_scope_open();
+        for (int k = 0; k < inputs; k++)
+            x[k] = ct_ones(CT_FLOAT32, shapes[i], ranks[i]);
+        if (ct_onnx_run(model, x, inputs, &y, 1) == CT_OK)
+            look_at(y);
+        ct_error_clear();
+        ct_scope_close();
+    }
+}
+
 static void read_onnx(void)
 {
     ct_module *module = ct_module_new(CT_FLOAT32), *read = ct_onnx_read(module, "onnx", input);
-    ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8)), *y = NULL;
-    if (read && ct_onnx_run(read, &x, 1, &y, 1) == CT_OK)
-        look_at(y);
     require(read || ct_error_code() != CT_OK, "refused without an error");
     require(read || ct_module_count(module) == 0, "something of a file that was refused");
+    if (read)
+        run_model(read);
     ct_module_free(module);
 }
 
 static ct_tensor *small_network(ct_tensor *const *x, int n, void *module)
 {
     return ct_softmax(ct_slice(ct_pad(ct_forward(module, x[0]), CT_SHAPE(1, 2)), 1, n, CT_END, 2), 1);
+}
+
+/* An operation as a model: user says which, and how. */
+typedef struct operation {
+    const ct_op *op;
+    const void *attributes;
+} operation;
+
+static ct_tensor *one_operation(ct_tensor *const *x, int n, void *user)
+{
+    const operation *o = user;
+    ct_tensor *outputs[CT_MAX_OUTPUTS];
+    return ct_apply_multi(o->op, x, n, o->attributes, outputs) == CT_OK ? outputs[0] : NULL;
+}
+
+/* Every operation on its first sample, of those that ONNX can say. */
+static void seed_operations(const char *folder)
+{
+    int n, n_inputs;
+    const ct_op *const *ops = ct_ops(&n);
+    for (int i = 0; i < n; i++) {
+        ct_tensor *x[CT_MAX_INPUTS];
+        operation o = {.op = ops[i], .attributes = ops[i]->samples[0].attributes};
+        ct_scope_open();
+        if (ct_sample_inputs(&ops[i]->samples[0], CT_FLOAT32, x, &n_inputs) == CT_OK)
+            ct_onnx_write(one_operation, &o, x, n_inputs, in(folder, ops[i]->name));
+        ct_error_clear();
+        ct_scope_close();
+    }
 }
 
 static void seed_onnx(const char *folder)
@@ -291,6 +362,7 @@ static void seed_onnx(const char *folder)
     ct_tensor *x = ct_ones(CT_FLOAT32, CT_SHAPE(1, 1, 8, 8));
     require(ct_onnx_write(small_network, net, &x, 1, in(folder, "onnx")) == CT_OK, "a model");
     ct_module_free(module);
+    seed_operations(folder);
 }
 
 /* ---- traces, as cotan diff reads them, and as the story and the pictures are made from them ---- */

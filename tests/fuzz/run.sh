@@ -14,7 +14,11 @@ seeds()
 {
     case $1 in
     npy | npz) cp "$top/tests/data/npy/"*."$1" "$2" ;;
-    csv) head -n 20 "$top/docs/data/breast_cancer.csv" >"$2/breast_cancer.csv" ;;
+    csv)
+        head -n 20 "$top/docs/data/breast_cancer.csv" >"$2/breast_cancer.csv"
+        gzip -k "$2/breast_cancer.csv"
+        ;;
+    idx) printf '\0\0\10\1\0\0\0\3abc' | gzip >"$2/letters.idx.gz" ;;
     gguf) cp "$top/tests/data/types.gguf" "$2" ;;
     safetensors | weights) cp "$top/tests/data/gpt2.safetensors" "$2" ;;
     esac
