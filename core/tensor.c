@@ -368,7 +368,7 @@ ct_status ct__check_places(const ct_tensor *t, const char *what)
 {
     char shape[CT_SHAPE_TEXT], strides[CT_SHAPE_TEXT];
     for (int i = 0; i < t->rank; i++)
-        if (t->strides[i] == 0 && t->shape[i] > 1)
+        if (t->strides[i] == 0 && t->shape[i] > 1 && t->numel > 0)
             return ct__error(CT_ERROR_STATE,
                              "%s: several elements of %s with strides %s lie in one place; ct_clone() it", what,
                              ct__shape_text(t->shape, t->rank, shape), ct__shape_text(t->strides, t->rank, strides));

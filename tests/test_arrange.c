@@ -237,6 +237,8 @@ START_TEST(in_place_refusals)
     ck_assert_int_eq((ct_add_)(thrice, ct_arange(F64, 0, 1, 3), 1), CT_ERROR_STATE);
     expect_error(NULL, CT_ERROR_STATE,
                  "add_: several elements of [3] with strides [0] lie in one place; ct_clone() it");
+    ct_tensor *nothing = ct_expand(ct_ones(F64, CT_SHAPE(1, 0)), CT_SHAPE(2, 0));
+    ck_assert_int_eq(ct_add_(nothing, nothing, 1), CT_OK);
     expect_tensor(one, F64, CT_SHAPE(1), CT_VALUES(1));
     ck_assert_int_eq(ct_fill_(thrice, 2), CT_OK);
     ck_assert_int_eq(ct_copy_(ct_expand(one, CT_SHAPE(1, 1)), ct_full(F64, 3, CT_SHAPE(1, 1))), CT_OK);
