@@ -174,6 +174,55 @@ START_TEST(test_wrong_at_kink)
 }
 END_TEST
 
+static ct_tensor *rectified(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    (void)user;
+    return ct_relu(in[0]);
+}
+
+/* More threads than mismatches get a second look, all of them at kinks at the same time. */
+START_TEST(test_kinks_on_many_threads)
+{
+    int before = ct_num_threads();
+    ct_set_num_threads(24);
+    ct_tensor *x = ct_zeros(CT_FLOAT64, CT_SHAPE(32, 16));
+    ct_verdict verdict = ct_gradcheck(rectified, NULL, &x, 1, &report, .parallel = true);
+    ct_set_num_threads(before);
+    expect(verdict, CT_KINK);
+    ck_assert_int_eq(report.kinks, 512);
+}
+END_TEST
+
+/* What is 0 at x has no rounding there, and some beside it, where a direction is measured again. */
+START_TEST(test_kink_in_directions)
+{
+    ct_tensor *x = ct_zeros(CT_FLOAT64, CT_SHAPE(24));
+    for (uint64_t seed = 0; seed < 40; seed++)
+        expect(ct_gradcheck(rectified, NULL, &x, 1, &report, .seed = seed, .mode = CT_FAST), CT_KINK);
+}
+END_TEST
+
+/* A wrong sine of input 0, and relu of input 1. */
+static ct_tensor *wrong_beside_kinks(ct_tensor *const *in, int n, void *user)
+{
+    (void)n;
+    (void)user;
+    ct_tensor *sine = ct_sin(in[0]);
+    return ct_add(ct_add(sine, ct_mul_scalar(ct_sub(in[0], ct_detach(in[0])), 0.1)), ct_relu(in[1]));
+}
+
+/* However many mismatches one input has, those of the next are looked at again. */
+START_TEST(test_kinks_beside_wrong)
+{
+    ct_tensor *in[] = {f64(CT_SHAPE(12), 1), ct_zeros(CT_FLOAT64, CT_SHAPE(12))};
+    expect(ct_gradcheck(wrong_beside_kinks, NULL, in, 2, &report), CT_FAIL);
+    ck_assert_int_eq(report.n_tensors, 2);
+    ck_assert_int_eq(report.tensors[0].verdict, CT_FAIL);
+    ck_assert_int_eq(report.tensors[1].verdict, CT_KINK);
+}
+END_TEST
+
 Suite *ct_suite_gradcheck_kinks(void)
 {
     Suite *suite = suite_create("gradcheck_kinks");
@@ -186,6 +235,9 @@ Suite *ct_suite_gradcheck_kinks(void)
     tcase_add_test(tcase, test_kink_hinge_margin);
     tcase_add_test(tcase, test_kink_all_zero);
     tcase_add_test(tcase, test_wrong_at_kink);
+    tcase_add_test(tcase, test_kinks_on_many_threads);
+    tcase_add_test(tcase, test_kink_in_directions);
+    tcase_add_test(tcase, test_kinks_beside_wrong);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -30,7 +30,7 @@ typedef struct ct__check {
     double usual; /* of a gradient's gradient: the size of what it is made of, far into the tails of a softmax, say */
     double unit;  /* relative rounding error of the results */
     ct_random_state stream; /* for cotangents and directions */
-    int64_t confirmed_bad;  /* mismatches for which the costly kink test was done */
+    int64_t confirmed_bad;  /* mismatches of the input at hand that stood the costly second look */
     int64_t off_kinks;      /* of those, at kinks, with a gradient that is beyond both sides */
     bool doubted;           /* some measurement was no clear pass at first */
     /* n: how exact each element of the computed gradient is, as far as it was seen not to be linear in the cotangent, and, if

@@ -148,16 +148,17 @@ static ct_verdict look_again(ct__line *l, ct__point *p)
     return verdict;
 }
 
-/* Mismatches beyond the first few are taken as they are: what explains those is not there. */
+/* Mismatches beyond the first few are taken as they are: what explains those is not there. Counted are those that stood a second look:
+ * other threads may be in the middle of theirs. */
 static ct_verdict second_look(ct__line *l, ct__point *p)
 {
     ct__check *check = l->w->check;
     int64_t enough = check->subject->lenient ? CONFIRMED_VARIED : CONFIRMED_ENOUGH;
-    if (__atomic_fetch_add(&check->confirmed_bad, 1, __ATOMIC_RELAXED) >= enough)
+    if (__atomic_load_n(&check->confirmed_bad, __ATOMIC_RELAXED) >= enough)
         return agrees(p) ? CT_INCONCLUSIVE : CT_FAIL;
     ct_verdict verdict = look_again(l, p);
-    if (verdict != CT_FAIL)
-        __atomic_fetch_sub(&check->confirmed_bad, 1, __ATOMIC_RELAXED);
+    if (verdict == CT_FAIL)
+        __atomic_fetch_add(&check->confirmed_bad, 1, __ATOMIC_RELAXED);
     return verdict;
 }
 

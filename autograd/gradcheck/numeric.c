@@ -104,6 +104,7 @@ static ct_status check_row(ct__check *check, int input, notes_sums *all)
                                  .rank = x->rank,
                                  .elements = x->numel};
     memcpy(row->shape, x->shape, (size_t)x->rank * sizeof *x->shape);
+    check->confirmed_bad = check->off_kinks = 0;
     ct_scope scope;
     ct__scope_push(&scope);
     ct_status status = full ? row_full(check, input, row, all) : ct__row_fast(check, input, row);
