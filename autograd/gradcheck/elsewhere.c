@@ -318,10 +318,11 @@ static ct_status check_so_many(ct__check *check, int threads)
     return ct__room_close(&r, status);
 }
 
+/* What is shared out wrongly is so in a crowd, too, and by its own words easier to find. */
 ct_status ct__check_threads(ct__check *check)
 {
-    ct_status status = check->report->verdict < CT_NONDETERMINISTIC ? check_crowd(check) : CT_OK;
+    ct_status status = CT_OK;
     for (int threads = 1; threads <= 3 && status == CT_OK; threads += 2)
         status = check_so_many(check, threads);
-    return status;
+    return status == CT_OK && check->report->verdict < CT_NONDETERMINISTIC ? check_crowd(check) : status;
 }
