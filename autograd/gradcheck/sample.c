@@ -142,11 +142,17 @@ static ct_tensor *make_input(const word *w, ct_dtype dtype, ct__otherwise otherw
     return input && wanted != CT_INT64 ? ct__copy_as(input, wanted) : input;
 }
 
+static bool is_resized(const word *w, ct__otherwise otherwise, int input, int axis)
+{
+    bool here = !otherwise.input || (otherwise.input == input + 1 && otherwise.axis == axis + 1);
+    return otherwise.from && w->shape[axis] == otherwise.from && here;
+}
+
 /* False if it has no room for more axes. */
-static bool resized(word *w, ct__otherwise otherwise)
+static bool resized(word *w, ct__otherwise otherwise, int input)
 {
     for (int i = 0; i < w->rank; i++)
-        w->shape[i] = otherwise.from && w->shape[i] == otherwise.from ? otherwise.to : w->shape[i];
+        w->shape[i] = is_resized(w, otherwise, input, i) ? otherwise.to : w->shape[i];
     if (w->kind == 'n')
         return true;
     if (w->rank + otherwise.lead > CT_MAX_RANK)
@@ -175,7 +181,7 @@ ct_status ct__sample_otherwise(const ct_sample *sample, ct_dtype dtype, ct__othe
         if (*n == CT_MAX_INPUTS || !read_word(&at, &w) || (*at && *at != ' '))
             return ct__error(CT_ERROR_ARGUMENT, "sample_inputs: input %d of \"%s\" is not understood", *n,
                              sample->inputs);
-        if (!resized(&w, otherwise))
+        if (!resized(&w, otherwise, *n))
             return ct__error(CT_ERROR_SHAPE, "sample_inputs: rank above %d", CT_MAX_RANK);
         inputs[*n] = w.kind == 'n' ? NULL : make_input(&w, dtype, otherwise, *n);
         if (w.kind != 'n' && !inputs[*n])

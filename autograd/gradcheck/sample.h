@@ -8,6 +8,7 @@
 /* What to make otherwise than the sample says. */
 typedef struct ct__otherwise {
     int64_t from, to; /* every size that is from becomes to; 0: none */
+    int input, axis;  /* or this one alone; both counted from 1, and 0: all */
     int lead;         /* so many axes of size 2 in front */
     /* Values are taken in turn from a list, from place - 1 on: those in the sample's range at which functions are treated apart, or, far,
      * those outside of most ranges. 0: they are drawn as ever. */

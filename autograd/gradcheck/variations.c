@@ -107,6 +107,7 @@ ct_status ct__check_op_sizes(const ct_op *op, const ct_sample *sample, const ct_
 enum {
     ODD_SIZE = 67,
     EVEN_SIZE = 64,
+    MEANT = 100,     /* times as large values are still such that a gradient should be finite */
     TURNS = 3,       /* through a list of values, at most */
     LARGE = 40000,   /* elements: more than an int16_t or a block of 32768 takes; */
     MOST = 2 * LARGE /* and more than this takes too long */
@@ -181,13 +182,13 @@ static bool has_both_signs(const ct_tensor *x)
     return above && below;
 }
 
-/* *meant: whether they are such as the sample's range has, as far as zeros and sizes go. */
+/* *meant: whether they are such as the sample's range has, as far as zeros go, or not much larger. */
 static ct_status varied_inputs(const ct_sample *sample, const variation *v, ct_tensor **inputs, bool *wanted, int *n,
                                bool *meant)
 {
     ct_status status = ct__sample_otherwise(sample, CT_FLOAT64, v->otherwise, inputs, n);
     bool zeros = v->values == WITH_ZEROS || v->values == ZEROS || v->values == ROUNDED;
-    *meant = v->times == 0 && !v->otherwise.far;
+    *meant = v->times <= MEANT && !v->otherwise.far;
     for (int i = 0; status == CT_OK && zeros && i < *n; i++)
         *meant &= !ct__is_float(inputs[i]) || has_both_signs(inputs[i]);
     if (status == CT_OK && v->drop > 0 && v->drop <= *n)
@@ -323,6 +324,35 @@ static ct_status try_large(const ct_op *op, const ct_sample *sample, ct_tensor *
     return try_size(op, sample, from, to, false, options, report);
 }
 
+static int how_often(ct_tensor *const *inputs, int n, int64_t size)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        for (int axis = 0; inputs[i] && axis < inputs[i]->rank; axis++)
+            count += inputs[i]->shape[axis] == size;
+    return count;
+}
+
+/* Where sizes are equal by chance, as those of a square matrix, one alone may be another; where they must be equal, that is refused. */
+static ct_status vary_one_size(const ct_op *op, const ct_sample *sample, ct_tensor *const *inputs, int n,
+                               const ct_gradcheck_options *options, ct_gradcheck_report *report)
+{
+    ct_status status = CT_OK;
+    for (int i = 0; i < n; i++)
+        for (int axis = 0; inputs[i] && axis < inputs[i]->rank && status == CT_OK; axis++) {
+            char what[80];
+            int64_t size = inputs[i]->shape[axis];
+            snprintf(what, sizeof what, "with size %lld of input %d alone as %lld", (long long)size, i,
+                     (long long)size + 1);
+            variation v = {.what = what,
+                           .tells = SIZES,
+                           .otherwise = {.from = size, .to = size + 1, .input = i + 1, .axis = axis + 1}};
+            if (size > 0 && how_often(inputs, n, size) > 1)
+                status = try_variation(op, sample, &v, options, report);
+        }
+    return status;
+}
+
 static const variation plain_variations[] = {
     {.what = "with values 10 times as large", .tells = LARGE_VALUES, .times = 10},
     {.what = "with values 100 times as large", .tells = LARGE_VALUES, .times = 100},
@@ -379,6 +409,8 @@ static ct_status vary_sizes(const ct_op *op, const ct_sample *sample, bool first
         if (status == CT_OK && first)
             status = try_large(op, sample, inputs, n, seen[k], options, report);
     }
+    if (status == CT_OK)
+        status = vary_one_size(op, sample, inputs, n, options, report);
     for (int i = op->min_inputs; status == CT_OK && i < n; i++) {
         variation v = {.what = "without an optional input", .tells = ABSENT, .drop = i + 1};
         if (inputs[i] && op->max_inputs < CT_MAX_INPUTS)
