@@ -157,6 +157,11 @@ static ct_status repeat_root(ct__check *check, ct__room *r, ct_tensor *root, ct_
             continue;
         r->other[i] = check->x[i]->grad ? ct__copy_as(check->x[i]->grad, CT_FLOAT64) : ct_zeros_like(check->x[i]);
         status = ct_error_code();
+        if (status == CT_OK && check->m == 1 &&
+            !ct__same_gradient(check, i, r->other[i], 1, check->analytic[i], 0, NULL))
+            ct__report_fault(report, "repeat", i,
+                             "a second call at the same inputs has another gradient than the first: the backward keeps "
+                             "something from an earlier call, or does not write all of it");
     }
     if (status == CT_OK)
         status = backward(root, g);
