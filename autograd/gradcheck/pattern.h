@@ -7,7 +7,7 @@
 /* What else the backward was given: all inputs (contiguous, floats as float64; an entry may be NULL), and the cotangent if there is one
  * result, or NULL. */
 typedef struct ct__beside {
-    ct_tensor *const *inputs;
+    ct_tensor *const *inputs, *const *gradients; /* as computed; NULL where there is none */
     int n;
     const ct_tensor *g;
 } ct__beside;

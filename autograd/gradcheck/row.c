@@ -145,6 +145,6 @@ void ct__row_pattern(ct_gradcheck_tensor *row, ct__sweep *s)
         ct__doubles(numeric)[i] = s->numeric[i * s->stride];
         s->verdict[i] = s->verdict[i * s->stride];
     }
-    const ct__beside beside = {check->x, check->n, check->m == 1 ? check->cotangents[0] : NULL};
+    const ct__beside beside = {check->x, check->analytic, check->n, check->m == 1 ? check->cotangents[0] : NULL};
     ct__guess_pattern(x, analytic, numeric, s->verdict, outputs, s->stride, &beside, row->pattern, sizeof row->pattern);
 }

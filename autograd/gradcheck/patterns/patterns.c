@@ -33,6 +33,8 @@ static const struct {
      "rounded constant"},
     {ct__some_factor, WITH_FACTOR,
      "the gradient is %.6g times the measured one: a constant factor is missing or too much"},
+    {ct__exchanged, WITH_PLACE,
+     "the measured gradient is the one that input %lld has been given: the gradients of two inputs are exchanged"},
     {ct__from_wrong_side, WITH_AXIS,
      "the gradient is summed along axis %d from the wrong side: that of a running sum runs the other way"},
     {ct__reversed, WITH_AXIS, "the gradient is the measured one in reverse along axis %d: an index runs the wrong way"},
@@ -46,6 +48,9 @@ static const struct {
     {ct__lacks_x, PLAIN, "the measured gradient is this one times the input: a factor x is missing"},
     {ct__only_negative, PLAIN,
      "only elements with a negative input are wrong: the other branch of a condition is not differentiated"},
+    {ct__factor_by_sign, PLAIN,
+     "the gradient is off by one factor where the input is negative and by another where it is not: the branches of a "
+     "condition are exchanged, or have each a wrong slope"},
     {ct__from_position_on, WITH_PLACE_ALONG,
      "elements from %lld on along axis %d are wrong, and none before: a size, a loop's end or an index falls short"},
     {ct__only_first, WITH_AXIS,
@@ -83,6 +88,9 @@ static const struct {
     {ct__depends_on_x, PLAIN,
      "how far it is off depends on the element's own x alone: the formula of the derivative is not that of the "
      "function"},
+    {ct__depends_on_other, WITH_PLACE,
+     "how far it is off depends on the elements of input %lld alone: what comes from that input is missing, or has "
+     "another formula"},
     {ct__broadcast, PLAIN,
      "no simple pattern; the input is smaller than the result, so look at the sum over the elements it is spread over"},
 };

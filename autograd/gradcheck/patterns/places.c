@@ -18,40 +18,44 @@ bool ct__transposed(ct__wrong *w)
     return true;
 }
 
-/* n x n numbers; a transpose has its strides exchanged. */
-typedef struct square {
+/* A matrix; a transpose has its strides exchanged. */
+typedef struct matrix {
     const double *at;
     int64_t row, column;
-} square;
+} matrix;
 
-static bool is_product(const ct__wrong *w, const double *to, square p, square q)
+static bool is_product(const ct__wrong *w, const double *to, matrix p, matrix q, int64_t inner, int64_t columns)
 {
-    int64_t n = w->shape[0];
-    for (int64_t k = 0; k < n * n; k++) {
+    for (int64_t k = 0; k < w->n; k++) {
         double sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            sum += p.at[k / n * p.row + i * p.column] * q.at[i * q.row + k % n * q.column];
+        for (int64_t i = 0; i < inner; i++)
+            sum += p.at[k / columns * p.row + i * p.column] * q.at[i * q.row + k % columns * q.column];
         if (!ct__wrong_alike(w, to[k], sum))
             return false;
     }
     return true;
 }
 
-/* Of a product of square matrices: d is what came back times the other one's transpose, and a that times the other one itself. */
+/* Of a product with b, n x n, on the right or on the left: d is what came back times the transpose of b, and a that times b itself. */
+static bool untransposed_by(const ct__wrong *w, const double *b, int64_t n, bool right)
+{
+    int64_t last = w->shape[w->rank - 1];
+    matrix g = {ct__doubles(w->beside->g), last, 1}, plain = {b, n, 1}, turned = {b, 1, n};
+    return right ? is_product(w, w->d, g, turned, n, last) && is_product(w, w->a, g, plain, n, last)
+                 : is_product(w, w->d, turned, g, n, last) && is_product(w, w->a, plain, g, n, last);
+}
+
 bool ct__untransposed(ct__wrong *w)
 {
-    int64_t n = w->rank == 2 && w->shape[0] == w->shape[1] ? w->shape[0] : 0;
     const ct__beside *beside = w->beside;
-    if (n < 2 || !beside->g || beside->g->numel != n * n)
+    if (w->rank < 2 || w->n < 4 || !beside->g || beside->g->numel != w->n || w->every > 1)
         return false;
-    for (int i = 0; i < beside->n; i++) {
-        const ct_tensor *other = beside->inputs[i];
-        if (!ct__is_float(other) || other->numel != n * n)
-            continue;
-        square g = {ct__doubles(beside->g), n, 1}, b = {ct__doubles(other), n, 1}, turned = {b.at, 1, n};
-        if ((is_product(w, w->d, g, turned) && is_product(w, w->a, g, b)) ||
-            (is_product(w, w->d, turned, g) && is_product(w, w->a, b, g)))
-            return true;
+    for (int side = 0; side < 2; side++) {
+        int64_t n = side ? w->shape[w->rank - 1] : w->n / w->shape[w->rank - 1];
+        for (int i = 0; i < beside->n; i++)
+            if (ct__is_float(beside->inputs[i]) && beside->inputs[i]->numel == n * n &&
+                untransposed_by(w, ct__doubles(beside->inputs[i]), n, side))
+                return true;
     }
     return false;
 }
@@ -67,6 +71,21 @@ static int count_values(const ct__wrong *w)
         different += !known;
     }
     return different;
+}
+
+/* at: which input has the gradient that this one should have. */
+bool ct__exchanged(ct__wrong *w)
+{
+    for (int i = 0; i < w->beside->n && w->every == 1; i++) {
+        const ct_tensor *other = w->beside->gradients[i];
+        bool same = other && other->numel == w->n && w->n > 1 && count_values(w) > 1;
+        for (int64_t k = 0; same && k < w->n; k++)
+            same = ct__wrong_alike(w, ct__doubles(other)[k], w->d[k]);
+        w->at = i;
+        if (same)
+            return true;
+    }
+    return false;
 }
 
 /* a[i] = d[i + by] along an axis, or along it and the one before, where both exist; of a few elements, or of equal ones, that says

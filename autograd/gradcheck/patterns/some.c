@@ -12,6 +12,28 @@ bool ct__only_negative(ct__wrong *w)
     return true;
 }
 
+/* a = c d for all x of one sign, of at least two. */
+static bool factor_of_sign(const ct__wrong *w, bool negative)
+{
+    double ad = 0, dd = 0;
+    int64_t count = 0;
+    for (int64_t k = 0; k < w->n; k++) {
+        bool counts = (w->x[k] < 0) == negative;
+        ad += counts ? w->a[k] * w->d[k] : 0;
+        dd += counts ? w->d[k] * w->d[k] : 0;
+        count += counts;
+    }
+    for (int64_t k = 0; k < w->n; k++)
+        if ((w->x[k] < 0) == negative && !ct__wrong_alike(w, w->a[k], ad / dd * w->d[k]))
+            return false;
+    return count > 1 && dd > 0;
+}
+
+bool ct__factor_by_sign(ct__wrong *w)
+{
+    return factor_of_sign(w, true) && factor_of_sign(w, false);
+}
+
 /* Where x is exactly 0, or, if all of it is the same, at that tie. */
 bool ct__only_at_zero(ct__wrong *w)
 {

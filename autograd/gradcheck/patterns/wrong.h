@@ -48,12 +48,14 @@ bool ct__lacks_x(ct__wrong *w);
 /* places.c */
 bool ct__transposed(ct__wrong *w);
 bool ct__untransposed(ct__wrong *w);
+bool ct__exchanged(ct__wrong *w);
 bool ct__shifted(ct__wrong *w);
 bool ct__reversed(ct__wrong *w);
 bool ct__same_sum(ct__wrong *w);
 bool ct__from_wrong_side(ct__wrong *w);
 /* some.c */
 bool ct__only_negative(ct__wrong *w);
+bool ct__factor_by_sign(ct__wrong *w);
 bool ct__only_at_zero(ct__wrong *w);
 bool ct__only_at_value(ct__wrong *w);
 bool ct__from_position_on(ct__wrong *w);
@@ -72,6 +74,7 @@ bool ct__nearly_right(ct__wrong *w);
 bool ct__sums_to_zero(ct__wrong *w);
 /* formula.c */
 bool ct__depends_on_x(ct__wrong *w);
+bool ct__depends_on_other(ct__wrong *w);
 bool ct__broadcast(ct__wrong *w);
 
 #endif
