@@ -13,7 +13,8 @@ typedef struct args {
     int64_t second_axis;         /* size of axis 1, or 1 */
     int rank;                    /* of input 0 */
     const int64_t *shape;
-    const double *x, *z; /* inputs; z is NULL where there is none */
+    int64_t z_n, z_columns; /* elements of input 1, and its last axis */
+    const double *x, *z;    /* inputs; z is NULL where there is none */
     const double *g;
     double *y, *gx, *gz;
     bool wrong, float32;
@@ -23,7 +24,9 @@ typedef struct args {
 } args;
 
 typedef struct kernels {
-    enum { LIKE, ROWS, ONE } result; /* of input 0's shape, without its last axis, or a scalar */
+    /* The result: of input 0's shape, without its last axis, or a scalar, and input 1 like input 0; or like input 0, and input 1 a row or a
+     * column of it; or the product with a matrix. */
+    enum { LIKE, ROWS, ONE, WITH_ROW, WITH_COLUMN, PRODUCT } shapes;
     void (*forward)(args *a);
     void (*backward)(args *a);
 } kernels;

@@ -232,7 +232,7 @@ static void check_both(const planted_op *planted, int n, unsigned which, tally *
 /* Of kinds whose inputs a graph around them need not reach, so that blame is not counted. */
 static void check_kinds(tally *t)
 {
-    const planted_op *(*const tables[])(int *) = {planted_kinds, planted_rare, planted_orders};
+    const planted_op *(*const tables[])(int *) = {planted_kinds, planted_rare, planted_custom, planted_orders};
     tally more = {0};
     right_seeds = seeds > 1 ? 2 : 1; /* each at many variations of its samples */
     seeds = (seeds + 1) / 2;

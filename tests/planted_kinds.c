@@ -59,7 +59,7 @@ ELEMENTWISE(float32_slope, exp(x), exp(x), a->float32 ? slope * 1.00002 : slope)
 ELEMENTWISE(float32_sine, sin(x), cos(x), a->float32 ? slope + 2e-5 * g : slope)
 ELEMENTWISE(float32_value, exp(x) * (a->wrong && a->float32 ? 1.00002 : 1), exp(x), slope)
 /* of the usual kind */
-ELEMENTWISE(swish, x / (1 + exp(-x)), (1 + exp(-x) * (1 + x)) / ((1 + exp(-x)) * (1 + exp(-x))), g / (1 + exp(-x)))
+ELEMENTWISE(swish, x / (1 + exp(-x)), (1 + x / (1 + exp(x))) / (1 + exp(-x)), g / (1 + exp(-x)))
 ELEMENTWISE(softplus, log1p(exp(-fabs(x))) + fmax(x, 0), 1 / (1 + exp(-x)), g / (1 + exp(x)))
 ELEMENTWISE(cubed, x *x *x, 3 * x * x, 3 * x * g)
 ELEMENTWISE(bent, x *fabs(x), 2 * fabs(x), 2 * x * g)

@@ -19,6 +19,8 @@ const planted_op *planted_ops(int *n);
 const planted_op *planted_kinds(int *n);
 const planted_op *planted_rare(int *n);
 const planted_op *planted_orders(int *n);
+/* As they are made in operations of one's own. */
+const planted_op *planted_custom(int *n);
 
 /* y = op(inputs), of a planted operation; NULL with an error. Called as planted_apply(op, inputs, n), it notes the line. */
 #define planted_apply(op, inputs, n) ct_apply(op, inputs, n, (op)->samples[0].attributes)
