@@ -110,10 +110,10 @@ static const char *known_mistake(const trial *t)
     return NULL;
 }
 
-/* Whether the checker says more than that the numbers differ, or differ by x. */
+/* Whether the checker says more than that the numbers differ, or on which input it depends by how much. */
 bool is_guessed(const char *cause)
 {
-    return !strstr(cause, "no simple pattern") && !strstr(cause, "own x alone");
+    return !strstr(cause, "no simple pattern") && !strstr(cause, "how far it is off depends on");
 }
 
 /* Writes what is known of the mistake; false if it is no more than the checker has said. */
