@@ -117,6 +117,22 @@ def stepping(b, folder):
     assert b.run("(a => a[1] <= a[0] + 1)([$('told'), $('story').querySelector('[aria-current]')].map(e => e.getBoundingClientRect().bottom))")
 
 
+def whole_networks_by_keys(b, folder):
+    """LeNet-5 and a transformer, from the first operation to the last gradient: after each key the step is told, the list marks it, and its
+    tensor has the gradient that the step brought (which are the engine's: every_number_is_the_engines)."""
+    for name in ("lenet", "transformer"):
+        b.open(folder / f"{name}.html", "#t=0")
+        total = b.run("events.length")
+        assert total > 35, (name, total)
+        for k in range(total):
+            b.press("ArrowRight")
+            at, told, marked, right = b.run("""(e => [state.t, $('now').textContent === eventText(e), $('story').querySelector('[aria-current]').textContent === eventText(e),
+              e.step ? gradientAt(nodes[e.step.to], state.t).value === e.step.now : madeAt[e.node] === state.t])(events[state.t - 1])""")
+            assert at == k + 1 and told and marked and right, (name, k, at, told, marked, right)
+        b.press("ArrowRight")
+        assert b.run("state.t") == total
+
+
 def embedding(b, folder):
     """#embed=1 leaves the graph and the words of the step; keys still step, and the mode stays in the address."""
     b.open(folder / "circuit.html", "#embed=1&t=3")
@@ -510,7 +526,7 @@ def ratio(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-TESTS = [every_number_is_the_engines, stepping, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
+TESTS = [every_number_is_the_engines, stepping, whole_networks_by_keys, embedding, choosing, folding, repeated_regions, places_are_the_librarys, numbers_are_the_librarys, moved_inputs, sliders, the_quiz,
          a_training_step, two_pages_in_one, measuring, what_is_near, on_paper, story_and_page, a_broadcast_is_told, a_kink_is_told, a_failure_is_drawn, nothing_breaks_out,
          contrast]
 
