@@ -299,16 +299,23 @@ static void check_function(const hard_function *f, int seeds, tally *all)
     all->passes += t.passes;
 }
 
+static void check_table(const hard_function *table, int n, int seeds, const char *part, tally *all)
+{
+    for (int i = 0; i < n; i++)
+        if (!part || strstr(table[i].name, part))
+            check_function(&table[i], seeds, all);
+}
+
 int main(int argc, char **argv)
 {
-    int n_algorithms, n_functions = (int)(sizeof functions / sizeof *functions);
-    const hard_function *algorithms = hard_algorithms(&n_algorithms);
-    int seeds = argc > 1 ? atoi(argv[1]) : SEEDS;
+    int n, seeds = argc > 1 ? atoi(argv[1]) : SEEDS;
+    const char *part = argc > 2 ? argv[2] : NULL;
+    const hard_function *(*const more[])(int *) = {hard_algorithms, hard_more};
     tally all = {0};
-    for (int i = 0; i < n_functions + n_algorithms; i++) {
-        const hard_function *f = i < n_functions ? &functions[i] : &algorithms[i - n_functions];
-        if (argc < 3 || strstr(f->name, argv[2]))
-            check_function(f, seeds, &all);
+    check_table(functions, (int)(sizeof functions / sizeof *functions), seeds, part, &all);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        const hard_function *table = more[i](&n);
+        check_table(table, n, seeds, part, &all);
     }
     bool holds = all.checks > 0 && all.alarms == 0 && all.inconclusive * 50 <= all.checks;
     printf("%d passed, %d failed\n", all.passes, holds ? 0 : all.alarms + !all.alarms);

@@ -21,5 +21,7 @@ typedef struct hard_function {
 
 /* Those with algorithms inside, far from 1, or discrete. n gets their number. */
 const hard_function *hard_algorithms(int *n);
+/* Kinks that meet, masks, flat places, chaos. */
+const hard_function *hard_more(int *n);
 
 #endif
