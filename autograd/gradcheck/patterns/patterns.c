@@ -49,8 +49,8 @@ static const struct {
     {ct__only_negative, PLAIN,
      "only elements with a negative input are wrong: the other branch of a condition is not differentiated"},
     {ct__factor_by_sign, PLAIN,
-     "the gradient is off by one factor where the input is negative and by another where it is not: the branches of a "
-     "condition are exchanged, or have each a wrong slope"},
+     "the gradient is off by one factor where the input is negative and by another elsewhere: the branches of a "
+     "condition are exchanged, or each has a wrong slope"},
     {ct__from_position_on, WITH_PLACE_ALONG,
      "elements from %lld on along axis %d are wrong, and none before: a size, a loop's end or an index falls short"},
     {ct__only_first, WITH_AXIS,
