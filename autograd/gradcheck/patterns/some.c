@@ -135,7 +135,7 @@ bool ct__only_border(ct__wrong *w)
         bad += w->verdict[k] == CT_FAIL;
         border += at_border(w, k);
     }
-    return ct__wrong_some_right(w) && 2 * bad >= border && border < w->n;
+    return w->every == 1 && ct__wrong_some_right(w) && 2 * bad >= border && border < w->n;
 }
 
 /* Whole rows are wrong, and others are right, or nothing comes to them. */
