@@ -166,6 +166,8 @@ START_TEST(counting_in_boxes)
     expect_tensor(ct_grad_of(w), dtype, CT_SHAPE(7), CT_VALUES(2, 28, 28, 28, 0, 0, 0));
     expect_tensor(ct_histogramdd(ct_slice(x, 0, 0, 4, 1), CT_SHAPE(1, 2), .density = true), dtype, CT_SHAPE(1, 2),
                   CT_VALUES(0.5, 1.5));
+    expect_tensor(ct_histogramdd(ct_slice(x, 0, 0, 1, 1), CT_SHAPE(4, 2), .density = true), dtype, CT_SHAPE(4, 2),
+                  CT_VALUES(0, 0, 0, 0, 0, 8, 0, 0)); /* one point, in the middle of an area of 1 */
     expect_tensor(ct_histogramdd(ct_zeros(dtype, CT_SHAPE(0, 1)), CT_SHAPE(2)), dtype, CT_SHAPE(2), CT_VALUES(0, 0));
     expect_error(ct_histogramdd(x, CT_SHAPE(2)), CT_ERROR_SHAPE, "histogramdd: takes x [N,1] and weights [N]: [7,2]");
     expect_error(ct_histogramdd(x, CT_SHAPE(2, 0), .ranges = ranges), CT_ERROR_ARGUMENT,

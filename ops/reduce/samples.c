@@ -289,16 +289,16 @@ CT_EXPRESSION(bincount, "weights: g at each x", 1, 2, .takes = {CT_ONLY(CT_INT64
               .attributes_size = sizeof(bins_attributes), .attribute_names = "bins low:1d high:1d",
               .roles = "x weights");
 
-/* The ends of the bins: those of the elements where none are given, a half to either side where those are equal too. */
-static bool ends_of(ct_call *call, ct_tensor *x, double *low, double *high)
+/* The ends of the bins: those of the elements where none are given, room to either side of them where these are equal too. */
+static bool ends_of(ct_call *call, ct_tensor *x, double room, double *low, double *high)
 {
     if (*low == 0 && *high == 0 && ct_numel(x) > 0) {
         *low = ct_item(ct_amin(x, NULL));
         *high = ct_item(ct_amax(x, NULL));
     }
     if (*low == *high) {
-        *low -= 1;
-        *high += 1;
+        *low -= room;
+        *high += room;
     }
     if (*low < *high && isfinite(*low) && isfinite(*high))
         return true;
@@ -316,7 +316,7 @@ static ct_tensor *histc_expression(ct_call *call)
         ct_call_error(call, CT_ERROR_ARGUMENT, "%lld bins", (long long)by->bins);
         return NULL;
     }
-    if (!x || !ends_of(call, x, &low, &high))
+    if (!x || !ends_of(call, x, 1, &low, &high))
         return NULL;
     ct_tensor *inside = ct_logical_and(ct_ge(x, number(x, low)), ct_le(x, number(x, high)));
     x = ct_masked_select(x, inside);
@@ -365,7 +365,7 @@ static ct_tensor *parts_of(ct_call *call, ct_tensor *x, int64_t axis, double *vo
     }
     if (low == 0 && high == 0 && ct_numel(x) == 0)
         high = 1;
-    if (!ends_of(call, x, &low, &high))
+    if (!ends_of(call, x, 0.5, &low, &high)) /* NumPy's and PyTorch's room here; histc's is 1 */
         return NULL;
     *volume *= (high - low) / (double)bins;
     ct_tensor *place = ct_searchsorted(edges(ct_dtype_of(x), low, high, bins), x, true);
