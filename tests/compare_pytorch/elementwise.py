@@ -114,3 +114,10 @@ def extremes(r):
     theirs = f if has_slope(name, at) else lambda *t: f(*t).detach()
     inputs = [torch.full(shape, at[0], dtype=dtype)] + [torch.full((), x, dtype=dtype) for x in at[1:]]
     return f"extreme {name}({', '.join(map(str, at))})", inputs, theirs, getattr(r.lib, "ct_" + name), ()
+
+
+@family()
+def zeta(r):
+    shape, dtype = r.shape(0, 3), r.dtype()
+    s, q = r.floats(shape, 1.1, 9, dtype), r.floats(r.broadcast(shape), .2, 30, dtype)
+    return ("zeta", [q], lambda t: torch.special.zeta(s, t), lambda t: r.lib.ct_zeta(r.ours(s), t), ())

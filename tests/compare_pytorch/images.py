@@ -152,3 +152,25 @@ def pictures(r):
         ("affine_grid", [theta], lambda t: F.affine_grid(t, (2, 1, h, w), corners), lambda t: lib.ct_affine_grid(t, h, w, corners), ()),
         ("max_pool with indices", [x], lambda t: list(pool(t, kernel, return_indices=True)), pooled, (0,)),
         ("max_unpool", [y], lambda t: getattr(F, f"max_unpool{dims}d")(t, i, kernel, output_size=size), lambda t: lib.ct_max_unpool(t, r.ours(i), r.ints(size), dims), ())))
+
+
+@family(2)
+def fractions(r):
+    """Fractional pools with given samples, and grids with depth."""
+    dtype, lib, dims, batch = r.dtype(), r.lib, r.rng.choice((2, 2, 3)), (r.rng.randint(1, 2), r.rng.randint(1, 3))
+    kernel = [r.rng.randint(1, 3) for _ in range(dims)]
+    out = [r.rng.randint(1, 4) for _ in range(dims)]
+    x = r.floats(batch + tuple(k + o - 1 + r.rng.randint(dims - 2, 4) for k, o in zip(kernel, out)), -2, 2, dtype) # in 3-D PyTorch refuses the least
+    samples = r.floats(batch + (dims,), 0, .999, dtype)
+    pool, ours = getattr(F, f"fractional_max_pool{dims}d"), getattr(lib, f"ct_fractional_max_pool{dims}d")
+
+    def pooled(t):
+        def call(p):
+            return ours(t, 0, *out, r.options("ct_fractional_options", kernel=(c.c_int64 * 3)(*kernel), samples=r.ours(samples), indices=p))
+        return r.results(lambda p: call(c.cast(p, c.c_void_p)), 1)
+
+    size, corners = [r.rng.randint(1, 4) for _ in range(3)], r.chance()
+    theta = r.floats((batch[0], 3, 4), -2, 2, dtype)
+    return r.rng.choice((
+        (f"fractional_max_pool{dims}d", [x], lambda t: list(pool(t, kernel, out, return_indices=True, _random_samples=samples)), pooled, ()),
+        ("affine_grid3d", [theta], lambda t: F.affine_grid(t, (batch[0], 1, *size), align_corners=corners), lambda t: lib.ct_affine_grid3d(t, *size, corners), ())))

@@ -93,3 +93,12 @@ def alignments(r):
     o = r.options("ct_ctc_options", reduction=how, blank=blank, zero_infinity=True)
     return ("ctc_loss", [x], lambda u: F.ctc_loss(u.log_softmax(2), labels, long, spoken, blank, word, True),
             lambda u: lib.ct_ctc_loss(lib.ct_log_softmax(u, 2), r.ours(labels), r.ours(long), r.ours(spoken), o), ())
+
+
+@family()
+def label_sets(r):
+    n, k, how = r.rng.randint(1, 5), r.rng.randint(1, 6), r.rng.randint(0, 2)
+    shape = (n, k) if r.chance(.8) else (k,)
+    o = r.options("ct_criterion_options", reduction=how)
+    return ("multilabel_margin_loss", [r.floats(shape, -2, 2, r.dtype()), r.integers(shape, -1, k)],
+            lambda t, i: F.multilabel_margin_loss(t, i.contiguous(), reduction=("mean", "sum", "none")[how]), lambda t, i: r.lib.ct_multilabel_margin_loss(t, i, o), ())

@@ -96,3 +96,26 @@ def factors(r):
         ("cov", [x], lambda t: torch.cov(t, correction=correction), lambda t: lib.ct_cov(t, o), ()),
         ("corrcoef", [x], torch.corrcoef, lambda t: lib.ct_corrcoef(t), (0,)),
         ("trace", [r.floats((n, n + k), -1, 1, dtype)], torch.trace, lambda t: lib.ct_trace(t), ())))
+
+
+@family(2)
+def elimination(r):
+    dtype, lib, batch, k = torch.float64, r.lib, r.rng.choice(((), (2,), (2, 3), (0,))), r.rng.randint(1, 3)
+    m, n = r.rng.randint(1, 5), r.rng.randint(1, 5)
+    a, square, b = r.floats(batch + (m, n), -2, 2, dtype), r.floats(batch + (n, n), -1, 1, dtype) + torch.eye(n, dtype=dtype), r.floats(batch + (n, k), -2, 2, dtype)
+    pivots = r.integers(batch + (n,), 0, n).maximum(torch.arange(n))
+    wide, behind = r.floats(batch + (n, n + k), -2, 2, dtype), r.floats(batch + (n, 2), -2, 2, dtype)
+
+    def lu(t):
+        p, l, u = (r.handles([None]) for _ in range(3))
+        return [p[0], l[0], u[0]] if lib.ct_lu(t, p, l, u) == 0 else None
+
+    def lu_factor(t):
+        got = r.results(lambda p: lib.ct_lu_factor(t, p), 1)
+        return got and got
+
+    return r.rng.choice((
+        ("lu", [a], lambda t: list(torch.linalg.lu(t)), lu, (0,)),
+        ("lu_factor", [a], lambda t: (lambda f: [f[0], f[1].long() - 1])(torch.linalg.lu_factor(t)), lu_factor, (0,)),
+        ("lu_solve", [square, pivots, b], lambda t, p, s: torch.linalg.lu_solve(t, (p + 1).int(), s), lambda t, p, s: lib.ct_lu_solve(t, p, s), (0, 1)),
+        ("lstsq of wide", [wide, behind], lambda t, s: torch.linalg.lstsq(t, s).solution, lambda t, s: lib.ct_lstsq(t, s), (0, 1))))

@@ -112,3 +112,27 @@ def writing(r):
         ("bincount of weights", [some, r.floats(some.shape, -2, 2, r.dtype())], lambda t, w: t.bincount(w.detach(), minlength=last), lambda t, w: lib.ct_bincount(t, lib.ct_detach(w), last), ()),
         ("searchsorted of rows", [r.floats(shape, -2, 2, torch.float32).sort(-1)[0], r.floats(shape[:-1] + (last,), -2, 2, torch.float32)],
          lambda t, v: torch.searchsorted(t.detach(), v.detach().contiguous()), lambda t, v: lib.ct_searchsorted(t, v, False), (0,))))
+
+
+@family(3)
+def masks(r):
+    """Masks alone and beside indices, on either side; paddings; single numbers."""
+    dtype, lib = r.dtype(), r.lib
+    shape = tuple(max(n, 1) for n in r.shape(2, 4))
+    over, first = r.rng.randint(1, len(shape)), r.rng.randint(0, 1)
+    x, mask = r.floats(shape, -2, 2, dtype), r.integers(shape[:over], 0, 2).to(r.rng.choice((torch.bool, torch.bool, torch.uint8)))
+    behind, index = r.integers(shape[1:over], 0, 2).bool(), r.integers((1,), 0, shape[0])
+    picks = [index, behind] if first and over > 1 else [mask]
+    true = lambda i: tuple(j if j.dtype == torch.int64 else j.bool() for j in i)
+    values, adding = r.floats(r.broadcast(x[true(picks)].shape[1:]), -2, 2, dtype), r.chance()
+    rows, last = r.rng.randint(1, 5), r.rng.randint(0, 3)
+    word, one = r.rng.randint(-rows, rows - 1), r.integers((1,) if r.chance() else (), 0, 1)
+    number = lambda: r.floats((), -2, 2, dtype)
+    return r.rng.choice((
+        ("index of masks", [x] + picks, lambda t, *i: t[true(i)], lambda t, *i: lib.ct_index(t, r.handles(i), len(i)), ()),
+        ("index_put of masks", [x] + picks + [values], lambda t, *i: t.index_put(true(i[:-1]), i[-1], adding),
+         lambda t, *i: lib.ct_index_put(t, r.handles(i[:-1]), len(i) - 1, i[-1], adding), ()),
+        ("embedding_padded", [r.floats((rows, last), -2, 2, dtype), r.integers(r.shape(0, 3), 0, rows)],
+         lambda w, i: torch.nn.functional.embedding(i, w, padding_idx=word), lambda w, i: lib.ct_embedding_padded(w, i, word), ()),
+        ("index_add of numbers", [number(), one, number()], lambda t, i, s: t.index_add(0, i, s), lambda t, i, s: lib.ct_index_add(t, -1, i, s), ()),
+        ("index_copy of numbers", [number(), one, number()], lambda t, i, s: t.index_copy(0, i, s), lambda t, i, s: lib.ct_index_copy(t, 0, i, s), ())))

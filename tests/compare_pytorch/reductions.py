@@ -1,5 +1,6 @@
 """Reductions, scans, sorting, order statistics."""
 import math
+import ctypes as c
 import torch
 import torch.nn.functional as F
 from cases import family
@@ -65,3 +66,20 @@ def quantiles(r):
     o = r.options("ct_quantile_options", keepdim=keep, interpolation=how, **given)
     return ("quantile " + words, [r.floats(shape, -2, 2, dtype)], lambda t: torch.quantile(t, q, axis, keep, interpolation=words),
             lambda t: r.lib.ct_quantile(t, r.ours(q), o), ())
+
+
+@family()
+def boxes(r):
+    """Points in boxes, more than one: a single one is on the edge in the middle. PyTorch's weights have no gradient."""
+    axes, dtype = r.rng.randint(1, 3), r.dtype()
+    n, bins, ranged, weighted, density = r.rng.randint(2, 30), [r.rng.randint(1, 4) for _ in range(axes)], r.chance(), r.chance(), r.chance(.3)
+    x, w = r.floats((n, axes), -2, 2, dtype), r.floats((n,), .2, 2, dtype)
+    ranges = sum(([a, a + r.rng.uniform(.5, 3)] for a in (r.rng.uniform(-2, 1) for _ in range(axes))), [])
+    given = {"density": density} | ({"weights": r.ours(w)} if weighted else {})
+    if ranged:
+        array = (c.c_double * len(ranges))(*ranges)
+        r.kept.append(array)
+        given["ranges"] = c.cast(array, c.c_void_p)
+    o = r.options("ct_histogram_options", **given)
+    return ("histogramdd", [x], lambda t: torch.histogramdd(t.detach(), bins, range=ranges if ranged else None, weight=w if weighted else None, density=density).hist,
+            lambda t: r.lib.ct_histogramdd(t, r.ints(bins), axes, o), (0,))

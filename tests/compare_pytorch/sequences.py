@@ -114,3 +114,30 @@ def masked_attention(r):
     o = lambda **given: r.options("ct_attention_options", **given, **({} if scale is None else {"scale": scale}))
     return ("attention with a mask", [q, k, w, bias], lambda a, b, d, f: F.scaled_dot_product_attention(a, b, d, attn_mask=f, scale=scale),
             lambda a, b, d, f: lib.ct_scaled_dot_product_attention(a, b, d, o(mask=f)), ())
+
+
+@family(2)
+def steps(r):
+    """Sequences of relu cells, and of lstm cells with projections."""
+    dtype, lib, both, bias = torch.float64, r.lib, r.chance(.4), r.chance(.7)
+    length, n, wide, hidden, layers = (r.rng.randint(1, 4) for _ in range(5))
+    layers, hidden, ways = min(layers, 2), hidden + 1, 2 if both else 1
+    p, kind = r.rng.randint(1, hidden - 1), r.rng.choice(("rnn_relu", "lstm"))
+    h = p if kind == "lstm" else hidden
+    rows, weights, ours = (4 if kind == "lstm" else 1) * hidden, [], []
+    for layer in range(layers):
+        for _ in range(ways):
+            each = [r.floats((rows, wide if layer == 0 else h * ways), -1, 1, dtype), r.floats((rows, h), -1, 1, dtype)]
+            biases = [r.floats((rows,), -1, 1, dtype), r.floats((rows,), -1, 1, dtype)] if bias else []
+            last = [r.floats((p, hidden), -1, 1, dtype)] if kind == "lstm" else []
+            weights += each + biases + last
+            ours += [len(weights) - len(each + biases + last) + i for i in (0, 1)] + ([len(weights) - len(biases + last), len(weights) - len(biases + last) + 1] if bias else [None, None])
+            ours += [len(weights) - 1] if last else []
+    x, h0, c0 = r.floats((length, n, wide), -2, 2, dtype), r.floats((layers * ways, n, h), -1, 1, dtype), r.floats((layers * ways, n, hidden), -1, 1, dtype)
+    o = r.options("ct_recurrent_options", bidirectional=both, **({"projected": True} if kind == "lstm" else {}))
+    order = lambda w: r.handles([None if i is None else w[i] for i in ours])
+    if kind == "lstm":
+        return ("lstm projected", [x, h0, c0] + weights, lambda t, a, b, *w: torch.lstm(t, (a, b), list(w), bias, layers, 0., False, both, False)[0],
+                lambda t, a, b, *w: lib.ct_lstm(t, a, b, order(w), len(ours), o), ())
+    return ("rnn_relu", [x, h0] + weights, lambda t, a, *w: torch.rnn_relu(t, a, list(w), bias, layers, 0., False, both, False)[0],
+            lambda t, a, *w: lib.ct_rnn_relu(t, a, order(w), len(ours), o), ())
