@@ -169,7 +169,8 @@ START_TEST(counting_in_boxes)
     expect_tensor(ct_histogramdd(ct_slice(x, 0, 0, 1, 1), CT_SHAPE(4, 2), .density = true), dtype, CT_SHAPE(4, 2),
                   CT_VALUES(0, 0, 0, 0, 0, 8, 0, 0)); /* one point, in the middle of an area of 1 */
     expect_tensor(ct_histogramdd(ct_zeros(dtype, CT_SHAPE(0, 1)), CT_SHAPE(2)), dtype, CT_SHAPE(2), CT_VALUES(0, 0));
-    expect_error(ct_histogramdd(x, CT_SHAPE(2)), CT_ERROR_SHAPE, "histogramdd: takes x [N,1] and weights [N]: [7,2]");
+    expect_error(ct_histogramdd(x, CT_SHAPE(2)), CT_ERROR_SHAPE,
+                 "histogramdd: takes x [...,1] and weights [...]: [7,2]");
     expect_error(ct_histogramdd(x, CT_SHAPE(2, 0), .ranges = ranges), CT_ERROR_ARGUMENT,
                  "histogramdd: 0 bins on axis 1");
     expect_error(ct_histogramdd(x, CT_SHAPE(2, 2)), CT_ERROR_ARGUMENT, "histogramdd: the bins reach from nan to nan");

@@ -395,11 +395,10 @@ CRITERION(multilabel_soft_margin_loss, "g (sigmoid(x) - t) / C and -g x / C", 2,
 
 /* Of each row of labels [..., C], which ends before the first below 0: the labels with 0 behind the end, which places hold one, and which
  * classes are not among them. False with an error. */
-static bool read_label_sets(ct_call *call, ct_tensor **labels, ct_tensor **held, ct_tensor **others)
+static bool read_label_sets(ct_call *call, ct_tensor *target, ct_tensor **labels, ct_tensor **held, ct_tensor **others)
 {
-    const ct_tensor *target = ct_call_input(call, 1);
     int64_t classes = ct_size(target, -1);
-    *labels = ct_clone((ct_tensor *)target);
+    *labels = ct_clone(target);
     *held = ct_zeros(CT_BOOL, ct_shape(target), ct_rank(target));
     *others = ct_ones(CT_BOOL, ct_shape(target), ct_rank(target));
     if (!*labels || !*held || !*others)
@@ -430,11 +429,14 @@ static ct_tensor *multilabel_margin_loss_expression(ct_call *call)
 {
     ct_tensor *x = ct_call_input(call, 0), *target = ct_call_input(call, 1), *labels, *held, *others;
     const ct_reduce_options over = {CT_DEFAULTS(ct_reduce_options), CT_AXES(-2, -1)};
-    if ((x->rank != 1 && x->rank != 2) || !ct__same_shape(x, target)) {
+    if (x->rank > 2 || !ct__same_shape(x, target)) {
         ct_call_error(call, CT_ERROR_SHAPE, "takes x and labels [N,C] or [C]: %s", ct_call_shapes(call));
         return NULL;
     }
-    if (!read_label_sets(call, &labels, &held, &others))
+    const int64_t one[] = {1};
+    x = x->rank > 0 ? x : ct_reshape(x, one, 1); /* a single class */
+    target = target->rank > 0 ? target : ct_reshape(target, one, 1);
+    if (!x || !target || !read_label_sets(call, target, &labels, &held, &others))
         return NULL;
     ct_tensor *of_label = ct_unsqueeze(ct_gather(x, -1, labels), -1), *of_other = ct_unsqueeze(x, -2);
     ct_tensor *counted = ct_logical_and(ct_unsqueeze(held, -1), ct_unsqueeze(others, -2));
@@ -450,6 +452,7 @@ ct_tensor *ct_multilabel_margin_loss(ct_tensor *x, ct_tensor *target, const ct_c
 static const ct_sample multilabel_margin_loss_samples[] = {{"3x4@-0.4..0.4 i2:3x4", HOW(.reduction = CT_MEAN)},
                                                            {"2x3@-0.4..0.4 i3:2x3", HOW(.reduction = CT_NONE)},
                                                            {"5@-0.4..0.4 i3:5", HOW(.reduction = CT_SUM)},
+                                                           {"scalar i1:scalar", HOW(.reduction = CT_MEAN)},
                                                            {"0x3 i3:0x3", HOW(.reduction = CT_SUM)},
                                                            {NULL, NULL}};
 CRITERION(multilabel_margin_loss,

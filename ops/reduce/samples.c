@@ -379,15 +379,19 @@ static ct_tensor *histogramdd_expression(ct_call *call)
 {
     const histogram_attributes *by = ct_call_attributes(call);
     ct_tensor *x = ct_detach(ct_call_input(call, 0)), *weights = ct_call_input(call, 1), *number_of = NULL;
-    if (ct_rank(x) != 2 || ct_size(x, 1) != by->axes ||
-        (weights && (ct_rank(weights) != 1 || ct_size(weights, 0) != ct_size(x, 0)))) {
-        ct_call_error(call, CT_ERROR_SHAPE, "takes x [N,%lld] and weights [N]: %s", (long long)by->axes,
+    int rank = ct_rank(x);
+    bool fits = rank > 0 && ct_size(x, -1) == by->axes && (!weights || ct_rank(weights) == rank - 1);
+    for (int i = 0; fits && weights && i < rank - 1; i++)
+        fits = ct_size(weights, i) == ct_size(x, i);
+    if (!fits) {
+        ct_call_error(call, CT_ERROR_SHAPE, "takes x [...,%lld] and weights [...]: %s", (long long)by->axes,
                       ct_call_shapes(call));
         return NULL;
     }
     if (ct__check_shape(CT_FLOAT64, by->bins, (int)by->axes, call->op->name) != CT_OK)
         return NULL;
-    const int64_t points = ct_size(x, 0);
+    const int64_t points = ct_numel(x) / by->axes, flat[] = {points, by->axes};
+    x = ct_reshape(x, flat, 2);
     double volume = 1, total = 1;
     ct_tensor *inside = ct_ones(CT_BOOL, &points, 1);
     for (int64_t i = 0; i < by->axes; i++) {
@@ -397,7 +401,7 @@ static ct_tensor *histogramdd_expression(ct_call *call)
         number_of = number_of ? ct_add(ct_mul_scalar(number_of, (double)by->bins[i]), part) : part;
         total *= (double)by->bins[i];
     }
-    weights = weights ? weights : ct_ones(ct_dtype_of(x), &points, 1);
+    weights = weights ? ct_reshape(weights, &points, 1) : ct_ones(ct_dtype_of(x), &points, 1);
     ct_tensor *counted = ct_where(inside, weights, number(x, 0));
     ct_tensor *y = ct_reshape(counts(number_of, (int64_t)total, counted, ct_dtype_of(x)), by->bins, (int)by->axes);
     return by->density ? ct_mul_scalar(ct_div(y, ct_sum(y, NULL)), 1 / volume) : y;
@@ -427,6 +431,7 @@ ct_tensor *ct_histogramdd(ct_tensor *x, const int64_t *bins, int axes, const ct_
 static const ct_sample histogramdd_samples[] = {
     {"9x2! 9", &(histogram_attributes){.bins = {3, 2}, .axes = 2}},
     {"7x1! 7@0.2..1", &(histogram_attributes){.bins = {4}, .axes = 1, .density = 1, .low = {-1}, .high = {2}}},
+    {"2x3x2! 2x3", &(histogram_attributes){.bins = {2, 2}, .axes = 2}},
     {"5x3!", &(histogram_attributes){.bins = {2, 1, 2}, .axes = 3}},
     {"0x2! 0", &(histogram_attributes){.bins = {2, 2}, .axes = 2}},
     {0}};

@@ -87,12 +87,12 @@ typedef struct CT_BY_NAME ct_histogram_options {
     CT_OPTIONS_HEAD;
     const double
         *ranges; /* low and high for each axis, [2 axes]; default NULL: from the smallest element to the largest */
-    ct_tensor *weights; /* [N], what each point counts: differentiable; or NULL */
+    ct_tensor *weights; /* [...], what each point counts: differentiable; or NULL */
     bool density;       /* over all that counts and a part's volume */
 } ct_histogram_options;
 #define CT_DEFAULTS_ct_histogram_options
 CT_API void ct_histogram_options_init(ct_histogram_options *options, size_t size);
-/* How many of the points x [N, axes] lie in each of bins[0] x bins[1] x ... equal parts, as x's dtype; the last ones have their upper ends.
+/* How many of the points x [..., axes] lie in each of bins[0] x bins[1] x ... equal parts, as x's dtype; the last ones have their upper ends.
  * Errors: shape, argument (bins < 1, ends that are not finite or not in order). PyTorch's histogramdd, without the edges. */
 CT_API ct_tensor *ct_histogramdd(ct_tensor *x, const int64_t *bins, int axes, const ct_histogram_options *options);
 
