@@ -117,44 +117,55 @@ ct_tensor *ct_ones_like(const ct_tensor *t)
 
 /* ---- elements ---- */
 
+/* A walk over two tensors of one shape: its axes, the innermost last, with each tensor's strides. */
+typedef struct walk {
+    int axes;
+    int64_t size[CT_MAX_RANK], to[CT_MAX_RANK], from[CT_MAX_RANK];
+} walk;
+
+/* Axes of size 1 go; an axis that continues the one around it joins it. There is always one. */
+static inline void begin_walk(walk *w, const int64_t *shape, int rank, const int64_t *to, const int64_t *from)
+{
+    int last = -1;
+    for (int i = 0; i < rank; i++) {
+        if (shape[i] == 1)
+            continue;
+        if (last >= 0 && w->to[last] == shape[i] * to[i] && w->from[last] == shape[i] * from[i])
+            w->size[last] *= shape[i];
+        else
+            w->size[++last] = shape[i];
+        w->to[last] = to[i];
+        w->from[last] = from[i];
+    }
+    if (last < 0)
+        w->size[++last] = w->to[0] = w->from[0] = 1;
+    w->axes = last + 1;
+}
+
 void ct__copy_strided(ct_dtype dst_dtype, void *dst, const int64_t *dst_strides, ct_dtype src_dtype, const void *src,
                       const int64_t *src_strides, const int64_t *shape, int rank)
 {
-    /* Axes of size 1 go; an axis that continues the one inside it joins it. */
-    int64_t size[CT_MAX_RANK], to[CT_MAX_RANK], from[CT_MAX_RANK], index[CT_MAX_RANK] = {0};
-    int axes = 0;
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         if (shape[i] == 0)
             return;
-        if (shape[i] == 1)
-            continue;
-        if (axes && to[axes - 1] == shape[i] * dst_strides[i] && from[axes - 1] == shape[i] * src_strides[i]) {
-            size[axes - 1] *= shape[i];
-        } else {
-            size[axes++] = shape[i];
-        }
-        to[axes - 1] = dst_strides[i];
-        from[axes - 1] = src_strides[i];
-    }
-    int64_t dst_bytes = ct__size_of(dst_dtype), src_bytes = ct__size_of(src_dtype);
-    int64_t n = axes ? size[axes - 1] : 1, step_to = axes ? to[axes - 1] : 1, step_from = axes ? from[axes - 1] : 1;
+    walk w; /* not set to 0, which would take as long as a small copy */
+    begin_walk(&w, shape, rank, dst_strides, src_strides);
+    int64_t index[CT_MAX_RANK] = {0}, dst_bytes = ct__size_of(dst_dtype), src_bytes = ct__size_of(src_dtype);
+    int row = w.axes - 1, i;
     char *d = dst;
     const char *s = src;
-    for (;;) {
-        ct__convert_row(dst_dtype, d, step_to, src_dtype, s, step_from, n);
-        int i = axes - 2;
-        for (; i >= 0; i--) {
-            d += to[i] * dst_bytes;
-            s += from[i] * src_bytes;
-            if (++index[i] < size[i])
+    do {
+        ct__convert_row(dst_dtype, d, w.to[row], src_dtype, s, w.from[row], w.size[row]);
+        for (i = row - 1; i >= 0; i--) {
+            d += w.to[i] * dst_bytes;
+            s += w.from[i] * src_bytes;
+            if (++index[i] < w.size[i])
                 break;
-            d -= size[i] * to[i] * dst_bytes;
-            s -= size[i] * from[i] * src_bytes;
+            d -= w.size[i] * w.to[i] * dst_bytes;
+            s -= w.size[i] * w.from[i] * src_bytes;
             index[i] = 0;
         }
-        if (i < 0)
-            return;
-    }
+    } while (i >= 0);
 }
 
 const void *ct_data(const ct_tensor *t)
