@@ -195,6 +195,9 @@ int main(int argc, char **argv)
     ct_error_clear();
     check(ct_allocator_set(NULL) == CT_ERROR_NULL && ct_allocator_set(&none) == CT_ERROR_NULL, "NULL is refused");
     ct_error_clear();
+    check(ct_allocator_set(&(ct_allocator){.allocate = arena.allocate, .user = arena.user}) == CT_ERROR_NULL,
+          "half of the functions is refused");
+    ct_error_clear();
     check(!ct_zeros(CT_FLOAT64, CT_SHAPE(ARENA / 8)) && ct_error_code() == CT_ERROR_MEMORY, "more than there is");
     ct_error_clear();
     char *text = ct_reallocate(strcpy(ct_allocate(4, 1), "abc"), 100000);

@@ -99,6 +99,9 @@ START_TEST(sources_are_scaled_and_mapped)
     ct_dataset_free(d);
     c.n = 0;
     d = ct_dataset_from_source(&pairs, &c);
+    ct_dataset *half = ct_dataset_from_source(&(ct_source){.name = "half", .tensors = 2}, &c);
+    ck_assert_ptr_null(half);
+    ct_error_clear();
     ck_assert_ptr_null(ct_dataset_map(d, twice, NULL));
     expect_failure(CT_ERROR_ARGUMENT, "dataset_map: no samples of counted");
     ct_batches *none = ct_batches_new(d);

@@ -43,7 +43,7 @@ CT_API void *ct_reallocate(void *block, size_t size);
 CT_API void ct_deallocate(void *block);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_allocator_set(allocator) ct_at_status(CT_HERE, ct_allocator_set(allocator))
+#define ct_allocator_set(...) ct_at_status(CT_HERE, ct_allocator_set(__VA_ARGS__))
 #endif
 
 #ifdef __cplusplus

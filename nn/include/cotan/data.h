@@ -258,7 +258,7 @@ CT_API bool ct_batches_next_tensors(ct_batches *batches, ct_tensor **tensors);
 #define ct_dataset_from_text_file(...) \
     ct_at_object(CT_HERE, CT_WITH1(ct_dataset_from_text_file, ct_text_options, __VA_ARGS__, ))
 #define ct_text_tokens(dataset, text) ct_at(CT_HERE, ct_text_tokens(dataset, text))
-#define ct_dataset_from_source(source, self) ct_at_object(CT_HERE, ct_dataset_from_source(source, self))
+#define ct_dataset_from_source(...) ct_at_object(CT_HERE, ct_dataset_from_source(__VA_ARGS__))
 #define ct_dataset_batch_tensors(...) ct_at_status(CT_HERE, ct_dataset_batch_tensors(__VA_ARGS__))
 #define ct_batches_next_tensors(...) ct_at_bool(CT_HERE, ct_batches_next_tensors(__VA_ARGS__))
 #define ct_dataset_subset(...) ct_at_object(CT_HERE, ct_dataset_subset(__VA_ARGS__))

@@ -70,8 +70,7 @@ CT_API extern const ct_initializer ct_init_empty;
 CT_API ct_status ct_initialize_(ct_tensor *t, const ct_initializer *initializer, int64_t fan_in, int64_t fan_out);
 
 #if !defined(CT_NO_LOCATIONS) && !defined(__cplusplus)
-#define ct_initialize_(t, initializer, fan_in, fan_out) \
-    ct_at_status(CT_HERE, ct_initialize_(t, initializer, fan_in, fan_out))
+#define ct_initialize_(t, ...) ct_at_status(CT_HERE, ct_initialize_(t, __VA_ARGS__))
 #endif
 
 #ifdef __cplusplus
