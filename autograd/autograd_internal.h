@@ -322,7 +322,8 @@ static inline void ct__node_input_info(const struct ct_node *node, int i, const 
 /* While on, nodes save all inputs, whatever the op asks for, so that each can be replayed. Returns the old setting. */
 bool ct__record_all_inputs(bool on);
 
-/* What is done to gradients here, in the engine, in the checker and in functional.c; ops fills this in when it is loaded. */
+/* What is done to gradients here, in the engine, in the checker and in functional.c. ops defines it (engine_ops.c), so that a program
+ * which is linked with the engine is linked with these, too. */
 typedef struct ct_engine_ops {
     ct_tensor *(*add)(ct_tensor *a, ct_tensor *b);                      /* recorded */
     ct_tensor *(*sum_to)(ct_tensor *t, const int64_t *shape, int rank); /* recorded; shape is t's before broadcasting */
@@ -332,6 +333,6 @@ typedef struct ct_engine_ops {
     ct_tensor *(*concat)(ct_tensor *const *tensors, int n, int axis);   /* recorded, and so is reshape */
     ct_tensor *(*reshape)(ct_tensor *t, const int64_t *shape, int rank);
 } ct_engine_ops;
-extern ct_engine_ops ct__engine_ops;
+extern const ct_engine_ops ct__engine_ops;
 
 #endif

@@ -5,7 +5,6 @@
 #include "observe/observe_internal.h"
 #include <string.h>
 
-ct_engine_ops ct__engine_ops;
 void (*ct__order_fault)(ct_order *order);
 
 /* ---- one run ---- */

@@ -460,13 +460,13 @@ ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x)
 
 /* ---- for the engine ---- */
 
-static void add_in_place(ct_tensor *sum, const ct_tensor *t)
+void ct__add_in_place(ct_tensor *sum, const ct_tensor *t)
 {
     ct_tensor *inputs[] = {sum, (ct_tensor *)t};
     ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, (ct_dtype)sum->dtype), NULL);
 }
 
-static ct_status add_to_part(ct_tensor *part, const ct_tensor *t)
+ct_status ct__add_to_part(ct_tensor *part, const ct_tensor *t)
 {
     ct_dtype dtype = (ct_dtype)part->dtype;
     ct_tensor *sum = part->contiguous ? part : ct__tensor_new(dtype, part->shape, part->rank, "backward");
@@ -483,8 +483,4 @@ static ct_status add_to_part(ct_tensor *part, const ct_tensor *t)
 __attribute__((constructor)) static void install(void)
 {
     choose_kernels();
-    ct__engine_ops.add = ct_add;
-    ct__engine_ops.cast = ct_cast;
-    ct__engine_ops.add_in_place = add_in_place;
-    ct__engine_ops.add_to_part = add_to_part;
 }

@@ -114,4 +114,8 @@ ct_status ct__infer_broadcast(ct_call *call, ct_dtype dtype);
 /* The first, which also refuses integers divided by 0 and numbers that an integer type does not have. */
 ct_status ct__integer_infer(ct_call *call);
 
+/* For the engine; see ct_engine_ops. */
+void ct__add_in_place(ct_tensor *sum, const ct_tensor *t);
+ct_status ct__add_to_part(ct_tensor *part, const ct_tensor *t);
+
 #endif

@@ -617,8 +617,3 @@ const ct_op ct_op_sum_to = {
                                    {"0x3", &(ct_shape_attributes){{1, 3}, 2}},
                                    {0}},
 };
-
-__attribute__((constructor)) static void serve_engine(void)
-{
-    ct__engine_ops.sum_to = ct_sum_to;
-}

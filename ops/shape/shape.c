@@ -575,9 +575,3 @@ const ct_op ct_op_cast = {
                                    {"0x3", &(cast_attributes){CT_FLOAT64}},
                                    {0}},
 };
-
-__attribute__((constructor)) static void serve_engine(void)
-{
-    ct__engine_ops.concat = ct_concat;
-    ct__engine_ops.reshape = ct_reshape;
-}
