@@ -56,6 +56,21 @@ def operators_and_functions():
     assert cotan.tensor([]).shape == (0,) and cotan.tensor(2.5).item() == 2.5 and repr(cotan.tensor([1, 2])) == "[1. 2.]"
 
 
+def what_one_writes_in_a_lecture():
+    x = cotan.tensor([[1.0, -2.0, 3.0], [4.0, 5.0, -6.0]])
+    assert values(abs(x)) == [1, 2, 3, 4, 5, 6] and int(x[1, 1]) == 5 and x.T.shape == (3, 2) and values(x.T[1]) == [-2, 5]
+    assert values(x // 2) == [0, -1, 1, 2, 2, -3] and values(x % 4) == [1, 2, 3, 0, 1, 2] and values(7 // x[0]) == [7, -4, 2]
+    assert values(x.sum(0)) == values(x.sum([0])) == values(x.sum(axes=0)) == [5, 3, -3] and x.sum([0, 1], True).shape == (1, 1)
+    assert x.reshape(6).shape == (6,) and x.mean(1).shape == (2,) and x.sum(-1, keepdim=True).shape == (2, 1)
+    positive, small = x > 0, abs(x) < 4
+    assert values(positive & small) == [1, 0, 1, 0, 0, 0] and values(~positive | small) == [1, 1, 1, 0, 0, 1]
+    assert values(positive ^ small) == [0, 1, 0, 1, 1, 0] and values(~cotan.tensor([0, 1], "int64")) == [-1, -2]
+    for wrong, words in ((lambda: x.sum(0, axes=[1]), "axes twice"), (lambda: x.sum(0, True, 3), "further argument"),
+                         (lambda: cotan.tensor([1.0], "float128"), "float32"), (lambda: cotan.Module("real"), "float32")):
+        assert words in str(raised(wrong, TypeError)), words
+    assert "'nadir'" in str(raised(lambda: cotan.Optimizer(cotan.Module(), "nadir"), ValueError))
+
+
 def gradients():
     w = cotan.tensor([1.0, 2.0], requires_grad=True)
     assert w.grad is None
@@ -242,8 +257,8 @@ def tensors_are_shared_with_pytorch():
     assert torch.from_dlpack(x.grad).equal(y.grad)
 
 
-ALWAYS = [operators_and_functions, gradients, handles_go, exceptions_have_the_line, a_module_learns, a_python_function_is_checked,
-          threads_have_tensors_of_their_own]
+ALWAYS = [operators_and_functions, what_one_writes_in_a_lecture, gradients, handles_go, exceptions_have_the_line, a_module_learns,
+          a_python_function_is_checked, threads_have_tensors_of_their_own]
 NUMPY = [arrays_are_shared, what_cannot_be_shared_is_copied, arrays_live_as_long_as_they_are_used, a_numpy_pair_is_checked]
 TORCH = [tensors_are_shared_with_pytorch]
 

@@ -40,6 +40,12 @@ _KINDS = {"f": "CT_DL_FLOAT", "i": "CT_DL_INT", "u": "CT_DL_UINT", "b": "CT_DL_B
 DTYPES = {name[3:].lower(): value for name, value in SIGNATURES["enums"]["ct_dtype"].items()}
 
 
+def _dtype(name):
+    if name not in DTYPES:
+        raise TypeError(f"no dtype {name!r}, but {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
 def _type(text):
     text = text.replace("const ", "")
     if text == "char *":
@@ -231,6 +237,9 @@ class Tensor:
     def __float__(self):
         return self.item()
 
+    def __int__(self):
+        return int(self.item())
+
     def __bool__(self):
         return bool(self.item())
 
@@ -246,8 +255,16 @@ class Tensor:
             raise AttributeError(name)
         return lambda *arguments, **options: _call("ct_" + name, (self, *arguments), options)
 
+    T = property(lambda t: t.permute(range(t.ndim)[::-1]))
+
     def __neg__(self):
         return _call("ct_neg", (self,), {})
+
+    def __abs__(self):
+        return _call("ct_abs", (self,), {})
+
+    def __invert__(self):
+        return _call("ct_logical_not" if self.dtype == "bool" else "ct_bitwise_not", (self,), {})
 
     __hash__ = object.__hash__
 
@@ -262,7 +279,9 @@ def _operator(function):
     return left, right
 
 
-for _symbol, _name in [("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"), ("matmul", "matmul")]:
+for _symbol, _name in [("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow"), ("matmul", "matmul"),
+                       ("floordiv", "floor_divide"), ("mod", "remainder"), ("and", "bitwise_and"), ("or", "bitwise_or"),
+                       ("xor", "bitwise_xor")]:
     _left, _right = _operator("ct_" + _name)
     setattr(Tensor, f"__{_symbol}__", _left)
     setattr(Tensor, f"__r{_symbol}__", _right)
@@ -405,6 +424,17 @@ def _pointer(value):
     return (value if isinstance(value, (Tensor, Module)) else tensor(value))._pointer
 
 
+def _list(value):
+    """One number is a list of one."""
+    return [value] if isinstance(value, int) else list(value)
+
+
+def _positional(struct, values):
+    """What stands behind a function's own arguments: its options in their order, x.sum(1) or x.sum([0, 1], True)."""
+    names = [f["name"] for f in SIGNATURES["structs"][struct] if f["name"] != "struct_size"]
+    return dict(zip((name for name in names if name[:2] != "n_" or name[2:] not in names), values))
+
+
 def _options(struct, given):
     """A pointer to the struct with its defaults and what is given."""
     made = _STRUCTS[struct]()
@@ -418,6 +448,7 @@ def _options(struct, given):
             for i, entry in enumerate(value if isinstance(value, (list, tuple)) else [value]):
                 array[i] = _NAMES["CT_ZERO"] if i and entry == 0 and "int" in kinds[name]["type"] else entry
         elif kinds[name]["type"] == "const int64_t *":
+            value = _list(value)
             array = (c.c_int64 * len(value))(*value)
             keep.append(array)
             setattr(made, name, c.addressof(array))
@@ -445,8 +476,11 @@ def _call(name, arguments, options):
             passed.append(array)
             continue
         if m := re.fullmatch(r"const (ct_\w+_options) \*", kind):
-            passed.append(_options(m[1], options))
-            options = {}
+            behind = _positional(m[1], given)
+            if twice := behind.keys() & options.keys():
+                raise TypeError(f"{name[3:]} has {', '.join(twice)} twice")
+            passed.append(_options(m[1], behind | options))
+            given, options = given[len(behind):], {}
             continue
         value = given.pop(0) if given else options.pop(parameter, None)
         if kind in ("ct_tensor *", "const ct_tensor *", "ct_module *", "const ct_module *"):
@@ -454,14 +488,14 @@ def _call(name, arguments, options):
             keep.append(value)
             passed.append(_pointer(value))
         elif kind in ("const int64_t *", "ct_tensor *const *"):
-            entries = [_pointer(v) if "tensor" in kind else v for v in value]
+            entries = [_pointer(v) for v in value] if "tensor" in kind else _list(value)
             keep += value if "tensor" in kind else []
             passed.append(((c.c_void_p if "tensor" in kind else c.c_int64) * max(len(entries), 1))(*entries))
             if following == "int":
                 passed.append(len(entries))
                 i += 1
         elif kind == "ct_dtype":
-            passed.append(DTYPES[value])
+            passed.append(_dtype(value))
         elif isinstance(value, str):
             passed.append(value.encode())
         else:
@@ -603,8 +637,10 @@ def gradcheck_numpy(forward, backward, inputs, **options):
 class Module:
     """A module, the root of its tree, or one that cotan.nn made in it; keeps the tree."""
 
+    _pointer, _owns = None, False  # until there is one
+
     def __init__(self, dtype="float64"):
-        self._pointer, self._root, self._owns = _lib.ct_module_new(DTYPES[dtype]), self, True
+        self._pointer, self._root, self._owns = _lib.ct_module_new(_dtype(dtype)), self, True
         _check()
 
     @classmethod
@@ -665,7 +701,10 @@ class Optimizer:
 
     def __init__(self, module, rule="adam", **options):
         self._module = module
-        record = c.addressof(c.c_char.in_dll(_lib, "ct_rule_" + rule))
+        try:
+            record = c.addressof(c.c_char.in_dll(_lib, "ct_rule_" + rule))
+        except ValueError:
+            raise ValueError(f"no optimizer {rule!r}: it is the name of a rule, as in ct_rule_adam") from None
         self._pointer = _lib.ct_optimizer_new(module._pointer, record, _options("ct_optimizer_options", options))
         _check()
 
