@@ -85,6 +85,34 @@ START_TEST(two_of_one_name)
 }
 END_TEST
 
+static ct_tensor *largest(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)user, (void)n;
+    return ct_amax(inputs[0], .axes = (int64_t[]){1}, .n_axes = 1);
+}
+
+static ct_tensor *smallest(ct_tensor *const *inputs, int n, void *user)
+{
+    (void)user, (void)n;
+    return ct_amin(inputs[0], .axes = (int64_t[]){1}, .n_axes = 1);
+}
+
+/* ReduceMax and ReduceMin of nothing, for which the library's functions are errors. */
+START_TEST(extremes_of_nothing)
+{
+    for (int i = 0; i < 2; i++) {
+        ct_tensor *x = ct_randn(CT_FLOAT32, 0, 1, CT_SHAPE(2, 3)), *none = ct_zeros(CT_FLOAT32, CT_SHAPE(2, 0)), *y;
+        ck_assert_int_eq(ct_onnx_write(i ? smallest : largest, NULL, &x, 1, path), CT_OK);
+        ct_module *read = ct_onnx_read(root, NULL, path);
+        ck_assert_int_eq(ct_onnx_run(read, &none, 1, &y, 1), CT_OK);
+        ck_assert(ct_rank(y) == 1 && ct_size(y, 0) == 2 && ct_dtype_of(y) == CT_FLOAT32);
+        ck_assert(ct_item(ct_sum(y)) == (i ? INFINITY : -INFINITY));
+        ck_assert_int_eq(ct_onnx_run(read, &x, 1, &y, 1), CT_OK);
+        expect_close(y, (i ? smallest : largest)(&x, 1, NULL), 0);
+    }
+}
+END_TEST
+
 static ct_tensor *loss_of(ct_module *module, ct_tensor *x, ct_tensor *labels)
 {
     return ct_cross_entropy(ct_forward(module, x), labels);
@@ -330,6 +358,7 @@ Suite *ct_suite_onnx_read(void)
     tcase_add_checked_fixture(files, open_net, close_net);
     tcase_add_test(files, what_was_written_comes_back);
     tcase_add_test(files, two_of_one_name);
+    tcase_add_test(files, extremes_of_nothing);
     tcase_add_test(files, it_trains);
     tcase_add_test(files, it_is_gradient_checked);
     tcase_add_test(files, cut_off);

@@ -202,6 +202,24 @@ static ct_tensor *log_of_sum(ct_tensor *x, const ct_reduce_options *options)
     return ct_log(ct_sum(x, options));
 }
 
+/* Of nothing the result is the infinity that every number replaces. */
+static ct_tensor *extreme(ct_tensor *x, const ct_reduce_options *options, double of_nothing,
+                          ct_tensor *(*choose)(ct_tensor *x, const ct_reduce_options *options))
+{
+    ct_tensor *shaped = x && ct_numel(x) == 0 && ct_dtype_is_float(ct_dtype_of(x)) ? ct_sum(x, options) : NULL;
+    return shaped ? ct_full(ct_dtype_of(x), of_nothing, ct_shape(shaped), ct_rank(shaped)) : choose(x, options);
+}
+
+static ct_tensor *largest(ct_tensor *x, const ct_reduce_options *options)
+{
+    return extreme(x, options, -INFINITY, (ct_amax));
+}
+
+static ct_tensor *smallest(ct_tensor *x, const ct_reduce_options *options)
+{
+    return extreme(x, options, INFINITY, (ct_amin));
+}
+
 static ct_tensor *find_place(ct__onnx_run *r, ct_tensor *(*find)(ct_tensor *x, int axis))
 {
     int axis = ct__onnx_axis(r, ct__onnx_integer(r, "axis", 0), ct_rank(r->in[0]));
@@ -422,7 +440,7 @@ static const ct__onnx_operator operators[] = {
     TWO("LessOrEqual", ct_le), TWO("MatMul", ct_matmul), TWO("Mul", ct_mul), TWO("Or", ct_logical_or),
     TWO("PRelu", prelu), TWO("Pow", power), TWO("Sub", ct_sub), TWO("Xor", ct_logical_xor),
     REDUCTION("ReduceL1", l1), REDUCTION("ReduceL2", l2), REDUCTION("ReduceLogSum", log_of_sum), REDUCTION("ReduceLogSumExp", ct_logsumexp),
-    REDUCTION("ReduceMax", ct_amax), REDUCTION("ReduceMean", ct_mean), REDUCTION("ReduceMin", ct_amin), REDUCTION("ReduceProd", ct_prod),
+    REDUCTION("ReduceMax", largest), REDUCTION("ReduceMean", ct_mean), REDUCTION("ReduceMin", smallest), REDUCTION("ReduceProd", ct_prod),
     REDUCTION("ReduceSum", ct_sum), REDUCTION("ReduceSumSquare", sum_of_squares),
     RUN("ArgMax", arg_max), RUN("ArgMin", arg_min), RUN("AveragePool", ct__onnx_average_pool),
     RUN("BatchNormalization", batch_normalization), RUN("Cast", cast), RUN("Celu", celu), RUN("Clip", clip),
