@@ -4,7 +4,7 @@
 # usage: test_one_file.sh TOP COMPILER C++-COMPILER CLANG ("" without). Ends with "N passed, N failed".
 set -u
 top=$1 compiler=$2 cxx=$3 clang=$4
-level=-O0 # twice as fast as -O1; docs/one_file/cross.sh has that
+level="-O0 -DCT_SMALL -ffunction-sections -fdata-sections" # twice as fast as -O1; docs/one_file/cross.sh has that, and the default without CT_SMALL
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 passed=0 failed=0
@@ -39,6 +39,12 @@ operations() {
         -o "$folder/check_ops" && "$folder/check_ops" samples | tail -1 | grep ', 0 wrong'
 }
 
+# A kernel that this program has no use for is in the library and not in the program, and one that it has is.
+leaves_out() {
+    $compiler -I"$folder" "$top/docs/examples/ten_lines.c" "$folder/cotan.o" -no-pie -Wl,--gc-sections -lm -pthread -o "$folder/small" &&
+        nm "$folder/cotan.o" | grep -q ' bessel_j_float_' && nm "$folder/small" | grep -q ' mul_float_' && ! nm "$folder/small" | grep ' bessel_j_float_'
+}
+
 check "docs/amalgamate.sh" sh "$top/docs/amalgamate.sh" "$folder"
 mkdir "$folder/cotan"
 for header in "$top"/*/include/cotan/*.h; do
@@ -52,6 +58,7 @@ check "names" own_names
 check "public functions" all_there
 check "a program in two files" links_twice
 check "training" trains
+check "what is not called is left out" leaves_out
 check "every operation" operations
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -206,6 +206,7 @@ START = f'''/* cotan {version()} in one file: reverse-mode automatic differentia
  * Made by docs/amalgamate.sh; change the sources, not this. cc -O2 -c cotan.c, and -lm -pthread with the program. Each library that
  * cotan can use is used if its macro is defined: COTAN_USE_ZLIB, COTAN_USE_JANSSON, COTAN_USE_SLEEF, COTAN_USE_BLIS,
  * COTAN_USE_LIBZIP. The vectors are those of the instruction set that the compiler is told: -mavx2 -mfma, -march=native.
+ * CT_SMALL makes less code of it, with -Os -ffunction-sections -fdata-sections and -Wl,--gc-sections.
  *
  * {' '.join((TOP / 'LICENSE').read_text().split('Permission')[0].split())}, see LICENSE. */
 /* Products and sums are fused where the source says so alone: bits and error bounds hang on it. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The one file on other machines: compiles it for each target with Debian's cross compilers, and runs the ten-line program and the check
-# of every operation under qemu-user. usage: cross.sh [FOLDER] [TARGET...]
+# of every operation under qemu-user; with CT_SMALL, XOR and the digits have to be learnt by 256 KiB of code. usage: cross.sh [FOLDER] [TARGET...]
 # Packages: gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu, libc6-dev-{arm64,armhf,riscv64}-cross, musl-tools, qemu-user.
 # Ends with "N passed, N failed".
 set -u
@@ -32,10 +32,27 @@ try() { # NAME COMPILER RUNNER...
     $compiler -O1 -std=c17 $inside "$top/tests/check_ops.c" "$out/$name.o" -static -lm -pthread -o "$out/$name.check" &&
         "$@" "$out/$name.check" samples | tail -1 | tee "$out/$name.verdict" | grep ', 0 wrong'
     count "$name has every operation right" $?
+    small "$name" "$compiler" "$@"
 }
 
-for target in ${*:-musl aarch64 armv7 riscv64}; do
+# The size is that of a program that the C library is no part of; what runs is static, as the others are.
+small() { # NAME COMPILER RUNNER...
+    name=$1 compiler=$2
+    shift 2
+    $compiler -std=c17 -Os -DCT_SMALL -ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables \
+        -c "$out/cotan.c" -o "$out/$name.small.o"
+    flags="-Os -I$out $top/tests/test_allocator.c $out/$name.small.o -Wl,--gc-sections -no-pie -lm -pthread"
+    $compiler $flags -o "$out/$name.small" && bytes=$(size "$out/$name.small" | awk 'NR == 2 { print $1 }') &&
+        echo "$name: $bytes bytes of code and constants" && [ "$bytes" -le 262144 ]
+    count "$name is small" $?
+    gzip -dc "$top/docs/data/digits.csv.gz" > "$out/digits.csv"
+    $compiler $flags -static -o "$out/$name.small" && "$@" "$out/$name.small" "$out/digits.csv"
+    count "$name learns in 2 MiB" $?
+}
+
+for target in ${*:-native musl aarch64 armv7 riscv64}; do
     case $target in
+    native) try native gcc env ;;
     musl) try musl musl-gcc env ;;
     aarch64) try aarch64 aarch64-linux-gnu-gcc qemu-aarch64 ;;
     armv7) try armv7 "arm-linux-gnueabihf-gcc -march=armv7-a -mfpu=neon" qemu-arm ;;

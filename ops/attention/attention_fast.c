@@ -74,8 +74,7 @@ static void multiply(attention *w, int64_t m, int64_t n, int64_t k, matrix a, ma
 static void scale(const attention *w, int64_t n, char *x)
 {
     const void *in = x;
-    (*ct__elementwise_kernels)[CT_KERNEL_mul_scalar][w->dtype == CT_FLOAT64](n, x, &in, &(bool){false}, &w->how->scale,
-                                                                             false);
+    CT_FLOAT_KERNELS(mul_scalar)[w->dtype == CT_FLOAT64](n, x, &in, &(bool){false}, &w->how->scale, false);
 }
 
 /* Each row of x from its first elements, for the keys that the query sees, and those of y; the others are 0. */

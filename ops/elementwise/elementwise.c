@@ -190,6 +190,7 @@ const ct_elementwise_table *ct__elementwise_kernels;
 
 static void choose_kernels(void)
 {
+#ifndef CT_SMALL
     static const ct_elementwise_table *const tables[] = {
         &ct__elementwise_portable,
 #if CT_X86_KERNELS
@@ -198,14 +199,17 @@ static void choose_kernels(void)
 #endif
     };
     ct__elementwise_kernels = tables[ct__isa()];
+#endif
 }
 
-static ct_elementwise_kernel kernel_of(int number, ct_dtype dtype)
+static ct_elementwise_kernel kernel_of(const ct_elementwise_kernel *of_floats, const ct_elementwise_kernel *of_integers,
+                                       ct_dtype dtype)
 {
     if (CT_UNLIKELY(!ct__dtype_is_float(dtype)))
-        return ct__integer_kernels[number][dtype - CT_INT64];
-    return (*ct__elementwise_kernels)[number][dtype == CT_FLOAT64];
+        return of_integers[dtype - CT_INT64];
+    return of_floats[dtype == CT_FLOAT64];
 }
+#define KERNEL_OF(name, dtype) kernel_of(CT_FLOAT_KERNELS(name), ct__integer_kernels[CT_KERNEL_##name], dtype)
 
 /* ---- records ---- */
 
@@ -244,26 +248,26 @@ static CT_HOT bool is_last(const ct_call *call, int n, int i)
         call->thread->spent = NULL;                                                          \
     }
 
-#define RECORD(dtypes, rule, op_name, n, numbers, op_saves, formula, ...)                                         \
-    static ct_status op_name##_forward(ct_call *call)                                                             \
-    {                                                                                                             \
-        ct__elementwise_run(call->outputs[0], call->inputs, n,                                                    \
-                            kernel_of(CT_KERNEL_##op_name, (ct_dtype)call->outputs[0]->dtype), call->attributes); \
-        return CT_OK;                                                                                             \
-    }                                                                                                             \
-    static const ct_sample op_name##_samples[] = {__VA_ARGS__, {.inputs = NULL}};                                 \
-    const ct_op ct_op_##op_name = {.name = #op_name,                                                              \
-                                   .gradient = formula,                                                           \
-                                   .min_inputs = n,                                                               \
-                                   .max_inputs = n,                                                               \
-                                   .saves = op_saves,                                                             \
-                                   .attributes_size = (numbers) * sizeof(double),                                 \
-                                   .attribute_names = (numbers) ? "p:" #numbers "d" : NULL,                       \
-                                   .takes = {dtypes},                                                             \
-                                   .infer = rule,                                                                 \
-                                   .forward = op_name##_forward,                                                  \
-                                   .backward = op_name##_backward,                                                \
-                                   .samples = op_name##_samples};                                                 \
+#define RECORD(dtypes, rule, op_name, n, numbers, op_saves, formula, ...)                                             \
+    static ct_status op_name##_forward(ct_call *call)                                                                 \
+    {                                                                                                                 \
+        ct__elementwise_run(call->outputs[0], call->inputs, n, KERNEL_OF(op_name, (ct_dtype)call->outputs[0]->dtype), \
+                            call->attributes);                                                                        \
+        return CT_OK;                                                                                                 \
+    }                                                                                                                 \
+    static const ct_sample op_name##_samples[] = {__VA_ARGS__, {.inputs = NULL}};                                     \
+    const ct_op ct_op_##op_name = {.name = #op_name,                                                                  \
+                                   .gradient = formula,                                                               \
+                                   .min_inputs = n,                                                                   \
+                                   .max_inputs = n,                                                                   \
+                                   .saves = op_saves,                                                                 \
+                                   .attributes_size = (numbers) * sizeof(double),                                     \
+                                   .attribute_names = (numbers) ? "p:" #numbers "d" : NULL,                           \
+                                   .takes = {dtypes},                                                                 \
+                                   .infer = rule,                                                                     \
+                                   .forward = op_name##_forward,                                                      \
+                                   .backward = op_name##_backward,                                                    \
+                                   .samples = op_name##_samples};                                                     \
     FUNCTION##n##_##numbers(op_name)
 
 /* The function behind a record, by its number of tensors and of numbers. */
@@ -463,7 +467,7 @@ ct_tensor *ct__igamma_by_a(ct_tensor *a, ct_tensor *x)
 void ct__add_in_place(ct_tensor *sum, const ct_tensor *t)
 {
     ct_tensor *inputs[] = {sum, (ct_tensor *)t};
-    ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, (ct_dtype)sum->dtype), NULL);
+    ct__elementwise_run(sum, inputs, 2, KERNEL_OF(add, (ct_dtype)sum->dtype), NULL);
 }
 
 ct_status ct__add_to_part(ct_tensor *part, const ct_tensor *t)
@@ -473,7 +477,7 @@ ct_status ct__add_to_part(ct_tensor *part, const ct_tensor *t)
     if (!sum)
         return CT_ERROR_MEMORY;
     ct_tensor *inputs[] = {part, (ct_tensor *)t};
-    ct__elementwise_run(sum, inputs, 2, kernel_of(CT_KERNEL_add, dtype), NULL);
+    ct__elementwise_run(sum, inputs, 2, KERNEL_OF(add, dtype), NULL);
     if (sum != part)
         ct__copy_strided(dtype, ct__ptr(part), part->strides, dtype, ct__ptr(sum), sum->strides, part->shape,
                          part->rank);

@@ -27,6 +27,17 @@ extern const ct_elementwise_kernel ct__integer_kernels[CT_ELEMENTWISE_KERNELS][C
 extern const ct_elementwise_table ct__elementwise_portable, ct__elementwise_avx2, ct__elementwise_avx512;
 /* The table in use: this CPU's, until a test takes another. */
 extern const ct_elementwise_table *ct__elementwise_kernels;
+/* A row's kernels, float32 and float64. With CT_SMALL, for the one file, each row is found by a name of its own: a linker keeps the
+ * whole of a table, but leaves out the rows that nothing calls. */
+#ifdef CT_SMALL
+#define CT_FLOAT_KERNELS(name) ct__row_##name
+#define OP1(name, ...) extern const ct_elementwise_kernel ct__row_##name[2];
+#define OP2 OP1
+#define OP3 OP1
+#include "elementwise_rules.h"
+#else
+#define CT_FLOAT_KERNELS(name) (*ct__elementwise_kernels)[CT_KERNEL_##name]
+#endif
 
 /* Operations that only gradients use. */
 ct_tensor *ct_tanh_backward(ct_tensor *g, ct_tensor *x);

@@ -15,3 +15,11 @@
 const ct_elementwise_table V_JOIN(ct__elementwise_, CT_ISA_SUFFIX) = {
 #include "elementwise_rules.h"
 };
+
+#ifdef CT_SMALL
+#define OP1(name, ...) \
+    const ct_elementwise_kernel ct__row_##name[2] = {KERNEL_OF(name, float), KERNEL_OF(name, double)};
+#define OP2(name, ...) OP1(name)
+#define OP3(name, ...) OP1(name)
+#include "elementwise_rules.h"
+#endif
