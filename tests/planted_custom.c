@@ -80,7 +80,7 @@ ELEMENTWISE(series_too_far, x == 0 ? 1 : expm1(x) / x,
             fabs(x) < 0.5 ? (0.5 + x / 3) * g : slope)
 ELEMENTWISE(saturates, sigmoid(x), sigmoid(x) * sigmoid(-x), fabs(x) > 6 ? 0 : slope)
 ELEMENTWISE(overflows, softplus(x), sigmoid(x), g *exp(x) / (1 + exp(x)))
-ELEMENTWISE(threshold, x > 20 ? x : softplus(x), sigmoid(x), x > 2 ? g : slope)
+ELEMENTWISE(threshold, x > 20 ? x : softplus(x), x > 20 ? 1 : sigmoid(x), x > 2 ? g : slope)
 ELEMENTWISE(one_sided, x > 1 ? x * x : 2 * x - 1, x > 1 ? 2 * x : 2, x >= 0 ? 2 * x * g : 2 * g)
 
 /* ---- data: what all elements are ---- */
