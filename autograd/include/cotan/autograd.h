@@ -246,6 +246,7 @@ CT_API int64_t ct_add_hook(ct_tensor *t, ct_hook hook, void *user);
  * later all the same. Returns a handle > 0 for ct_remove_hook(), or 0 with an error: NULL, state (no leaf that asks for a gradient), memory. */
 typedef ct_status (*ct_ready_hook)(const ct_tensor *grad, void *user);
 CT_API int64_t ct_add_ready_hook(ct_tensor *leaf, ct_ready_hook hook, void *user);
+/* Takes a hook of either kind away; one may take itself away. Errors: NULL, argument (t has no hook of that handle). */
 CT_API ct_status ct_remove_hook(ct_tensor *t, int64_t handle);
 /* Makes each backward leave the gradient of t, a result, in ct_grad_of(t) too, in the place of an earlier one's. */
 CT_API ct_status ct_retain_grad(ct_tensor *t);
