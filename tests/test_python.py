@@ -71,6 +71,17 @@ def what_one_writes_in_a_lecture():
     assert "'nadir'" in str(raised(lambda: cotan.Optimizer(cotan.Module(), "nadir"), ValueError))
 
 
+def numpy_functions_do_not_leave_the_graph():
+    w = cotan.tensor([1.0, 2.0], requires_grad=True)
+    raised(lambda: numpy.exp(w), TypeError)
+    assert values(numpy.array([3.0, 4.0]) * w) == values(w * numpy.array([3.0, 4.0])) == [3, 8]
+    narrow = cotan.tensor([1.0, 2.0], "float32")
+    for number in (numpy.float32(2), numpy.float64(2), numpy.int64(2)):
+        for t in (w, narrow):
+            assert values(number * t) == values(t * number) == [2, 4] and (t * number).dtype == t.dtype, (type(number), t.dtype)
+    assert list(numpy.asarray(w)) == [1, 2]
+
+
 def gradients():
     w = cotan.tensor([1.0, 2.0], requires_grad=True)
     assert w.grad is None
@@ -259,7 +270,7 @@ def tensors_are_shared_with_pytorch():
 
 ALWAYS = [operators_and_functions, what_one_writes_in_a_lecture, gradients, handles_go, exceptions_have_the_line, a_module_learns,
           a_python_function_is_checked, threads_have_tensors_of_their_own]
-NUMPY = [arrays_are_shared, what_cannot_be_shared_is_copied, arrays_live_as_long_as_they_are_used, a_numpy_pair_is_checked]
+NUMPY = [numpy_functions_do_not_leave_the_graph, arrays_are_shared, what_cannot_be_shared_is_copied, arrays_live_as_long_as_they_are_used, a_numpy_pair_is_checked]
 TORCH = [tensors_are_shared_with_pytorch]
 
 

@@ -130,7 +130,7 @@ class _scope:
 class Tensor:
     """A handle; cotan.tensor() makes one of numbers or of an array."""
 
-    __array_priority__ = 1000  # numpy_array * tensor is a tensor
+    __array_ufunc__ = None  # numpy_array * tensor is a tensor, and numpy.exp(tensor), which would leave the graph, is a TypeError
 
     def __init__(self, pointer, owner=None):
         """Takes over a pointer, or, with an owner, which it keeps, borrows it."""
@@ -409,6 +409,8 @@ def _like(a, b):
     """b as a tensor that goes with a: a number has a's dtype."""
     if isinstance(b, Tensor):
         return b
+    if getattr(b, "shape", None) == ():  # a number of NumPy's
+        b = b.item()
     if isinstance(b, (int, float)):
         pointer = _lib.ct_scalar(_lib.ct_dtype_of(a._pointer), b)
         _check()
