@@ -32,7 +32,7 @@ static bool read_images(ct_call *call, images *s)
         return false;
     }
     for (int i = 0; i < axes; i++) {
-        if (a->kernel[i] < 1 || a->size[i] < 1 || a->size[i] + a->kernel[i] - 1 > s->size[i]) {
+        if (a->kernel[i] < 1 || a->size[i] < 1 || a->size[i] > s->size[i] - a->kernel[i] + 1) {
             ct_call_error(call, CT_ERROR_ARGUMENT, "%lld windows of %lld do not fit on axis %d: %s",
                           (long long)a->size[i], (long long)a->kernel[i], i, ct_call_shapes(call));
             return false;
