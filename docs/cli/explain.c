@@ -167,8 +167,10 @@ static int write_story(session *s, const ct_trace_log *trace)
     if (!has_region(s, trace) || (s->given->values[TO] && find(s, trace, s->given->values[TO]) < 0))
         return WRONG_USE;
     if (s->root && !ct_requires_grad(s->root)) {
-        printf("%s = %s\nNo gradients: give a name its value behind the expression, as x=1.\n", s->name,
-               value_text(value, s->root));
+        const char *why = ct_dtype_is_float(ct_dtype_of(s->root))
+                              ? "give a name its value behind the expression, as x=1"
+                              : "whole numbers have none";
+        printf("%s = %s\nNo gradients: %s.\n", s->name, value_text(value, s->root), why);
         return FINE;
     }
     if (s->seed)
