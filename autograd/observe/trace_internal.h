@@ -57,7 +57,7 @@ struct ct_trace_log {
     ct_trace_update *updates;
     int64_t n_updates, room_updates;
     int64_t root, runs;
-    const char *unmeasured; /* why ct_trace_measure_gradients() has not measured some, or NULL */
+    const char *unmeasured;     /* why ct_trace_measure_gradients() has not measured some, or NULL */
     struct ct_tracing *tracing; /* while it runs */
 };
 

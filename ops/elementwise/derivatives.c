@@ -195,9 +195,9 @@ static ct_status zeta_slope_backward(ct_call *call)
 }
 
 static const ct_sample samples_of_zeta[] = {{"3x4@1.5..4 3x4@0.3..4", (const double[]){1}},
-                                                 {"2x1@1.5..4 3@15..20", (const double[]){2}},
-                                                 {"scalar@20..30 scalar@1..4", (const double[]){1}},
-                                                 {"0x2 1", (const double[]){1}},
-                                                 {.inputs = NULL}};
+                                            {"2x1@1.5..4 3@15..20", (const double[]){2}},
+                                            {"scalar@20..30 scalar@1..4", (const double[]){1}},
+                                            {"0x2 1", (const double[]){1}},
+                                            {.inputs = NULL}};
 FUNCTION2(zeta_slope, ct__zeta_by_s, "of the order k: g y[k+1](s, q), -g (s y[k](s + 1, q) + k y[k-1](s + 1, q))",
           "s q", samples_of_zeta)
