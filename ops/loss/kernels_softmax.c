@@ -13,8 +13,7 @@
     {                                                                                                                 \
         .softmax = NAME(softmax_, type), .log_softmax = NAME(log_softmax_, type),                                     \
         .softmax_backward = NAME(softmax_backward_, type), .log_softmax_backward = NAME(log_softmax_backward_, type), \
-        .logsumexp = NAME(logsumexp_, type), .log_sum = NAME(log_sum_, type),                                         \
-        .scaled_softmax = NAME(scaled_softmax_, type), .weighted_sum = NAME(weighted_sum_, type),                     \
-        .subtract_weights = NAME(subtract_weights_, type),                                                            \
+        .log_sum = NAME(log_sum_, type), .scaled_softmax = NAME(scaled_softmax_, type),                               \
+        .weighted_sum = NAME(weighted_sum_, type), .subtract_weights = NAME(subtract_weights_, type),                 \
     }
 const ct_softmax_kernels V_JOIN(ct__softmax_, CT_ISA_SUFFIX)[2] = {ROW(float_), ROW(double_)};

@@ -12,7 +12,6 @@ typedef struct ct_softmax_kernels {
     ct_row_kernel *softmax, *log_softmax; /* of a */
     ct_row_kernel *softmax_backward;      /* a the gradient of y = softmax(x), b that y */
     ct_row_kernel *log_softmax_backward;  /* a the gradient of y = log_softmax(x), b that y */
-    double (*logsumexp)(int64_t n, const void *x);
     /* For cross entropy; m is the largest element, w class weights or NULL for all 1. */
     double (*log_sum)(int64_t n, const void *x, double *m); /* log sum exp(x - m), and m */
     void (*scaled_softmax)(int64_t n, const void *x, double scale, void *y);
