@@ -348,6 +348,7 @@ static bool trace_and_profile(void *unused)
         ct_anomaly_end();
     }
     ct_profile *profile = profiling ? ct_profile_end() : NULL;
+    good = ct_trace_measure_gradients() == CT_OK && good;
     ct_trace_log *trace = tracing ? ct_trace_end() : NULL;
     buffer b = {.stream = NULL};
     good = good && profile && trace && tell_all(&b, trace, profile, w) && strstr(b.text, "gew\xc3\xb6hnlich");

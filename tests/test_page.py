@@ -391,6 +391,9 @@ def measuring(b, folder):
     # Large tensors the library has measured, along a random direction: all to which a gradient has come.
     for name in ("lenet", "transformer"):
         b.open(folder / f"{name}.html", "#t=99999")
+        known = [[m[k] for k in ("along", "left", "right")] if (m := node["measured"]) else None for node in behind_root(load(folder, name))]
+        for got, wanted in zip(b.run("nodes.map(n => n.measure && n.measure.slopes)"), known, strict=True):
+            assert (got is None) == (wanted is None) and (got is None or all(map(same, got, wanted))), (name, got, wanted)
         b.click("#check")
         words, came = b.run("$('now').textContent"), b.run("nodes.filter(n => n.kind !== CONSTANT && n.came.length).map(n => n.id)")
         agree, of = map(int, re.match(r"Measured beside calculated: (\d+) of (\d+) gradients agree", words).groups())

@@ -74,12 +74,6 @@ static ct_status row_locate(ct__check *check, int input, ct_gradcheck_tensor *ro
             "this element is wrong, and none of %lld others that were looked at: an index, a tie or a case that few "
             "elements meet",
             (long long)s.count);
-    if (!found.bad && found.kinks &&
-        s.stride == 1) { /* along many kinks together a probe tells less than each of them */
-        row->kinks += row->bad;
-        row->bad = 0;
-        row->verdict = CT_KINK;
-    }
     if (found.bad) { /* otherwise the mismatch is in an element that was left out, and what is known of it stays */
         found.checked = row->checked;
         found.bad = row->bad ? row->bad : 1;

@@ -5,6 +5,7 @@
  * moved a little to either side.
  *
  * Invariant: the program's tensors, its generator and its leaves' gradients are as they were; and so is the trace, but for the measures. */
+#include "gradcheck/small.h"
 #include "tracing.h"
 #include <math.h>
 #include <string.h>
@@ -74,11 +75,10 @@ static ct_tensor *apply_again(replay *r, int64_t id)
     return status == CT_OK ? outputs[r->made[id]->key.part] : NULL;
 }
 
-/* In float64, row-major; NULL with an error (memory). */
-static ct_tensor *copy_of(ct_tensor *t)
+/* In float64, row-major; NULL of NULL, and with an error (memory). */
+static ct_tensor *copy_of(const ct_tensor *t)
 {
-    ct_tensor *copy = t ? ct_empty(CT_FLOAT64, t->shape, t->rank) : NULL;
-    return copy && ct_copy_(copy, t) == CT_OK ? copy : NULL;
+    return t ? ct__copy_as(t, CT_FLOAT64) : NULL;
 }
 
 /* A leaf or data, as it still is; leaves ask for a gradient. */
@@ -243,10 +243,11 @@ static bool is_wanted(const replay *r, int64_t id)
 static ct_status find_gradients(replay *r)
 {
     size_t bytes = (size_t)r->n * sizeof(ct_tensor *);
-    ct_tensor **inputs = ct__alloc(2 * bytes), **grads = inputs + r->n, *root = r->base[r->n - 1];
+    ct_tensor **inputs = ct__alloc(2 * bytes), *root = r->base[r->n - 1];
     int n = 0;
     if (!inputs)
-        return ct__no_memory("trace_measure");
+        return ct__no_memory("trace_measure_gradients");
+    ct_tensor **grads = inputs + r->n;
     for (int64_t id = 0; id < r->n; id++)
         if (is_wanted(r, id))
             inputs[n++] = r->base[id];
@@ -285,7 +286,7 @@ static ct_status measure_root(ct_trace_log *trace)
     size_t bytes = (size_t)r.n * 4 * sizeof(void *);
     void **room = ct__alloc(bytes);
     if (!room)
-        return ct__no_memory("trace_measure");
+        return ct__no_memory("trace_measure_gradients");
     memset(room, 0, bytes);
     r.made = (const ct_trace_entry **)room;
     r.base = (ct_tensor **)room + r.n;

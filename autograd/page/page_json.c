@@ -410,7 +410,7 @@ static void put_all(writer *w)
     for (int64_t b = 0; b < w->p->n_boxes; b++)
         put_box(w, b);
     put_lanes(w);
-    fputs(",\n", w->stream);
+    fprintf(w->stream, ",\n\"unmeasured\":%lld,\n", (long long)number_of(w, w->p->trace->unmeasured));
     put_texts(w);
     fputs("}\n", w->stream);
 }

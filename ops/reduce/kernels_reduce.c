@@ -66,7 +66,7 @@ static inline void ask_for_rows(const void *first, int64_t step, int64_t bytes)
             for (int64_t begin = 0; begin < n_out; begin += SOME) {                                                   \
                 int64_t end = begin + SOME < n_out ? begin + SOME : n_out;                                            \
                 if (i + 2 * ROWS <= n_in)                                                                             \
-                    ask_for_rows(x + begin + ROWS * step_in, step_in * (int64_t)sizeof(X),                            \
+                    ask_for_rows(x + begin * step_out + ROWS * step_in, step_in * (int64_t)sizeof(X),                 \
                                  (end - begin) * (int64_t)sizeof(X));                                                 \
                 for (int64_t j = begin; j < end; j++) {                                                               \
                     const X *p = x + j * step_out;                                                                    \

@@ -49,7 +49,7 @@ typedef enum ct_trace_verdict {
     CT_TRACE_UNMEASURED,
     CT_TRACE_AGREES,
     CT_TRACE_KINK,   /* the slopes on both sides differ, and beside it the gradient is right */
-    CT_TRACE_DIFFERS /* a backward between the tensor and the root is wrong, or a path is not recorded */
+    CT_TRACE_DIFFERS /* a backward between the tensor and the root is wrong; what was detached on the way is data */
 } ct_trace_verdict;
 
 /* Slopes of the root along a random direction of a tensor; of a number, along itself. */

@@ -468,7 +468,7 @@ function measuredHtml(n) {
 /* Measures every gradient, and marks the first that differs, from the result backwards: what follows from it differs too. */
 function checkAll() {
   const found = state.quiz ? [] : nodes.map(comparison).filter(Boolean);
-  const why = state.quiz ? 'the quiz is not over' : found.length ? null : whyNotMeasured() || 'the tensors are large';
+  const why = state.quiz ? 'the quiz is not over' : found.length ? null : text(data.unmeasured) || whyNotMeasured() || 'the tensors are large, and the library was not asked to';
   const of = verdict => found.filter(c => c.verdict === verdict);
   const [kinks, wrong] = [of('kink'), of('differs')], first = wrong.pop() || kinks.pop();
   state.lit = first ? [first.n.id] : [];
